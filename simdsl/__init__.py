@@ -1,0 +1,3 @@
+"""simdsl: one plan, any backend, every interleaving."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Plan files: reading, loading, writing and formatting them."""

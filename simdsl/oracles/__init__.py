@@ -1,0 +1,1 @@
+"""Judges: they read a plan and a trace, never a connection."""

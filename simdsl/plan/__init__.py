@@ -1,0 +1,1 @@
+"""The vocabulary of plans: data, and nothing that acts on it."""

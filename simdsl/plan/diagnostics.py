@@ -1,0 +1,61 @@
+"""Diagnostics: what is wrong with an input, where, and what would help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from simdsl.plan.codes import Code
+from simdsl.plan.source import At, Span
+
+
+class Severity(StrEnum):
+    """An error refuses the input; a warning lets it through and is counted."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A diagnostic as the loader finds it: the place is still a path."""
+
+    code: Code
+    message: str
+    at: At
+    help: str | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """By the code's number: W... warns."""
+        return severity_of(self.code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """A diagnostic as a person reads it. ``span`` is None where the whole file is meant; ``line`` is its text."""
+
+    code: Code
+    message: str
+    file: str
+    span: Span | None = None
+    line: str = ""
+    help: str | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """By the code's letter: W warns, all others refuse."""
+        return severity_of(self.code)
+
+
+def severity_of(code: Code) -> Severity:
+    """Codes that begin with W are warnings."""
+    return Severity.WARNING if code.name.startswith("W") else Severity.ERROR
+
+
+class PlanError(Exception):
+    """An input was refused. ``diagnostics`` holds everything that is wrong with it, one at least."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("; ".join(f"{d.code.name}: {d.message}" for d in diagnostics))
+        self.diagnostics = diagnostics

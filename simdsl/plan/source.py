@@ -1,0 +1,42 @@
+"""Source text and places in it. Lines and columns count from 1, and columns count code points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simdsl.plan.ir import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A text that was read, and the name by which messages call it."""
+
+    name: str
+    text: str
+
+    def line(self, number: int) -> str:
+        """The text of one line, without its end."""
+        lines = self.text.split("\n")
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """A place in a plan, before anybody asked for its line: a path, and code points within the text that stands there.
+
+    ``end`` None means the end of that text. ``key`` points at the mapping key that the path ends in, not at its value.
+    """
+
+    path: Path
+    start: int = 0
+    end: int | None = None
+    key: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A place in a source: a line, a column, and how many code points of that line are meant (1 at least)."""
+
+    line: int
+    column: int
+    length: int = 1

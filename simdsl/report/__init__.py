@@ -1,0 +1,1 @@
+"""Reports: each folds over the stream of events, one file a format."""

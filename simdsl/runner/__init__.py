@@ -1,0 +1,1 @@
+"""The interpreter and the scheduler: a plan becomes a program, the program becomes a trace."""
