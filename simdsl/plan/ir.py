@@ -132,7 +132,7 @@ class Sql:
 class Scalar:
     """A cell that is written as a plain value: NULL, true, 3, 1e3, nan, 'x', x'00ff'."""
 
-    value: None | bool | int | float | str | bytes
+    value: bool | int | float | str | bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,9 +391,7 @@ class Binary:
     right: Expression
 
 
-Expression: TypeAlias = (
-    Constant | Var | OfLabel | Slice | Call | OfPool | OfErrors | Now | Not | Negative | Binary
-)
+Expression: TypeAlias = Constant | Var | OfLabel | Slice | Call | OfPool | OfErrors | Now | Not | Negative | Binary
 
 
 # Steps

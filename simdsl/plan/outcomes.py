@@ -76,9 +76,9 @@ class Rows(NamedTuple):
 
 
 class Affected(NamedTuple):
-    """A statement without a result set. ``count`` is None where a count has no meaning (DDL, transaction control)."""
+    """A statement without a result set. ``n`` is None where a count has no meaning (DDL, transaction control)."""
 
-    count: int | None = None
+    n: int | None = None
 
 
 class Failed(NamedTuple):

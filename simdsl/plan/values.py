@@ -93,11 +93,7 @@ def literal(value: Value) -> str:
         case float():
             return _real(value)
         case Decimal():
-            return (
-                f"decimal {quoted(format(value, 'f'))}"
-                if value == value.to_integral()
-                else format(value, "f")
-            )
+            return f"decimal {quoted(format(value, 'f'))}" if value == value.to_integral() else format(value, "f")
         case str():
             return quoted(value)
         case bytes():
