@@ -1,0 +1,254 @@
+"""The trace of a run: what was decided and what came of it, in order.
+
+The interpreter appends one raw tuple a step, because a step must cost next to nothing; whoever reads the trace gets
+frozen events. The digest is a function of what a plan can observe: the task, the statement, its arguments and its
+outcome, the waits and the clock - not of positions, sessions or real time (docs/explanation/determinism.md).
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final, Protocol, TypeAlias
+
+from simdsl.plan.ir import Path
+from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
+from simdsl.plan.values import Value, canonical, sorted_rows, to_json
+
+# marshal's version 2 writes a value the same way whether or not its strings are interned; later versions do not.
+_MARSHAL_VERSION: Final = 2
+
+
+class Wait(StrEnum):
+    """Why a task is parked."""
+
+    LOCK = "lock"
+    POOL = "pool"
+    SLEEP = "sleep"
+    RETRY = "retry"
+    AWAIT = "await"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stepped:
+    """A step ended. ``what`` is the SQL as the plan wrote it, or ``checkout main``, ``return``."""
+
+    task: str
+    path: Path
+    what: str
+    arguments: tuple[Value, ...]
+    outcome: Outcome
+    in_transaction: bool
+    now_us: int
+    session: int | None
+    judged: bool  # it had an expectation of its own
+    ordered: bool  # the statement promises an order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A task began to wait, until ``until_us`` at the latest (None: for ever), for the tasks in ``blockers``."""
+
+    task: str
+    path: Path
+    what: str
+    wait: Wait
+    until_us: int | None
+    now_us: int
+    blockers: tuple[str, ...] = ()
+    arguments: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The scheduler chose a task among the enabled ones. Indices are those of ``tasks:`` in file order, from 0."""
+
+    choice: int
+    enabled: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordSkipped:
+    """A word of an explicit schedule named a task that was parked or had finished."""
+
+    index: int
+    word: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """The virtual clock moved to ``now_us``."""
+
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolMoved:
+    """A pool lent or took back a connection; the counts are the pool's own, afterwards."""
+
+    pool: str
+    task: str
+    session: int
+    lent: bool
+    size: int
+    idle: int
+    busy: int
+    waiting: int
+    in_transaction: bool  # of the connection, afterwards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A ``check`` was evaluated. ``readings`` holds what it read of pools and the clock, so that it can be judged again."""
+
+    task: str | None
+    path: Path
+    held: bool
+    readings: tuple[tuple[str, int], ...]
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvariantHeld:
+    """A query line of ``invariants:`` was judged at a quiet point."""
+
+    path: Path
+    outcome: Outcome
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """simdsl itself rolled a session back: before a further attempt of a retry, or at the end of the run."""
+
+    task: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raced:
+    """A step released one of several waiting sessions: the engine, not the plan, chose which (rules.md 37)."""
+
+    tasks: tuple[str, ...]
+
+
+Event: TypeAlias = (
+    Stepped | Parked | Chosen | WordSkipped | Advanced | PoolMoved | Checked | InvariantHeld | RolledBack | Raced
+)
+
+
+class Described(Protocol):
+    """What the trace needs of an instruction: the same for every time that it runs."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def judged(self) -> bool: ...
+    @property
+    def ordered(self) -> bool: ...
+
+
+RawStep: TypeAlias = tuple[Described, tuple[Value, ...], Outcome, int, int, int | None]
+"""(instruction, arguments, outcome, transaction state, virtual time, session): a step, before it is read."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """The events of one run, appended by the interpreter and read by everybody else."""
+
+    raw: list[RawStep | Event] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Event]:
+        return map(_read, self.raw)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def steps(self) -> Iterator[Stepped]:
+        """The steps that ended, in the order in which they did."""
+        return (event for event in self if isinstance(event, Stepped))
+
+    def choices(self) -> tuple[int, ...]:
+        """What the scheduler chose, tasks numbered from 1: the schedule that replays this run."""
+        return tuple(event.choice + 1 for event in self.raw if isinstance(event, Chosen))
+
+    def digest(self) -> str:
+        """16 hexadecimal digits: equal for two runs that a plan cannot tell apart."""
+        hasher = blake2b(digest_size=8)
+        for start in range(0, len(self.raw), 512):
+            chunk = [_essence(event) for event in self.raw[start : start + 512]]
+            hasher.update(marshal.dumps(chunk, _MARSHAL_VERSION))
+        return hasher.hexdigest()
+
+
+def _read(event: RawStep | Event) -> Event:
+    if not isinstance(event, tuple):
+        return event
+    at, arguments, outcome, tx, now_us, session = event
+    return Stepped(
+        task=at.task,
+        path=at.path,
+        what=at.what,
+        arguments=arguments,
+        outcome=outcome,
+        in_transaction=tx in (1, 2),
+        now_us=now_us,
+        session=session,
+        judged=at.judged,
+        ordered=at.ordered,
+    )
+
+
+_Essence: TypeAlias = tuple[object, ...]
+"""Nested tuples and lists of what marshal can write."""
+
+
+def _essence(event: RawStep | Event) -> _Essence:
+    if isinstance(event, tuple):
+        at, arguments, outcome, _, _, _ = event
+        return (at.task, at.what, _plain(arguments), _outcome(outcome, at.ordered))
+    match event:
+        case Parked():
+            return ("parked", event.task, event.what, str(event.wait), event.until_us, _plain(event.arguments))
+        case Advanced():
+            return ("clock", event.now_us)
+        case Checked():
+            return ("check", event.task, event.held)
+        case InvariantHeld():
+            return ("invariant", _outcome(event.outcome, False), event.held)
+        case RolledBack():
+            return ("rolled back", event.task)
+        case PoolMoved():
+            return ("pool", event.pool, event.task, event.lent, event.idle, event.busy, event.waiting)
+        case _:
+            return ()  # decisions, words and races lie beside what a plan can observe
+
+
+def _outcome(outcome: Outcome, ordered: bool) -> _Essence:
+    if type(outcome) is Rows:
+        columns, rows, affected = outcome
+        if len(rows) > 1 and not ordered:
+            rows = sorted_rows(rows)
+        return (columns, [_plain(row) for row in rows], affected)
+    if type(outcome) is Affected:
+        return (outcome.n,)
+    assert type(outcome) is Failed
+    return ("error", str(outcome.error_class), outcome.sqlstate, outcome.native, outcome.text)
+
+
+_NATIVE: Final = frozenset({int, str, bytes, bool, type(None)})
+
+
+def _plain(values: tuple[Value, ...]) -> _Essence:
+    for value in values:
+        if type(value) not in _NATIVE:
+            return tuple(str(to_json(canonical(v))) if type(v) not in _NATIVE else v for v in values)
+    return values

@@ -1,0 +1,128 @@
+"""What a run comes to, and what reports are told. Reports fold over ``Progress``; nothing else reaches them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from simdsl.core.trace import Trace
+from simdsl.plan.ir import Param, Path, Plan
+from simdsl.plan.source import At
+
+
+class Verdict(StrEnum):
+    """The four verdicts. An error never counts as a pass, and neither does a run that judged nothing."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    SKIP = "skip"
+    WARN = "warn"
+
+
+class FailureKind(StrEnum):
+    """What broke. The first part of a failure's fingerprint."""
+
+    EXPECTATION = "missed_expectation"
+    ERROR = "unexpected_error"
+    CHECK = "check_failed"
+    INVARIANT = "invariant_failed"
+    SETUP = "setup_failed"
+    DEADLOCK = "plan_deadlock"  # everybody waits, and nothing can serve anybody
+    STUCK = "stuck_statement"  # a real limit passed, or a statement still waited at the end
+    POOL = "pool_invariant"
+    TRANSACTION = "transaction_invariant"
+    DIVERGENCE = "divergence"  # a strict replay met another enabled task than the recorded one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One thing that broke, in the plan's own terms."""
+
+    kind: FailureKind
+    message: str  # one sentence, without the place
+    at: At  # the step's text, and the part of it that was missed
+    path: Path  # the step
+    task: str | None
+    expected: tuple[str, ...] = ()  # a line each, rows as plan literals
+    got: tuple[str, ...] = ()
+    help: str | None = None
+    arguments: tuple[tuple[str, str], ...] = ()  # the variables of the step and their values as literals
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """One run: one entry of params, one schedule, one backend."""
+
+    plan: str
+    backend: str
+    params: tuple[Param, ...]
+    run: int  # from 1, within this plan and backend
+    choices: tuple[int, ...]  # empty for `steps:`
+    verdict: Verdict
+    judged: int  # explicit expectations, checks and invariants
+    steps: int
+    digest: str
+    trace: Trace = field(repr=False, compare=False)
+    failure: Failure | None = None
+    consequences: tuple[Failure, ...] = ()  # what `finally` missed after a failure
+    warnings: tuple[str, ...] = ()
+    raced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStarted:
+    """A plan begins on a backend."""
+
+    plan: Plan
+    file: str
+    backend: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """One run of it ended."""
+
+    report: RunReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanEnded:
+    """All runs of a plan on a backend ended, or the first one that failed did.
+
+    ``verdict`` is FAIL if a run failed, SKIP with ``reason`` if none could start, WARN if a run warned, a schedule raced
+    or a bound cut the exploration, or if nothing was judged; else PASS.
+    """
+
+    plan: Plan
+    file: str
+    backend: str
+    seed: int
+    verdict: Verdict
+    runs: int
+    judged: int
+    steps: int
+    reason: str | None = None  # why it was skipped
+    warnings: tuple[str, ...] = ()
+    failed: RunReport | None = None
+    digest: str = ""  # over the digests of all runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded:
+    """Everything that was selected has run."""
+
+    seed: int
+    plans: int
+    passed: int
+    failed: int
+    skipped: int
+    warned: int
+    runs: int
+    judged: int
+    interrupted: bool = False
+
+
+Progress: TypeAlias = PlanStarted | RunEnded | PlanEnded | CallEnded
