@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from simdsl.core.trace import Trace
 from simdsl.plan.ir import Param, Path, Plan
-from simdsl.plan.source import At
 
 
 class Verdict(StrEnum):
@@ -41,9 +40,9 @@ class Failure:
 
     kind: FailureKind
     message: str  # one sentence, without the place
-    at: At  # the step's text, and the part of it that was missed
-    path: Path  # the step
-    task: str | None
+    path: Path  # the step; empty where the whole run is meant
+    override: str | None = None  # the backend whose override was in force
+    task: str | None = None
     expected: tuple[str, ...] = ()  # a line each, rows as plan literals
     got: tuple[str, ...] = ()
     help: str | None = None
