@@ -1,0 +1,298 @@
+"""Is this outcome what was expected? Expectations are compiled once and judge every run of their step.
+
+A judge is called with the outcome, the variables and the labelled outcomes. It answers None (it holds), a dict (it
+holds, and these names are now bound) or a ``Miss``. Most expectations are plain rows or counts that simply hold, so
+those are decided by one comparison of bytes or integers before anything else is looked at.
+"""
+
+from __future__ import annotations
+
+import marshal
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias, assert_never
+
+from simdsl.core.cells import Meeting
+from simdsl.plan.ir import (
+    Alternative,
+    AnError,
+    Blocks,
+    CellRow,
+    Comparison,
+    Contains,
+    Count,
+    Counted,
+    ExactRows,
+    Excludes,
+    Expectation,
+    Ok,
+    Order,
+    SameAs,
+    Scalar,
+    Var,
+)
+from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
+from simdsl.plan.values import Row, Value, canonical, literal, literal_row, row_key, sorted_rows
+
+ROWS_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """Why no alternative holds: one sentence."""
+
+    message: str
+
+
+Judgement: TypeAlias = dict[str, Value] | Miss | None
+Judge: TypeAlias = Callable[[Outcome, Mapping[str, Value], Mapping[str, Outcome]], Judgement]
+
+
+def compile_expectation(expectation: Expectation, *, ordered: bool, boolean_type: bool) -> Judge:
+    """The judge of an expectation for a statement that is ``ordered``, on a backend that has booleans or not.
+
+    ``blocks`` never holds here: whether a statement waits is known before it has an outcome.
+    """
+
+    def judge(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
+        first: str | None = None
+        for alternative in expectation:
+            meeting = Meeting(env=env, boolean_type=boolean_type)
+            reason = _miss(alternative, outcome, meeting, labels, ordered)
+            if reason is None:
+                return meeting.bound or None
+            first = first or reason
+        return Miss(message=first or "")
+
+    if len(expectation) == 1:
+        return _shortcut(expectation[0], ordered, judge)
+    return judge
+
+
+def describe(outcome: Outcome) -> tuple[str, ...]:
+    """What came, a line each, as the plan language writes it."""
+    match outcome:
+        case Rows(columns=columns, rows=rows):
+            if not rows:
+                return (f"no rows ({columns} {_plural('column', columns)})",)
+            shown = tuple(literal_row(row) for row in rows[:ROWS_SHOWN])
+            return shown if len(rows) <= ROWS_SHOWN else (*shown, f"... and {len(rows) - ROWS_SHOWN} more")
+        case Affected(n=None):
+            return ("ok",)
+        case Affected(n=n):
+            return (f"{n} affected",)
+        case Failed(error_class=error_class, text=text, sqlstate=sqlstate, native=native):
+            codes = "".join(
+                f" {name} {code}" for name, code in (("SQLSTATE", sqlstate), ("native", native)) if code is not None
+            )
+            return (f"error {error_class}{codes}", text)
+
+
+def _shortcut(alternative: Alternative, ordered: bool, judge: Judge) -> Judge:
+    match alternative:
+        case Ok():
+            return lambda outcome, env, labels: judge(outcome, env, labels) if type(outcome) is Failed else None
+        case Count(what=Counted.AFFECTED, comparison=Comparison.EQ, n=int(n)):
+            wanted = Affected(n)
+            return lambda outcome, env, labels: None if outcome == wanted else judge(outcome, env, labels)
+        case ExactRows(rows=rows, order=order) if (plain := _plain_rows(rows)) is not None:
+            return _exact_bytes(plain, _is_ordered(ordered, order), judge)
+        case _:
+            return judge
+
+
+def _exact_bytes(rows: list[Row], ordered: bool, judge: Judge) -> Judge:
+    """Equal bytes are equal rows, types included; what differs in bytes may still be met, so the judge is asked."""
+    dumps = marshal.dumps
+    written = dumps(rows, 2)
+    if ordered or len(rows) < 2:
+
+        def in_order(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
+            try:
+                if type(outcome) is Rows and dumps(outcome[1], 2) == written:
+                    return None
+            except ValueError:  # a value that marshal cannot write, such as a Decimal
+                pass
+            return judge(outcome, env, labels)
+
+        return in_order
+    sorted_written = dumps(sorted_rows(rows), 2)
+
+    def as_bag(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
+        try:
+            if type(outcome) is Rows:
+                got = outcome[1]
+                if dumps(got, 2) == written or dumps(sorted_rows(got), 2) == sorted_written:
+                    return None
+        except ValueError:
+            pass
+        return judge(outcome, env, labels)
+
+    return as_bag
+
+
+def _plain_rows(rows: tuple[CellRow, ...]) -> list[Row] | None:
+    plain: list[Row] = []
+    for cells in rows:
+        values: list[Value] = []
+        for cell in cells:
+            if not isinstance(cell, Scalar) or isinstance(cell.value, bool):
+                return None
+            values.append(cell.value)
+        plain.append(tuple(values))
+    return plain
+
+
+def _is_ordered(ordered: bool, order: Order | None) -> bool:
+    return ordered if order is None else order is Order.IN_ORDER
+
+
+def _miss(
+    alternative: Alternative, outcome: Outcome, meeting: Meeting, labels: Mapping[str, Outcome], ordered: bool
+) -> str | None:
+    """None if the alternative holds, else why not."""
+    match alternative:
+        case Ok():
+            return _error_of(outcome)
+        case Count():
+            return _count(alternative, outcome, meeting)
+        case ExactRows(rows=wanted, order=order):
+            return _unless_rows(outcome, wanted) or _exact(wanted, _rows(outcome), meeting, _is_ordered(ordered, order))
+        case Contains(rows=wanted):
+            found = _unless_rows(outcome, wanted)
+            return found or (None if meeting.among(wanted, _rows(outcome)) else "not all of these rows are in the result")
+        case Excludes(rows=wanted):
+            return _unless_rows(outcome, wanted) or _excludes(wanted, _rows(outcome), meeting)
+        case SameAs(label=label, order=order):
+            return _same_as(label, labels, outcome, order is Order.IN_ORDER)
+        case AnError():
+            return _error(alternative, outcome)
+        case Blocks():
+            return "the statement did not wait for anybody"
+        case _:
+            assert_never(alternative)
+
+
+def _rows(outcome: Outcome) -> list[Row]:
+    assert isinstance(outcome, Rows)
+    return outcome.rows
+
+
+def _error_of(outcome: Outcome) -> str | None:
+    return f"the statement failed with {outcome.error_class}" if isinstance(outcome, Failed) else None
+
+
+def _unless_rows(outcome: Outcome, wanted: tuple[CellRow, ...]) -> str | None:
+    if isinstance(outcome, Failed):
+        return _error_of(outcome)
+    if not isinstance(outcome, Rows):
+        return "the statement gives no rows"
+    if wanted and outcome.columns != len(wanted[0]):
+        return f"expected {len(wanted[0])} {_plural('column', len(wanted[0]))}, got {outcome.columns}"
+    return None
+
+
+def _exact(wanted: tuple[CellRow, ...], rows: list[Row], meeting: Meeting, ordered: bool) -> str | None:
+    if len(wanted) != len(rows):
+        return f"expected {len(wanted)} {_plural('row', len(wanted))}, got {len(rows)}"
+    if ordered or len(wanted) == 1:
+        for number, (cells, row) in enumerate(zip(wanted, rows, strict=True), 1):
+            for column, (cell, value) in enumerate(zip(cells, row, strict=True), 1):
+                if not meeting.cell(cell, value):
+                    where = f"column {column}" if len(rows) == 1 else f"row {number}, column {column}"
+                    return f"{where} is {literal(value)}" if len(row) > 1 or len(rows) > 1 else f"got {literal(value)}"
+        return None
+    return None if meeting.among(wanted, rows) else "the rows differ"
+
+
+def _excludes(wanted: tuple[CellRow, ...], rows: list[Row], meeting: Meeting) -> str | None:
+    for cells in wanted:
+        for row in rows:
+            if meeting.row(cells, row):
+                return f"{literal_row(row)} is in the result"
+    return None
+
+
+_COMPARE: Final[Mapping[Comparison, Callable[[int, int], bool]]] = {
+    Comparison.EQ: operator.eq,
+    Comparison.NE: operator.ne,
+    Comparison.LT: operator.lt,
+    Comparison.LE: operator.le,
+    Comparison.GT: operator.gt,
+    Comparison.GE: operator.ge,
+}
+
+
+def _count(count: Count, outcome: Outcome, meeting: Meeting) -> str | None:
+    if isinstance(outcome, Failed):
+        return _error_of(outcome)
+    wanted = meeting.env[count.n.name] if isinstance(count.n, Var) else count.n
+    if type(wanted) is not int:
+        return f"a count is an integer, and the variable is {literal(wanted)}"
+    got = _counted(count.what, outcome)
+    if got is None:
+        return "the statement gives no rows" if count.what is not Counted.AFFECTED else "the statement has no affected count"
+    if _COMPARE[count.comparison](got, wanted):
+        return None
+    return f"got {got} {count.what if got != 1 else str(count.what).removesuffix('s')}"
+
+
+def _counted(what: Counted, outcome: Rows | Affected) -> int | None:
+    match what:
+        case Counted.ROWS:
+            return len(outcome.rows) if isinstance(outcome, Rows) else None
+        case Counted.COLUMNS:
+            return outcome.columns if isinstance(outcome, Rows) else None
+        case Counted.AFFECTED:
+            return outcome.affected if isinstance(outcome, Rows) else outcome.n
+        case _:
+            assert_never(what)
+
+
+def _error(wanted: AnError, outcome: Outcome) -> str | None:
+    if not isinstance(outcome, Failed):
+        return "the statement did not fail"
+    error_class = outcome.error_class
+    if wanted.error_class is not None:
+        if error_class is not wanted.error_class:
+            return f"the error is {error_class}"
+    elif wanted.sqlstate is not None:
+        sqlstate = outcome.sqlstate or error_class.sqlstate
+        if sqlstate != wanted.sqlstate:
+            return f"the error is {error_class}, SQLSTATE {sqlstate or 'unknown'}"
+    elif wanted.native is not None:
+        if outcome.native != wanted.native:
+            return f"the error is {error_class}, native {outcome.native}"
+    elif not error_class.is_ordinary and wanted.regex is None:
+        return f"{error_class} is no error that a plan should expect without naming it"
+    if wanted.regex is not None and not re.search(wanted.regex, outcome.text):
+        return "the message does not match"
+    return None
+
+
+def _same_as(label: str, labels: Mapping[str, Outcome], outcome: Outcome, in_order: bool) -> str | None:
+    other = labels.get(label)
+    if other is None:
+        return f"no step labelled {label} has run"
+    if isinstance(outcome, Failed) or isinstance(other, Failed):
+        if isinstance(outcome, Failed) and isinstance(other, Failed):
+            same_class = outcome.error_class is other.error_class
+            return None if same_class else f"{label} failed with {other.error_class}, this with {outcome.error_class}"
+        return f"{label} failed with {other.error_class}" if isinstance(other, Failed) else _error_of(outcome)
+    if isinstance(outcome, Rows) and isinstance(other, Rows):
+        if outcome.columns != other.columns:
+            return f"{label} has {other.columns} {_plural('column', other.columns)}, this has {outcome.columns}"
+        return None if bag_of(outcome.rows, in_order) == bag_of(other.rows, in_order) else f"the rows of {label} differ"
+    return None if outcome == other else f"{label} came to {'; '.join(describe(other))}"
+
+
+def bag_of(rows: list[Row], in_order: bool = False) -> list[tuple[object, ...]]:
+    """A list that is equal for equal bags (or sequences) of rows, kinds of values included."""
+    keys = [row_key(tuple(map(canonical, row))) for row in rows]
+    return list(keys) if in_order else sorted(keys)
+
+
+def _plural(noun: str, n: int) -> str:
+    return noun if n == 1 else f"{noun}s"
