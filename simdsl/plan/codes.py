@@ -18,10 +18,34 @@ class Code(Enum):
     F002 = "cannot be read"
     F003 = "not UTF-8 text"
     F004 = "larger than 16 MB"
+    F005 = "a directory where a file is wanted"
+    F006 = "the YAML parser is not installed"
 
     # Y: YAML that lies
+    Y001 = "not YAML"
+    Y002 = "more than one document"
+    Y003 = "a directive"
+    Y004 = "an anchor"
+    Y005 = "an alias"
+    Y006 = "a tag"
+    Y007 = "a merge key"
+    Y008 = "a key that is not a word"
+    Y009 = "the same key twice"
+    Y010 = "a comment cuts a line"
+    Y011 = "a step that YAML reads as a mapping or a list"
+    Y012 = "plain SQL inside brackets"
+    Y013 = "SQL whose lines YAML joins"
+    Y014 = "a tab in the indentation"
+    Y015 = "a character that cannot be seen"
+    Y016 = "nested too deeply"
 
     # J: JSON
+    J001 = "not JSON"
+    J002 = "the same key twice in JSON"
+    J003 = "not a number of JSON"
+    J004 = "a number beyond 64 bits"
+    J005 = "half a character"
+    J006 = "JSON nested too deeply"
 
     # S: structure
 
@@ -41,6 +65,7 @@ class Code(Enum):
     X001 = "internal error"
 
     # W: warnings
+    W001 = "a comment ends a line without an expectation"
 
     @property
     def title(self) -> str:
