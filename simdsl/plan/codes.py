@@ -48,12 +48,71 @@ class Code(Enum):
     J006 = "JSON nested too deeply"
 
     # S: structure
+    S001 = "a plan is a mapping"
+    S002 = "unknown key"
+    S003 = "a required key is missing"
+    S004 = "a step is text"
+    S005 = "text is wanted here"
+    S006 = "a list is wanted here"
+    S007 = "a mapping is wanted here"
+    S008 = "an integer is wanted here"
+    S009 = "a step has exactly one key of its own"
+    S010 = "keys that do not go together"
+    S011 = "a step that cannot stand here"
+    S012 = "an option that this step does not have"
+    S013 = "not a value of a param"
+    S014 = "unknown version of the language"
+    S015 = "a reserved key"
+    S016 = "unknown word"
+    S017 = "the same word twice"
 
     # G: grammar
+    G101 = "a quote or a comment that does not end"
+    G102 = "brackets that do not match"
+    G103 = "a comment swallows the arrow"
+    G104 = "not a variable"
+    G105 = "a driver's placeholder in SQL"
+    G106 = "two statements on one line"
+    G107 = "no statement"
+    G108 = "a character that no statement can hold"
+    G201 = "unexpected word in a plan line"
+    G202 = "a plan line that ends too early"
+    G203 = "not a value"
+    G204 = "unknown error class"
+    G205 = "not a regular expression"
+    G206 = "a comment after the arrow"
+    G207 = "not a count"
+    G208 = "not a duration"
 
     # N: names
+    N001 = "not a name"
+    N002 = "a reserved name"
+    N003 = "a task whose name is nearly a verb"
+    N004 = "the same label twice"
+    N005 = "no such label"
+    N006 = "a label of another task"
+    N007 = "a variable that nothing has bound"
+    N008 = "a variable of another task"
+    N009 = "a loop variable that shadows another variable"
+    N010 = "no such task"
+    N011 = "no such pool"
 
-    # R: rules
+    # R: rules (the number is that of the rule, with a hundred added for a second code)
+    R010 = "a variable where no value can be bound"
+    R014 = "rows of unequal width"
+    R015 = "an expectation that this statement can never meet"
+    R018 = "a binding where several rows may come"
+    R118 = "alternatives that bind different names"
+    R027 = "an invariant that is not a judged query"
+    R030 = "waiting outside of steps"
+    R031 = "a task whose statement was not collected"
+    R035 = "a schedule that does not match the steps"
+    R038 = "a retry of several tasks"
+    R041 = "a pool without pools, or one of several"
+    R045 = "an override that this step cannot have"
+    R145 = "skip and only on one step"
+    R047 = "entries of params with different keys"
+    R048 = "a loop that runs too often"
 
     # B: backends
     B001 = "unknown backend"
@@ -66,6 +125,7 @@ class Code(Enum):
 
     # W: warnings
     W001 = "a comment ends a line without an expectation"
+    W002 = "nothing in this plan is judged"
 
     @property
     def title(self) -> str:
