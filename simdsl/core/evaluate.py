@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Final, Protocol, TypeAlias, assert_never
+from typing import Any, Final, Protocol, TypeAlias, assert_never
 
 from simdsl.core.matcher import describe
 from simdsl.plan.ir import (
@@ -201,7 +201,8 @@ def _call(function: ScalarFunction, values: list[Value]) -> Value:
         case ScalarFunction.COALESCE:
             return present[0] if present else None
         case ScalarFunction.ABS:
-            return abs(_number(values[0]))
+            number = _number(values[0])
+            return -number if number < 0 else number
         case ScalarFunction.MIN | ScalarFunction.MAX:
             better = Operator.LT if function is ScalarFunction.MIN else Operator.GT
             best: Value = None
@@ -213,7 +214,7 @@ def _call(function: ScalarFunction, values: list[Value]) -> Value:
             assert_never(function)
 
 
-_COMPARE: Final[Mapping[Operator, Callable[[object, object], bool]]] = {
+_COMPARE: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
     Operator.LT: operator.lt,
     Operator.LE: operator.le,
     Operator.GT: operator.gt,
