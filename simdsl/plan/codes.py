@@ -119,6 +119,15 @@ class Code(Enum):
     B002 = "backend unavailable"
 
     # U: usage
+    U001 = "no path was given"
+    U002 = "a pattern that matches no file"
+    U003 = "no step at this line"
+    U004 = "a selection that cannot be read"
+    U005 = "an override that this plan cannot have"
+    U006 = "unknown diagnostic code"
+    U007 = "a file that exists already"
+    U008 = "options that do not go together"
+    U009 = "a file that cannot be written"
 
     # X: simdsl itself
     X001 = "internal error"

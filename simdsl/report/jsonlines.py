@@ -1,0 +1,222 @@
+"""JSON lines: what ``--json`` prints while a call goes on, and the trace files that ``--trace`` writes.
+
+A trace file holds runs one after another. Each is a header line (``"record": "run"``), one line for every event, and an
+end line (``"record": "end"``); schemas/trace.schema.json describes them, and `read_trace` reads them back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final, assert_never
+
+from simdsl import __version__
+from simdsl.backends.protocol import Backend, Description
+from simdsl.core.trace import Event
+from simdsl.core.verdicts import CallEnded, Failure, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.plan.ir import Identifier, Param
+from simdsl.plan.values import to_json
+from simdsl.report.events import Object, decode, encode
+from simdsl.report.secrets import Secrets
+
+FORMAT: Final = 1
+"""The version of the trace format. A reader refuses any other."""
+
+
+class TraceError(ValueError):
+    """A file is no trace. The message names the line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedRun:
+    """One run as a trace file keeps it. ``header`` and ``end`` are the JSON objects around its events."""
+
+    header: Object
+    events: tuple[Event, ...]
+    end: Object
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the run came to."""
+        return Verdict(self.end["verdict"])
+
+    @property
+    def digest(self) -> str:
+        """The digest of its trace."""
+        return str(self.end["digest"])
+
+
+def write_line(out: BinaryIO, data: Object, secrets: Secrets) -> None:
+    """One JSON object on a line of UTF-8. Lone surrogates, which some drivers give, are kept as JSON's own escapes."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    out.write(secrets.hide(text).encode("utf-8", "backslashreplace") + b"\n")
+
+
+def as_json(progress: Progress) -> Object:
+    """What a call came to so far, as ``--json`` prints it."""
+    match progress:
+        case PlanStarted():
+            return {
+                "event": "plan_started",
+                "plan": progress.plan.name,
+                "file": progress.file,
+                "backend": progress.backend,
+                "seed": progress.seed,
+            }
+        case RunEnded(report=report):
+            return {"event": "run_ended", "plan": report.plan, "backend": report.backend, **_run(report)}
+        case PlanEnded():
+            return {
+                "event": "plan_ended",
+                "plan": progress.plan.name,
+                "file": progress.file,
+                "backend": progress.backend,
+                "seed": progress.seed,
+                "verdict": str(progress.verdict),
+                "runs": progress.runs,
+                "judged": progress.judged,
+                "steps": progress.steps,
+                "reason": progress.reason,
+                "warnings": list(progress.warnings),
+                "digest": progress.digest,
+            }
+        case CallEnded():
+            return {"event": "call_ended"} | {name: getattr(progress, name) for name in progress.__slots__}
+        case _:
+            assert_never(progress)
+
+
+class TraceWriter:
+    """Writes the trace of every run that it is told of."""
+
+    def __init__(self, out: BinaryIO, backend: Backend, secrets: Secrets) -> None:
+        self._out = out
+        self._backend = backend
+        self._secrets = secrets
+        self._description: Description | None = None
+        self._started: PlanStarted | None = None
+
+    def tell(self, progress: Progress) -> None:
+        """Note which plan runs; write the runs as they end."""
+        match progress:
+            case PlanStarted():
+                self._started = progress
+            case RunEnded(report=report):
+                self._write(report)
+            case PlanEnded() | CallEnded():
+                pass
+            case _:
+                assert_never(progress)
+
+    def _write(self, report: RunReport) -> None:
+        if self._description is None:
+            self._description = self._backend.describe()
+        self._line(self._header(report, self._description))
+        for event in report.trace:
+            self._line(encode(event))
+        self._line(_end(report))
+
+    def _header(self, report: RunReport, description: Description) -> Object:
+        return {
+            "record": "run",
+            "format": FORMAT,
+            "simdsl": __version__,
+            "plan": report.plan,
+            "file": self._started.file if self._started else None,
+            "backend": report.backend,
+            "url": self._backend.url,
+            "description": {name: getattr(description, name) for name in description.__slots__},
+            "seed": self._started.seed if self._started else None,
+            "run": report.run,
+            "params": _params(report.params),
+            "choices": list(report.choices),
+        }
+
+    def _line(self, data: Object) -> None:
+        write_line(self._out, data, self._secrets)
+
+
+def read_trace(lines: Iterable[bytes | str]) -> Iterator[RecordedRun]:
+    """The runs of a trace file, given its lines (an open file will do). Raises ``TraceError``."""
+    header: Object | None = None
+    events: list[Event] = []
+    number = 0
+    for number, line in enumerate(lines, 1):
+        data = _object(line, number)
+        match data.get("record"), header:
+            case "run", None:
+                if data.get("format") != FORMAT:
+                    raise TraceError(f"line {number}: this trace has format {data.get('format')!r}, not {FORMAT}")
+                header, events = data, []
+            case None, dict():
+                events.append(_event(data, number))
+            case "end", dict():
+                yield RecordedRun(header=header, events=tuple(events), end=data)
+                header = None
+            case record, _:
+                raise TraceError(f"line {number}: {record or 'an event'} has no place here")
+    if header is not None:
+        raise TraceError(f"line {number}: the file ends in the middle of a run")
+
+
+def _run(report: RunReport) -> Object:
+    return {
+        "run": report.run,
+        "params": _params(report.params),
+        "choices": list(report.choices),
+        **{key: value for key, value in _end(report).items() if key != "record"},
+    }
+
+
+def _end(report: RunReport) -> Object:
+    return {
+        "record": "end",
+        "verdict": str(report.verdict),
+        "digest": report.digest,
+        "judged": report.judged,
+        "steps": report.steps,
+        "raced": report.raced,
+        "warnings": list(report.warnings),
+        "failure": _failure(report.failure) if report.failure else None,
+        "consequences": [_failure(failure) for failure in report.consequences],
+    }
+
+
+def _failure(failure: Failure) -> Object:
+    return {
+        "kind": str(failure.kind),
+        "message": failure.message,
+        "path": list(failure.path),
+        "override": failure.override,
+        "task": failure.task,
+        "expected": list(failure.expected),
+        "got": list(failure.got),
+        "help": failure.help,
+        "arguments": dict(failure.arguments),
+        "fingerprint": failure.fingerprint,
+    }
+
+
+def _params(params: tuple[Param, ...]) -> Object:
+    return {
+        param.name: {"identifier": param.value.name} if isinstance(param.value, Identifier) else to_json(param.value)
+        for param in params
+    }
+
+
+def _object(line: bytes | str, number: int) -> Object:
+    try:
+        data: Any = json.loads(line)
+    except ValueError:
+        raise TraceError(f"line {number}: not a line of JSON") from None
+    if not isinstance(data, dict):
+        raise TraceError(f"line {number}: not a JSON object")
+    return data
+
+
+def _event(data: Object, number: int) -> Event:
+    try:
+        return decode(data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TraceError(f"line {number}: not an event of a trace ({error})") from None

@@ -1,0 +1,176 @@
+"""Where a report is shown: how wide it is, whether it takes colour, and how text is fitted into it.
+
+Widths are counted in terminal cells: an East Asian wide character takes two, a combining mark none. Control characters
+are made visible, so that no text of a plan or of a database can command the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TextIO
+from unicodedata import category, east_asian_width
+
+TAB: Final = 4
+NARROWEST: Final = 40
+UNBOUNDED: Final = 10_000
+
+
+class Ink(StrEnum):
+    """What a piece of text is, so that colour follows meaning. The values are SGR parameters (ECMA-48, 8.3.117)."""
+
+    ERROR = "1;31"
+    WARNING = "1;33"
+    GOOD = "32"
+    STRONG = "1"
+    FAINT = "2"
+    PLACE = "36"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """The properties of an output stream that matter to a report.
+
+    ``width`` is in cells; where nobody sees an edge (a pipe, a file) it is ``UNBOUNDED``. ``live`` tells whether lines may
+    be overwritten, as a progress line is.
+    """
+
+    width: int = UNBOUNDED
+    color: bool = False
+    live: bool = False
+
+    def paint(self, ink: Ink, text: str) -> str:
+        """The text in colour, or as it is."""
+        return f"\x1b[{ink.value}m{text}\x1b[0m" if self.color and text else text
+
+    def wrap(self, text: str, *, first: str = "", rest: str = "") -> str:
+        """The text in lines that fit, the first and the other ones indented so. Long words stay whole."""
+        if cells(first + text) <= self.width:
+            return first + text
+        return textwrap.fill(
+            text,
+            width=self.width,
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def screen_of(stream: TextIO, environment: Mapping[str, str] = os.environ) -> Screen:
+    """The screen behind a stream: coloured on a terminal unless ``NO_COLOR`` (no-color.org), silent about progress in CI."""
+    terminal = stream.isatty()
+    capable = terminal and environment.get("TERM") != "dumb"
+    if terminal or environment.get("COLUMNS", "").isdigit():
+        width = max(NARROWEST, shutil.get_terminal_size().columns)
+    else:
+        width = UNBOUNDED
+    return Screen(
+        width=width,
+        color=capable and not environment.get("NO_COLOR"),
+        live=capable and not environment.get("CI"),
+    )
+
+
+def visible(text: str) -> str:
+    """The text on one line, with tabs expanded and control characters shown as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    shown: list[str] = []
+    at = 0
+    for character in text:
+        piece = _shown(character, at)
+        shown.append(piece)
+        at += cells(piece)
+    return "".join(shown)
+
+
+def cells(text: str) -> int:
+    """How many terminal cells a printable text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_width(character) for character in text)
+
+
+def fit(text: str, width: int) -> str:
+    """The visible text, cut to this width with an ellipsis if it is longer."""
+    text = visible(text)
+    if cells(text) <= width:
+        return text
+    kept, used = 0, 1
+    for character in text:
+        used += _width(character)
+        if used > width:
+            break
+        kept += 1
+    return text[:kept].rstrip() + "…"
+
+
+def pad(text: str, width: int) -> str:
+    """The text with blanks up to this width."""
+    return text + " " * (width - cells(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
+    """A line of source as it is shown, and where its marked part stands in it, in cells from 0."""
+
+    text: str
+    indent: int
+    length: int
+
+
+def excerpt(line: str, column: int, length: int, width: int) -> Excerpt:
+    """A source line with a mark (column from 1, code points), cut on both sides so that it fits and the mark is seen."""
+    before, marked, after = line[: column - 1], line[column - 1 : column - 1 + length], line[column - 1 + length :]
+    shown = [_expand(before, 0)]
+    shown.append(_expand(marked, cells(shown[0])))
+    shown.append(_expand(after, cells(shown[0] + shown[1])))
+    head, body, tail = shown
+    if cells(head + body + tail) <= width:
+        return Excerpt(text=head + body + tail, indent=cells(head), length=max(1, cells(body)))
+    body = fit(body, max(1, width - 2)) if cells(body) > width - 2 else body
+    room = width - cells(body)
+    kept = min(cells(head), max(room * 2 // 3, room - cells(tail)))
+    if kept < cells(head):
+        head = "…" + _last(head, kept - 1)
+    tail = fit(tail, width - cells(head + body)) if tail else tail
+    return Excerpt(text=head + body + tail, indent=cells(head), length=max(1, cells(body)))
+
+
+def _expand(text: str, at: int) -> str:
+    shown: list[str] = []
+    for character in text:
+        piece = _shown(character, at)
+        shown.append(piece)
+        at += cells(piece)
+    return "".join(shown)
+
+
+def _shown(character: str, at: int) -> str:
+    if character == "\t":
+        return " " * (TAB - at % TAB)
+    if character.isprintable() or category(character) == "Zs":
+        return character
+    # Format characters join or steer what stands beside them (ZWJ, bidi overrides), so they are shown like controls.
+    return repr(character)[1:-1]
+
+
+def _width(character: str) -> int:
+    if category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if east_asian_width(character) in ("W", "F") else 1
+
+
+def _last(text: str, width: int) -> str:
+    used, first = 0, len(text)
+    for index in range(len(text) - 1, -1, -1):
+        used += _width(text[index])
+        if used > width:
+            break
+        first = index
+    return text[first:]
