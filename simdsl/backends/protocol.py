@@ -179,8 +179,8 @@ class World(Protocol):
     def settle(self, pending: Sequence[Session], limit_us: int) -> Settled:
         """Wait until each session has ended or is known to wait for another, at most this real time."""
 
-    def reset(self, reset: Reset) -> None:
-        """Empty the tables that the plan names, before setup."""
+    def reset(self, reset: Reset) -> Failed | None:
+        """Empty the tables that the plan names, before setup. A table that is not there is a ``Failed``."""
 
     def snapshot(self) -> None:
         """Remember the present, committed content. Called once, after setup, with every session closed."""

@@ -26,6 +26,7 @@ class ErrorClass(StrEnum):
     UNDEFINED_TABLE = "undefined_table"
     UNDEFINED_COLUMN = "undefined_column"
     UNDEFINED_FUNCTION = "undefined_function"
+    UNDEFINED_OBJECT = "undefined_object"
     DUPLICATE_TABLE = "duplicate_table"
     DUPLICATE_OBJECT = "duplicate_object"
     DATATYPE_MISMATCH = "datatype_mismatch"
@@ -102,6 +103,7 @@ _SQLSTATES = {
     ErrorClass.UNDEFINED_TABLE: "42P01",
     ErrorClass.UNDEFINED_COLUMN: "42703",
     ErrorClass.UNDEFINED_FUNCTION: "42883",
+    ErrorClass.UNDEFINED_OBJECT: "42704",
     ErrorClass.DUPLICATE_TABLE: "42P07",
     ErrorClass.DUPLICATE_OBJECT: "42710",
     ErrorClass.DATATYPE_MISMATCH: "42804",

@@ -1,0 +1,67 @@
+"""The DB-API module under the sqlite backend: the stdlib's, or one that can take its place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from simdsl.backends.protocol import BackendUnavailable
+
+if TYPE_CHECKING:
+    import sqlite3
+
+STDLIB: Final = "sqlite3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """What the backend needs of a module that speaks PEP 249 as the stdlib's ``sqlite3`` does."""
+
+    name: str
+    version: str
+    engine_version: str
+    module_connect: Callable[..., Any]
+    tells_codes: bool  # its exceptions carry ``sqlite_errorcode``; without it, messages classify
+
+    def connect(self, target: str) -> sqlite3.Connection:
+        """A connection that begins no transaction by itself and never waits. ``target`` is a file or a URI."""
+        connection: sqlite3.Connection = self.module_connect(
+            target, timeout=0, isolation_level=None, check_same_thread=False, uri=target.startswith("file:")
+        )
+        return connection
+
+    @property
+    def label(self) -> str:
+        """How reports call it, with what it lacks."""
+        if self.name == STDLIB:
+            return "sqlite3 (stdlib)"
+        return self.name if self.tells_codes else f"{self.name} (no error codes: messages classify)"
+
+
+def load(name: str) -> Driver:
+    """The driver of this module name. Raises ``BackendUnavailable``."""
+    try:
+        module = import_module(name)
+    except ImportError as error:
+        raise BackendUnavailable(f"the driver `{name}` cannot be imported: {error}") from None
+    except Exception as error:  # a module of the user's may fail in any way while it loads
+        raise BackendUnavailable(f"the driver `{name}` fails to load: {type(error).__name__}: {error}") from None
+    connect = getattr(module, "connect", None)
+    if not callable(connect):
+        raise BackendUnavailable(f"the driver `{name}` is no DB-API module: it has no `connect`")
+    return Driver(
+        name=name,
+        version=_version(module),
+        engine_version=str(getattr(module, "sqlite_version", "unknown")),
+        module_connect=connect,
+        tells_codes=hasattr(module, "SQLITE_BUSY_SNAPSHOT"),
+    )
+
+
+def _version(module: Any) -> str:
+    if module.__name__ == STDLIB:
+        return ".".join(map(str, sys.version_info[:3]))
+    return str(getattr(module, "__version__", "unknown"))

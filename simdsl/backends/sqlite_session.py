@@ -1,0 +1,128 @@
+"""A session over one sqlite3 connection. Nothing here ever waits: what meets a lock is ``busy`` at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from simdsl.backends.protocol import Statement, Tx
+from simdsl.backends.sqlite_errors import control_failed, failed
+from simdsl.plan.ir import SqlKind
+from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_BINDABLE: Final = frozenset({int, str, float, bytes, bool, type(None)})
+_NOTHING: Final = Affected(None)
+_COUNTS: Final = tuple(Affected(n) for n in range(256))
+
+# A named tuple's own constructor is a Python function; this is what it calls, in a third of the time.
+_new: Final = tuple.__new__
+
+
+class SqliteSession:
+    """One connection. ``connection`` is the driver's own, for a pool to hand around."""
+
+    __slots__ = ("_cursor", "_execute", "connection", "id")
+
+    def __init__(self, connection: sqlite3.Connection, number: int) -> None:
+        self.id = number
+        self.connection = connection
+        # One cursor for the connection's life saves the making of one a step; every statement is read to its end.
+        self._cursor = connection.cursor()
+        self._execute = self._cursor.execute
+
+    def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:
+        """Run the statement to its end."""
+        try:
+            if arguments and not _BINDABLE.issuperset(map(type, arguments)):
+                arguments = tuple(map(bound, arguments))
+            cursor = self._execute(statement.text, arguments)
+            description = cursor.description
+            if description is not None:
+                rows = cursor.fetchall()
+                if statement.kind is not SqlKind.DML:
+                    return _new(Rows, (len(description), rows, None))
+                return Rows(len(description), rows, self._affected())
+            if statement.kind is SqlKind.DML or statement.kind is SqlKind.OTHER:
+                n = cursor.rowcount
+                if 0 <= n < 256:
+                    return _COUNTS[n]
+                return Affected(n if n >= 0 else self._uncounted(statement))
+        except Exception as error:  # whatever a driver raises is an outcome of the statement
+            return self._failed(error, statement)
+        return _NOTHING
+
+    def poll(self) -> Outcome | None:
+        """Nothing is ever under way."""
+        return None
+
+    def cancel(self) -> None:
+        """Nothing is ever under way."""
+
+    def tx(self) -> Tx:
+        """By the connection's own flag."""
+        try:
+            return Tx.OPEN if self.connection.in_transaction else Tx.IDLE
+        except Exception:  # a closed connection refuses the question, in each driver by an error of its own
+            return Tx.LOST
+
+    def quiesce(self) -> None:
+        """Roll back what is open."""
+        if self.tx() is Tx.OPEN:
+            self.start(_ROLLBACK, ())
+
+    def close(self) -> None:
+        """Close the connection, which rolls back. Idempotent."""
+        self.connection.close()
+
+    def _affected(self) -> int:
+        n = self._cursor.rowcount
+        return n if n >= 0 else self._changes()
+
+    def _uncounted(self, statement: Statement) -> int | None:
+        # The driver counts only what begins with INSERT, UPDATE, DELETE or REPLACE; WITH may lead to one of these, and
+        # then it has no rows to describe. What else has none (PRAGMA, ANALYZE, ATTACH ...) has no count either.
+        begins_with = statement.text.lstrip()[:4].upper() == "WITH"
+        return self._changes() if begins_with or statement.kind is SqlKind.DML else None
+
+    def _changes(self) -> int:
+        (n,) = self.connection.execute("SELECT changes()").fetchone()
+        return int(n)
+
+    def _failed(self, error: Exception, statement: Statement) -> Failed:
+        failure = failed(error)
+        if statement.transaction is not None:
+            return control_failed(failure, statement.transaction, self.tx() is Tx.OPEN)
+        if failure.error_class is ErrorClass.OTHER and self.tx() is Tx.LOST:
+            return failure._replace(error_class=ErrorClass.CONNECTION_CLOSED)
+        return failure
+
+
+def bound(value: Value) -> int | float | str | bytes | None:
+    """A value in one of SQLite's five storage classes. What has none of its own is written as its canonical text."""
+    match value:
+        case bool():
+            return int(value)
+        case None | int() | float() | str() | bytes():
+            return value
+        case Decimal():
+            return _decimal(value)
+        case datetime():
+            return value.isoformat(sep=" ")
+        case date() | time():
+            return value.isoformat()
+
+
+def _decimal(value: Decimal) -> int | str:
+    # Text, for a real would round. A NUMERIC column turns it into a number, as it does with a literal in quotes.
+    if value == value.to_integral_value() and INT64_MIN <= value <= INT64_MAX:
+        return int(value)
+    return format(value, "f")
+
+
+_ROLLBACK: Final = Statement(text="ROLLBACK", parameters=(), kind=SqlKind.TRANSACTION)
