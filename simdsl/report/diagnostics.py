@@ -71,7 +71,7 @@ def gutter_of(span: Span | None) -> int:
 
 
 def as_json(diagnostic: Diagnostic) -> dict[str, str | int | None]:
-    """A diagnostic as one flat object. Lines and columns count from 1, columns in code points; ``end_column`` is exclusive."""
+    """A diagnostic as one flat object. Lines and columns count from 1, in code points; ``end_column`` is exclusive."""
     span = diagnostic.span
     return {
         "code": diagnostic.code.name,

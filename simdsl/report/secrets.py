@@ -1,22 +1,16 @@
-"""What must never be shown: the passwords and tokens of backend URLs."""
+"""What must never be shown: the passwords and tokens of backend URLs, wherever a driver or a report repeats them."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote
+
+from simdsl.backends.registry import secrets
 
 MASK: Final = "***"
 
-_USERINFO: Final = re.compile(r"://[^/?#\s:@]*:(?P<secret>[^/?#\s]+)@")
-_PARAMETER: Final = re.compile(
-    r"[?&;](?P<name>password|passwd|pwd|pass|token|auth_?token|access_?token|secret|api_?key|key)=(?P<secret>[^&;#\s]+)",
-    re.IGNORECASE,
-)
-# A shorter secret is masked where it stands in a URL only: as a bare word it would blot out half of any text.
+# A shorter secret is masked only where it stands in a URL: as a bare word it would blot out half of any text.
 _SHORTEST: Final = 4
 
 
@@ -34,20 +28,16 @@ class Secrets:
         return text
 
 
-def secrets_of(urls: Iterable[str]) -> Secrets:
-    """The secrets in these URLs: as they are written there, percent-decoded, and as a JSON text would quote them."""
+NO_SECRETS: Final = Secrets()
+
+
+def secrets_of(url: str) -> Secrets:
+    """The secrets in a URL: as they are written there, percent-decoded, and as a JSON text would quote them."""
     pairs: dict[str, str] = {}
-    for url in urls:
-        for match in _USERINFO.finditer(url):
-            pairs[f":{match['secret']}@"] = f":{MASK}@"
-            pairs |= _bare(match["secret"])
-        for match in _PARAMETER.finditer(url):
-            pairs[f"{match['name']}={match['secret']}"] = f"{match['name']}={MASK}"
-            pairs |= _bare(match["secret"])
+    for secret in secrets(url):
+        for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+            pairs |= {f":{form}@": f":{MASK}@", f"={form}": f"={MASK}"}
+            if len(form) >= _SHORTEST:
+                pairs[form] = MASK
     # The longest first, so that a secret that contains another is replaced whole.
     return Secrets(pairs=tuple(sorted(pairs.items(), key=lambda pair: (-len(pair[0]), pair))))
-
-
-def _bare(secret: str) -> dict[str, str]:
-    forms = (secret, unquote(secret), json.dumps(unquote(secret))[1:-1])
-    return {form: MASK for form in forms if len(form) >= _SHORTEST}

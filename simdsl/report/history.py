@@ -1,0 +1,138 @@
+"""What a run did, in order: the steps as a transcript, and who still waits at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from simdsl.core.matcher import describe
+from simdsl.core.trace import Advanced, Checked, Event, InvariantHeld, Parked, Raced, RolledBack, Stepped, Wait
+from simdsl.plan.outcomes import Failed, Outcome, Rows
+from simdsl.report.screen import Ink, Screen, fit, pad
+
+ENDS: Final = 6
+"""How many lines of a long history are shown at its beginning and at its end."""
+
+_WIDEST_TASK: Final = 12
+_COMFORTABLE: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the transcript. ``number`` counts the steps; what is no step has none."""
+
+    number: int | None
+    task: str
+    what: str
+    result: str
+    bad: bool = False
+
+
+def entries(events: Iterable[Event], *, setup: bool = False) -> list[Entry]:
+    """The transcript of a trace, without the steps of ``setup:`` unless they are asked for."""
+    found: list[Entry] = []
+    number = 0
+    for event in events:
+        if isinstance(event, (Stepped, Parked, Checked)) and event.path[:1] == ("setup",) and not setup:
+            continue
+        if isinstance(event, (Stepped, Checked)):
+            number += 1
+        entry = _entry(event, number)
+        if entry is not None:
+            found.append(entry)
+    return found
+
+
+def render(history: Sequence[Entry], screen: Screen, *, ends: int | None = ENDS, indent: int = 3) -> list[str]:
+    """The transcript in aligned columns; of a long one the first and the last ``ends`` lines."""
+    if ends is not None and len(history) > 2 * ends + 1:
+        head, tail = history[:ends], history[-ends:]
+        left_out = len(history) - 2 * ends
+        cut = f"{' ' * indent}... {left_out} more"
+        widths = _widths([*head, *tail], screen, indent)
+        return [*_lines(head, widths, screen, indent), cut, *_lines(tail, widths, screen, indent)]
+    return _lines(history, _widths(history, screen, indent), screen, indent)
+
+
+def brief(outcome: Outcome) -> str:
+    """An outcome in a few words."""
+    match outcome:
+        case Rows(rows=[], columns=_):
+            return "empty"
+        case Failed(error_class=error_class):
+            return f"error {error_class}"
+        case _:
+            return ", ".join(describe(outcome))
+
+
+def duration(microseconds: int) -> str:
+    """A duration as the plan language writes it, in the largest unit that needs no fraction."""
+    for unit, size in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)):
+        if microseconds and microseconds % size == 0:
+            return f"{microseconds // size}{unit}"
+    return f"{microseconds}us"
+
+
+def _entry(event: Event, number: int) -> Entry | None:
+    match event:
+        case Stepped():
+            failed = isinstance(event.outcome, Failed) and not event.judged
+            return Entry(number=number, task=event.task, what=event.what, result=brief(event.outcome), bad=failed)
+        case Parked(wait=Wait.SLEEP | Wait.RETRY):
+            return Entry(number=None, task=event.task, what=event.what, result=_until(event, "sleeps"))
+        case Parked():
+            waits = f"waits for {', '.join(event.blockers) or 'the ' + event.wait}"
+            return Entry(number=None, task=event.task, what=event.what, result=_until(event, waits))
+        case Checked():
+            result = "holds" if event.held else "does not hold"
+            return Entry(number=number, task=event.task or "", what="check", result=result, bad=not event.held)
+        case InvariantHeld(held=False):
+            return Entry(number=None, task="", what="invariant", result=brief(event.outcome), bad=True)
+        case Advanced():
+            return Entry(number=None, task="", what=f"(the clock moves to {duration(event.now_us)})", result="")
+        case RolledBack():
+            return Entry(number=None, task=event.task, what=f"(rolled back: {event.why})", result="")
+        case Raced():
+            return Entry(number=None, task=", ".join(event.tasks), what="(raced: the engine chose)", result="")
+        case _:
+            return None
+
+
+def _until(event: Parked, waits: str) -> str:
+    return waits if event.until_us is None else f"{waits}, until {duration(event.until_us)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Widths:
+    number: int
+    task: int
+    what: int
+    result: int
+
+
+def _widths(history: Sequence[Entry], screen: Screen, indent: int) -> _Widths:
+    number = max((len(str(entry.number)) for entry in history if entry.number is not None), default=1)
+    task = min(_WIDEST_TASK, max((len(entry.task) for entry in history), default=0))
+    room = min(screen.width, _COMFORTABLE) - indent - number - task - 4
+    wanted_what = max((len(_line(entry.what)) for entry in history), default=0)
+    wanted_result = max((len(_line(entry.result)) for entry in history), default=0)
+    result = min(wanted_result, max(room - wanted_what, room * 2 // 5))
+    return _Widths(number=number, task=task, what=min(wanted_what, room - result), result=result)
+
+
+def _lines(history: Sequence[Entry], widths: _Widths, screen: Screen, indent: int) -> list[str]:
+    lines: list[str] = []
+    for entry in history:
+        number = "" if entry.number is None else str(entry.number)
+        result = fit(_line(entry.result), widths.result)
+        line = (
+            f"{' ' * indent}{number:>{widths.number}} {pad(fit(entry.task, widths.task), widths.task)} "
+            f"{pad(fit(_line(entry.what), widths.what), widths.what)}  "
+        )
+        lines.append(line + screen.paint(Ink.ERROR, result) if entry.bad else (line + result).rstrip())
+    return lines
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,32 @@
+"""The one line that shows a failure again."""
+
+from __future__ import annotations
+
+import shlex
+
+from simdsl.core.verdicts import RunReport
+from simdsl.plan.ir import Plan
+
+
+def command(target: str, plan: Plan, report: RunReport, *, backend_url: str, seed: int) -> str:
+    """The command that runs this one run again: its file, backend, seed, entry of params and schedule.
+
+    ``target`` is the file as the call named it, with its ``:LINE``; secrets in the URL are masked by then.
+    """
+    words = ["simdsl", "run", target, "--backend", backend_url, "--seed", str(seed)]
+    entry = entry_of(plan, report)
+    if entry is not None and len(plan.params) > 1:
+        words += ["--params", str(entry)]
+    if report.choices:
+        words += ["--schedule", choice_list(report.choices)]
+    return shlex.join(words)
+
+
+def choice_list(choices: tuple[int, ...]) -> str:
+    """A schedule as the plan language writes it: ``1-1-2``."""
+    return "-".join(map(str, choices))
+
+
+def entry_of(plan: Plan, report: RunReport) -> int | None:
+    """Which entry of ``params:`` a run had, counted from 1."""
+    return plan.params.index(report.params) + 1 if report.params in plan.params else None
