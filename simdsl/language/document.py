@@ -8,12 +8,12 @@ read as text: ``Plain`` and ``Lookalike``. Nothing in it knows where it stands; 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from simdsl.language.tree import ListNode, MapNode, Node, ScalarNode, descend, places
+from simdsl.language.positions import Positions
+from simdsl.language.tree import ListNode, MapNode, Node, ScalarNode, Style, descend, places, steps_of
 from simdsl.plan.diagnostics import Diagnostic, Problem
 from simdsl.plan.ir import Path
 from simdsl.plan.source import At, Source, Span
@@ -73,7 +73,7 @@ def resolve(text: str) -> str | Plain | Lookalike:
 class Document:
     """A text that was read. ``data`` is the root; everything else is about places in the text."""
 
-    __slots__ = ("_line_starts", "_read_tree", "_root", "bom", "data", "refused", "source")
+    __slots__ = ("_positions", "_read_tree", "_root", "bom", "data", "refused", "source")
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Document:
         self.bom = bom  # whether the file began with a byte order mark, which the source text lacks
         self._read_tree = read_tree
         self._root = root
-        self._line_starts: list[int] | None = None
+        self._positions: Positions | None = None
 
     @property
     def root(self) -> Node:
@@ -101,24 +101,20 @@ class Document:
             self._root = self._read_tree(self.source.text)
         return self._root
 
+    @property
+    def positions(self) -> Positions:
+        """The lines of the source, found when first asked for."""
+        if self._positions is None:
+            self._positions = Positions(self.source)
+        return self._positions
+
     def is_refused(self, path: Path) -> bool:
         """Whether the reader refused what stands at this path or above it, so that the loader need not complain too."""
         return any(path[: len(refused)] == refused for refused in self.refused)
 
     def diagnose(self, problem: Problem) -> Diagnostic:
         """The problem as a person reads it. A path that is not there stands for its deepest ancestor that is."""
-        return self.diagnostic(problem, self.locate(problem.at))
-
-    def diagnostic(self, problem: Problem, span: Span | None) -> Diagnostic:
-        """A diagnostic at a place that is known already."""
-        return Diagnostic(
-            code=problem.code,
-            message=problem.message,
-            file=self.source.name,
-            span=span,
-            line=self.source.line(span.line) if span else "",
-            help=problem.help,
-        )
+        return self.positions.diagnostic(problem.code, problem.message, self.locate(problem.at), problem.help)
 
     def locate(self, at: At) -> Span | None:
         """The line and column of a place, as long as it goes on in that line. None for an empty text."""
@@ -127,33 +123,22 @@ class Document:
         key, node, whole = descend(self.root, at.path)
         if at.key or not whole:
             node = key or node
-        if whole and not at.key and isinstance(node, ScalarNode) and (at.start or at.end is not None):
+        elif isinstance(node, ScalarNode) and (at.start or at.end is not None):
             found = self._within(node, at.start, at.end)
             if found is not None:
-                return self.span(*found)
-        match node:
-            case ScalarNode():
-                return self.span(*self._content(node))
-            case MapNode(flow=False, entries=[(first, _), *_]):
-                return self.span(first.start, first.end)
-            case ListNode(flow=False):
-                return self.span(node.start, node.start + 1)
-            case _:
-                return self.span(node.start, node.end)
+                return self.positions.span(*found)
+        return self.positions.span(*self._extent(node))
 
     def offsets(self, at: At) -> tuple[int, int] | None:
         """Where in ``source.text`` a part of a scalar stands, so that it can be replaced there.
 
         None if there is no such scalar, or if it is not written there as it reads (an escape, a folded line).
         """
-        _, node, whole = descend(self.root, at.path)
-        if not whole or at.key or not isinstance(node, ScalarNode):
+        node = self.scalar(at.path)
+        found = self._within(node, at.start, at.end) if node and not at.key else None
+        if node is None or found is None:
             return None
-        found = self._within(node, at.start, at.end)
-        if found is None:
-            return None
-        start, end = found
-        return found if self.source.text[start:end] == node.text[at.start : at.end] else None
+        return found if self.source.text[found[0] : found[1]] == node.text[at.start : at.end] else None
 
     def scalar(self, path: Path) -> ScalarNode | None:
         """The scalar at a path, as it is written."""
@@ -162,72 +147,29 @@ class Document:
 
     def path_at(self, line: int) -> Path | None:
         """The step that stands on a line, or, for a comment or a blank line, the next one. None after the last."""
-        if not self.source.text:
-            return None
-        for path, node in self._steps(self.root, ()):
-            if self._last_line(node) >= line:
-                return path
-        return None
-
-    def span(self, start: int, end: int) -> Span:
-        """Offsets as a line, a column and a length; what lies beyond the line's end is cut off."""
-        starts = self._starts()
-        number = bisect_right(starts, start)
-        begin = starts[number - 1]
-        line_end = begin + len(self.source.line(number))
-        return Span(line=number, column=start - begin + 1, length=max(1, min(end, line_end) - start))
-
-    def _starts(self) -> list[int]:
-        if self._line_starts is None:
-            self._line_starts = [0, *(match.end() for match in re.finditer("\n", self.source.text))]
-        return self._line_starts
+        steps = steps_of(self.root) if self.source.text else []
+        return next((path for path, _, end in steps if self.positions.line_of(max(end - 1, 0)) >= line), None)
 
     def _within(self, node: ScalarNode, start: int, end: int | None) -> tuple[int, int] | None:
         found = places(node, self.source.text)
         if found is None:
             return None
         last = len(found) - 1
-        stop = last if end is None else min(end, last)
-        return found[min(start, last)], found[max(stop, min(start, last))]
+        first = min(start, last)
+        return found[first], found[last if end is None else max(first, min(end, last))]
 
-    def _content(self, node: ScalarNode) -> tuple[int, int]:
-        found = places(node, self.source.text) if node.style == "|" and node.text.strip() else None
-        if not found:
-            return node.start, node.end
-        first = len(node.text) - len(node.text.lstrip("\n"))
-        return found[first], found[-1]
-
-    def _steps(self, root: Node, path: Path) -> list[tuple[Path, Node]]:
-        steps: list[tuple[Path, Node]] = []
-        if isinstance(root, MapNode):
-            for key, value in root.entries:
-                if key.text in STEP_SECTIONS:
-                    _collect(value, (*path, key.text), steps)
-                elif key.text == "tasks" and isinstance(value, MapNode):
-                    for name, body in value.entries:
-                        _collect(body, (*path, "tasks", name.text), steps)
-        return steps
-
-    def _last_line(self, node: Node) -> int:
-        text = self.source.text[: node.end].rstrip()
-        return bisect_right(self._starts(), max(len(text) - 1, 0))
-
-
-STEP_SECTIONS: Final = frozenset({"setup", "steps", "finally", "invariants"})
-
-
-def _collect(body: Node, path: Path, into: list[tuple[Path, Node]]) -> None:
-    """The steps of a list in the order of the text; a step with ``do`` ends where its body begins."""
-    if not isinstance(body, ListNode):
-        return
-    for index, item in enumerate(body.items):
-        place = (*path, index)
-        inner = next((value for key, value in item.entries if key.text == "do"), None) if isinstance(item, MapNode) else None
-        if isinstance(inner, ListNode) and inner.items:
-            into.append((place, ScalarNode(item.start, inner.start, _HEAD, "")))
-            _collect(inner, (*place, "do"), into)
-        else:
-            into.append((place, item))
+    def _extent(self, node: Node) -> tuple[int, int]:
+        """What stands for a whole node: of a block, its first line."""
+        match node:
+            case ScalarNode(style=Style.LITERAL) if found := places(node, self.source.text):
+                first = len(node.text) - len(node.text.lstrip("\n"))
+                return (found[first], found[-1]) if first < len(node.text) else (node.start, node.end)
+            case MapNode(flow=False, entries=[(first_key, _), *_]):
+                return first_key.start, first_key.end
+            case ListNode(flow=False):
+                return node.start, node.start + 1
+            case _:
+                return node.start, node.end
 
 
 _INFINITY: Final = float("inf")

@@ -5,10 +5,22 @@ Nothing here raises for what it reads: a missing file, a picture and a bomb of b
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
+from typing import Final
 
+from simdsl.language import json_text, yaml_fast
 from simdsl.language.document import Document
+from simdsl.language.positions import Positions
+from simdsl.language.yaml_events import Events, ParserMissing, read_events, read_tree, to_data
+from simdsl.language.yaml_traps import find_traps
+from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.ir import Path
+from simdsl.plan.source import Source
+
+MAX_BYTES: Final = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +37,89 @@ class Reading:
 
 def read_file(path: str) -> Reading:
     """What the file holds, or why it cannot be read: missing, a directory, unreadable, too large, not UTF-8."""
-    return Reading(document=None)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            return _refused(path, Code.F005, f"{path} is a directory", "name a file in it")
+        with open(path, "rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return _refused(path, Code.F001, f"there is no file {path}", "is the path relative to another directory?")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return _refused(path, Code.F002, f"{path} cannot be read: {reason}", "may you read it?")
+    return read_bytes(content, path)
+
+
+def read_bytes(content: bytes, name: str) -> Reading:
+    """What the content of a file holds; ``name`` stands in messages."""
+    if len(content) > MAX_BYTES:
+        return _too_large(name)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"{name} is not UTF-8: byte {error.start + 1}, in line {line}, is 0x{content[error.start]:02x}"
+        return _refused(name, Code.F003, message, "save it as UTF-8 text")
+    if "\0" in text:
+        return _refused(name, Code.F003, f"{name} is not text: it holds NUL bytes", "is this a plan?")
+    return read_text(text, name)
 
 
 def read_text(text: str, name: str) -> Reading:
     """What the text holds; ``name`` stands in messages, and makes the text JSON if it ends in ``.json``."""
-    return Reading(document=None)
+    # A code point takes at least one byte, so that most texts need not be encoded to be measured.
+    if len(text) > MAX_BYTES or (len(text) * 4 > MAX_BYTES and len(text.encode(errors="surrogatepass")) > MAX_BYTES):
+        return _too_large(name)
+    bom = text.startswith("\ufeff")
+    source = Source(name=name, text=text[1:] if bom else text)
+    return _read_json(source, bom) if json_text.is_json(source.text, name) else _read_yaml(source, bom)
+
+
+def _read_json(source: Source, bom: bool) -> Reading:
+    data = json_text.read_fast(source.text)
+    if data is not None:
+        return Reading(document=Document(source=source, data=data, read_tree=json_text.read_tree, bom=bom))
+    events = json_text.read_slow(source.text)
+    if events.root is None:
+        return _unreadable(source, events)
+    data = to_data(events.root)
+    if isinstance(data, dict):
+        data.pop("$schema", None)
+    positions = Positions(source)
+    document = Document(source=source, data=data, read_tree=json_text.read_tree, root=events.root, bom=bom)
+    return Reading(document=document, problems=tuple(map(positions.diagnose, events.findings)))
+
+
+def _read_yaml(source: Source, bom: bool) -> Reading:
+    data = yaml_fast.read_fast(source.text)
+    if data is not None:
+        return Reading(document=Document(source=source, data=data, read_tree=read_tree, bom=bom))
+    try:
+        events = read_events(source.text)
+    except ParserMissing as error:
+        message = f"the YAML parser cannot be imported: {error}"
+        return _refused(source.name, Code.F006, message, "install it: pip install ruamel.yaml.clib")
+    if events.root is None:
+        return _unreadable(source, events)
+    traps = find_traps(events.root, source.text)
+    findings = sorted(events.findings + traps.findings, key=lambda finding: finding.start)
+    refused: tuple[Path, ...] = (*events.refused, *traps.refused)
+    document = Document(
+        source=source, data=to_data(events.root), read_tree=read_tree, root=events.root, refused=refused, bom=bom
+    )
+    return Reading(document=document, problems=tuple(map(document.positions.diagnose, findings)))
+
+
+def _unreadable(source: Source, events: Events) -> Reading:
+    # What cannot be encoded cannot be printed either.
+    clean = Source(name=source.name, text=source.text.encode(errors="replace").decode())
+    return Reading(document=None, problems=tuple(map(Positions(clean).diagnose, events.findings)))
+
+
+def _too_large(name: str) -> Reading:
+    return _refused(name, Code.F004, f"{name} is larger than 16 MB", "plans of this size are several plans")
+
+
+def _refused(name: str, code: Code, message: str, hint: str) -> Reading:
+    return Reading(document=None, problems=(Diagnostic(code=code, message=message, file=name, help=hint),))

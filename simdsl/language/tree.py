@@ -12,6 +12,8 @@ from typing import Final, TypeAlias
 
 from simdsl.plan.ir import Path
 
+STEP_SECTIONS: Final = frozenset({"setup", "steps", "finally", "invariants"})
+
 
 class Style(StrEnum):
     """How a scalar is written."""
@@ -82,6 +84,29 @@ def descend(root: Node, path: Path) -> tuple[ScalarNode | None, Node, bool]:
             return key, node, False
         key, node = found
     return key, node, True
+
+
+def steps_of(root: Node) -> list[tuple[Path, int, int]]:
+    """The steps of a plan in the order of the text: path, start, end. One with ``do`` ends where its body begins."""
+    steps: list[tuple[Path, int, int]] = []
+    for key, value in root.entries if isinstance(root, MapNode) else ():
+        if key.text in STEP_SECTIONS:
+            _collect_steps(value, (key.text,), steps)
+        elif key.text == "tasks" and isinstance(value, MapNode):
+            for name, body in value.entries:
+                _collect_steps(body, ("tasks", name.text), steps)
+    return steps
+
+
+def _collect_steps(body: Node, path: Path, into: list[tuple[Path, int, int]]) -> None:
+    for index, item in enumerate(body.items if isinstance(body, ListNode) else ()):
+        place = (*path, index)
+        inner = child(item, "do")
+        if inner and isinstance(inner[1], ListNode) and inner[1].items:
+            into.append((place, item.start, inner[1].start))
+            _collect_steps(inner[1], (*place, "do"), into)
+        else:
+            into.append((place, item.start, item.end))
 
 
 def places(node: ScalarNode, source: str) -> list[int] | None:

@@ -1,0 +1,219 @@
+"""Plans in JSON: a fast reader by the standard library, and a slow one with positions for those who ask.
+
+JSON is YAML, but no YAML parser is needed to read it, and machine-made plans are long.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, NoReturn
+
+from simdsl.language.document import Data, Plain, resolve
+from simdsl.language.positions import Finding
+from simdsl.language.tree import ListNode, MapNode, Node, ScalarNode, Style
+from simdsl.language.yaml_events import MAX_DEPTH, MAX_FINDINGS, Events
+from simdsl.plan.codes import Code
+
+
+def is_json(text: str, name: str) -> bool:
+    """Whether a text is read as JSON: by its name, or because its first character that is not blank is ``{``."""
+    return name.endswith(".json") or text.lstrip()[:1] == "{"
+
+
+def read_fast(text: str) -> Data | None:
+    """The plain data of a JSON text, without ``$schema``; None if anything is wrong with it."""
+    if _HALF.search(text):
+        return None
+    try:
+        data: Data = _settled(_DECODER.decode(text), 0)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(data, dict):
+        data.pop("$schema", None)
+    return data
+
+
+def read_slow(text: str) -> Events:
+    """The positioned tree of a JSON text and everything that is wrong with it; a syntax error stands alone."""
+    reader = _Reader(text)
+    try:
+        root = reader.read()
+    except _Stop as stop:
+        return Events(findings=[stop.finding])
+    return Events(root=root, findings=reader.findings)
+
+
+def read_tree(text: str) -> Node:
+    """The tree of a text that is known to be JSON."""
+    root = read_slow(text).root
+    return root if root is not None else ScalarNode(0, 0, Style.PLAIN, "")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
+        raise ValueError("a key is there twice")
+    return entries
+
+
+def _number(text: str) -> Plain:
+    value = resolve(text)
+    if not isinstance(value, Plain):
+        raise ValueError("a number beyond 64 bits")
+    return value
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _settled(data: Any, depth: int) -> Any:
+    """The data with the words of JSON as plain scalars, in place. Raises ``ValueError`` if nested too deeply."""
+    if depth > MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    if type(data) is dict:
+        for key, value in data.items():
+            if type(value) is not str and type(value) is not Plain:
+                data[key] = _settled(value, depth + 1)
+    elif type(data) is list:
+        for index, value in enumerate(data):
+            if type(value) is not str and type(value) is not Plain:
+                data[index] = _settled(value, depth + 1)
+    elif data is None or data is True or data is False:
+        return _WORDS[data]
+    return data
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_int=_number, parse_float=_number, parse_constant=_no_constant
+)
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_WORDS: Final = {None: Plain("null", None), True: Plain("true", True), False: Plain("false", False)}
+
+
+class _Stop(Exception):
+    """A finding after which nothing more can be read."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
+class _Reader:
+    """A recursive descent over the text; the depth is bounded."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.findings: list[Finding] = []
+
+    def read(self) -> Node:
+        root, end = self._value(self._blank(0), 0)
+        end = self._blank(end)
+        if end < len(self.text):
+            self._stop(end, "the document ended before this")
+        return root
+
+    def _blank(self, at: int) -> int:
+        found = _BLANK.match(self.text, at)
+        return found.end() if found else at
+
+    def _value(self, at: int, depth: int) -> tuple[Node, int]:
+        match self.text[at : at + 1]:
+            case '"':
+                return self._string(at)
+            case "{":
+                return self._object(at, depth)
+            case "[":
+                return self._array(at, depth)
+            case _:
+                return self._scalar(at)
+
+    def _object(self, at: int, depth: int) -> tuple[Node, int]:
+        self._limit(at, depth)
+        entries: list[tuple[ScalarNode, Node]] = []
+        seen: set[str] = set()
+        place = self._blank(at + 1)
+        while self.text[place : place + 1] != "}" or entries:
+            if self.text[place : place + 1] != '"':
+                self._stop(place, "a key in double quotes is missing here")
+            key, place = self._string(place)
+            place = self._blank(place)
+            if self.text[place : place + 1] != ":":
+                self._stop(place, "a `:` is missing here")
+            if key.text in seen:
+                self._find(
+                    Code.J002, key.start, key.end, f"`{key.text}` is there twice in one object", "JSON would keep only one"
+                )
+            seen.add(key.text)
+            value, place = self._value(self._blank(place + 1), depth + 1)
+            entries.append((key, value))
+            place = self._blank(place)
+            if self.text[place : place + 1] != ",":
+                break
+            place = self._blank(place + 1)
+        if self.text[place : place + 1] != "}":
+            self._stop(place, "a `,` or a `}` is missing here")
+        return MapNode(at, place + 1, True, entries), place + 1
+
+    def _array(self, at: int, depth: int) -> tuple[Node, int]:
+        self._limit(at, depth)
+        items: list[Node] = []
+        place = self._blank(at + 1)
+        while self.text[place : place + 1] != "]" or items:
+            item, place = self._value(place, depth + 1)
+            items.append(item)
+            place = self._blank(place)
+            if self.text[place : place + 1] != ",":
+                break
+            place = self._blank(place + 1)
+        if self.text[place : place + 1] != "]":
+            self._stop(place, "a `,` or a `]` is missing here")
+        return ListNode(at, place + 1, True, items), place + 1
+
+    def _limit(self, at: int, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            message = f"nested more than {MAX_DEPTH} levels deep"
+            raise _Stop(Finding(Code.J006, at, at + 1, message, "a plan is flatter than this"))
+
+    def _string(self, at: int) -> tuple[ScalarNode, int]:
+        found = _STRING.match(self.text, at)
+        if found is None:
+            self._stop(at, "this string is not closed, or holds a control character or an escape that JSON lacks")
+        text = json.loads(found[0])
+        if half := _HALF_CHARACTER.search(text):
+            message = f"U+{ord(half[0]):04X} is half of a character"
+            self._find(Code.J005, at, found.end(), message, "write the character, or both of its halves")
+            text = _HALF_CHARACTER.sub("\ufffd", text)
+        return ScalarNode(at, found.end(), Style.JSON, text), found.end()
+
+    def _scalar(self, at: int) -> tuple[ScalarNode, int]:
+        found = _SCALAR.match(self.text, at)
+        word = found[0] if found else ""
+        end = at + len(word)
+        if word in ("NaN", "Infinity", "-Infinity"):
+            self._find(Code.J003, at, end, f"`{word}` is not a number of JSON", 'in a row, write "nan", "inf" or "-inf"')
+        elif word not in ("true", "false", "null"):
+            if not _NUMBER.fullmatch(word):
+                self._stop(at, "a value is missing here" if not word else f"`{word}` is not a value of JSON")
+            if not isinstance(resolve(word), Plain):
+                self._find(
+                    Code.J004, at, end, f"{word[:40]} does not fit in 64 bits", "write it as a string, or as a decimal"
+                )
+        return ScalarNode(at, end, Style.PLAIN, word), end
+
+    def _stop(self, at: int, message: str) -> NoReturn:
+        at = min(at, max(len(self.text.rstrip()) - 1, 0))
+        hint = "a text that begins with `{`, or is named .json, is read as JSON"
+        raise _Stop(Finding(Code.J001, at, at + 1, message, hint))
+
+    def _find(self, code: Code, start: int, end: int, message: str, hint: str) -> None:
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(Finding(code, start, end, message, hint))
+
+
+_BLANK: Final = re.compile(r"[ \t\n\r]*")
+_STRING: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
+_SCALAR: Final = re.compile(r"[^\s,:\[\]{}\"]+")
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
