@@ -212,7 +212,7 @@ class _Reader:
         while type(item := self.next_event()).__name__ != "MappingEndEvent":
             between = (self.last_end, item.start_mark.index)
             key = self._node(item, path, depth + 1)
-            if not self._is_key(key, between):
+            if not self._is_key(key, between, path):
                 self._ignored(path, depth)
                 continue
             assert isinstance(key, ScalarNode)
@@ -231,12 +231,13 @@ class _Reader:
             self.last_end = end = item.end_mark.index
         return MapNode(start, end, flow, entries)
 
-    def _is_key(self, key: Node, between: tuple[int, int]) -> bool:
+    def _is_key(self, key: Node, between: tuple[int, int], path: Path) -> bool:
         hint = "a key is one word, with a colon right after it"
         if not isinstance(key, ScalarNode):
             self._find(Code.Y008, key.start, 1, "a list or a mapping cannot be a key", hint, path)
             return False
-        if mark := _EXPLICIT_KEY.search(_COMMENT.sub(_blank, self.text[between[0] : between[1]])):
+        lead = self.text[between[0] : between[1]]
+        if "?" in lead and (mark := _EXPLICIT_KEY.search(_COMMENT.sub(_blank, lead))):
             self._find(
                 Code.Y008,
                 between[0] + mark.start("mark"),
