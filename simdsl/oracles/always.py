@@ -1,0 +1,95 @@
+"""Always-on invariants of pools and transactions, judged over the trace of every run.
+
+A connection has at most one owner; a connection in a transaction has an owner; a pool's counts add up; no statement
+runs on a returned connection; after a successful COMMIT or ROLLBACK no transaction is open, and
+after a successful BEGIN one is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from simdsl.core.trace import PoolMoved, Stepped, Trace
+from simdsl.core.verdicts import Failure, FailureKind
+from simdsl.plan.ir import Action, Path
+from simdsl.plan.outcomes import Failed
+
+
+def broken(trace: Trace, actions: dict[Path, Action]) -> Iterator[Failure]:
+    """Every invariant that the trace breaks, in its order. ``actions`` tells which steps control transactions."""
+    owners = _Owners()
+    for event in trace:
+        match event:
+            case PoolMoved():
+                yield from owners.moved(event)
+            case Stepped():
+                yield from owners.used(event)
+                action = actions.get(event.path)
+                if action is not None:
+                    yield from _transaction(event, action)
+            case _:
+                pass
+
+
+@dataclass(slots=True)
+class _Owners:
+    """Who has which connection of which pool."""
+
+    by_session: dict[int, str] = field(default_factory=dict)
+    pooled: set[int] = field(default_factory=set)
+    lent: dict[str, int] = field(default_factory=dict)
+
+    def moved(self, event: PoolMoved) -> Iterator[Failure]:
+        self.pooled.add(event.session)
+        change = 1 if event.lent else -1
+        self.lent[event.pool] = self.lent.get(event.pool, 0) + change
+        if event.lent:
+            owner = self.by_session.get(event.session)
+            if owner is not None:
+                yield _pool(f"pool {event.pool} lent {event.task} a connection that {owner} still has", event.task)
+            self.by_session[event.session] = event.task
+        else:
+            self.by_session.pop(event.session, None)
+            if event.in_transaction:
+                yield _pool(
+                    f"pool {event.pool} took a connection back from {event.task} and left its transaction open", event.task
+                )
+        if event.busy != self.lent[event.pool]:
+            yield _pool(
+                f"pool {event.pool} counts {event.busy} busy connections, and {self.lent[event.pool]} are lent", event.task
+            )
+        if not 0 <= event.idle or event.busy + event.idle > event.size:
+            yield _pool(
+                f"pool {event.pool} of size {event.size} counts {event.busy} busy and {event.idle} idle connections",
+                event.task,
+            )
+
+    def used(self, event: Stepped) -> Iterator[Failure]:
+        if event.session in self.pooled and event.session is not None and not isinstance(event.outcome, Failed):
+            owner = self.by_session.get(event.session)
+            if owner is None:
+                yield _pool(f"{event.task} used a connection after it was returned", event.task, event.path)
+            elif owner != event.task:
+                yield _pool(f"{event.task} used a connection that {owner} has", event.task, event.path)
+
+
+def _transaction(event: Stepped, action: Action) -> Iterator[Failure]:
+    if isinstance(event.outcome, Failed):
+        return
+    match action:
+        case Action.COMMIT | Action.ROLLBACK if event.in_transaction:
+            yield _tx(f"{event.task}'s {event.what} succeeded and left a transaction open", event)
+        case Action.BEGIN if not event.in_transaction:
+            yield _tx(f"{event.task}'s {event.what} succeeded and no transaction is open", event)
+        case _:
+            pass
+
+
+def _pool(message: str, task: str, path: Path = ()) -> Failure:
+    return Failure(kind=FailureKind.POOL, message=message, path=path, task=task, fingerprint=str(FailureKind.POOL))
+
+
+def _tx(message: str, event: Stepped) -> Failure:
+    kind = FailureKind.TRANSACTION
+    return Failure(kind=kind, message=message, path=event.path, task=event.task, fingerprint=str(kind))

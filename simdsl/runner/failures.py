@@ -1,0 +1,107 @@
+"""Failures: what missed, told in the plan's terms, with a fingerprint that survives renaming and shrinking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from simdsl.core.evaluate import CheckError, Evaluation, Surroundings, show
+from simdsl.core.matcher import describe
+from simdsl.core.verdicts import Failure, FailureKind
+from simdsl.language.unparse import expectation_text, expression_text
+from simdsl.plan.ir import Binary, Expression, Operator
+from simdsl.plan.outcomes import Failed, Outcome
+from simdsl.plan.values import Value, literal
+from simdsl.runner.program import Instruction
+
+
+class Stopped(Exception):
+    """The run is over, because of this."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def missed(
+    op: Instruction, kind: FailureKind, message: str, outcome: Outcome | None, arguments: tuple[Value, ...] = ()
+) -> Failure:
+    """An outcome was not what its step expects, or an error where none was expected."""
+    expected = expectation_text(op.expectation) if op.expectation is not None else "ok"
+    return Failure(
+        kind=kind,
+        message=message,
+        path=op.path,
+        override=op.override,
+        task=op.task or None,
+        expected=(expected,),
+        got=describe(outcome) if outcome is not None else (),
+        arguments=tuple(zip(op.parameters, map(literal, arguments), strict=False)),
+        fingerprint=fingerprint(kind, op, outcome),
+    )
+
+
+def check_failed(op: Instruction, reason: str | None, around: Surroundings) -> Failure:
+    """A check does not hold. ``reason`` is set where it has no truth value at all."""
+    assert op.expression is not None
+    return Failure(
+        kind=FailureKind.CHECK,
+        message=reason or "the check does not hold",
+        path=op.path,
+        override=op.override,
+        task=op.task or None,
+        expected=(expression_text(op.expression),),
+        got=tuple(_operands(op.expression, around)),
+        fingerprint=fingerprint(FailureKind.CHECK, op, None),
+    )
+
+
+def at_step(op: Instruction, kind: FailureKind, message: str, help: str | None = None) -> Failure:  # noqa: A002 - the diagnostic's word
+    """The run cannot go on at this step."""
+    return Failure(
+        kind=kind,
+        message=message,
+        path=op.path,
+        override=op.override,
+        task=op.task or None,
+        help=help,
+        fingerprint=fingerprint(kind, op, None),
+    )
+
+
+def of_run(kind: FailureKind, message: str, help: str | None = None, got: Sequence[str] = ()) -> Failure:  # noqa: A002
+    """The run as a whole broke."""
+    return Failure(kind=kind, message=message, path=(), help=help, got=tuple(got), fingerprint=str(kind))
+
+
+def unbound(op: Instruction, name: str) -> Failure:
+    """A variable is read that nothing has bound."""
+    return at_step(op, FailureKind.ERROR, f"${name} has no value here", f"a step before this one must bind it with ?{name}")
+
+
+def fingerprint(kind: FailureKind, op: Instruction, outcome: Outcome | None) -> str:
+    """The class of a failure: what broke, with which error, at which kind of statement. Never a text of the engine."""
+    error = str(outcome.error_class) if isinstance(outcome, Failed) else "-"
+    statement = str(op.statement.kind) if op.statement is not None else op.kind.name.lower()
+    return f"{kind}/{error}/{statement}"
+
+
+def who_waits(edges: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """A line a waiting task."""
+    return tuple(f"{waiter} waits for {', '.join(others) or 'nobody that can move'}" for waiter, others in edges.items())
+
+
+def _operands(expression: Expression, around: Surroundings) -> list[str]:
+    """What the sides of the failing comparison came to."""
+    if not isinstance(expression, Binary):
+        return []
+    if expression.operator in (Operator.AND, Operator.OR):
+        return [*_operands(expression.left, around), *_operands(expression.right, around)]
+    lines = []
+    for side in (expression.left, expression.right):
+        try:
+            text, value = expression_text(side), show(Evaluation(around).value(side))
+        except CheckError as error:
+            text, value = expression_text(side), str(error)
+        if text != value:
+            lines.append(f"{text} is {value}")
+    return lines

@@ -1,0 +1,397 @@
+"""Lowering: a plan, for one backend and one entry of its params, becomes flat lists of instructions.
+
+Everything that can be known before a statement runs is done here, once: overrides are chosen, statements compiled for
+the driver, expectations compiled to judges, loops turned into jumps. The machine then only walks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final, TypeAlias, assert_never
+
+from simdsl.backends.protocol import Backend, Refusal, Statement
+from simdsl.core.evaluate import constant
+from simdsl.core.matcher import Judge, compile_expectation
+from simdsl.plan.ir import (
+    Action,
+    Await,
+    Blocks,
+    Check,
+    Checkout,
+    Expectation,
+    Expression,
+    Fault,
+    For,
+    Identifier,
+    Items,
+    Options,
+    Override,
+    Param,
+    Path,
+    Plan,
+    PoolSpec,
+    Range,
+    Retry,
+    Return,
+    Sleep,
+    Sql,
+    SqlStep,
+    Step,
+    Var,
+)
+from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.values import Value
+
+
+class Kind(IntEnum):
+    """What an instruction does; the machine's table of handlers is indexed by it."""
+
+    SQL = 0
+    CHECKOUT = 1
+    RETURN = 2
+    AWAIT = 3
+    CHECK = 4
+    SLEEP = 5
+    FOR = 6  # enter a loop, or jump to ``target`` if it is empty
+    NEXT = 7  # the next round: jump behind ``target``, or fall through
+    TRY = 8  # enter a retry
+    TRIED = 9  # an attempt succeeded
+
+
+FREE: Final = frozenset({Kind.FOR, Kind.NEXT, Kind.TRY, Kind.TRIED})
+"""Heads and ends of blocks: they cost no word of a schedule (rules.md 34)."""
+
+
+SECTIONS: Final = frozenset({"setup", "finally", "invariants"})
+"""Names that stand for a section's own connection, which no pool counts. No task may have one of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """What a retry says."""
+
+    times: int
+    classes: frozenset[ErrorClass]
+    every_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """One instruction. ``actor`` is the index of the task whose connection it uses; -1 means none, or all of them."""
+
+    kind: Kind
+    task: str
+    path: Path
+    what: str
+    actor: int = -1
+    judged: bool = False
+    ordered: bool = False
+    statement: Statement | None = None
+    parameters: tuple[str, ...] = ()
+    judge: Judge | None = None
+    expectation: Expectation | None = None
+    may_block: bool = False
+    expression: Expression | None = None
+    override: str | None = None
+    label: str | None = None
+    timeout_us: int | None = None
+    pool: str = ""
+    duration_us: int = 0
+    variable: str = ""
+    over: Range | Items | None = None
+    attempts: Attempts | None = None
+    target: int = -1
+
+
+Code: TypeAlias = tuple[Instruction, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A plan ready to run. ``strands`` holds one list of instructions a task under ``tasks:``, else a single one."""
+
+    tasks: tuple[str, ...]  # the actors: every task that the plan names in the order of appearance, and its sections
+    strands: tuple[Code, ...]
+    strand_names: tuple[str, ...]  # empty for `steps:`
+    setup: Code
+    finally_: Code
+    invariants: Code
+    env: Mapping[str, Value]
+    pools: tuple[PoolSpec, ...]
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether a scheduler has something to choose."""
+        return bool(self.strand_names)
+
+    def actions(self) -> dict[Path, Action]:
+        """Which steps control transactions, and how."""
+        return {
+            op.path: op.statement.transaction.action
+            for code in (*self.strands, self.setup, self.finally_)
+            for op in code
+            if op.statement is not None and op.statement.transaction is not None
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """The plan asks for what the backend lacks."""
+
+    reason: str
+
+
+def lower(plan: Plan, backend: Backend, params: tuple[Param, ...], *, last: Path | None = None) -> Program | Skipped:
+    """The program of a plan on a backend, or why it is skipped there. ``last`` cuts `steps:` behind that step."""
+    lowering = _Lowering(plan=plan, backend=backend, params=params)
+    try:
+        if plan.tasks is not None:
+            strands = tuple(lowering.block(task.steps, ("tasks", task.name)) for task in plan.tasks)
+            names = tuple(task.name for task in plan.tasks)
+        else:
+            steps = plan.steps or ()
+            if last is not None and last[0] == "steps" and len(last) > 1 and isinstance(last[1], int):
+                steps = steps[: last[1] + 1]
+            strands, names = (lowering.block(steps, ("steps",)),), ()
+        tasks = tuple(lowering.actors)
+        return Program(
+            tasks=tasks,
+            strands=strands,
+            strand_names=names,
+            setup=lowering.block(plan.setup, ("setup",)),
+            finally_=lowering.block(plan.finally_, ("finally",)),
+            invariants=lowering.block(plan.invariants, ("invariants",)),
+            env={p.name: p.value for p in params if not isinstance(p.value, Identifier)},
+            pools=plan.pools,
+        )
+    except _Refused as refused:
+        return Skipped(reason=str(refused))
+
+
+def schedule_length(code: Sequence[Instruction], env: Mapping[str, Value]) -> int:
+    """How many words of a schedule these instructions cost, retries counted once, loops as often as is known."""
+
+    def count(start: int, end: int) -> int:
+        total, i = 0, start
+        while i < end:
+            op = code[i]
+            if op.kind is Kind.FOR:
+                total += max(len(rounds(op, env)), 1) * count(i + 1, op.target - 1)
+                i = op.target
+            else:
+                total += op.kind not in FREE
+                i += 1
+        return total
+
+    return count(0, len(code))
+
+
+def rounds(op: Instruction, env: Mapping[str, Value]) -> Sequence[Value]:
+    """The values that a loop runs through. Raises ``KeyError`` for an unbound variable, ``TypeError`` for a bad bound."""
+    assert op.over is not None
+    if isinstance(op.over, Items):
+        return tuple(env[item.name] if isinstance(item, Var) else constant(item) for item in op.over.items)
+    first, last = (env[end.name] if isinstance(end, Var) else end for end in (op.over.first, op.over.last))
+    if type(first) is not int or type(last) is not int:
+        raise TypeError("the ends of a range are integers")
+    return range(first, last + 1)
+
+
+class _Refused(Exception):
+    """The backend lacks something."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Lowering:
+    plan: Plan
+    backend: Backend
+    params: tuple[Param, ...]
+    actors: dict[str, int] = field(default_factory=dict)
+    judges: dict[tuple[int, bool], Judge] = field(default_factory=dict)
+    identifiers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for param in self.params:
+            if isinstance(param.value, Identifier):
+                self.identifiers[param.name] = param.value.name
+        for task in self.plan.tasks or ():
+            self.actor(task.name)
+
+    def actor(self, task: str) -> int:
+        return self.actors.setdefault(task, len(self.actors))
+
+    def block(self, steps: Sequence[Step], path: Path) -> Code:
+        code: list[Instruction] = []
+        self._append(code, steps, path)
+        return tuple(code)
+
+    def _append(self, code: list[Instruction], steps: Sequence[Step], path: Path) -> None:
+        for i, step in enumerate(steps):
+            options, at = step.options, (*path, i)
+            name = self.backend.name
+            if name in options.skip or (options.only and name not in options.only):
+                continue
+            match step:
+                case SqlStep():
+                    code.append(self._sql(step, at))
+                case Checkout():
+                    code.append(self._verb(Kind.CHECKOUT, step, f"checkout {step.pool}", at, pool=step.pool))
+                case Return():
+                    code.append(self._verb(Kind.RETURN, step, "return", at))
+                case Await():
+                    code.append(self._verb(Kind.AWAIT, step, f"await {step.task or 'all'}", at))
+                case Check():
+                    code.append(self._check(step, at))
+                case Sleep():
+                    code.append(self._sleep(step, at))
+                case Fault():
+                    self._fault(step, at)
+                case For():
+                    self._for(code, step, at)
+                case Retry():
+                    self._retry(code, step, at)
+                case _:
+                    assert_never(step)
+
+    def _sql(self, step: SqlStep, at: Path) -> Instruction:
+        override = self._override(step.options)
+        sql = (override and override.sql) or step.sql
+        expectation = step.expect if override is None or override.expect is None else override.expect
+        statement = self._statement(sql, overridden=sql is not step.sql, at=at)
+        if expectation is not None:
+            self._must_see_waits(expectation, at)
+        return Instruction(
+            kind=Kind.SQL,
+            task=step.task,
+            path=at,
+            what=sql.text,
+            actor=self.actor(step.task),
+            judged=expectation is not None,
+            ordered=sql.ordered,
+            statement=statement,
+            parameters=statement.parameters,
+            judge=self._judge(expectation, sql.ordered),
+            expectation=expectation,
+            may_block=_may_block(expectation),
+            override=override.backend if override else None,
+            label=step.options.label,
+            timeout_us=step.options.timeout_us or self.plan.timeout_us,
+        )
+
+    def _statement(self, sql: Sql, *, overridden: bool, at: Path) -> Statement:
+        dialect = self.plan.dialect
+        if not overridden and dialect is not None and dialect != self.backend.dialect and sql.transaction is None:
+            raise _Refused(
+                f"{_place(at)} is written in {dialect}, and {self.backend.name} speaks {self.backend.dialect}: "
+                f"write `{self.backend.name}: ...` beside it"
+            )
+        statement = self.backend.compile(sql, self.identifiers)
+        if isinstance(statement, Refusal):
+            raise _Refused(f"{_place(at)}: {statement.reason}")
+        return statement
+
+    def _verb(self, kind: Kind, step: Checkout | Return | Await, what: str, at: Path, pool: str = "") -> Instruction:
+        override = self._override(step.options)
+        expectation = step.expect if override is None or override.expect is None else override.expect
+        return Instruction(
+            kind=kind,
+            task=step.task or "",
+            path=at,
+            what=what,
+            actor=self.actor(step.task) if step.task else -1,
+            judged=expectation is not None,
+            judge=self._judge(expectation, False),
+            expectation=expectation,
+            may_block=_may_block(expectation),
+            override=override.backend if override else None,
+            label=step.options.label,
+            timeout_us=step.options.timeout_us,
+            pool=pool,
+        )
+
+    def _check(self, step: Check, at: Path) -> Instruction:
+        override = self._override(step.options)
+        return Instruction(
+            kind=Kind.CHECK,
+            task=step.task or "",
+            path=at,
+            what="check",
+            actor=self.actor(step.task) if step.task else -1,
+            judged=True,
+            expression=(override and override.expression) or step.expression,
+            override=override.backend if override else None,
+        )
+
+    def _sleep(self, step: Sleep, at: Path) -> Instruction:
+        actor = self.actor(step.task) if step.task else -1
+        return Instruction(
+            kind=Kind.SLEEP, task=step.task or "", path=at, what="sleep", actor=actor, duration_us=step.duration_us
+        )
+
+    def _fault(self, step: Fault, at: Path) -> None:
+        words = " ".join(map(str, step.words))
+        raise _Refused(f"{_place(at)}: {self.backend.name} cannot do `fault: {words}`")
+
+    def _for(self, code: list[Instruction], step: For, at: Path) -> None:
+        head = len(code)
+        code.append(Instruction(kind=Kind.FOR, task="", path=at, what="for"))  # replaced below, once its end is known
+        self._append(code, step.body, (*at, "do"))
+        code.append(Instruction(kind=Kind.NEXT, task="", path=at, what="for", variable=step.variable, target=head))
+        code[head] = Instruction(
+            kind=Kind.FOR,
+            task="",
+            path=at,
+            what=f"for {step.variable}",
+            variable=step.variable,
+            over=step.over,
+            target=len(code),
+        )
+
+    def _retry(self, code: list[Instruction], step: Retry, at: Path) -> None:
+        head = len(code)
+        attempts = Attempts(times=step.times, classes=frozenset(step.classes), every_us=step.every_us)
+        code.append(Instruction(kind=Kind.TRY, task="", path=at, what="retry"))
+        self._append(code, step.body, (*at, "do"))
+        code.append(Instruction(kind=Kind.TRIED, task="", path=at, what="retry", target=head))
+        actors = {op.actor for op in code[head:] if op.actor >= 0}
+        code[head] = Instruction(
+            kind=Kind.TRY,
+            task="",
+            path=at,
+            what="retry",
+            actor=actors.pop() if len(actors) == 1 else -1,
+            attempts=attempts,
+            target=len(code),
+        )
+
+    def _override(self, options: Options) -> Override | None:
+        return next((o for o in options.overrides if o.backend == self.backend.name), None)
+
+    def _must_see_waits(self, expectation: Expectation, at: Path) -> None:
+        if self.backend.capabilities.blocks_on_locks:
+            return
+        if all(isinstance(alternative, Blocks) for alternative in expectation):
+            raise _Refused(
+                f"{_place(at)} expects to wait for a lock, and on {self.backend.name} nothing does: "
+                f"write `{self.backend.name}: => error busy` beside it"
+            )
+
+    def _judge(self, expectation: Expectation | None, ordered: bool) -> Judge | None:
+        if expectation is None:
+            return None
+        key = (id(expectation), ordered)
+        judge = self.judges.get(key)
+        if judge is None:
+            booleans = self.backend.capabilities.boolean_type
+            judge = self.judges[key] = compile_expectation(expectation, ordered=ordered, boolean_type=booleans)
+        return judge
+
+
+def _may_block(expectation: Expectation | None) -> bool:
+    return expectation is not None and any(isinstance(alternative, Blocks) for alternative in expectation)
+
+
+def _place(path: Path) -> str:
+    return f"step {'.'.join(str(part + 1) if isinstance(part, int) else part for part in path)}"

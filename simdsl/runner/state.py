@@ -1,0 +1,88 @@
+"""What the machine keeps while a plan runs: actors, strands, and statements that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from simdsl.backends.protocol import Lease, Session, Ticket
+from simdsl.core.clock import Timer
+from simdsl.plan.outcomes import Failed, Outcome
+from simdsl.plan.values import Value
+from simdsl.runner.program import Attempts, Code, Instruction
+
+
+class Ready(Enum):
+    """Whether a strand may move, and if not, what it waits for."""
+
+    READY = "ready"
+    LOCK = "lock"
+    POOL = "pool"
+    SLEEP = "sleep"
+    AWAIT = "await"
+    DONE = "done"
+
+
+@dataclass(slots=True, kw_only=True)
+class Actor:
+    """A task as the database sees it: its connection, and a statement of it that nobody has collected yet."""
+
+    name: str
+    index: int
+    pooled: bool
+    session: Session | None = None
+    lease: Lease | None = None
+    pool: str = ""
+    uncollected: Pending | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """A loop that a strand is in."""
+
+    head: int
+    variable: str
+    values: Sequence[Value]
+    index: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """A retry that a strand is in, and what its next attempt starts from."""
+
+    head: int
+    attempts: Attempts
+    actor: int
+    number: int
+    bindings: Mapping[str, Value]
+    was_idle: bool  # no transaction was open when the attempt began
+    had_lease: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Strand:
+    """A list of instructions and a position in it: a task of ``tasks:``, or the whole of ``steps:``."""
+
+    index: int
+    name: str
+    code: Code
+    env: dict[str, Value]
+    pc: int = 0
+    state: Ready = Ready.READY
+    blocks: list[Round | Attempt] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Pending:
+    """A statement or a checkout that was begun and has not ended. ``strand`` is None once ``=> blocks`` let it go."""
+
+    op: Instruction
+    actor: Actor
+    strand: Strand | None
+    arguments: tuple[Value, ...]
+    session: Session | None = None
+    ticket: Ticket | None = None
+    timer: Timer | None = None
+    refusal: Failed | None = None  # simdsl's own answer, once it has cancelled
+    outcome: Outcome | None = None
