@@ -46,6 +46,7 @@ class Stepped:
     session: int | None
     judged: bool  # it had an expectation of its own
     ordered: bool  # the statement promises an order
+    names: tuple[str, ...] = ()  # of the variables that the arguments are values of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,8 @@ class Described(Protocol):
     def judged(self) -> bool: ...
     @property
     def ordered(self) -> bool: ...
+    @property
+    def parameters(self) -> tuple[str, ...]: ...
 
 
 RawStep: TypeAlias = tuple[Described, tuple[Value, ...], Outcome, int, int, int | None]
@@ -204,6 +207,7 @@ def _read(event: RawStep | Event) -> Event:
         session=session,
         judged=at.judged,
         ordered=at.ordered,
+        names=at.parameters,
     )
 
 

@@ -216,11 +216,10 @@ def _one_run(
         failures = [prepared.failure] if prepared.failure is not None else _body(machine, program, prepared, chooser)
         failures += _finally(machine, program, prepared)
         failures += always.broken(trace, program.actions())
-    failure, *consequences = failures or [None]
     raced = any(isinstance(event, Raced) for event in trace.raw)
     judged = prepared.judged + machine.judged
     warnings = tuple(_warnings(trace, raced))
-    verdict = Verdict.FAIL if failure is not None else Verdict.WARN if warnings or not judged else Verdict.PASS
+    verdict = Verdict.FAIL if failures else Verdict.WARN if warnings or not judged else Verdict.PASS
     return RunReport(
         plan=plan.name,
         backend=backend.name,
@@ -232,8 +231,8 @@ def _one_run(
         steps=prepared.steps + machine.steps,
         digest=trace.digest(),
         trace=trace,
-        failure=failure,
-        consequences=tuple(c for c in consequences if c is not None),
+        failure=failures[0] if failures else None,
+        consequences=tuple(failures[1:]),
         warnings=warnings,
         raced=raced,
     )

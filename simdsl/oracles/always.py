@@ -59,7 +59,7 @@ class _Owners:
             yield _pool(
                 f"pool {event.pool} counts {event.busy} busy connections, and {self.lent[event.pool]} are lent", event.task
             )
-        if not 0 <= event.idle or event.busy + event.idle > event.size:
+        if event.idle < 0 or event.busy + event.idle > event.size:
             yield _pool(
                 f"pool {event.pool} of size {event.size} counts {event.busy} busy and {event.idle} idle connections",
                 event.task,

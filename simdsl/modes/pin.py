@@ -1,0 +1,219 @@
+"""A run as a plan: its pin, which replays it strictly, and its unrolled view, which reads like a transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import assert_never
+
+from simdsl.core.trace import Advanced, Event, Parked, PoolMoved, RolledBack, Stepped, Wait
+from simdsl.core.verdicts import RunReport
+from simdsl.plan.ir import (
+    Action,
+    AnError,
+    Await,
+    Blocks,
+    Cell,
+    Checkout,
+    Choices,
+    Comparison,
+    Count,
+    Counted,
+    ExactRows,
+    Expectation,
+    For,
+    Identifier,
+    Order,
+    Param,
+    Path,
+    Plan,
+    Retry,
+    Return,
+    Scalar,
+    Sleep,
+    Sql,
+    SqlKind,
+    SqlStep,
+    Step,
+    Transaction,
+    Typed,
+    TypedKind,
+    Var,
+)
+from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
+from simdsl.plan.values import Value, as_text, same
+
+
+def pinned(plan: Plan, report: RunReport, seed: int) -> Plan:
+    """The plan with this run's params and, under ``tasks:``, its choice list: it runs once, and the same way."""
+    params = (report.params,) if report.params else ()
+    if plan.tasks is None:
+        return replace(plan, params=params, seed=seed)
+    return replace(plan, params=params, schedule=Choices(choices=report.choices), seed=seed)
+
+
+def unrolled(plan: Plan, report: RunReport) -> Plan:
+    """The run of a plan with ``tasks:`` as one global order of ``steps:``, with what each step came to.
+
+    Equal to the run by (task, statement, outcome): loops and retries are written out, waits are `=> blocks` and `await`,
+    the clock's jumps are `sleep`. What a check judged is left out; setup, invariants and finally stay.
+    """
+    if plan.tasks is None:
+        return pinned(plan, report, report.run)
+    unrolling = _Unrolling(plan=plan, params=list(report.params), backend=report.backend)
+    steps = tuple(unrolling.steps(_body(report.trace)))
+    params = (tuple(unrolling.params),) if unrolling.params else ()
+    backends = (report.backend,)
+    return replace(plan, backends=backends, params=params, tasks=None, schedule=None, steps=steps, seed=None)
+
+
+def expectation_of(outcome: Outcome, *, kind: SqlKind | None, ordered: bool) -> Expectation | None:
+    """The expectation that exactly this outcome meets; None where nothing can be said but that it did not fail."""
+    match outcome:
+        case Failed(error_class=error_class):
+            return (AnError(error_class=error_class),)
+        case Rows(rows=[]):
+            return (Count(what=Counted.ROWS, comparison=Comparison.EQ, n=0),)
+        case Rows(rows=rows):
+            order = Order.IN_ORDER if len(rows) > 1 and not ordered else None
+            return (ExactRows(rows=tuple(tuple(map(_cell, row)) for row in rows), order=order),)
+        case Affected(n=int(n)) if kind is SqlKind.DML:
+            return (Count(what=Counted.AFFECTED, comparison=Comparison.EQ, n=n),)
+        case _:
+            return None
+
+
+def step_at(plan: Plan, path: Path) -> Step:
+    """The step that a path such as ``("tasks", "a", 1, "do", 0)`` leads to. Raises ``KeyError`` if it leads nowhere."""
+    steps, rest = _section(plan, path)
+    while True:
+        index = rest[0]
+        if not isinstance(index, int) or index >= len(steps):
+            raise KeyError(path)
+        step = steps[index]
+        if len(rest) == 1:
+            return step
+        if not isinstance(step, For | Retry):
+            raise KeyError(path)
+        steps, rest = step.body, rest[2:]
+
+
+def _section(plan: Plan, path: Path) -> tuple[tuple[Step, ...], Path]:
+    match path[0]:
+        case "setup":
+            return plan.setup, path[1:]
+        case "finally":
+            return plan.finally_, path[1:]
+        case "invariants":
+            return plan.invariants, path[1:]
+        case "steps":
+            return plan.steps or (), path[1:]
+        case _:
+            return next(task.steps for task in plan.tasks or () if task.name == path[1]), path[2:]
+
+
+def _body(trace: Iterable[Event]) -> list[Event]:
+    """The events of the tasks, up to the last step: what the end of the run does by itself is not part of the view."""
+    events = [e for e in trace if not isinstance(e, Stepped | Parked) or (e.path and e.path[0] == "tasks")]
+    last = max((i for i, event in enumerate(events) if isinstance(event, Stepped | Parked)), default=-1)
+    return events[: last + 1]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Unrolling:
+    plan: Plan
+    params: list[Param]
+    backend: str
+    now_us: int = 0
+    waiting: set[str] = field(default_factory=set)
+
+    def steps(self, events: list[Event]) -> Iterator[Step]:
+        for i, event in enumerate(events):
+            match event:
+                case Stepped():
+                    yield self._ended(event)
+                case Parked(wait=Wait.LOCK | Wait.POOL, task=task, arguments=arguments):
+                    self.waiting.add(task)
+                    yield self._step(event.path, task, arguments, (Blocks(),))
+                case Advanced(now_us=now_us):
+                    yield Sleep(duration_us=now_us - self.now_us)
+                    self.now_us = now_us
+                case RolledBack(task=task):
+                    control = Transaction(action=Action.ROLLBACK)
+                    yield SqlStep(task=task, sql=Sql(fragments=("ROLLBACK",), kind=SqlKind.TRANSACTION, transaction=control))
+                case PoolMoved(lent=False, task=task) if not _is_return(events[i + 1], task):
+                    yield Return(task=task)
+                case _:
+                    pass
+
+    def _ended(self, event: Stepped) -> Step:
+        source = step_at(self.plan, event.path)
+        kind = self._sql(source).kind if isinstance(source, SqlStep) else None
+        expect = expectation_of(event.outcome, kind=kind, ordered=event.ordered)
+        if event.task in self.waiting:
+            self.waiting.remove(event.task)
+            return Await(task=event.task, expect=expect)
+        return self._step(event.path, event.task, event.arguments, expect, event.names)
+
+    def _step(
+        self, path: Path, task: str, arguments: tuple[Value, ...], expect: Expectation | None, names: tuple[str, ...] = ()
+    ) -> Step:
+        source = step_at(self.plan, path)
+        match source:
+            case SqlStep():
+                sql = self._sql(source)
+                if not names:
+                    identifiers = {p.name for p in self.params if isinstance(p.value, Identifier)}
+                    names = tuple(f.name for f in sql.fragments if isinstance(f, Var) and f.name not in identifiers)
+                renamed = {name: self._param(name, value) for name, value in zip(names, arguments, strict=True)}
+                return SqlStep(task=task, sql=_with_names(sql, renamed), expect=expect)
+            case Checkout(pool=pool):
+                return Checkout(task=task, pool=pool, expect=expect)
+            case Return():
+                return Return(task=task, expect=expect)
+            case _:
+                raise KeyError(path)
+
+    def _sql(self, step: SqlStep) -> Sql:
+        override = next((o for o in step.options.overrides if o.backend == self.backend), None)
+        return (override and override.sql) or step.sql
+
+    def _param(self, name: str, value: Value) -> str:
+        """A param of this value: the variable's own name where it is free or says the same, else a numbered one."""
+        number = 1
+        while True:
+            candidate = name if number == 1 else f"{name}_{number}"
+            taken = next((p for p in self.params if p.name == candidate), None)
+            if taken is None:
+                self.params.append(Param(name=candidate, value=value))
+                return candidate
+            if not isinstance(taken.value, Identifier) and same(taken.value, value):
+                return candidate
+            number += 1
+
+
+def _is_return(event: Event, task: str) -> bool:
+    return isinstance(event, Stepped) and event.what == "return" and event.task == task
+
+
+def _with_names(sql: Sql, names: dict[str, str]) -> Sql:
+    fragments = tuple(Var(name=names.get(f.name, f.name)) if isinstance(f, Var) else f for f in sql.fragments)
+    return replace(sql, fragments=fragments)
+
+
+def _cell(value: Value) -> Cell:
+    match value:
+        case Decimal():
+            return Typed(kind=TypedKind.DECIMAL, text=str(value))
+        case datetime():
+            return Typed(kind=TypedKind.TIMESTAMP, text=as_text(value) or "")
+        case date():
+            return Typed(kind=TypedKind.DATE, text=value.isoformat())
+        case time():
+            return Typed(kind=TypedKind.TIME, text=as_text(value) or "")
+        case None | bool() | int() | float() | str() | bytes():
+            return Scalar(value=value)
+        case _:
+            assert_never(value)
