@@ -12,7 +12,6 @@ Nothing is imported before its backend is asked for.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,7 +39,6 @@ class Kind(StrEnum):
 
     BUILT_IN = "built in"
     ENTRY_POINT = "entry point"
-    LATER = "later version"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +211,8 @@ def _unknown(name: str) -> str:
 
 
 def _suggestion(word: str, known: Sequence[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(word.lower(), known, n=1)
     return f"; did you mean `{close[0]}`?" if close else ""
 
@@ -223,6 +223,9 @@ def _one_line(error: BaseException) -> str:
 
 def _tried(name: str, kind: Kind) -> Entry:
     description = None
+    if kind is Kind.BUILT_IN:
+        # Loaded, it knows whether this version of SQLAlchemy can wait in virtual time, and the description says so.
+        importlib.import_module("simdsl.backends.queuepool")
     try:
         backend = resolve(name)
         description = backend.describe()

@@ -92,7 +92,7 @@ class SqliteBackend:
 
     def describe(self) -> Description:
         """Versions, without loading the pool."""
-        from simdsl.backends.pooling import describe_pool
+        from simdsl.backends.pool_names import describe_pool
 
         return Description(
             driver=self._driver.label,
@@ -142,16 +142,11 @@ class SqliteBackend:
         return Place(file=file, journal_mode=self.journal_mode)
 
     def _make_pool(self, world: SqliteWorld, spec: PoolSpec, clock: Clock) -> Pool:
+        from simdsl.backends.driven import Source
         from simdsl.backends.pooling import make_pool
 
-        return make_pool(
-            spec,
-            clock,
-            connect=lambda: world.connect().connection,
-            session_of=world.session_of,
-            failed=failed,
-            factory=spec.driver or self.pool,
-        )
+        source = Source(connect=lambda: world.connect().connection, session_of=world.session_of, failed=failed)
+        return make_pool(spec, clock, source, spec.driver or self.pool)
 
 
 def _control(sql: Sql, transaction: Transaction) -> Statement | Refusal:

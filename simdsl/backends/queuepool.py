@@ -1,0 +1,107 @@
+"""SQLAlchemy's QueuePool, standalone, with waits in virtual time: SQLAlchemy's only door.
+
+The pool's own classes run: its checkout, its queue's ``get`` and ``put``, its reset on return. Only the names ``threading``
+and ``time`` mean something else inside of its queue (``rebinding``). That relies on how the queue is written, so it is
+tried on a spare queue whenever a pool is made; SQLAlchemy's versions are bounded in pyproject.toml for the same reason.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Any, Final
+
+from sqlalchemy.exc import TimeoutError as QueuePoolTimeout
+from sqlalchemy.pool import QueuePool
+
+from simdsl.backends.driven import FiberPool, PolledPool, Proxy, Source
+from simdsl.backends.fibers import Waits
+from simdsl.backends.protocol import Pool
+from simdsl.backends.rebinding import rebound
+from simdsl.core.clock import Clock
+from simdsl.plan.ir import PoolSpec
+
+_PROBE_US: Final = 1_000
+
+
+def make(spec: PoolSpec, source: Source) -> QueuePool:
+    """A QueuePool of exactly this size: SQLAlchemy's own default would lend ten more."""
+    return QueuePool(source.connect, pool_size=spec.size, max_overflow=0, timeout=spec.timeout_us / 1_000_000)
+
+
+def driven(pool: QueuePool, spec: PoolSpec, clock: Clock, source: Source, waits: Waits) -> Pool:
+    """The pool under the protocol: in virtual time, or polled if its queue cannot be rebound, with a warning."""
+    _silence_log()
+    subject = QueueSubject(pool)
+    reason = _make_virtual(pool, clock, waits)
+    if reason is None:
+        return FiberPool(subject, source, waits)
+    warnings.warn(
+        f"{type(pool).__name__} is polled, its own order of waiting is not tested: {reason}", RuntimeWarning, stacklevel=2
+    )
+    pool._timeout = 0
+    return PolledPool(subject, source, spec, clock)
+
+
+def problem() -> str | None:
+    """Why QueuePool itself would be polled, or None."""
+    clock = Clock()
+    return _make_virtual(QueuePool(_no_connection, pool_size=1), clock, Waits(clock))
+
+
+class QueueSubject:
+    """See ``driven.Subject``."""
+
+    def __init__(self, pool: QueuePool) -> None:
+        self._pool = pool
+
+    def connect(self) -> Proxy:
+        """The pool's own."""
+        return self._pool.connect()
+
+    def give_back(self, proxy: Any) -> None:
+        """The pool's own, with its reset."""
+        proxy.close()
+
+    def invalidate(self, proxy: Any) -> None:
+        """The pool's own: the connection is closed, its place is free."""
+        proxy.invalidate()
+
+    def counts(self) -> tuple[int, int, int]:
+        """Size, idle, busy, as the pool counts them."""
+        return self._pool.size(), self._pool.checkedin(), self._pool.checkedout()
+
+    def dispose(self) -> None:
+        """The pool's own."""
+        self._pool.dispose()
+
+    def timeout_text(self, error: Exception) -> str | None:
+        """Without the link that SQLAlchemy adds, which changes with its version."""
+        return str(error.args[0]) if isinstance(error, QueuePoolTimeout) else None
+
+
+def _make_virtual(pool: QueuePool, clock: Clock, waits: Waits) -> str | None:
+    try:
+        queue = pool._pool
+        queue_class = rebound(type(queue), waits)
+        spare = queue_class(1, use_lifo=queue.use_lifo)
+        probe = waits.run(lambda: spare.get(True, _PROBE_US / 1_000_000))
+        if probe.is_over or clock.next_deadline_us() != clock.now_us + _PROBE_US:
+            return f"a wait of {type(queue).__name__} does not use the virtual clock"
+        probe.kill()
+        pool._pool = queue_class(queue.maxsize, use_lifo=queue.use_lifo)
+    except (AttributeError, TypeError) as error:
+        return f"its queue is not built as expected: {error}"
+    return None
+
+
+def _no_connection() -> Any:
+    raise LookupError("a pool that was made to be looked at has no connections")
+
+
+def _silence_log() -> None:
+    # The pool logs an error that a reset meets, traceback and all. The error is part of what is tested, not of our output;
+    # a handler that somebody has put there still sees it.
+    logger = logging.getLogger("sqlalchemy.pool")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
