@@ -17,8 +17,14 @@ if TYPE_CHECKING:
     import sqlite3
 
 _BINDABLE: Final = frozenset({int, str, float, bytes, bool, type(None)})
+_DML: Final = SqlKind.DML  # bare names, for an enum's member costs a look-up in its class
+_OTHER: Final = SqlKind.OTHER
 _NOTHING: Final = Affected(None)
 _COUNTS: Final = tuple(Affected(n) for n in range(256))
+
+# Looking a member up in its enum costs as much as the rest of a line; these names are looked up every step.
+_DML, _OTHER = SqlKind.DML, SqlKind.OTHER
+_OPEN, _IDLE = Tx.OPEN, Tx.IDLE
 
 # A named tuple's own constructor is a Python function; this is what it calls, in a third of the time.
 _new: Final = tuple.__new__
@@ -39,20 +45,21 @@ class SqliteSession:
     def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:
         """Run the statement to its end."""
         try:
-            if arguments and not _BINDABLE.issuperset(map(type, arguments)):
-                arguments = tuple(map(bound, arguments))
+            for argument in arguments:
+                if type(argument) not in _BINDABLE:
+                    arguments = tuple(map(bound, arguments))
+                    break
             cursor = self._execute(statement.text, arguments)
-            description = cursor.description
-            if description is not None:
+            kind = statement.kind
+            if cursor.description is not None:
                 rows = cursor.fetchall()
-                if statement.kind is not SqlKind.DML:
-                    return _new(Rows, (len(description), rows, None))
-                return Rows(len(description), rows, self._affected())
-            if statement.kind is SqlKind.DML or statement.kind is SqlKind.OTHER:
+                affected = self._affected() if kind is _DML else None
+                return _new(Rows, (len(cursor.description), rows, affected))
+            if kind is _DML:
                 n = cursor.rowcount
-                if 0 <= n < 256:
-                    return _COUNTS[n]
-                return Affected(n if n >= 0 else self._uncounted(statement))
+                return _COUNTS[n] if 0 <= n < 256 else Affected(self._affected())
+            if kind is _OTHER:
+                return self._uncounted(statement)
         except Exception as error:  # whatever a driver raises is an outcome of the statement
             return self._failed(error, statement)
         return _NOTHING
@@ -67,7 +74,7 @@ class SqliteSession:
     def tx(self) -> Tx:
         """By the connection's own flag."""
         try:
-            return Tx.OPEN if self.connection.in_transaction else Tx.IDLE
+            return _OPEN if self.connection.in_transaction else _IDLE
         except Exception:  # a closed connection refuses the question, in each driver by an error of its own
             return Tx.LOST
 
@@ -84,11 +91,10 @@ class SqliteSession:
         n = self._cursor.rowcount
         return n if n >= 0 else self._changes()
 
-    def _uncounted(self, statement: Statement) -> int | None:
+    def _uncounted(self, statement: Statement) -> Affected:
         # The driver counts only what begins with INSERT, UPDATE, DELETE or REPLACE; WITH may lead to one of these, and
         # then it has no rows to describe. What else has none (PRAGMA, ANALYZE, ATTACH ...) has no count either.
-        begins_with = statement.text.lstrip()[:4].upper() == "WITH"
-        return self._changes() if begins_with or statement.kind is SqlKind.DML else None
+        return Affected(self._changes()) if statement.text.lstrip()[:4].upper() == "WITH" else _NOTHING
 
     def _changes(self) -> int:
         (n,) = self.connection.execute("SELECT changes()").fetchone()

@@ -8,15 +8,17 @@ outcome, the waits and the clock - not of positions, sessions or real time (docs
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Final, Protocol, TypeAlias
 
 from simdsl.plan.ir import Path
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
-from simdsl.plan.values import Value, canonical, sorted_rows, to_json
+from simdsl.plan.values import Value, sorted_rows, to_json
 
 # marshal's version 2 writes a value the same way whether or not its strings are interned; later versions do not.
 _MARSHAL_VERSION: Final = 2
@@ -175,9 +177,17 @@ class Trace:
     def __len__(self) -> int:
         return len(self.raw)
 
+    def count(self) -> int:
+        """How many steps have ended, checks included."""
+        return sum(type(event) is tuple or type(event) is Checked for event in self.raw)
+
     def steps(self) -> Iterator[Stepped]:
         """The steps that ended, in the order in which they did."""
         return (event for event in self if isinstance(event, Stepped))
+
+    def select(self, wanted: Callable[[Described], bool]) -> Iterator[Event]:
+        """All events, but of the steps only those of wanted instructions: reading every step costs as much as running it."""
+        return (_read(event) for event in self.raw if not isinstance(event, tuple) or wanted(event[0]))
 
     def choices(self) -> tuple[int, ...]:
         """What the scheduler chose, tasks numbered from 1: the schedule that replays this run."""
@@ -188,7 +198,11 @@ class Trace:
         hasher = blake2b(digest_size=8)
         for start in range(0, len(self.raw), 512):
             chunk = [_essence(event) for event in self.raw[start : start + 512]]
-            hasher.update(marshal.dumps(chunk, _MARSHAL_VERSION))
+            try:
+                written = marshal.dumps(chunk, _MARSHAL_VERSION)
+            except ValueError:  # a Decimal, a date: what marshal cannot write is written as a trace's JSON would
+                written = marshal.dumps(_writable(chunk), _MARSHAL_VERSION)
+            hasher.update(written)
         return hasher.hexdigest()
 
 
@@ -216,18 +230,23 @@ _Essence: TypeAlias = tuple[object, ...]
 
 
 def _essence(event: RawStep | Event) -> _Essence:
-    if isinstance(event, tuple):
+    if type(event) is tuple:
         at, arguments, outcome, _, _, _ = event
-        return (at.task, at.what, _plain(arguments), _outcome(outcome, at.ordered))
+        if type(outcome) is Rows:
+            columns, rows, affected = outcome
+            if len(rows) > 1 and not at.ordered:
+                rows = sorted_rows(rows)
+            return (at.task, at.what, arguments, columns, rows, affected)
+        return (at.task, at.what, arguments, *_outcome(outcome, at.ordered))
     match event:
         case Parked():
-            return ("parked", event.task, event.what, str(event.wait), event.until_us, _plain(event.arguments))
+            return ("parked", event.task, event.what, str(event.wait), event.until_us, event.arguments)
         case Advanced():
             return ("clock", event.now_us)
         case Checked():
             return ("check", event.task, event.held)
         case InvariantHeld():
-            return ("invariant", _outcome(event.outcome, False), event.held)
+            return ("invariant", *_outcome(event.outcome, False), event.held)
         case RolledBack():
             return ("rolled back", event.task)
         case PoolMoved():
@@ -237,22 +256,19 @@ def _essence(event: RawStep | Event) -> _Essence:
 
 
 def _outcome(outcome: Outcome, ordered: bool) -> _Essence:
-    if type(outcome) is Rows:
-        columns, rows, affected = outcome
-        if len(rows) > 1 and not ordered:
-            rows = sorted_rows(rows)
-        return (columns, [_plain(row) for row in rows], affected)
-    if type(outcome) is Affected:
-        return (outcome.n,)
-    assert type(outcome) is Failed
-    return ("error", str(outcome.error_class), outcome.sqlstate, outcome.native, outcome.text)
+    match outcome:
+        case Rows(columns=columns, rows=rows, affected=affected):
+            return (columns, rows if ordered else sorted_rows(rows), affected)
+        case Affected(n=n):
+            return (n,)
+        case Failed(error_class=error_class, text=text, sqlstate=sqlstate, native=native):
+            return ("error", str(error_class), sqlstate, native, text)
 
 
-_NATIVE: Final = frozenset({int, str, bytes, bool, type(None)})
-
-
-def _plain(values: tuple[Value, ...]) -> _Essence:
-    for value in values:
-        if type(value) not in _NATIVE:
-            return tuple(str(to_json(canonical(v))) if type(v) not in _NATIVE else v for v in values)
-    return values
+def _writable(part: object) -> object:
+    """The same nesting, with every value that marshal refuses turned into tagged text."""
+    if isinstance(part, list | tuple):
+        return tuple(map(_writable, part)) if isinstance(part, tuple) else list(map(_writable, part))
+    if isinstance(part, Decimal | date | time):
+        return ("value", str(to_json(part)))
+    return part

@@ -133,7 +133,6 @@ class _Prepared:
     env: Mapping[str, Value]
     labels: Mapping[str, Outcome]
     judged: int
-    steps: int
     failure: Failure | None
 
 
@@ -188,7 +187,6 @@ def _prepare(program: Program, world: World, backend: Backend, options: RunOptio
         env=env,
         labels=machine.labels,
         judged=machine.judged,
-        steps=machine.steps,
         failure=failure,
     )
 
@@ -215,10 +213,10 @@ def _one_run(
         machine.labels.update(prepared.labels)
         failures = [prepared.failure] if prepared.failure is not None else _body(machine, program, prepared, chooser)
         failures += _finally(machine, program, prepared)
-        failures += always.broken(trace, program.actions())
+        failures += always.broken(trace, program.actions(), pooled=bool(program.pools))
     raced = any(isinstance(event, Raced) for event in trace.raw)
     judged = prepared.judged + machine.judged
-    warnings = tuple(_warnings(trace, raced))
+    warnings = tuple(_warnings(trace, raced, unknown=machine.errors[ErrorClass.OTHER] > 0))
     verdict = Verdict.FAIL if failures else Verdict.WARN if warnings or not judged else Verdict.PASS
     return RunReport(
         plan=plan.name,
@@ -228,7 +226,7 @@ def _one_run(
         choices=trace.choices(),
         verdict=verdict,
         judged=judged,
-        steps=prepared.steps + machine.steps,
+        steps=trace.count(),
         digest=trace.digest(),
         trace=trace,
         failure=failures[0] if failures else None,
@@ -289,13 +287,14 @@ def _machine(
     )
 
 
-def _warnings(trace: Trace, raced: bool) -> Iterator[str]:
+def _warnings(trace: Trace, raced: bool, unknown: bool) -> Iterator[str]:
     if raced:
         yield "race: the engine chose which of several waiting sessions to serve, so this digest may not repeat"
-    unknown = {
-        event.outcome.text: event.outcome
+    if not unknown:
+        return
+    for text, native in {
+        event.outcome.text: event.outcome.native
         for event in trace.steps()
         if isinstance(event.outcome, Failed) and event.outcome.error_class is ErrorClass.OTHER
-    }
-    for text, outcome in unknown.items():
-        yield f"an error of no known class, native code {outcome.native}: {text}"
+    }.items():
+        yield f"an error of no known class, native code {native}: {text}"

@@ -7,7 +7,7 @@ after a successful BEGIN one is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from simdsl.core.trace import PoolMoved, Stepped, Trace
@@ -16,10 +16,13 @@ from simdsl.plan.ir import Action, Path
 from simdsl.plan.outcomes import Failed
 
 
-def broken(trace: Trace, actions: dict[Path, Action]) -> Iterator[Failure]:
-    """Every invariant that the trace breaks, in its order. ``actions`` tells which steps control transactions."""
+def broken(trace: Trace, actions: Mapping[Path, Action], *, pooled: bool) -> Iterator[Failure]:
+    """Every invariant that the trace breaks, in its order.
+
+    ``actions`` tells which steps control transactions; ``pooled`` whether the plan has pools, so that every step matters.
+    """
     owners = _Owners()
-    for event in trace:
+    for event in trace.select(lambda step: pooled or step.path in actions):
         match event:
             case PoolMoved():
                 yield from owners.moved(event)

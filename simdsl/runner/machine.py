@@ -67,7 +67,6 @@ class Machine:
         self.labels: dict[str, Outcome] = {}
         self.errors: Counter[ErrorClass] = Counter()
         self.judged = 0
-        self.steps = 0
         self.missed: list[Failure] = []
         self.waiting: list[Pending] = []
         self._blockers: Mapping[int, frozenset[int]] = {}
@@ -96,16 +95,17 @@ class Machine:
         strand = Strand(index=0, name="", code=code, env=dict(env))
         self.strands = [strand]
         self._shared = env
-        handlers, end = self._handlers, len(code)
+        ready, end = Ready.READY, len(code)
+        handlers = [self._handlers[op.kind] for op in code]
         watch = watch and bool(self.invariants)
         if watch:
             self._watch()
         while True:
-            while strand.state is Ready.READY:
-                if strand.pc == end:
+            while strand.state is ready:
+                pc = strand.pc
+                if pc == end:
                     return strand.env
-                op = code[strand.pc]
-                handlers[op.kind](strand, op)
+                handlers[pc](strand, code[pc])
                 if self.waiting:
                     self._settle()
                 if watch:
@@ -204,17 +204,11 @@ class Machine:
             session = self._session(strand, op, actor)
             if session is None:
                 return
-        statement = op.statement
-        assert statement is not None
-        env = strand.env
-        if op.parameters:
-            try:
-                arguments = tuple([env[name] for name in op.parameters])
-            except KeyError as error:
-                raise Stopped(failures.unbound(op, error.args[0])) from None
-        else:
-            arguments = ()
-        outcome = session.start(statement, arguments)
+        try:
+            arguments = op.bind(strand.env) if op.bind is not None else ()
+        except KeyError as error:
+            raise Stopped(failures.unbound(op, error.args[0])) from None
+        outcome = session.start(op.statement, arguments)  # type: ignore[arg-type]  # an instruction of this kind has one
         if outcome is None:
             self._begin_to_wait(Pending(op=op, actor=actor, strand=strand, arguments=arguments, session=session))
         else:
@@ -228,31 +222,39 @@ class Machine:
             self.trace.raw.append((op, arguments, outcome, 0, self.clock.now_us, None))
         else:
             self.trace.raw.append((op, arguments, outcome, session.tx(), self.clock.now_us, session.id))
-        self.steps += 1
-        if type(outcome) is Failed:
-            self.errors[outcome.error_class] += 1
+        has_failed = type(outcome) is Failed
+        if has_failed:
+            self.errors[outcome.error_class] += 1  # type: ignore[union-attr]  # it was asked
         if op.label is not None:
             self.labels[op.label] = outcome
-        judge = op.judge
-        if judge is None:
-            if type(outcome) is Failed:
-                failure = failures.missed(op, FailureKind.ERROR, outcome.text, outcome, arguments)
-                self._missed(strand, failure, outcome)
-                return
-        else:
+        if op.judge is not None:
             try:
-                judgement = judge(outcome, strand.env, self.labels)
+                judgement = op.judge(outcome, strand.env, self.labels)
             except KeyError as error:
                 raise Stopped(failures.unbound(op, error.args[0])) from None
-            if judgement is not None:
-                if type(judgement) is Miss:
-                    failure = failures.missed(op, FailureKind.EXPECTATION, judgement.message, outcome, arguments)
-                    self._missed(strand, failure, outcome)
-                    return
-                assert type(judgement) is dict
-                strand.env.update(judgement)
             self.judged += 1
+            if judgement is not None and not self._bound(strand, op, arguments, outcome, judgement):
+                return
+        elif has_failed:
+            self._missed(strand, failures.missed(op, FailureKind.ERROR, _text(outcome), outcome, arguments), outcome)
+            return
         strand.pc += 1
+
+    def _bound(
+        self,
+        strand: Strand,
+        op: Instruction,
+        arguments: tuple[Value, ...],
+        outcome: Outcome,
+        judgement: dict[str, Value] | Miss,
+    ) -> bool:
+        """Take in what an expectation bound; False if it was missed."""
+        if isinstance(judgement, Miss):
+            failure = failures.missed(op, FailureKind.EXPECTATION, judgement.message, outcome, arguments)
+            self._missed(strand, failure, outcome)
+            return False
+        strand.env.update(judgement)
+        return True
 
     def _session(self, strand: Strand, op: Instruction, actor: Actor) -> Session | None:
         """The connection for a statement; None where it was refused, and the refusal recorded as its outcome."""
@@ -403,7 +405,6 @@ class Machine:
         session = actor.session
         tx, number = (session.tx(), session.id) if session is not None else (0, None)
         self.trace.raw.append((op, pending.arguments, outcome, tx, self.clock.now_us, number))
-        self.steps += 1
         if type(outcome) is Failed:
             self.errors[outcome.error_class] += 1
         if op.label is not None:
@@ -644,7 +645,6 @@ class Machine:
                 now_us=self.clock.now_us,
             )
         )
-        self.steps += 1
         if held:
             self.judged += 1
             strand.pc += 1
@@ -652,7 +652,6 @@ class Machine:
             self._missed(strand, failures.check_failed(op, reason, around), None)
 
     def _sleep(self, strand: Strand, op: Instruction) -> None:
-        self.steps += 1
         strand.pc += 1
         self._park(strand, op, Wait.SLEEP, op.duration_us)
 
@@ -738,6 +737,10 @@ class Machine:
                 failures.at_step(op, FailureKind.STUCK, "the invariant waits at a point where nobody holds anything")
             )
         return outcome
+
+
+def _text(outcome: Outcome) -> str:
+    return outcome.text if isinstance(outcome, Failed) else ""
 
 
 @dataclass(frozen=True, slots=True)

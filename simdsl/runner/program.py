@@ -6,9 +6,10 @@ the driver, expectations compiled to judges, loops turned into jumps. The machin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from operator import itemgetter
 from typing import Final, TypeAlias, assert_never
 
 from simdsl.backends.protocol import Backend, Refusal, Statement
@@ -90,6 +91,7 @@ class Instruction:
     ordered: bool = False
     statement: Statement | None = None
     parameters: tuple[str, ...] = ()
+    bind: Callable[[Mapping[str, Value]], tuple[Value, ...]] | None = None  # the arguments; None: there are none
     judge: Judge | None = None
     expectation: Expectation | None = None
     may_block: bool = False
@@ -155,19 +157,21 @@ def lower(plan: Plan, backend: Backend, params: tuple[Param, ...], *, last: Path
             if last is not None and last[0] == "steps" and len(last) > 1 and isinstance(last[1], int):
                 steps = steps[: last[1] + 1]
             strands, names = (lowering.block(steps, ("steps",)),), ()
-        tasks = tuple(lowering.actors)
-        return Program(
-            tasks=tasks,
-            strands=strands,
-            strand_names=names,
-            setup=lowering.block(plan.setup, ("setup",)),
-            finally_=lowering.block(plan.finally_, ("finally",)),
-            invariants=lowering.block(plan.invariants, ("invariants",)),
-            env={p.name: p.value for p in params if not isinstance(p.value, Identifier)},
-            pools=plan.pools,
-        )
+        setup = lowering.block(plan.setup, ("setup",))
+        finally_ = lowering.block(plan.finally_, ("finally",))
+        invariants = lowering.block(plan.invariants, ("invariants",))
     except _Refused as refused:
         return Skipped(reason=str(refused))
+    return Program(
+        tasks=tuple(lowering.actors),
+        strands=strands,
+        strand_names=names,
+        setup=setup,
+        finally_=finally_,
+        invariants=invariants,
+        env={p.name: p.value for p in params if not isinstance(p.value, Identifier)},
+        pools=plan.pools,
+    )
 
 
 def schedule_length(code: Sequence[Instruction], env: Mapping[str, Value]) -> int:
@@ -272,6 +276,7 @@ class _Lowering:
             ordered=sql.ordered,
             statement=statement,
             parameters=statement.parameters,
+            bind=_binder(statement.parameters),
             judge=self._judge(expectation, sql.ordered),
             expectation=expectation,
             may_block=_may_block(expectation),
@@ -387,6 +392,16 @@ class _Lowering:
             booleans = self.backend.capabilities.boolean_type
             judge = self.judges[key] = compile_expectation(expectation, ordered=ordered, boolean_type=booleans)
         return judge
+
+
+def _binder(names: tuple[str, ...]) -> Callable[[Mapping[str, Value]], tuple[Value, ...]] | None:
+    match names:
+        case ():
+            return None
+        case (name,):
+            return lambda env: (env[name],)
+        case _:
+            return itemgetter(*names)
 
 
 def _may_block(expectation: Expectation | None) -> bool:
