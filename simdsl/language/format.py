@@ -1,0 +1,202 @@
+"""``simdsl fmt``: one layout for all plans. Comments, blank lines and the order of keys stay; nothing changes its meaning.
+
+The formatter prints the positioned tree again and takes comments and blank lines from the gaps between its nodes. What it
+made is read again and must hold the same data and the same comments, or the text is refused as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from simdsl.language.document import Data, Document, as_text
+from simdsl.language.layout import Layout
+from simdsl.language.lexing import BACKEND_DIALECTS, dialect_of, scan
+from simdsl.language.lines import split_head
+from simdsl.language.problems import Refused
+from simdsl.language.read import read_text
+from simdsl.language.tree import STEP_SECTIONS, ListNode, MapNode, Node, ScalarNode, Style
+from simdsl.language.write import dump_json_data, is_plain, scalar_text
+from simdsl.language.yaml_events import to_data
+from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Diagnostic, Severity
+from simdsl.plan.ir import SIBLINGS, VERBS, Dialect, Path
+
+
+def format_text(text: str, name: str) -> str | tuple[Diagnostic, ...]:
+    """The text in the one layout, or why it cannot be read (or, F007, cannot be laid out without being changed)."""
+    reading = read_text(text, name)
+    errors = tuple(problem for problem in reading.problems if problem.severity is Severity.ERROR)
+    if reading.document is None or errors:
+        return errors
+    document = reading.document
+    if isinstance(document.data, dict) and document.source.text.lstrip()[:1] == "{":
+        whole = to_data(document.root)
+        assert isinstance(whole, dict)
+        return dump_json_data(whole)
+    if not isinstance(document.root, MapNode) or document.root.flow:
+        return (_refusal(name, "this is no mapping of keys"),)
+    made = _Formatter(document).run(document.root)
+    return made if _is_same(document, made, name) else (_refusal(name, "comments or texts stand where they cannot be kept"),)
+
+
+def _refusal(name: str, reason: str) -> Diagnostic:
+    return Diagnostic(code=Code.F007, message=f"{name} is left as it is: {reason}", file=name)
+
+
+def _is_same(document: Document, made: str, name: str) -> bool:
+    again = read_text(made, name).document
+    if again is None or made.count("#") != document.source.text.count("#"):
+        return False
+    lines = _Lines(document.data)
+    return lines.settled(document.data, ()) == lines.settled(again.data, ())
+
+
+class _Lines:
+    """What is a line by its place in a plan, and how blanks stand in one."""
+
+    def __init__(self, data: Data) -> None:
+        frame = data if isinstance(data, dict) else {}
+        dialect, backends = as_text(frame.get("dialect", "")), frame.get("backends")
+        only = [as_text(item) or "" for item in backends] if isinstance(backends, list) else []
+        known = Dialect(dialect) if dialect in tuple(Dialect) else None
+        self._dialect = dialect_of(known, tuple(only))
+
+    def is_line(self, path: Path) -> bool:
+        """Whether the scalar at a path is a line of a step."""
+        in_steps = len(path) > 1 and path[0] in STEP_SECTIONS
+        in_tasks = len(path) > 2 and path[0] == "tasks"
+        return (in_steps or in_tasks) and path[-1] not in SIBLINGS and "skip" not in path and "only" not in path
+
+    def settled(self, data: Data, path: Path) -> Data:
+        """The data with its lines in the one form, to be compared."""
+        if isinstance(data, dict):
+            return {key: self.settled(value, (*path, key)) for key, value in data.items()}
+        if isinstance(data, list):
+            return [self.settled(value, (*path, index)) for index, value in enumerate(data)]
+        return self.line(data, path) if isinstance(data, str) and self.is_line(path) else data
+
+    def line(self, text: str, path: Path) -> str:
+        """A line without line ends behind it, and with one blank on each side of its arrow."""
+        text = text.rstrip("\n")
+        arrow = self._arrow(text, path[-1])
+        if arrow is None:
+            return text
+        head, tail = text[:arrow], text[arrow + 2 :]
+        if head and not head.endswith("\n"):
+            head = head.rstrip(" \t") + " " if head.strip() else ""
+        tail = tail.lstrip(" \t")
+        return f"{head}=>{tail}" if tail.startswith("\n") else f"{head}=> {tail}"
+
+    def _arrow(self, text: str, key: str | int) -> int | None:
+        if key in VERBS:
+            head, tail, _ = split_head(text)
+            return None if tail is None or key not in _JUDGED_VERBS else len(head)
+        try:
+            return scan(text, BACKEND_DIALECTS.get(str(key), self._dialect)).arrow
+        except Refused:
+            return None
+
+
+class _Formatter:
+    """One walk over the tree."""
+
+    def __init__(self, document: Document) -> None:
+        self._lines = _Lines(document.data)
+        self._source = document.source.text
+        self._layout = Layout(self._source)
+
+    def run(self, root: MapNode) -> str:
+        self._mapping(root, "", "", ())
+        return self._layout.finish()
+
+    def _mapping(self, node: MapNode, first: str, indent: str, path: Path) -> None:
+        """The entries; the first one stands behind ``first``, the others are indented by ``indent``."""
+        for number, (key, value) in enumerate(node.entries):
+            self._layout.gap(key.start, first if number == 0 else indent)
+            name = key.text if _WORD.fullmatch(key.text) else self._source[key.start : key.end]
+            head = f"{first if number == 0 else indent}{name}:"
+            self._layout.move(key.end)
+            self._value(head, value, indent, (*path, key.text))
+
+    def _value(self, head: str, node: Node, indent: str, path: Path) -> None:
+        match node:
+            case MapNode(flow=False):
+                self._layout.line(head)
+                self._mapping(node, indent + "  ", indent + "  ", path)
+            case ListNode(flow=False):
+                self._layout.line(head)
+                self._list(node, indent + "  ", path)
+            case ScalarNode():
+                self._scalar(head, node, indent + "  ", path)
+            case _:
+                self._layout.loose(node.start)
+                self._layout.line(f"{head} {self._flow(node)}")
+                self._layout.move(node.end)
+
+    def _list(self, node: ListNode, indent: str, path: Path) -> None:
+        for index, item in enumerate(node.items):
+            place = (*path, index)
+            match item:
+                case MapNode(flow=False):
+                    self._mapping(item, f"{indent}- ", f"{indent}  ", place)
+                case _:
+                    self._layout.gap(item.start, f"{indent}- ")
+                    self._value(f"{indent}-", item, indent, place)
+
+    def _scalar(self, head: str, node: ScalarNode, indent: str, path: Path) -> None:
+        self._layout.loose(node.start)
+        raw = self._source[node.start : node.end]
+        text = self._written(node, raw, indent, path)
+        first, *rest = text.split("\n")
+        self._layout.line(f"{head} {first}".rstrip())
+        if node.style in (Style.LITERAL, Style.FOLDED) and (comment := _HEADER_COMMENT.match(raw)):
+            self._layout.trailing(comment["comment"])
+        for line in rest:
+            self._layout.line(line)
+        self._layout.move(node.end if raw.startswith("|+") else node.start + len(raw.rstrip()))
+
+    def _written(self, node: ScalarNode, raw: str, indent: str, path: Path) -> str:
+        if node.style is not Style.FOLDED and self._lines.is_line(path):
+            text = raw if node.style is Style.PLAIN else node.text
+            return scalar_text(self._lines.line(text, path), indent, is_line=True) if text else ""
+        if node.style is Style.LITERAL:
+            return scalar_text(node.text, indent)
+        if node.style in (Style.SINGLE, Style.DOUBLE) and is_plain(node.text):
+            return node.text
+        return _reindented(raw, indent, keep=node.style is Style.FOLDED)
+
+    def _flow(self, node: Node) -> str:
+        """Brackets on one line, unless a comment in them forbids it."""
+        raw = self._source[node.start : node.end]
+        match node:
+            case _ if _COMMENT_INSIDE.search(raw):
+                return raw
+            case ListNode():
+                return f"[{', '.join(map(self._flow, node.items))}]"
+            case MapNode():
+                return f"{{{', '.join(self._flow_entry(raw, key, value) for key, value in node.entries)}}}"
+            case ScalarNode(style=Style.SINGLE | Style.DOUBLE) if _FLOW_WORD.fullmatch(node.text) and is_plain(node.text):
+                return node.text
+            case ScalarNode():
+                return " ".join(raw.split()) if "\n" in raw else raw
+
+    def _flow_entry(self, raw: str, key: ScalarNode, value: Node) -> str:
+        name = self._source[key.start : key.end]
+        return f"{name}: {self._flow(value)}".rstrip()
+
+
+def _reindented(raw: str, indent: str, *, keep: bool) -> str:
+    """A scalar of several lines under another indentation; ``keep`` where deeper lines are deeper on purpose."""
+    first, *rest = raw.rstrip().split("\n")
+    shared = min((len(line) - len(line.lstrip(" ")) for line in rest if line.strip()), default=0) if keep else 0
+    lines = [line.rstrip()[shared:] if keep else line.strip() for line in rest]
+    head = _HEADER_COMMENT.sub(r"\g<header>", first) if keep else first
+    return "\n".join([head.rstrip(), *(f"{indent}{line}" if line else "" for line in lines)])
+
+
+_JUDGED_VERBS: Final = ("checkout", "return", "await")
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FLOW_WORD: Final = re.compile(r"[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)*")
+_COMMENT_INSIDE: Final = re.compile(r"\s#")
+_HEADER_COMMENT: Final = re.compile(r"(?P<header>[|>][-+0-9]*)[ \t]+(?P<comment>#.*)")
