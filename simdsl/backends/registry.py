@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote
 
 from simdsl.backends.protocol import Backend, BackendUnavailable, Description
-from simdsl.backends.renamed import Renamed
+from simdsl.backends.wrapping import WrappedBackend
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -55,7 +55,7 @@ def resolve(text: str) -> Backend:
     """The backend that a name or URL selects. Raises ``BackendUnavailable``, its message one masked sentence."""
     name, selector = _alias(text)
     backend = _selected(selector)
-    return backend if name is None or name == backend.name else Renamed(backend=backend, name=name)
+    return backend if name is None or name == backend.name else WrappedBackend(backend, name)
 
 
 def installed() -> tuple[Entry, ...]:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     import sqlite3
 
 _BINDABLE: Final = frozenset({int, str, float, bytes, bool, type(None)})
-_DML: Final = SqlKind.DML  # bare names, for an enum's member costs a look-up in its class
-_OTHER: Final = SqlKind.OTHER
 _NOTHING: Final = Affected(None)
 _COUNTS: Final = tuple(Affected(n) for n in range(256))
 
 # Looking a member up in its enum costs as much as the rest of a line; these names are looked up every step.
-_DML, _OTHER = SqlKind.DML, SqlKind.OTHER
-_OPEN, _IDLE = Tx.OPEN, Tx.IDLE
+_DML: Final = SqlKind.DML
+_OTHER: Final = SqlKind.OTHER
+_OPEN: Final = Tx.OPEN
+_IDLE: Final = Tx.IDLE
 
 # A named tuple's own constructor is a Python function; this is what it calls, in a third of the time.
 _new: Final = tuple.__new__
