@@ -53,8 +53,8 @@ def decode(data: Object) -> Event:
     fields = {key: value for key, value in data.items() if key != "event"}
     match data["event"]:
         case "step":
-            fields |= {"path": tuple(data["path"]), "arguments": _values(data), "outcome": decode_outcome(data["outcome"])}
-            return Stepped(**fields)
+            fields |= {"path": tuple(data["path"]), "arguments": _values(data), "names": tuple(data["names"])}
+            return Stepped(**fields | {"outcome": decode_outcome(data["outcome"])})
         case "park":
             fields |= {"path": tuple(data["path"]), "arguments": _values(data)}
             fields |= {"wait": Wait(data["wait"]), "blockers": tuple(data["blockers"])}
@@ -118,6 +118,7 @@ def _fields(event: Event) -> Object:
                 "path": list(event.path),
                 "what": event.what,
                 "arguments": [to_json(value) for value in event.arguments],
+                "names": list(event.names),
                 "outcome": encode_outcome(event.outcome),
                 "in_transaction": event.in_transaction,
                 "now_us": event.now_us,

@@ -8,6 +8,7 @@ from typing import Final
 
 from simdsl.core.matcher import describe
 from simdsl.core.trace import Advanced, Checked, Event, InvariantHeld, Parked, Raced, RolledBack, Stepped, Wait
+from simdsl.language.unparse import duration_text
 from simdsl.plan.outcomes import Failed, Outcome, Rows
 from simdsl.report.screen import Ink, Screen, fit, pad
 
@@ -66,14 +67,6 @@ def brief(outcome: Outcome) -> str:
             return ", ".join(describe(outcome))
 
 
-def duration(microseconds: int) -> str:
-    """A duration as the plan language writes it, in the largest unit that needs no fraction."""
-    for unit, size in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)):
-        if microseconds and microseconds % size == 0:
-            return f"{microseconds // size}{unit}"
-    return f"{microseconds}us"
-
-
 def _entry(event: Event, number: int) -> Entry | None:
     match event:
         case Stepped():
@@ -90,7 +83,7 @@ def _entry(event: Event, number: int) -> Entry | None:
         case InvariantHeld(held=False):
             return Entry(number=None, task="", what="invariant", result=brief(event.outcome), bad=True)
         case Advanced():
-            return Entry(number=None, task="", what=f"(the clock moves to {duration(event.now_us)})", result="")
+            return Entry(number=None, task="", what=f"(the clock moves to {duration_text(event.now_us)})", result="")
         case RolledBack():
             return Entry(number=None, task=event.task, what=f"(rolled back: {event.why})", result="")
         case Raced():
@@ -100,7 +93,7 @@ def _entry(event: Event, number: int) -> Entry | None:
 
 
 def _until(event: Parked, waits: str) -> str:
-    return waits if event.until_us is None else f"{waits}, until {duration(event.until_us)}"
+    return waits if event.until_us is None else f"{waits}, until {duration_text(event.until_us)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

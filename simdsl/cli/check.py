@@ -1,0 +1,50 @@
+"""``simdsl check``: everything that is wrong with plans, without a database."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from simdsl.report.diagnostics import Format
+from simdsl.report.tally import Exit
+
+
+def check(
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATHS...", help="Plans, directories, patterns; - is standard input.")
+    ] = None,
+    stdin_filename: Annotated[
+        str | None,
+        typer.Option("--stdin-filename", metavar="NAME", help="What to call standard input; a name in .json makes it JSON."),
+    ] = None,
+    output_format: Annotated[Format, typer.Option("--output-format", help="How to say it.")] = Format.TEXT,
+) -> Exit | None:
+    """Say everything that is wrong with plans, without a database.
+
+    Exits with 2 if there is an error; warnings are shown and forgiven.
+    """
+    from simdsl.cli.opening import open_all
+    from simdsl.cli.output import print_diagnostics
+    from simdsl.cli.paths import STDIN, find
+    from simdsl.report.diagnostics import counted
+
+    arguments = list(paths or ())
+    if stdin_filename is not None and STDIN not in arguments:
+        arguments.append(STDIN)
+    found = find(arguments)
+    opened = open_all(found, stdin_filename)
+    diagnostics = [*found.problems, *(diagnostic for plan in opened for diagnostic in plan.diagnostics)]
+    print_diagnostics(diagnostics, sys.stdout, output_format)
+    errors, warnings = counted(diagnostics)
+    if output_format is Format.TEXT:
+        separator = "\n" if diagnostics else ""
+        typer.echo(f"{separator}{_count(len(opened), 'plan')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+    if errors:
+        return Exit.BAD_INPUT
+    return None if opened else Exit.NOTHING
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun if n == 1 else noun + 's'}"

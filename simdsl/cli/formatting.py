@@ -1,0 +1,83 @@
+"""The work of ``simdsl fmt``: read, lay out, and write, compare or show the difference."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from simdsl.cli.failing import usage
+from simdsl.cli.opening import read
+from simdsl.cli.output import print_diagnostics
+from simdsl.cli.paths import STDIN, Target, find
+from simdsl.language.format import format_text
+from simdsl.language.replacing import replace_file
+from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Diagnostic
+from simdsl.report.screen import Ink, Screen, screen_of
+from simdsl.report.tally import Exit
+
+
+def format_files(arguments: Sequence[str], *, write: bool, diff: bool, out: TextIO) -> Exit | None:
+    """Lay out every file. Without ``write`` nothing is changed, and a file that would change makes the exit code 1."""
+    found = find(arguments)
+    refused = list(found.problems)
+    changed = 0
+    for target in found.targets:
+        outcome = _format(target)
+        if isinstance(outcome, tuple):
+            refused += outcome
+            continue
+        before, after = outcome
+        if target.file == STDIN and write:
+            out.write(after)
+        if before == after:
+            continue
+        changed += 1
+        if diff:
+            out.write(_difference(before, after, target.file, screen_of(out)))
+        elif not write:
+            out.write(f"would change {target.file}\n")
+        elif target.file != STDIN:
+            _write(target.file, after)
+            out.write(f"changed {target.file}\n")
+    if refused:
+        print_diagnostics(refused, sys.stderr)
+        return Exit.BAD_INPUT
+    if not found.targets:
+        sys.stderr.write("no plans were found\n")
+        return Exit.NOTHING
+    return Exit.FAILURE if changed and not write else None
+
+
+def _format(target: Target) -> tuple[Diagnostic, ...] | list[str]:
+    """The text before and after, or why it is left alone."""
+    reading = read(target)
+    if reading.document is None:
+        return reading.problems
+    document = reading.document
+    made = format_text(document.source.text, document.source.name)
+    if isinstance(made, tuple):
+        return made
+    return [("\ufeff" if document.bom else "") + document.source.text, made]
+
+
+def _write(file: str, text: str) -> None:
+    try:
+        replace_file(file, text.encode())
+    except OSError as error:
+        raise usage(Code.U009, f"cannot be written: {error.strerror}", about=file) from None
+
+
+def _difference(before: str, after: str, name: str, screen: Screen) -> str:
+    inks = {"-": Ink.ERROR, "+": Ink.GOOD, "@": Ink.PLACE}
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), name, f"{name} (formatted)"
+    )
+    painted = []
+    for line in lines:
+        text = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        ink = inks.get(line[0])
+        painted.append(screen.paint(ink, text[:-1]) + "\n" if ink else text)
+    return "".join(painted)

@@ -1,0 +1,69 @@
+"""The entry point: every way in which a call can end becomes an exit code here, and never a traceback.
+
+The codes are those of ``report.tally.Exit``. Nothing but the standard library is imported before a command is known.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from simdsl.cli.failing import Stop
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code."""
+    try:
+        return _call(arguments)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _call(arguments: Sequence[str]) -> int:
+    # Drivers may give text that no encoding can carry; it is shown as escapes rather than not at all.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    from simdsl.cli.app import command
+    from simdsl.cli.failing import DEBUG_VARIABLE, Stop, internal
+
+    try:
+        command().main(args=list(arguments), prog_name="simdsl")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    except Stop as stop:
+        return _stopped(stop)
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            import traceback
+
+            traceback.print_exc()
+        return _stopped(internal(error))
+    return 0
+
+
+def _stopped(stop: Stop) -> int:
+    from simdsl.report.tally import Exit
+
+    if stop.code is Exit.UNREAD:
+        _silence(sys.stdout)
+    elif stop.diagnostics:
+        from simdsl.cli.output import print_diagnostics
+
+        print_diagnostics(stop.diagnostics, sys.stderr)
+    return int(stop.code)
+
+
+def _silence(stream: TextIO) -> None:
+    """Give a stream whose reader has gone somewhere to flush to, so that the end of the process is silent."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,102 @@
+"""What the command line changes in a plan before it runs: the seed, the schedule, the entry of params, the last step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from simdsl.cli.failing import usage
+from simdsl.cli.opening import Opened
+from simdsl.language.document import Document
+from simdsl.language.heads import parse_schedule
+from simdsl.language.problems import Refused
+from simdsl.plan.codes import Code
+from simdsl.plan.ir import Pct, Plan, RandomWalk, Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """A plan that will run. ``original`` is what its file says, ``plan`` what the command line makes of it."""
+
+    name: str  # as the command line would name it again
+    file: str
+    document: Document
+    original: Plan
+    plan: Plan
+    seed: int
+
+
+def select(opened: Opened, *, seed: int | None, fresh: int, schedule: str | None, params: int | None) -> Selected:
+    """The plan with what the command line says instead. Raises ``Stop`` where the two do not fit."""
+    document, original, target = opened.document, opened.plan, opened.target
+    assert document is not None
+    assert original is not None
+    plan = original
+    if target.line is not None:
+        plan = _up_to(plan, document, target.file, target.line)
+    if schedule is not None:
+        plan = _scheduled(plan, schedule, target.file)
+    if params is not None:
+        plan = _with_params(plan, params, target.file)
+    chosen = _seed(plan, seed, fresh)
+    return Selected(
+        name=target.text, file=target.file, document=document, original=original, plan=_unseeded(plan), seed=chosen
+    )
+
+
+def _up_to(plan: Plan, document: Document, file: str, line: int) -> Plan:
+    if plan.steps is None:
+        raise usage(
+            Code.U003,
+            "only a plan with `steps:` has one order that can be cut at a line",
+            about=f"{file}:{line}",
+            help="pin a schedule with `--schedule`, and write the run out as steps with `--dump-plan-on-failure`",
+        )
+    path = document.path_at(line)
+    if path is None or path[0] != "steps" or not isinstance(path[1], int):
+        raise usage(Code.U003, "no step of `steps:` stands at this line or below it", about=f"{file}:{line}")
+    return replace(plan, steps=plan.steps[: path[1] + 1])
+
+
+def _scheduled(plan: Plan, text: str, file: str) -> Plan:
+    if plan.tasks is None:
+        raise usage(Code.U005, "a plan with `steps:` has no schedule; the order of its steps is one", about=file)
+    try:
+        found: Schedule = parse_schedule(text)
+    except Refused as refused:
+        trouble = refused.troubles[0]
+        raise usage(Code.U005, f"--schedule `{text}`: {trouble.message}", about=file, help=trouble.help) from None
+    names = [task.name for task in plan.tasks]
+    for word in getattr(found, "words", ()):
+        if word not in names:
+            raise usage(Code.U005, f"--schedule `{text}`: there is no task `{word}`", about=file, help=_list(names))
+    for choice in getattr(found, "choices", ()):
+        if not 1 <= choice <= len(names):
+            raise usage(Code.U005, f"--schedule `{text}`: tasks are numbered from 1 to {len(names)}", about=file)
+    return replace(plan, schedule=found)
+
+
+def _with_params(plan: Plan, number: int, file: str) -> Plan:
+    if number > len(plan.params):
+        entries = "entry" if len(plan.params) == 1 else "entries"
+        raise usage(Code.U005, f"--params {number}: the plan has {len(plan.params)} {entries}", about=file)
+    return replace(plan, params=(plan.params[number - 1],))
+
+
+def _seed(plan: Plan, seed: int | None, fresh: int) -> int:
+    """``--seed``, else the schedule's, else the plan's, else a fresh one (rules.md 36)."""
+    if seed is not None:
+        return seed
+    of_schedule = plan.schedule.seed if isinstance(plan.schedule, RandomWalk | Pct) else None
+    return next((given for given in (of_schedule, plan.seed) if given is not None), fresh)
+
+
+def _unseeded(plan: Plan) -> Plan:
+    """Without seeds of its own, so that the one that was chosen holds everywhere."""
+    schedule = plan.schedule
+    if isinstance(schedule, RandomWalk | Pct):
+        schedule = replace(schedule, seed=None)
+    return replace(plan, seed=None, schedule=schedule)
+
+
+def _list(names: list[str]) -> str:
+    return f"the tasks are {', '.join(f'`{name}`' for name in names)}"

@@ -1,0 +1,88 @@
+"""``simdsl run``: run plans and judge them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from simdsl.report.tally import Exit
+
+
+def run(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATHS...", help="Plans, directories, patterns; FILE:LINE runs up to the step at that line."),
+    ] = None,
+    backend: Annotated[
+        str,
+        typer.Option(
+            "--backend", "-b", metavar="URL", help="What to run on; see `simdsl backends`.", envvar="SIMDSL_BACKEND"
+        ),
+    ] = "sqlite",
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", help="For everything that is drawn; else the plan's, else a fresh one."),
+    ] = None,
+    keyword: Annotated[
+        str | None,
+        typer.Option("-k", metavar="EXPR", help="Only plans whose name or file contains this; `a and not b` works."),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="EXPR", help="Only plans with this tag; may be given again: any of them."),
+    ] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="List the selected plans and run nothing.")] = False,
+    stop_early: Annotated[bool, typer.Option("-x", help="Stop after the first plan that fails.")] = False,
+    maxfail: Annotated[
+        int | None, typer.Option("--maxfail", metavar="N", min=1, help="Stop after this many plans have failed.")
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option("--schedule", metavar="TEXT", help="Instead of the plan's schedule: `all`, `a b a`, a pin `1-1-2`."),
+    ] = None,
+    params: Annotated[
+        int | None, typer.Option("--params", metavar="N", min=1, help="Only this entry of `params:`, counted from 1.")
+    ] = None,
+    trace: Annotated[
+        str | None, typer.Option("--trace", metavar="FILE", help="Write the trace of every run, as JSON lines.")
+    ] = None,
+    dump: Annotated[
+        str | None,
+        typer.Option("--dump-plan-on-failure", metavar="FILE", help="Write a failed run as a plan that fails the same way."),
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Rewrite expectations that were missed to what came, in place.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only failures, warnings and the counts.")] = False,
+    verbose: Annotated[
+        int,
+        typer.Option("-v", "--verbose", count=True, help="A line for every run; -vv: its steps too.", show_default=False),
+    ] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output, nothing else.")] = False,
+) -> Exit:
+    """Run plans and judge them.
+
+    Every plan is loaded first; if one is bad, all that is wrong with all of them is shown, and nothing runs.
+    """
+    from simdsl.cli.running import Request, run_request
+
+    return run_request(
+        Request(
+            paths=tuple(paths or ()),
+            backend=backend,
+            seed=seed,
+            keyword=keyword,
+            tags=tuple(tag or ()),
+            list_only=list_only,
+            maxfail=1 if stop_early else maxfail,
+            schedule=schedule,
+            params=params,
+            trace=trace,
+            dump=dump,
+            accept=accept,
+            quiet=quiet,
+            verbose=verbose,
+            json=json,
+        )
+    )

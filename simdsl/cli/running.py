@@ -1,0 +1,291 @@
+"""The call of ``simdsl run``: select, open, run, report, and come to an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from simdsl import __version__
+from simdsl.backends.protocol import Backend, BackendUnavailable
+from simdsl.backends.registry import mask, resolve
+from simdsl.cli import filters
+from simdsl.cli.accepting import Acceptance
+from simdsl.cli.dumping import Dumping
+from simdsl.cli.failing import Stop, unavailable, usage
+from simdsl.cli.filters import BadExpression, Filter
+from simdsl.cli.opening import Opened, open_all
+from simdsl.cli.output import print_diagnostics
+from simdsl.cli.overrides import Selected, select
+from simdsl.cli.paths import find
+from simdsl.core.choices import fresh_seed
+from simdsl.core.verdicts import PlanEnded, Progress, RunEnded, RunReport
+from simdsl.modes.once import RunOptions, run_plan
+from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Severity
+from simdsl.report import jsonlines
+from simdsl.report.failures import Told
+from simdsl.report.jsonlines import TraceWriter
+from simdsl.report.reproduce import command
+from simdsl.report.screen import screen_of
+from simdsl.report.secrets import Secrets, secrets_of
+from simdsl.report.tally import Exit, Tally, exit_of
+from simdsl.report.terminal import Call, Detail, Terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asked for; the names are those of the options."""
+
+    paths: tuple[str, ...]
+    backend: str
+    seed: int | None
+    keyword: str | None
+    tags: tuple[str, ...]
+    list_only: bool
+    maxfail: int | None
+    schedule: str | None
+    params: int | None
+    trace: str | None
+    dump: str | None
+    accept: bool
+    quiet: bool
+    verbose: int
+    json: bool
+
+
+def run_request(request: Request) -> Exit:
+    """Do it. Raises ``Stop`` for everything that keeps plans from running."""
+    _check_options(request)
+    fresh = request.seed if request.seed is not None else fresh_seed()
+    selected = _selected(request, fresh)
+    if request.list_only:
+        return _list(selected)
+    if not selected:
+        sys.stderr.write("nothing is selected\n")
+        return Exit.NOTHING
+    secrets = secrets_of(request.backend)
+    backend = _backend(request.backend)
+    with ExitStack() as stack:
+        call = _Running(request=request, selected=selected, backend=backend, secrets=secrets, seed=fresh, stack=stack)
+        stack.enter_context(_terminated_like_interrupted())
+        return call.run()
+
+
+class _Terminated(KeyboardInterrupt):
+    """The process was asked to end: everything is cleaned up as after Ctrl-C."""
+
+
+class _Running:
+    """One call over its selected plans."""
+
+    def __init__(
+        self,
+        *,
+        request: Request,
+        selected: Sequence[Selected],
+        backend: Backend,
+        secrets: Secrets,
+        seed: int,
+        stack: ExitStack,
+    ) -> None:
+        self.request = request
+        self.selected = {one.name: one for one in selected}
+        self.backend = backend
+        self.secrets = secrets
+        self.seed = seed
+        self.tally = Tally(seed=seed)
+        self.report = self._reporter()
+        self.listeners: list[Callable[[Progress], None]] = [self.tally.tell]
+        if request.trace is not None:
+            out = stack.enter_context(_writable(request.trace))
+            self.listeners.append(TraceWriter(out, backend, secrets).tell)
+        self.listeners.append(self.report.tell)
+        self.dumping = Dumping(request.dump, self.report.note) if request.dump is not None else None
+        self.acceptance = Acceptance(self.report.note) if request.accept else None
+
+    def run(self) -> Exit:
+        """All plans, until enough have failed or somebody interrupts."""
+        self.report.start(Call(seed=self.seed, backend=self._described(), plans=len(self.selected)))
+        code: Exit | None = None
+        try:
+            for selected in self.selected.values():
+                self._plan(selected)
+                if self.request.maxfail is not None and self.tally.failed >= self.request.maxfail:
+                    break
+        except _Terminated:
+            code = Exit.TERMINATED
+        except KeyboardInterrupt:
+            code = Exit.INTERRUPTED
+        ended = self.tally.end(interrupted=code is not None)
+        self._tell(ended)
+        if code is None and self.acceptance is not None:
+            return self.acceptance.exit_of(ended)
+        return code or exit_of(ended)
+
+    def reproduce(self, name: str, report: RunReport, seed: int) -> str:
+        """The command that shows a failed run again."""
+        selected = self.selected[name]
+        return command(name, selected.original, report, backend_url=mask(self.request.backend), seed=seed)
+
+    def told(self, name: str) -> Told:
+        """The text of a selected plan."""
+        selected = self.selected[name]
+        return Told(file=selected.file, plan=selected.original, document=selected.document)
+
+    def _plan(self, selected: Selected) -> None:
+        options = RunOptions(seed=selected.seed, keep_going=self.request.accept)
+        events = run_plan(selected.plan, selected.name, self.backend, options)
+        if self.acceptance is not None:
+            self.acceptance.begin(selected)
+        try:
+            for progress in events:
+                self._tell(progress)
+                if self.acceptance is not None and isinstance(progress, RunEnded):
+                    self.acceptance.tell(progress.report)
+                if self.dumping is not None and isinstance(progress, PlanEnded) and progress.failed is not None:
+                    self.dumping.write(selected, progress.failed, progress.seed, self.request.backend)
+        except BackendUnavailable as error:
+            raise unavailable(self.secrets.hide(str(error)), about=mask(self.request.backend)) from error
+        finally:
+            if isinstance(events, Generator):
+                events.close()
+        if self.acceptance is not None:
+            self.acceptance.end()
+
+    def _tell(self, progress: Progress) -> None:
+        for listener in self.listeners:
+            listener(progress)
+
+    def _reporter(self) -> Terminal | _JsonReport:
+        if self.request.json:
+            return _JsonReport(self)
+        detail = Detail.QUIET if self.request.quiet else Detail(min(Detail.PLANS + self.request.verbose, Detail.STEPS))
+        return Terminal(
+            sys.stdout,
+            screen_of(sys.stdout),
+            detail=detail,
+            stories=not self.request.accept,
+            secrets=self.secrets,
+            told=self.told,
+            reproduce=self.reproduce,
+        )
+
+    def _described(self) -> str:
+        try:
+            description = self.backend.describe()
+        except BackendUnavailable as error:
+            raise unavailable(self.secrets.hide(str(error)), about=mask(self.request.backend)) from error
+        return f"{self.backend.name} ({description.engine} {description.engine_version}, {description.driver})"
+
+
+class _JsonReport:
+    """``--json``: events on standard output, notes on standard error."""
+
+    def __init__(self, call: _Running) -> None:
+        self._call = call
+        self._out = sys.stdout.buffer
+
+    def start(self, call: Call) -> None:
+        """The seed comes first."""
+        url = mask(self._call.request.backend)
+        self._write({"event": "call_started", "simdsl": __version__, "seed": call.seed, "backend": call.backend, "url": url})
+
+    def tell(self, progress: Progress) -> None:
+        """One line an event; a plan that failed has the command that shows it again."""
+        data = jsonlines.as_json(progress)
+        if isinstance(progress, PlanEnded):
+            failed = progress.failed
+            data["reproduce"] = self._call.reproduce(progress.file, failed, progress.seed) if failed else None
+        self._write(data)
+
+    def note(self, text: str) -> None:
+        """What is no event goes where it disturbs nobody."""
+        sys.stderr.write(f"{self._call.secrets.hide(text)}\n")
+
+    def _write(self, data: dict[str, Any]) -> None:
+        jsonlines.write_line(self._out, data, self._call.secrets)
+        self._out.flush()
+
+
+def _check_options(request: Request) -> None:
+    for one, other in (("quiet", "verbose"), ("accept", "dump"), ("json", "verbose"), ("json", "quiet")):
+        if getattr(request, one) and getattr(request, other):
+            names = {"dump": "--dump-plan-on-failure"}
+            options = " and ".join(names.get(name, f"--{name}") for name in (one, other))
+            raise usage(Code.U008, f"{options} do not go together")
+
+
+def _selected(request: Request, fresh: int) -> list[Selected]:
+    keyword = _filter("-k", request.keyword) if request.keyword is not None else None
+    tags = [_filter("--tag", tag) for tag in request.tags]
+    found = find(request.paths, lines=True)
+    opened = open_all(found)
+    diagnostics = [*found.problems, *(diagnostic for one in opened for diagnostic in one.diagnostics)]
+    if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
+        raise Stop(Exit.BAD_INPUT, *diagnostics)
+    print_diagnostics(diagnostics, sys.stderr)
+    chosen = [one for one in opened if _matches(one, keyword, tags)]
+    return [select(one, seed=request.seed, fresh=fresh, schedule=request.schedule, params=request.params) for one in chosen]
+
+
+def _matches(opened: Opened, keyword: Filter | None, tags: list[Filter]) -> bool:
+    plan = opened.plan
+    assert plan is not None
+    names = (plan.name.lower(), opened.target.file.lower())
+    if keyword is not None and not keyword(lambda word: any(word.lower() in name for name in names)):
+        return False
+    return not tags or any(tag(lambda word: word in plan.tags) for tag in tags)
+
+
+def _filter(option: str, text: str) -> Filter:
+    try:
+        return filters.parse(text)
+    except BadExpression as error:
+        raise usage(Code.U004, f"{option} `{text}`: {error}", help="for example: pool and not slow") from None
+
+
+def _list(selected: list[Selected]) -> Exit:
+    for one in selected:
+        tags = f" [{', '.join(one.original.tags)}]" if one.original.tags else ""
+        print(f"{one.name}  {one.original.name}{tags}")
+    return Exit.HELD if selected else Exit.NOTHING
+
+
+def _backend(url: str) -> Backend:
+    try:
+        return resolve(url)
+    except BackendUnavailable as error:
+        raise unavailable(secrets_of(url).hide(str(error)), about=mask(url)) from error
+
+
+@contextmanager
+def _writable(path: str) -> Iterator[Any]:
+    try:
+        out = open(path, "wb")  # noqa: SIM115 - it is closed below, and only opening it may be refused
+    except OSError as error:
+        raise usage(Code.U009, f"cannot be written: {error.strerror}", about=path) from None
+    with out:
+        yield out
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """While plans run, a request to terminate leaves nothing behind either."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,28 @@
+"""``simdsl schema``: the JSON Schemas, for editors and other programs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Subject(StrEnum):
+    """What has a schema."""
+
+    PLAN = "plan"
+    PROFILE = "profile"
+    TRACE = "trace"
+
+
+def schema(
+    subject: Annotated[Subject, typer.Argument(help="Of what.", metavar="plan|profile|trace")],
+) -> None:
+    """Print a JSON Schema.
+
+    For an editor: simdsl schema plan > plan.schema.json
+    """
+    from simdsl.plan import resources
+
+    typer.echo(resources.path(f"schemas/{subject}.schema.json").read_text(encoding="utf-8").rstrip())

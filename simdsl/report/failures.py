@@ -1,0 +1,126 @@
+"""A failed run as a person reads it: what broke, where, what was expected, what came, and how it came to that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simdsl.core.trace import Parked, Stepped, Trace
+from simdsl.core.verdicts import Failure, FailureKind, RunReport
+from simdsl.language.document import Document
+from simdsl.language.places import line_of
+from simdsl.plan.ir import Identifier, Param, Path, Plan
+from simdsl.plan.source import At, Span
+from simdsl.plan.values import literal
+from simdsl.report import history, rows
+from simdsl.report.diagnostics import gutter_of, place
+from simdsl.report.reproduce import choice_list
+from simdsl.report.screen import Ink, Screen, fit, visible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A plan and the text it came from: what a report needs to speak in the plan's own terms."""
+
+    file: str
+    plan: Plan
+    document: Document | None = None
+
+
+def render(report: RunReport, failure: Failure, told: Told, screen: Screen) -> list[str]:
+    """The whole story of a failed run, without the line that reproduces it."""
+    lines = [*_head(failure, told, screen), *_run(report, screen), *_values(failure, report, screen)]
+    lines += _difference(failure, screen)
+    if failure.kind is FailureKind.DEADLOCK:
+        lines += _waiting(report.trace, screen)
+    if failure.help:
+        lines.append(screen.wrap(visible(failure.help), first="   help: ", rest="         "))
+    lines += _history(report, failure, screen)
+    for consequence in report.consequences:
+        lines.append("")
+        lines.append(screen.wrap(f"after that, in consequence: {visible(consequence.message)}", rest="  "))
+        lines += _place(consequence, told, screen)
+        lines += _difference(consequence, screen)
+    return lines
+
+
+def span_of(failure: Failure, told: Told) -> tuple[Span, str] | None:
+    """Where the caret goes, and the text of that line: the expectation that was missed, else the whole step."""
+    document = told.document
+    if document is None or not failure.path:
+        return None
+    line = line_of(document, told.plan, failure.path, failure.override)
+    span = document.locate(line.at if line is not None else At(path=failure.path))
+    return (span, document.source.line(span.line)) if span is not None else None
+
+
+def params_text(params: tuple[Param, ...]) -> str:
+    """An entry of ``params:`` in one line: ``n = 3, who = 'alice'``."""
+    return ", ".join(
+        f"{param.name} = {param.value.name if isinstance(param.value, Identifier) else literal(param.value)}"
+        for param in params
+    )
+
+
+def _head(failure: Failure, told: Told, screen: Screen) -> list[str]:
+    label = str(failure.kind).replace("_", " ")
+    text = screen.wrap(visible(failure.message), first=f"{label}: ", rest="  ")
+    return [screen.paint(Ink.ERROR, label) + screen.paint(Ink.STRONG, text[len(label) :]), *_place(failure, told, screen)]
+
+
+def _place(failure: Failure, told: Told, screen: Screen) -> list[str]:
+    where = span_of(failure, told)
+    span, line = where if where is not None else (None, "")
+    lines = place(told.file, span, line, screen)
+    if failure.override is not None and span is not None:
+        lines.append(f"{' ' * gutter_of(span)} = for {failure.override}")
+    return lines
+
+
+def _run(report: RunReport, screen: Screen) -> list[str]:
+    words = [f"run {report.run} on {report.backend}"]
+    if report.params:
+        words.append(f"params {params_text(report.params)}")
+    if report.choices:
+        words.append(f"schedule {choice_list(report.choices)}")
+    return [screen.wrap(visible(", ".join(words)), first="   in ", rest="      ")]
+
+
+def _values(failure: Failure, report: RunReport, screen: Screen) -> list[str]:
+    given = {param.name for param in report.params}
+    shown = [f"${name} = {value}" for name, value in failure.arguments if name not in given]
+    return [screen.wrap(visible(", ".join(shown)), first="   with ", rest="        ")] if shown else []
+
+
+def _difference(failure: Failure, screen: Screen) -> list[str]:
+    values: Mapping[str, str] = dict(failure.arguments)
+    match failure.kind:
+        case FailureKind.DEADLOCK | FailureKind.STUCK:
+            return [f"   {fit(line, screen.width - 3)}" for line in failure.got]
+        case FailureKind.CHECK:
+            return [f"   {fit(line, screen.width - 3)}" for line in failure.got]
+        case _:
+            return rows.compare(failure.expected, failure.got, screen, values) if failure.expected or failure.got else []
+
+
+def _waiting(trace: Trace, screen: Screen) -> list[str]:
+    """The statements that wait, a line each."""
+    parked: dict[str, Parked] = {}
+    for event in trace:
+        if isinstance(event, Parked):
+            parked[event.task] = event
+        elif isinstance(event, Stepped) and event.task in parked and parked[event.task].path == event.path:
+            del parked[event.task]
+    return [f"   {fit(f'{task}: {event.what}', screen.width - 3)}" for task, event in parked.items()]
+
+
+def _history(report: RunReport, failure: Failure, screen: Screen) -> list[str]:
+    in_setup = failure.kind is FailureKind.SETUP or _is_setup(failure.path)
+    told = history.entries(report.trace, setup=in_setup)
+    if not told:
+        return []
+    return [screen.paint(Ink.FAINT, "   the order so far"), *history.render(told, screen)]
+
+
+def _is_setup(path: Path) -> bool:
+    return path[:1] == ("setup",)
