@@ -1,0 +1,107 @@
+"""What an expectation can never be met by, as far as a statement's first keyword tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from simdsl.language.expectations import bound_names
+from simdsl.language.lexing import may_return_rows
+from simdsl.language.problems import Problems, Trouble
+from simdsl.plan.codes import Code
+from simdsl.plan.ir import (
+    Alternative,
+    AnError,
+    Blocks,
+    Contains,
+    Count,
+    Counted,
+    ExactRows,
+    Excludes,
+    Expectation,
+    Ok,
+    Order,
+    Path,
+    Sql,
+    SqlKind,
+)
+
+
+def check_line(
+    problems: Problems, sql: Sql, expect: Expectation, text: str, path: Path, *, sessions: bool = True
+) -> None:
+    """The expectation of a statement. ``sessions`` is false where nothing can be parked."""
+    kind = sql.kind
+    for alternative in expect:
+        if (kind, alternative.__class__) in _USUAL and "?" not in text:
+            continue
+        for code, message, help_ in _complaints(sql, alternative, sessions):
+            problems.add_trouble(_behind_arrow(code, message, text, help_), path)
+
+
+def check_session(
+    problems: Problems, verb: str, expect: Expectation, text: str, path: Path, *, sessions: bool = True
+) -> None:
+    """The expectation of ``checkout``, ``return`` or ``await``."""
+    for alternative in expect:
+        if isinstance(alternative, Blocks) and (verb == "return" or not sessions):
+            code, message = (Code.R015, "a return never waits") if sessions else (Code.R030, _ONLY_IN_STEPS)
+            problems.add_trouble(_behind_arrow(code, message, text, None), path)
+        elif isinstance(alternative, Blocks) and verb == "await":
+            problems.add_trouble(_behind_arrow(Code.R015, "`await` judges what the statement came to", text, None), path)
+        elif verb != "await" and not isinstance(alternative, (Ok, AnError, Blocks)):
+            message = f"a {verb} gives a connection, not rows" if verb == "checkout" else "a return gives nothing"
+            problems.add_trouble(_behind_arrow(Code.R015, message, text, "`ok`, or an error"), path)
+
+
+def _complaints(sql: Sql, alternative: Alternative, sessions: bool) -> Iterator[tuple[Code, str, str | None]]:
+    kind = sql.kind
+    if isinstance(alternative, Blocks):
+        if not sessions:
+            yield Code.R030, _ONLY_IN_STEPS, "in `tasks:` a statement is judged on what it finally comes to"
+        return
+    if isinstance(alternative, Count) and alternative.what is Counted.AFFECTED:
+        if kind in (SqlKind.QUERY, SqlKind.DDL, SqlKind.TRANSACTION):
+            help_ = "did you mean `rows`?" if kind is SqlKind.QUERY else None
+            yield Code.R015, f"{_NOUNS[kind]} affects no rows", help_
+        return
+    if isinstance(alternative, (ExactRows, Contains, Excludes, Count)):
+        if kind in (SqlKind.DDL, SqlKind.TRANSACTION):
+            yield Code.R015, f"{_NOUNS[kind]} gives no rows", "did you mean `ok`?"
+        elif kind is SqlKind.DML and not may_return_rows(sql):
+            yield Code.R015, "this statement gives no rows", "did you mean `3 affected`?"
+    if isinstance(alternative, ExactRows) and len(alternative.rows) > 1 and bound_names(alternative):
+        ordered = alternative.order is Order.IN_ORDER or (alternative.order is None and sql.ordered)
+        if not ordered:
+            name = bound_names(alternative)[0]
+            yield Code.R018, f"`?{name}` may meet several rows", "say `in order`, or expect one row"
+
+
+def _behind_arrow(code: Code, message: str, text: str, help_: str | None) -> Trouble:
+    """Point at the expectation, which is the last thing in its text."""
+    arrow = text.rfind("=>")
+    start = len(text) if arrow < 0 else arrow + 2
+    start += len(text[start:]) - len(text[start:].lstrip())
+    end = len(text.rstrip())
+    return Trouble(code=code, message=message, start=start if start < end else 0, end=end, help=help_)
+
+
+_USUAL: Final = frozenset(
+    (kind, what)
+    for kind, whats in (
+        (SqlKind.QUERY, (ExactRows, Contains, Excludes, Ok, AnError)),
+        (SqlKind.DML, (Ok, AnError)),
+        (SqlKind.DDL, (Ok, AnError)),
+        (SqlKind.TRANSACTION, (Ok, AnError)),
+        (SqlKind.OTHER, (Ok, AnError)),
+    )
+    for what in whats
+)
+_NOUNS: Final = {
+    SqlKind.QUERY: "a query",
+    SqlKind.DDL: "DDL",
+    SqlKind.TRANSACTION: "transaction control",
+    SqlKind.DML: "this statement",
+    SqlKind.OTHER: "this statement",
+}
+_ONLY_IN_STEPS: Final = "`blocks` belongs to `steps:`, where the order of steps is given"

@@ -1,0 +1,338 @@
+"""Loading: from a document to a plan, or to everything that is wrong with it, in the order of the file.
+
+The loader needs no database. It reads the head of a plan first, then the steps of every section, and when all of that
+has become IR it looks at what holds across steps: names, waiting, schedules.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from simdsl.language.document import Data, Document, as_text
+from simdsl.language.fields import Fields, described
+from simdsl.language.lexing import dialect_of
+from simdsl.language.names import check_names
+from simdsl.language.params import read_params
+from simdsl.language.problems import Problems, nearest
+from simdsl.language.read import Reading, read_file, read_text
+from simdsl.language.schedules import check_schedule, read_schedule
+from simdsl.language.steps import Place, Steps
+from simdsl.language.waiting import check_waiting
+from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
+from simdsl.plan.ir import (
+    BACKEND_NAMES,
+    VERSION,
+    Check,
+    Dialect,
+    For,
+    Path,
+    Plan,
+    PoolSpec,
+    Reset,
+    ResetMode,
+    Retry,
+    Schedule,
+    Sleep,
+    SqlStep,
+    Step,
+    Task,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What came of a document. ``plan`` is None if any of the problems, which are in file order, is an error."""
+
+    plan: Plan | None
+    problems: tuple[Problem, ...]
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What came of a text: a plan if no diagnostic is an error. ``document`` is None if it could not be read at all."""
+
+    plan: Plan | None
+    diagnostics: tuple[Diagnostic, ...]
+    document: Document | None
+
+
+def load(document: Document) -> Loaded:
+    """Load what was read. Never raises for what stands in the document."""
+    with _without_collector():
+        problems = Problems(document.is_refused)
+        plan = _Loader(problems, document.data).plan()
+    found = tuple(problems.found)
+    if len(found) > 1:
+        found = _in_file_order(found, document)
+    return Loaded(plan=None if problems.has_errors else plan, problems=found, document=document)
+
+
+def check(reading: Reading) -> Checked:
+    """Load what was read and join what the reader and the loader found, in the order of the file."""
+    document = reading.document
+    if document is None:
+        return Checked(plan=None, diagnostics=reading.problems, document=None)
+    loaded = load(document)
+    diagnostics = (*reading.problems, *map(document.diagnose, loaded.problems))
+    if reading.problems:
+        diagnostics = tuple(sorted(diagnostics, key=_place))
+    refused = any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
+    return Checked(plan=None if refused else loaded.plan, diagnostics=diagnostics, document=document)
+
+
+def check_text(text: str, name: str = "<text>") -> Checked:
+    """Read and load a text."""
+    with _without_collector():
+        return check(read_text(text, name))
+
+
+def check_file(path: str) -> Checked:
+    """Read and load a file."""
+    with _without_collector():
+        return check(read_file(path))
+
+
+def load_text(text: str, name: str = "<text>") -> Plan:
+    """The plan that a text says. Raises ``PlanError`` with all diagnostics."""
+    return _plan(check_text(text, name))
+
+
+def load_file(path: str) -> Plan:
+    """The plan that a file holds. Raises ``PlanError`` with all diagnostics."""
+    return _plan(check_file(path))
+
+
+def _plan(checked: Checked) -> Plan:
+    if checked.plan is None:
+        raise PlanError(checked.diagnostics)
+    return checked.plan
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A plan is a large tree without cycles: looking for some makes loading take more than linear time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _in_file_order(problems: tuple[Problem, ...], document: Document) -> tuple[Problem, ...]:
+    places = [(span.line, span.column) if (span := document.locate(p.at)) else (0, 0) for p in problems]
+    order = sorted(range(len(problems)), key=lambda number: places[number])
+    return tuple(dict.fromkeys(problems[number] for number in order))
+
+
+def _place(diagnostic: Diagnostic) -> tuple[int, int]:
+    return (diagnostic.span.line, diagnostic.span.column) if diagnostic.span else (0, 0)
+
+
+class _Loader:
+    """One load. Every method reads one top-level key."""
+
+    def __init__(self, problems: Problems, data: Data) -> None:
+        self._problems = problems
+        self._fields = Fields(problems)
+        self._data = data
+
+    def plan(self) -> Plan | None:
+        data = self._data
+        if not isinstance(data, dict):
+            self._problems.add(Code.S001, f"a plan is a mapping, not {described(data)}", ())
+            return None
+        self._keys(data)
+        fields = self._fields
+        backends = self._words(data, "backends", BACKEND_NAMES)
+        dialect_word = fields.word(data["dialect"], ("dialect",), _DIALECTS) if "dialect" in data else None
+        dialect = Dialect(dialect_word) if dialect_word in _DIALECTS else None
+        pools = self._pools(data)
+        steps = Steps(fields, dialect_of(dialect, backends), tuple(pool.name for pool in pools))
+        setup = self._section(steps, data, "setup")
+        ordered = steps.read(data["steps"], ("steps",), Place(section="steps", owner=None)) if "steps" in data else None
+        tasks = self._tasks(steps, data) if "tasks" in data else None
+        plan = Plan(
+            name=self._name(data),
+            doc=fields.text(data["doc"], ("doc",)) if "doc" in data else None,
+            tags=self._words(data, "tags"),
+            dialect=dialect,
+            backends=backends,
+            pools=pools,
+            params=read_params(fields, data["params"], ("params",)) if "params" in data else (),
+            reset=self._reset(data["reset"]) if "reset" in data else None,
+            setup=setup,
+            steps=ordered,
+            tasks=tasks,
+            schedule=self._schedule(data, tasks),
+            finally_=self._section(steps, data, "finally"),
+            invariants=tuple(s for s in self._section(steps, data, "invariants") if isinstance(s, SqlStep)),
+            properties=self._words(data, "properties"),
+            seed=fields.integer(data["seed"], ("seed",)) if "seed" in data else None,
+            timeout_us=fields.duration_us(data["timeout"], ("timeout",)) if "timeout" in data else None,
+        )
+        self._across(plan)
+        return plan
+
+    def _across(self, plan: Plan) -> None:
+        """What holds between steps. A step that could not be read may have bound a name, so then names are not judged."""
+        if not self._problems.has_errors:
+            check_names(self._problems, plan, self._data)
+            check_waiting(self._problems, plan)
+            if not _is_judged(plan):
+                self._problems.add(Code.W002, "nothing in this plan is judged", (), help="add an expectation or a `check:`")
+
+    def _keys(self, data: dict[str, Data]) -> None:
+        for key in data:
+            if key == "workload":
+                self._problems.add(
+                    Code.S015, "`workload` is reserved for a later version", (key,), key=True, help="leave it out"
+                )
+            elif key not in _KEYS:
+                option = nearest(key, _KEYS)
+                self._problems.add(
+                    Code.S002,
+                    f"a plan has no key `{key}`",
+                    (key,),
+                    key=True,
+                    help=f"did you mean `{option}`?" if option else None,
+                )
+        self._version(data)
+        if "plan" not in data:
+            self._problems.add(Code.S003, "the key `plan` is missing", (), help="it names the plan: `plan: my-first-plan`")
+        if "steps" in data and "tasks" in data:
+            self._problems.add(Code.S010, "a plan has `steps` or `tasks`, not both", ("tasks",), key=True)
+        if "steps" not in data and "tasks" not in data:
+            self._problems.add(Code.S003, "the key `steps` is missing", (), help="`tasks` and `schedule` could stand instead")
+        if "schedule" in data and "tasks" not in data:
+            message = "`schedule` goes with `tasks`; the order of `steps` is the schedule"
+            self._problems.add(Code.S010, message, ("schedule",), key=True)
+        if "tasks" in data and "schedule" not in data:
+            self._problems.add(Code.S003, "the key `schedule` is missing", ("tasks",), key=True, help="for example `all`")
+
+    def _version(self, data: dict[str, Data]) -> None:
+        if "simdsl" not in data:
+            self._problems.add(Code.S003, "the key `simdsl` is missing", (), help=f"begin with `simdsl: {VERSION}`")
+        elif as_text(data["simdsl"]) != str(VERSION):
+            message = f"this is not a version of the language that is known here; {VERSION} is"
+            self._problems.add(Code.S014, message, ("simdsl",))
+
+    def _name(self, data: dict[str, Data]) -> str:
+        text = self._fields.text(data["plan"], ("plan",)) if "plan" in data else ""
+        if text and not _is_slug(text) or text == "" and "plan" in data:
+            self._problems.add(
+                Code.N001,
+                f"`{text}` is not a name for a plan",
+                ("plan",),
+                help="a plan's name has lower-case letters, digits and single hyphens: `my-first-plan`",
+            )
+        return text or ""
+
+    def _words(self, data: dict[str, Data], key: str, options: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        return self._fields.words(data[key], (key,), options) if key in data else ()
+
+    def _section(self, steps: Steps, data: dict[str, Data], name: str) -> tuple[Step, ...]:
+        return steps.read(data[name], (name,), Place(section=name, owner=name)) if name in data else ()
+
+    def _tasks(self, steps: Steps, data: dict[str, Data]) -> tuple[Task, ...]:
+        tasks: list[Task] = []
+        for name, body in (self._fields.mapping(data["tasks"], ("tasks",)) or {}).items():
+            path: Path = ("tasks", name)
+            steps.declare(name, path)
+            tasks.append(Task(name=name, steps=steps.read(body, path, Place(section="tasks", owner=name))))
+        return tuple(tasks)
+
+    def _schedule(self, data: dict[str, Data], tasks: tuple[Task, ...] | None) -> Schedule | None:
+        if "schedule" not in data:
+            return None
+        before = self._problems.has_errors
+        schedule = read_schedule(self._fields, data["schedule"], ("schedule",))
+        # A task whose steps could not all be read has no certain number of them.
+        if schedule is not None and tasks is not None and not before:
+            check_schedule(self._fields, schedule, tasks, data["schedule"], ("schedule",))
+        return schedule
+
+    def _pools(self, data: dict[str, Data]) -> tuple[PoolSpec, ...]:
+        pools: list[PoolSpec] = []
+        for name, spec in (self._fields.mapping(data["pools"], ("pools",)) or {}).items() if "pools" in data else ():
+            path: Path = ("pools", name)
+            good = self._fields.name(name, path, "pool", key=True)
+            mapping = self._fields.closed(spec, path, ("size", "timeout", "driver"), required=("size",))
+            if mapping is None or "size" not in mapping:
+                continue
+            size = self._fields.integer(mapping["size"], (*path, "size"), least=1)
+            timeout = self._fields.duration_us(mapping["timeout"], (*path, "timeout")) if "timeout" in mapping else None
+            driver = self._fields.text(mapping["driver"], (*path, "driver")) if "driver" in mapping else None
+            if good and size is not None:
+                default = PoolSpec(name=name, size=size, driver=driver)
+                pools.append(
+                    default if timeout is None else PoolSpec(name=name, size=size, timeout_us=timeout, driver=driver)
+                )
+        return tuple(pools)
+
+    def _reset(self, data: Data) -> Reset | None:
+        mapping = self._fields.closed(data, ("reset",), ("tables", "mode"), required=("tables",))
+        if mapping is None or "tables" not in mapping:
+            return None
+        tables = self._fields.words(mapping["tables"], ("reset", "tables"))
+        if "mode" not in mapping:
+            return Reset(tables=tables)
+        mode = self._fields.word(mapping["mode"], ("reset", "mode"), _MODES)
+        return Reset(tables=tables, mode=ResetMode(mode)) if mode in _MODES else None
+
+
+def _is_slug(text: str) -> bool:
+    return all(word.isascii() and word.isalnum() and word == word.lower() for word in text.split("-"))
+
+
+def _is_judged(plan: Plan) -> bool:
+    """Whether any step judges: an explicit expectation, a check, an invariant, a property."""
+    if plan.invariants or plan.properties:
+        return True
+    lists = (plan.setup, plan.steps or (), *(task.steps for task in plan.tasks or ()), plan.finally_)
+    return any(_judges(steps) for steps in lists)
+
+
+def _judges(steps: tuple[Step, ...]) -> bool:
+    for step in steps:
+        if isinstance(step, Check):
+            return True
+        if isinstance(step, (For, Retry)):
+            if _judges(step.body):
+                return True
+        elif not isinstance(step, Sleep) and getattr(step, "expect", None) is not None:
+            return True
+        elif any(override.expect for override in step.options.overrides):
+            return True
+    return False
+
+
+_KEYS: Final = (
+    "simdsl",
+    "plan",
+    "doc",
+    "tags",
+    "dialect",
+    "backends",
+    "pools",
+    "params",
+    "reset",
+    "setup",
+    "steps",
+    "tasks",
+    "schedule",
+    "finally",
+    "invariants",
+    "properties",
+    "seed",
+    "timeout",
+)
+_DIALECTS: Final = tuple(dialect.value for dialect in Dialect)
+_MODES: Final = tuple(mode.value for mode in ResetMode)

@@ -1,0 +1,300 @@
+"""Names across a plan: which variables and labels a step may read, and whether anything gave them a value before.
+
+Only what is certain without a database is an error: a name that some backend, some alternative or some turn of a loop
+may have bound counts as bound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from simdsl.language.document import Data, as_text
+from simdsl.language.expectations import bound_names, read_names
+from simdsl.language.expressions import parts
+from simdsl.language.fields import descend
+from simdsl.language.lexing import dialect_of, first_word
+from simdsl.language.problems import Problems, Trouble, did_you_mean
+from simdsl.plan.codes import Code
+from simdsl.plan.ir import (
+    BACKEND_NAMES,
+    PLAIN,
+    SIBLINGS,
+    AnError,
+    Check,
+    Count,
+    Dialect,
+    ExactRows,
+    Expectation,
+    Expression,
+    For,
+    Identifier,
+    OfLabel,
+    OfPool,
+    Ok,
+    Path,
+    Plan,
+    Range,
+    Retry,
+    SameAs,
+    Scalar,
+    Slice,
+    Sql,
+    SqlKind,
+    SqlStep,
+    Step,
+    Var,
+)
+
+
+def check_names(problems: Problems, plan: Plan, data: Data) -> None:
+    """Complain about every variable, label and pool that a step reads and cannot have."""
+    _Names(problems, plan, data).check()
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What the steps of one list may read. Names keep the order in which they came."""
+
+    variables: dict[str, None]
+    labels: dict[str, None]
+    loops: list[str] = field(default_factory=list)
+    owner: str | None = None
+
+    def copy(self, owner: str | None = None) -> _Scope:
+        return _Scope(dict(self.variables), dict(self.labels), [], owner)
+
+
+class _Names:
+    def __init__(self, problems: Problems, plan: Plan, data: Data) -> None:
+        self._problems = problems
+        self._plan = plan
+        self._data = data
+        self._dialect: Dialect = dialect_of(plan.dialect, plan.backends)
+        self._identifiers = {
+            param.name for entry in plan.params for param in entry if isinstance(param.value, Identifier)
+        }
+        self._pools = tuple(pool.name for pool in plan.pools)
+        self._labels: dict[str, str] = {}  # every label and whose it is
+        self._binders: dict[str, str] = {}  # names that tasks bind, and who does
+
+    def check(self) -> None:
+        plan = self._plan
+        params = {param.name: None for entry in plan.params for param in entry}
+        setup = _Scope(dict(params), {})
+        self._collect()
+        self._list(plan.setup, ("setup",), setup)
+        seen = dict(setup.labels)
+        if plan.steps is not None:
+            scope = setup.copy()
+            self._list(plan.steps, ("steps",), scope)
+            seen |= scope.labels
+        for task in plan.tasks or ():
+            scope = setup.copy(task.name)
+            self._list(task.steps, ("tasks", task.name), scope)
+            seen |= scope.labels
+        self._list(plan.invariants, ("invariants",), setup.copy())
+        last = setup.copy()
+        last.labels |= seen
+        self._list(plan.finally_, ("finally",), last)
+
+    # What there is, wherever it stands
+
+    def _collect(self) -> None:
+        plan = self._plan
+        self._collect_from(plan.setup, ("setup",), "setup")
+        self._collect_from(plan.steps or (), ("steps",), "")
+        for task in plan.tasks or ():
+            self._collect_from(task.steps, ("tasks", task.name), task.name)
+        self._collect_from(plan.finally_, ("finally",), "finally")
+        self._collect_from(plan.invariants, ("invariants",), "invariants")
+
+    def _collect_from(self, steps: tuple[Step, ...], path: Path, owner: str) -> None:
+        tasks = bool(self._plan.tasks)
+        for index, step in enumerate(steps):
+            options = step.options
+            if options is not PLAIN and options.label is not None:
+                if options.label in self._labels:
+                    message = f"the label `{options.label}` is used twice"
+                    self._problems.add(Code.N004, message, (*path, index, "label"))
+                self._labels.setdefault(options.label, owner)
+            if isinstance(step, (For, Retry)):
+                self._collect_from(step.body, (*path, index, "do"), owner)
+            elif tasks and isinstance(step, SqlStep) and step.expect is not None:
+                for name in _bound(step.expect):
+                    self._binders.setdefault(name, owner)
+
+    # What a step reads
+
+    def _list(self, steps: tuple[Step, ...], path: Path, scope: _Scope) -> None:
+        for index, step in enumerate(steps):
+            if step.__class__ is SqlStep and step.options is PLAIN and len(step.sql.fragments) == 1:
+                expect = step.expect
+                if expect is None or _is_nameless(expect):
+                    continue
+            self._step(step, (*path, index), scope)
+
+    def _step(self, step: Step, path: Path, scope: _Scope) -> None:
+        match step:
+            case For():
+                self._for(step, path, scope)
+            case Retry():
+                self._list(step.body, (*path, "do"), scope)
+            case Check():
+                self._expression(step.expression, self._text_path(path), scope)
+                for override in step.options.overrides:
+                    if override.expression is not None:
+                        self._expression(override.expression, (*path, override.backend), scope)
+            case SqlStep():
+                where = self._text_path(path)
+                self._sql(step.sql, where, scope)
+                self._expectations(step.expect, step, path, where, scope)
+            case _:
+                expect = getattr(step, "expect", None)
+                self._expectations(expect, step, path, self._text_path(path), scope)
+        if step.options.label is not None:
+            scope.labels[step.options.label] = None
+
+    def _for(self, step: For, path: Path, scope: _Scope) -> None:
+        where = self._text_path(path)
+        over = step.over
+        for bound in (over.first, over.last) if isinstance(over, Range) else over.items:
+            if isinstance(bound, Var):
+                self._variable(bound.name, where, scope)
+        name = step.variable
+        if name in scope.variables:
+            message = f"`{name}` is a variable already, so no loop can use the name"
+            self._at(Code.N009, message, where, rf"{name}\b", None)
+        was = name in scope.variables
+        scope.variables[name] = None
+        scope.loops.append(name)
+        self._list(step.body, (*path, "do"), scope)
+        scope.loops.pop()
+        if not was:
+            del scope.variables[name]
+
+    def _expectations(self, expect: Expectation | None, step: Step, path: Path, where: Path, scope: _Scope) -> None:
+        """Reads come before binds: ``?x`` beside ``$x`` means the value that ``x`` had before."""
+        if expect is not None:
+            self._reads(expect, where, scope)
+        for override in step.options.overrides:
+            place = (*path, override.backend)
+            if override.sql is not None:
+                self._sql(override.sql, place, scope)
+            if override.expect is not None:
+                self._reads(override.expect, place, scope)
+        for one, place in [(expect, where), *((o.expect, (*path, o.backend)) for o in step.options.overrides)]:
+            for name in _bound(one or ()):
+                if name in scope.loops:
+                    self._at(Code.N009, f"`{name}` is the variable of a loop", place, rf"\?{name}\b", None)
+                else:
+                    scope.variables[name] = None
+
+    def _reads(self, expect: Expectation, where: Path, scope: _Scope) -> None:
+        for name in read_names(expect):
+            self._variable(name, where, scope)
+        for alternative in expect:
+            if isinstance(alternative, SameAs):
+                self._label(alternative.label, where, rf"same\s+as\s+{alternative.label}\b", scope)
+
+    def _sql(self, sql: Sql, where: Path, scope: _Scope) -> None:
+        names = dict.fromkeys(part.name for part in sql.fragments if isinstance(part, Var))
+        if not names:
+            return
+        unbindable = sql.kind is SqlKind.DDL or first_word(sql, self._dialect) in _UNBINDABLE
+        for name in names:
+            if unbindable and name not in self._identifiers:
+                self._at(
+                    Code.R010,
+                    f"no value can be bound here, so `${name}` cannot stand in this statement",
+                    where,
+                    rf"\${name}\b",
+                    f"write the value out; a name of a table can be a param: `{{{name}: {{identifier: t1}}}}`",
+                )
+            self._variable(name, where, scope)
+
+    def _expression(self, expression: Expression, where: Path, scope: _Scope) -> None:
+        seen: dict[Expression, None] = {}
+        for part in parts(expression):
+            if part in seen:
+                continue
+            seen[part] = None
+            match part:
+                case Var(name=name):
+                    self._variable(name, where, scope)
+                case OfLabel(label=label) | Slice(label=label):
+                    self._label(label, where, rf"\(\s*{label}\b", scope)
+                case OfPool(pool=pool) if pool not in self._pools:
+                    help_ = did_you_mean(pool, self._pools) if self._pools else "this plan has no `pools:`"
+                    self._at(Code.N011, f"there is no pool `{pool}`", where, rf"(?<=pool\.){pool}\b", help_)
+                case _:
+                    pass
+
+    def _variable(self, name: str, where: Path, scope: _Scope) -> None:
+        if name in scope.variables:
+            return
+        other = self._binders.get(name)
+        pattern = rf"\${name}\b"
+        if other is not None and scope.owner is not None and other not in (scope.owner, ""):
+            message = f"`${name}` is bound by the task `{other}`"
+            self._at(Code.N008, message, where, pattern, "a task reads params, setup's variables and its own")
+            return
+        help_ = did_you_mean(name, tuple(scope.variables)) or "`?x` in an expectation binds, and so does `params:`"
+        if where[0] in ("finally", "invariants"):
+            help_ = f"`{where[0]}` reads params and setup's variables"
+        self._at(Code.N007, f"nothing has bound `${name}`", where, pattern, help_)
+
+    def _label(self, label: str, where: Path, pattern: str, scope: _Scope) -> None:
+        if label in scope.labels:
+            return
+        other = self._labels.get(label)
+        if other is not None and scope.owner is not None and other not in (scope.owner, "setup"):
+            message = f"`{label}` is a label of the task `{other}`"
+            self._at(Code.N006, message, where, pattern, "only its owner and `finally` can use it")
+        elif other is not None:
+            self._at(Code.N005, f"no step before this one has the label `{label}`", where, pattern, None)
+        else:
+            help_ = did_you_mean(label, tuple(self._labels))
+            self._at(Code.N005, f"no step has the label `{label}`", where, pattern, help_)
+
+    # Where a step's text stands, asked only in order to complain
+
+    def _text_path(self, path: Path) -> Path:
+        item = descend(self._data, path)
+        own = [key for key in item if key not in _BESIDE] if isinstance(item, dict) else []
+        return (*path, own[0]) if own else path
+
+    def _at(self, code: Code, message: str, where: Path, pattern: str, help_: str | None) -> None:
+        found = descend(self._data, where)
+        text = as_text(found) if found is not None else None
+        match = re.search(pattern, text) if text is not None else None
+        start, end = match.span() if match is not None else (0, None)
+        self._problems.add_trouble(Trouble(code=code, message=message, start=start, end=end, help=help_), where)
+
+
+def _bound(expect: Expectation) -> Iterator[str]:
+    for alternative in expect:
+        yield from bound_names(alternative)
+
+
+def _is_nameless(expect: Expectation) -> bool:
+    """Whether an expectation certainly reads and binds no name. This runs once a step."""
+    for one in expect:
+        kind = one.__class__
+        if kind is ExactRows:
+            for row in one.rows:
+                for cell in row:
+                    if cell.__class__ is not Scalar:
+                        return False
+        elif kind is Count:
+            if one.n.__class__ is not int:
+                return False
+        elif kind is not Ok and kind is not AnError:
+            return False
+    return True
+
+
+_UNBINDABLE: Final = frozenset({"SET", "PRAGMA"})
+_BESIDE: Final = frozenset((*SIBLINGS, *BACKEND_NAMES, "do"))

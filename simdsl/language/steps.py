@@ -1,0 +1,414 @@
+"""Steps, one by one: which kind stands there, what may stand beside it, and its texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from simdsl.language.document import Data, as_text
+from simdsl.language.expressions import parse_check
+from simdsl.language.fields import TASK_NAME, Fields, described
+from simdsl.language.heads import SessionHead, parse_fault, parse_for, parse_retry, parse_session
+from simdsl.language.judging import check_line, check_session
+from simdsl.language.lexing import BACKEND_DIALECTS
+from simdsl.language.lines import Line, LineParser, split_head
+from simdsl.language.problems import Problems, Refused, Trouble, did_you_mean, nearest
+from simdsl.plan.codes import Code
+from simdsl.plan.ir import (
+    BACKEND_NAMES,
+    PLAIN,
+    SIBLINGS,
+    VERBS,
+    Await,
+    Check,
+    Checkout,
+    Dialect,
+    Expectation,
+    Expression,
+    Fault,
+    For,
+    Options,
+    Override,
+    Path,
+    Retry,
+    Return,
+    Sleep,
+    SqlKind,
+    SqlStep,
+    Step,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A list of steps. ``owner`` is the task of ``tasks:`` or the section's name, and None in ``steps:``."""
+
+    section: str
+    owner: str | None
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """The verbs that may stand in such a list."""
+        if self.section in ("setup", "finally"):
+            return ("for", "check")
+        if self.section == "invariants":
+            return ()
+        return tuple(verb for verb in VERBS if verb != "await") if self.section == "tasks" else VERBS
+
+    @property
+    def sessions(self) -> bool:
+        """Whether its tasks can check out, wait and be parked."""
+        return self.section in ("steps", "tasks")
+
+
+_Read: TypeAlias = Step | None
+
+
+class Steps:
+    """The steps of one plan. What a step needs of the plan's head (pools, dialect) is known when it is made."""
+
+    def __init__(self, fields: Fields, dialect: Dialect, pools: tuple[str, ...]) -> None:
+        self._fields = fields
+        self._problems: Problems = fields.problems
+        self._dialect = dialect
+        self._pools = pools
+        self._lines = LineParser(dialect)
+        self._override_lines: dict[str, LineParser] = {}
+        self._tasks: dict[str, bool] = {}  # names seen as tasks, and whether they can be
+        self._verbs = {
+            "checkout": self._checkout,
+            "return": self._return,
+            "await": self._await,
+            "check": self._check,
+            "for": self._for,
+            "retry": self._retry,
+            "sleep": self._sleep,
+            "fault": self._fault,
+        }
+
+    def read(self, data: Data, path: Path, place: Place) -> tuple[Step, ...]:
+        """All steps of a list; what cannot be read is complained about and left out."""
+        items = self._fields.items(data, path)
+        if items is None:
+            return ()
+        steps: list[Step] = []
+        tasks, parse = self._tasks, self._lines.parse
+        is_global = place.owner is None
+        for index, item in enumerate(items):
+            # The common step, a task and its line, takes a short way: a plan may have ten thousands of them.
+            if is_global and item.__class__ is dict and len(item) == 1:
+                ((key, value),) = item.items()
+                if value.__class__ is str and tasks.get(key):
+                    try:
+                        sql, expect, _ = parse(value)
+                    except Refused as refused:
+                        self._fields.refuse(refused, (*path, index, key))
+                        continue
+                    if sql is not None:
+                        if expect is not None:
+                            check_line(self._problems, sql, expect, value, (*path, index, key))
+                        steps.append(SqlStep(task=key, sql=sql, expect=expect))
+                        continue
+            step = self._step(item, (*path, index), place)
+            if step is not None:
+                steps.append(step)
+        return tuple(steps)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names by which steps called tasks so far, in the order of the text."""
+        return tuple(name for name, good in self._tasks.items() if good)
+
+    def declare(self, name: str, path: Path) -> bool:
+        """A task that ``tasks:`` lists, or that a step names; complains once if it cannot have that name."""
+        good = self._tasks.get(name)
+        if good is None:
+            good = self._tasks[name] = self._fields.task_name(name, path)
+        return good
+
+    def _step(self, item: Data, path: Path, place: Place) -> _Read:
+        if isinstance(item, dict):
+            return self._mapping(item, path, place)
+        if isinstance(item, str) and place.owner is not None:
+            return self._sql(item, {}, path, place.owner, place, PLAIN)
+        if isinstance(item, str):
+            self._problems.add(Code.S009, "this step does not say whose it is", path, help="put a task's name before it: `a: ...`")
+        else:
+            self._problems.add(Code.S004, f"a step is text, not {described(item)}", path, help=_BLOCK)
+        return None
+
+    def _mapping(self, item: dict[str, Data], path: Path, place: Place) -> _Read:
+        key = self._own_key(item, path, place)
+        if key is None:
+            return None
+        value = item[key]
+        verb = self._verbs.get(key)
+        if verb is not None:
+            if key not in place.verbs:
+                self._misplaced(key, (*path, key), place)
+                return None
+            options = self._options(item, path, key, place)
+            text = as_text(value)
+            if text is None:
+                self._problems.add(Code.S005, f"text is wanted here, not {described(value)}", (*path, key))
+                return None
+            try:
+                return verb(text, item, path, place, options)
+            except Refused as refused:
+                self._fields.refuse(refused, (*path, key))
+                return None
+        task = self._task(key, (*path, key), place)
+        if not isinstance(value, str):
+            self._problems.add(Code.S004, f"a step is text, not {described(value)}", (*path, key), help=_BLOCK)
+            value = None
+        options = self._options(item, path, "sql", place)
+        return None if task is None or value is None else self._sql(value, item, (*path, key), task, place, options)
+
+    def _own_key(self, item: dict[str, Data], path: Path, place: Place) -> str | None:
+        """The one key that says what the step is; whatever else stands there is complained about."""
+        own = [key for key in item if key not in _BESIDE]
+        if not own:
+            self._problems.add(Code.S009, "this step does not say what it does", path, help="a task's name, `sql` or a verb does")
+            return None
+        # With several, the one that is meant is a verb, or sql, or what is no misspelt word of another kind.
+        meant = next((key for key in own if key in VERBS or key == "sql"), None) or next(
+            (key for key in own if TASK_NAME.fullmatch(key) and nearest(key, _BESIDE) is None), own[0]
+        )
+        for key in own:
+            if key != meant:
+                self._problems.add(
+                    Code.S009,
+                    f"this step is `{meant}` already, so `{key}` cannot stand here",
+                    (*path, key),
+                    key=True,
+                    help=did_you_mean(key, _BESIDE),
+                )
+        if "do" in item and meant not in ("for", "retry"):
+            self._problems.add(Code.S012, "`do` belongs to `for` and `retry`", (*path, "do"), key=True)
+        return meant
+
+    def _task(self, key: str, path: Path, place: Place) -> str | None:
+        """Who says the SQL under this key."""
+        if place.owner is None:
+            if key != "sql":
+                return key if self.declare(key, path) else None
+            self._problems.add(Code.S011, "in `steps:` a task's name stands before its SQL, not `sql`", path, key=True)
+            return None
+        if key in ("sql", place.owner) and (key == "sql" or place.section == "tasks"):
+            return place.owner
+        if place.section == "tasks":
+            message = f"this is the list of `{place.owner}`, so `{key}` cannot stand here"
+        else:
+            message = f"`{place.section}` has no tasks, so `{key}` cannot stand here"
+        options = (*place.verbs, "sql")
+        option = nearest(key, options)
+        help_ = f"did you mean `{option}`?" if option else "write the SQL alone, or `sql:` before it"
+        self._problems.add(Code.S011, message, path, key=True, help=help_)
+        return None
+
+    def _misplaced(self, verb: str, path: Path, place: Place) -> None:
+        if verb == "await":
+            help_ = "in `tasks:` a statement is judged on what it finally comes to" if place.section == "tasks" else None
+            self._problems.add(Code.R030, f"`await` belongs to `steps:`, not to `{place.section}:`", path, key=True, help=help_)
+            return
+        self._problems.add(Code.S011, f"`{verb}` cannot stand in `{place.section}:`", path, key=True)
+
+    # Options
+
+    def _options(self, item: dict[str, Data], path: Path, kind: str, place: Place) -> Options:
+        """What stands beside a step of this kind, overrides included."""
+        if len(item) == 1 or (len(item) == 2 and "do" in item):
+            return PLAIN
+        for key in ("label", "timeout"):
+            if key in item and kind not in _TAKES[key]:
+                self._problems.add(Code.S012, f"`{kind}` has no `{key}`", (*path, key), key=True)
+        label = self._fields.text(item["label"], (*path, "label")) if "label" in item else None
+        if label is not None and not self._fields.name(label, (*path, "label"), "label"):
+            label = None
+        if "skip" in item and "only" in item:
+            self._problems.add(Code.R145, "a step has `skip` or `only`, not both", (*path, "only"), key=True)
+        return Options(
+            label=label,
+            overrides=tuple(
+                override
+                for backend in item
+                if backend in BACKEND_NAMES and (override := self._override(item[backend], (*path, backend), kind, place))
+            ),
+            skip=self._fields.words(item["skip"], (*path, "skip"), BACKEND_NAMES) if "skip" in item else (),
+            only=self._fields.words(item["only"], (*path, "only"), BACKEND_NAMES) if "only" in item else (),
+            why=self._fields.text(item["why"], (*path, "why")) if "why" in item else None,
+            timeout_us=self._fields.duration_us(item["timeout"], (*path, "timeout")) if "timeout" in item else None,
+        )
+
+    def _override(self, data: Data, path: Path, kind: str, place: Place) -> Override | None:
+        backend = str(path[-1])
+        if kind not in _TAKES["override"]:
+            self._problems.add(Code.R045, f"`{kind}` is the same on every backend", path, key=True, help=_ONLY)
+            return None
+        text = as_text(data) if kind == "check" else data
+        if not isinstance(text, str):
+            self._problems.add(Code.S004, f"a step is text, not {described(data)}", path, help=_BLOCK)
+            return None
+        try:
+            if kind == "check":
+                return Override(backend=backend, expression=parse_check(text))
+            line = self._lines_of(backend).parse(text)
+            if line.sql is not None and kind != "sql":
+                self._problems.add(
+                    Code.R045, f"here only the expectation of `{kind}` can differ", path, help="for example `=> blocks`"
+                )
+                return None
+        except Refused as refused:
+            self._fields.refuse(refused, path)
+            return None
+        if kind != "sql" and line.expect is not None:
+            check_session(self._problems, kind, line.expect, text, path)
+        return Override(backend=backend, sql=line.sql, expect=line.expect)
+
+    def _lines_of(self, backend: str) -> LineParser:
+        """Override lines are lexed in the backend's own dialect."""
+        dialect = BACKEND_DIALECTS.get(backend, self._dialect)
+        if dialect is self._dialect:
+            return self._lines
+        return self._override_lines.setdefault(dialect, LineParser(dialect))
+
+    # SQL
+
+    def _sql(
+        self, text: str, item: dict[str, Data], path: Path, task: str, place: Place, options: Options
+    ) -> SqlStep | None:
+        try:
+            line: Line = self._lines.parse(text)
+        except Refused as refused:
+            self._fields.refuse(refused, path)
+            return None
+        if line.sql is None:
+            self._problems.add_trouble(
+                Trouble(code=Code.G107, message="there is no statement before the arrow", end=len(text)), path
+            )
+            return None
+        if line.expect is not None:
+            check_line(self._problems, line.sql, line.expect, text, path, sessions=place.section == "steps")
+        elif place.section == "invariants":
+            self._problems.add(Code.R027, "an invariant has an expectation", path, help="for example `=> 0`")
+        if place.section == "invariants" and line.sql.kind in _WRITING:
+            self._problems.add(Code.R027, "an invariant is a query", path)
+        for override in options.overrides:
+            self._check_override(override, line, item, (*path[:-1], override.backend), place)
+        return SqlStep(task=task, sql=line.sql, expect=line.expect, options=options)
+
+    def _check_override(self, override: Override, base: Line, item: dict[str, Data], path: Path, place: Place) -> None:
+        sql = override.sql or base.sql
+        expect = override.expect or base.expect
+        if sql is not None and expect is not None:
+            text = as_text(item.get(override.backend, "")) or ""
+            check_line(self._problems, sql, expect, text, path, sessions=place.section == "steps")
+
+    # Verbs: from their text to a step. Each may raise Refused with offsets into that text.
+
+    def _head(self, verb: str, text: str, path: Path, place: Place) -> tuple[SessionHead, Expectation | None]:
+        head, behind, offset = split_head(text)
+        parsed = parse_session(verb, head)
+        if behind is None:
+            return parsed, None
+        begin = offset + len(behind) - len(behind.lstrip())
+        try:
+            expect = self._lines.expectation(behind)
+        except Refused as refused:
+            raise Refused(*(trouble.shifted(begin) for trouble in refused.troubles)) from None
+        check_session(self._problems, verb, expect, text, (*path, verb), sessions=place.section == "steps")
+        return parsed, expect
+
+    def _checkout(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+        head, expect = self._head("checkout", text, path, place)
+        task = self._session(head, "checkout", path, place)
+        pool = self._pool(head, path)
+        if task is None or pool is None:
+            return None
+        return Checkout(task=task, pool=pool, expect=expect, options=options)
+
+    def _return(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+        head, expect = self._head("return", text, path, place)
+        if not self._pools:
+            self._without_pools("return", path)
+        task = self._session(head, "return", path, place)
+        return None if task is None else Return(task=task, expect=expect, options=options)
+
+    def _await(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+        head, expect = self._head("await", text, path, place)
+        return Await(task=head.task.name if head.task else None, expect=expect, options=options)
+
+    def _check(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+        expression: Expression = parse_check(text)
+        return Check(expression=expression, task=place.owner, options=options)
+
+    def _for(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+        body = self._body(item, path, place)
+        head = parse_for(text)
+        return For(variable=head.variable.name, over=head.over, body=body, options=options)
+
+    def _retry(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+        body = self._body(item, path, place)
+        head = parse_retry(text)
+        return Retry(times=head.times, classes=head.classes, every_us=head.every_us, body=body, options=options)
+
+    def _sleep(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+        duration = self._fields.duration_us(text, (*path, "sleep"))
+        return None if duration is None else Sleep(duration_us=duration, task=place.owner, options=options)
+
+    def _fault(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+        return Fault(words=parse_fault(text), task=place.owner, options=options)
+
+    def _body(self, item: dict[str, Data], path: Path, place: Place) -> tuple[Step, ...]:
+        if "do" in item:
+            return self.read(item["do"], (*path, "do"), place)
+        self._problems.add(Code.S003, "the key `do` is missing", path, help="the steps to repeat stand under `do:`")
+        return ()
+
+    def _session(self, head: SessionHead, verb: str, path: Path, place: Place) -> str | None:
+        """The task whose connection is meant."""
+        if place.owner is None:
+            if head.task is None:
+                raise Refused(Trouble(code=Code.G202, message="whose connection?", help=f"for example `{verb}: a`"))
+            return head.task.name if self.declare(head.task.name, (*path, verb)) else None
+        if head.task is not None and head.task.name != place.owner:
+            message = f"this is the list of `{place.owner}`, so `{head.task.name}` cannot be meant"
+            raise Refused(Trouble(code=Code.S011, message=message, start=head.task.start, end=head.task.end))
+        return place.owner
+
+    def _pool(self, head: SessionHead, path: Path) -> str | None:
+        if not self._pools:
+            self._without_pools("checkout", path)
+            return None
+        if head.pool is None:
+            if len(self._pools) == 1:
+                return self._pools[0]
+            names = ", ".join(f"`{name}`" for name in self._pools)
+            self._problems.add(Code.R041, f"from which pool: {names}?", (*path, "checkout"), help="for example `a from main`")
+            return None
+        if head.pool.name not in self._pools:
+            raise Refused(
+                Trouble(
+                    code=Code.N011,
+                    message=f"there is no pool `{head.pool.name}`",
+                    start=head.pool.start,
+                    end=head.pool.end,
+                    help=did_you_mean(head.pool.name, self._pools),
+                )
+            )
+        return head.pool.name
+
+    def _without_pools(self, verb: str, path: Path) -> None:
+        help_ = "without `pools:` each task has a connection of its own"
+        self._problems.add(Code.R041, f"`{verb}` needs `pools:`", (*path, verb), key=True, help=help_)
+
+
+_BESIDE: Final = (*SIBLINGS, *BACKEND_NAMES, "do")
+_TAKES: Final = {
+    "label": ("sql", "checkout", "return", "await"),
+    "timeout": ("sql", "checkout"),
+    "override": ("sql", "checkout", "return", "await", "check"),
+}
+_WRITING: Final = frozenset({SqlKind.DML, SqlKind.DDL, SqlKind.TRANSACTION})
+_BLOCK: Final = "write it as text; a `|` block keeps everything"
+_ONLY: Final = "`only:` and `skip:` say where a step runs"

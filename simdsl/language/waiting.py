@@ -1,0 +1,107 @@
+"""Steps of a session that certainly still waits, and retries: rules about who may do what, in the order of the file."""
+
+from __future__ import annotations
+
+from simdsl.language.problems import Problems
+from simdsl.plan.codes import Code
+from simdsl.plan.ir import (
+    Await,
+    Blocks,
+    Checkout,
+    For,
+    Path,
+    Plan,
+    Retry,
+    Return,
+    SqlStep,
+    Step,
+)
+
+
+def check_waiting(problems: Problems, plan: Plan) -> None:
+    """Complain about steps of a task that has an uncollected statement, about ``await`` of nobody, about wide retries."""
+    if plan.steps is not None:
+        tasks = _tasks(plan.steps)
+        if any(step.__class__ in _WAITING for step in plan.steps) or _blocks(plan.steps):
+            _walk(problems, plan.steps, ("steps",), {}, tasks)
+        _check_retries(problems, plan.steps, ("steps",))
+    for task in plan.tasks or ():
+        _check_retries(problems, task.steps, ("tasks", task.name))
+
+
+def _tasks(steps: tuple[Step, ...]) -> dict[str, None]:
+    """Every task that says something, checks out or gives back."""
+    found: dict[str, None] = {}
+    for step in steps:
+        if isinstance(step, (SqlStep, Checkout, Return)):
+            found[step.task] = None
+        elif isinstance(step, (For, Retry)):
+            found |= _tasks(step.body)
+    return found
+
+
+def _blocks(steps: tuple[Step, ...]) -> bool:
+    return any(isinstance(step, SqlStep) and step.expect and step.expect[0].__class__ is Blocks for step in steps)
+
+
+def _walk(problems: Problems, steps: tuple[Step, ...], path: Path, waiting: dict[str, None], tasks: dict[str, None]) -> None:
+    """``waiting`` holds the tasks whose last statement certainly blocks and was not collected."""
+    for index, step in enumerate(steps):
+        place = (*path, index)
+        match step:
+            case SqlStep() | Checkout() | Return():
+                key = "checkout" if isinstance(step, Checkout) else "return" if isinstance(step, Return) else step.task
+                if step.task in waiting:
+                    message = f"the statement of `{step.task}` still waits"
+                    problems.add(Code.R031, message, (*place, key), help=f"collect it first: `await: {step.task}`")
+                elif _certainly_blocks(step):
+                    waiting[step.task] = None
+            case Await(task=None):
+                waiting.clear()
+            case Await(task=str(task)):
+                if task not in tasks:
+                    problems.add(Code.N010, f"there is no task `{task}`", (*place, "await"), help=None)
+                waiting.pop(task, None)
+            case For() | Retry():
+                inside = dict(waiting)
+                _walk(problems, step.body, (*place, "do"), inside, tasks)
+                # The body may run no time at all, so only what waits either way is certain.
+                for task in [task for task in waiting if task not in inside]:
+                    del waiting[task]
+            case _:
+                pass
+
+
+def _certainly_blocks(step: SqlStep | Checkout | Return) -> bool:
+    """Not where an override, ``skip`` or ``only`` says something else somewhere."""
+    options = step.options
+    expect = step.expect
+    if expect is None or len(expect) != 1 or not isinstance(expect[0], Blocks):
+        return False
+    return not (options.overrides or options.skip or options.only)
+
+
+def _check_retries(problems: Problems, steps: tuple[Step, ...], path: Path) -> None:
+    for index, step in enumerate(steps):
+        if not isinstance(step, (For, Retry)):
+            continue
+        place = (*path, index)
+        if isinstance(step, Retry):
+            tasks = tuple(_tasks(step.body) | _awaited(step.body))
+            if len(tasks) > 1:
+                names = ", ".join(f"`{task}`" for task in tasks)
+                problems.add(Code.R038, f"a retry is one task's, and this one has {names}", (*place, "retry"))
+        _check_retries(problems, step.body, (*place, "do"))
+
+
+def _awaited(steps: tuple[Step, ...]) -> dict[str, None]:
+    found: dict[str, None] = {}
+    for step in steps:
+        if isinstance(step, Await) and step.task is not None:
+            found[step.task] = None
+        elif isinstance(step, (For, Retry)):
+            found |= _awaited(step.body)
+    return found
+
+
+_WAITING = frozenset({Await, Checkout, For, Retry})
