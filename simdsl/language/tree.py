@@ -102,8 +102,8 @@ def _collect_steps(body: Node, path: Path, into: list[tuple[Path, int, int]]) ->
     for index, item in enumerate(body.items if isinstance(body, ListNode) else ()):
         place = (*path, index)
         inner = child(item, "do")
-        if inner and isinstance(inner[1], ListNode) and inner[1].items:
-            into.append((place, item.start, inner[1].start))
+        if inner and inner[0] and isinstance(inner[1], ListNode) and inner[1].items:
+            into.append((place, item.start, inner[0].end))
             _collect_steps(inner[1], (*place, "do"), into)
         else:
             into.append((place, item.start, item.end))
