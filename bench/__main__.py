@@ -1,0 +1,52 @@
+"""`python -m bench`: measure everything, print the ratios beside their budgets; `--write` keeps them in the docs."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sqlite3
+import sys
+from itertools import chain
+from pathlib import Path
+
+from bench import interpreter, loading, startup
+from bench.measure import Result, table
+from simdsl import __version__
+
+_PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks.md"
+
+
+def main() -> int:
+    """Exit 0 whatever was measured: budgets are kept by people who read this, not by a test on a busy machine."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure simdsl against its budgets.")
+    parser.add_argument("--rounds", type=int, default=7, help="pairs of runs of each measurement (default: 7)")
+    parser.add_argument("--steps", type=int, default=40_000, help="steps of the interpreter's plans (default: 40000)")
+    parser.add_argument("--write", action="store_true", help=f"keep the table in {_PAGE.name} under docs/reference")
+    options = parser.parse_args()
+    results: list[Result] = []
+    for result in chain(
+        interpreter.results(options.rounds, options.steps),
+        loading.results(options.rounds, 10_000),
+        startup.results(options.rounds * 3),
+    ):
+        print(f"{result.what}: {result.value:.2f}{result.unit} (budget {result.budget:g}{result.unit}; {result.detail})")
+        results.append(result)
+    if options.write:
+        _PAGE.write_text(_page(results), encoding="utf-8")
+        print(f"written to {_PAGE}")
+    return 0
+
+
+def _page(results: list[Result]) -> str:
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    where = f"{python}, SQLite {sqlite3.sqlite_version}, {platform.machine()}"
+    return (
+        "# Benchmarks\n\n"
+        "Written by `python -m bench --write`; do not edit.\n\n"
+        f"simdsl {__version__}, {where}. Medians of interleaved runs.\n\n"
+        f"{table(results)}\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""The interpreter against a loop that a person would write: the same statements over the same connection string.
+
+Ours runs with everything on: expectations judged, trace kept, digest taken, the always-on invariants read. Theirs
+executes and fetches, and looks at nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.measure import Result, Timed, cpu_seconds, side_by_side
+from simdsl.backends.registry import resolve
+from simdsl.core.verdicts import PlanEnded, Verdict
+from simdsl.language.load import load_text
+from simdsl.modes.once import RunOptions, run_plan
+from simdsl.plan.ir import Plan
+
+_TABLE = "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)"
+
+
+def results(rounds: int, steps: int) -> Iterator[Result]:
+    """The ratios of an in-memory database and of a file in WAL mode."""
+    looped = load_text(_looped(steps // 4))
+    with _files() as directory:
+        yield _compare(
+            "interpreter, in memory",
+            looped,
+            "sqlite:///:memory:",
+            _by_parameters(":memory:", steps // 4),
+            rounds,
+            steps,
+            budget=2.0,
+            stretch=1.5,
+        )
+        yield _compare(
+            "interpreter, WAL file",
+            looped,
+            "sqlite",
+            _by_parameters(str(directory / "raw.db"), steps // 4),
+            rounds,
+            steps,
+            budget=1.3,
+            stretch=1.15,
+        )
+        straight = _literal(steps // 4)
+        yield _compare(
+            "interpreter, in memory, every statement another text",
+            load_text(_straight(straight)),
+            "sqlite:///:memory:",
+            _by_text(":memory:", [sql for sql, _ in straight]),
+            rounds,
+            steps,
+            budget=2.0,
+            stretch=1.5,
+        )
+
+
+def _compare(
+    what: str, plan: Plan, url: str, peer: Timed, rounds: int, steps: int, *, budget: float, stretch: float
+) -> Result:
+    ours, theirs, ratio = side_by_side(_simdsl(plan, url), peer, rounds)
+    detail = f"{ours / steps * 1e6:.2f} us a step against {theirs / steps * 1e6:.2f} us by hand, CPU, {steps} steps"
+    return Result(what=what, value=ratio, unit="x", budget=budget, stretch=stretch, detail=detail)
+
+
+def _simdsl(plan: Plan, url: str) -> Timed:
+    backend = resolve(url)
+
+    def run() -> None:
+        *_, ended = run_plan(plan, "bench", backend, RunOptions(seed=1))
+        assert isinstance(ended, PlanEnded)
+        assert ended.verdict is Verdict.PASS, ended
+
+    return lambda: cpu_seconds(run)
+
+
+def _by_parameters(file: str, rounds: int) -> Timed:
+    def timed() -> float:
+        with _connection(file) as connection:
+            execute = connection.execute
+
+            def loop() -> None:
+                for i in range(1, rounds + 1):
+                    execute("INSERT INTO t VALUES (?, 1)", (i,)).fetchall()
+                    execute("SELECT v FROM t WHERE id = ?", (i,)).fetchall()
+                    execute("UPDATE t SET v = v + 1 WHERE id = ?", (i,)).fetchall()
+                    execute("SELECT id, v FROM t WHERE id = ?", (i,)).fetchall()
+
+            return cpu_seconds(loop)
+
+    return timed
+
+
+def _by_text(file: str, statements: Sequence[str]) -> Timed:
+    def timed() -> float:
+        with _connection(file) as connection:
+            execute = connection.execute
+
+            def loop() -> None:
+                for statement in statements:
+                    execute(statement).fetchall()
+
+            return cpu_seconds(loop)
+
+    return timed
+
+
+def _looped(rounds: int) -> str:
+    return f"""\
+simdsl: 1
+plan: bench
+setup:
+  - {_TABLE}
+steps:
+  - for: i in 1..{rounds}
+    do:
+      - a: INSERT INTO t VALUES ($i, 1) => 1 affected
+      - a: SELECT v FROM t WHERE id = $i => 1
+      - a: UPDATE t SET v = v + 1 WHERE id = $i => 1 affected
+      - a: SELECT id, v FROM t WHERE id = $i => ($i, 2)
+"""
+
+
+def _literal(rounds: int) -> list[tuple[str, str]]:
+    return [
+        line
+        for i in range(1, rounds + 1)
+        for line in (
+            (f"INSERT INTO t VALUES ({i}, 1)", "1 affected"),
+            (f"SELECT v FROM t WHERE id = {i}", "1"),
+            (f"UPDATE t SET v = v + 1 WHERE id = {i}", "1 affected"),
+            (f"SELECT id, v FROM t WHERE id = {i}", f"({i}, 2)"),
+        )
+    ]
+
+
+def _straight(lines: Sequence[tuple[str, str]]) -> str:
+    steps = "".join(f"  - a: {sql} => {expected}\n" for sql, expected in lines)
+    return f"simdsl: 1\nplan: bench\nsetup:\n  - {_TABLE}\nsteps:\n{steps}"
+
+
+@contextmanager
+def _connection(file: str) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(file, isolation_level=None, timeout=0)
+    try:
+        if file != ":memory:":
+            connection.execute("PRAGMA journal_mode=wal")
+            connection.execute("PRAGMA synchronous=off")
+        connection.execute("DROP TABLE IF EXISTS t")
+        connection.execute(_TABLE)
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _files() -> Iterator[Path]:
+    root = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="simdsl-bench-", dir=root) as directory:
+        yield Path(directory)
