@@ -7,7 +7,7 @@ tens of milliseconds, which a command that reads no plan does not pay.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from simdsl.language.problems import Refused, Trouble, nearest
@@ -33,12 +33,12 @@ def parse(start: str, text: str) -> Branch:
         raise Refused(_trouble(error, text)) from None
 
 
-@lru_cache(maxsize=None)  # 25 ms for expectations alone, which is all that most plans need, and 45 ms for all the others
+@cache  # 25 ms for expectations alone, which is all that most plans need, and 45 ms for all the others
 def _parser(starts: str | tuple[str, ...]) -> Lark:
     from lark import Lark
 
     return Lark(
-        _grammar(),  # type: ignore[arg-type]
+        _grammar(),
         start=[starts] if isinstance(starts, str) else list(starts),
         parser="lalr",
         lexer="contextual",
@@ -46,12 +46,12 @@ def _parser(starts: str | tuple[str, ...]) -> Lark:
     )
 
 
-@lru_cache(maxsize=None)  # read once for both parsers: 20 ms
+@cache  # read once for both parsers: 20 ms
 def _grammar() -> Grammar:
     from lark.load_grammar import load_grammar
 
     text = resources.path("grammar/plan.lark").read_text(encoding="utf-8")
-    grammar, _ = load_grammar(text, "plan.lark", [], False)
+    grammar: Grammar = load_grammar(text, "plan.lark", [], False)[0]  # type: ignore[no-untyped-call]
     return grammar
 
 
@@ -71,9 +71,7 @@ def _trouble(error: UnexpectedInput, text: str) -> Trouble:
     match = _WORD.match(text, start)
     if match is None:
         end = len(text.rstrip())
-        return Trouble(
-            code=Code.G202, message="the line ends too early", start=end, end=end, help=_expected(words, shapes)
-        )
+        return Trouble(code=Code.G202, message="the line ends too early", start=end, end=end, help=_expected(words, shapes))
     special = next((answer for prefix, answer in _SPECIAL if text.startswith(prefix, start)), None)
     if special is not None:
         code, message, help_ = special

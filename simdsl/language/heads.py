@@ -102,7 +102,9 @@ def parse_duration(text: str) -> int:
         if refused.troubles[0].code is Code.G208:
             raise
         message = f"`{text}` is not a duration"
-        raise Refused(Trouble(code=Code.G208, message=message, end=len(text), help="for example `10us`, `5ms`, `2s`")) from None
+        raise Refused(
+            Trouble(code=Code.G208, message=message, end=len(text), help="for example `10us`, `5ms`, `2s`")
+        ) from None
 
 
 def parse_schedule(text: str) -> Words | Choices | Exhaustive:

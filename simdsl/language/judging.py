@@ -27,9 +27,7 @@ from simdsl.plan.ir import (
 )
 
 
-def check_line(
-    problems: Problems, sql: Sql, expect: Expectation, text: str, path: Path, *, sessions: bool = True
-) -> None:
+def check_line(problems: Problems, sql: Sql, expect: Expectation, text: str, path: Path, *, sessions: bool = True) -> None:
     """The expectation of a statement. ``sessions`` is false where nothing can be parked."""
     kind = sql.kind
     for alternative in expect:

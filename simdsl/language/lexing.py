@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 from simdsl.language.problems import Refused, Trouble
@@ -317,7 +317,7 @@ def _blanked(text: str, blank: list[tuple[int, int]], filled: list[tuple[int, in
     return "".join(pieces)
 
 
-@lru_cache(maxsize=None)  # one compiled pattern a dialect: 2 ms each, wanted again for every line
+@cache  # one compiled pattern a dialect: 2 ms each, wanted again for every line
 def _tokens(dialect: Dialect) -> re.Pattern[str]:
     """Each alternative begins with its own first character, so that the search can jump over what is dull."""
     quoted = [_STRINGS[dialect], r'"(?:[^"]|"")*+"' if dialect is not Dialect.MYSQL else r'"(?:[^"\\]|\\.|"")*+"']
@@ -352,7 +352,7 @@ def _tokens(dialect: Dialect) -> re.Pattern[str]:
 
 
 _PLAIN_STRING: Final = r"'(?:[^']|'')*+'"
-_ESCAPE_STRING: Final = rf"'(?:(?<=[eE]')(?<![\w$][eE]')(?:[^'\\]|\\.|'')*+'|(?:(?<![eE]')|(?<=[\w$][eE]'))(?:[^']|'')*+')"
+_ESCAPE_STRING: Final = r"'(?:(?<=[eE]')(?<![\w$][eE]')(?:[^'\\]|\\.|'')*+'|(?:(?<![eE]')|(?<=[\w$][eE]'))(?:[^']|'')*+')"
 _STRINGS: Final = {
     Dialect.SQLITE: _PLAIN_STRING,
     Dialect.TSQL: _PLAIN_STRING,
@@ -382,4 +382,6 @@ _ROUTINE: Final = re.compile(r"\s*CREATE\s+(?:[^\s(]+\s+){0,6}?(?:TRIGGER|FUNCTI
 _QUERY_WORDS: Final = frozenset({"SELECT", "VALUES", "TABLE"})
 _DML_WORDS: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
 _DDL_WORDS: Final = frozenset({"CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "COMMENT", "GRANT", "REVOKE"})
-_TRANSACTION_WORDS: Final = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "SAVE", "RELEASE"})
+_TRANSACTION_WORDS: Final = frozenset(
+    {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "SAVE", "RELEASE"}
+)

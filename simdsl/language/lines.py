@@ -44,7 +44,7 @@ class LineParser:
         parts = _LITERAL.split(text)
         known = self._templates.get(tuple(parts[::2]))
         if known is not None:
-            if known.__class__ is Line:
+            if isinstance(known, Line):
                 return known
             line = known.line(text, parts, self._expectations)
             if line is not None:
@@ -180,14 +180,14 @@ class _Rows:
                 cells.append(Scalar(value=literal[1:-1].replace("''", "'")))
             else:
                 cells.append(Scalar(value=int(literal) if sign == "+" else -int(literal)))
-        rows = tuple([tuple([cells[c] if c.__class__ is int else c for c in row]) for row in self._shape])
+        rows = tuple([tuple([cells[c] if isinstance(c, int) else c for c in row]) for row in self._shape])
         if self._kind is ExactRows:
             return (ExactRows(rows=rows, order=self._order),)
         return (self._kind(rows=rows),)
 
 
 def _template(text: str, parts: list[str], line: Line, found: Scan) -> _Template | None:
-    """What can be learnt from a line, or None: where a literal is none to the lexer, or the statement's meaning hangs on it."""
+    """What can be learnt from a line: nothing where a literal is none to the lexer, or the meaning hangs on it."""
     if line.sql is None or line.sql.transaction is not None:
         return None
     begin = len(text) - len(text.lstrip())
@@ -239,9 +239,7 @@ def _with_fragments(sql: Sql, fragments: tuple[str | Var, ...]) -> Sql:
     return made
 
 
-_LITERAL: Final = re.compile(
-    r"((?<![\w$?:@.])(?:0|[1-9][0-9]{0,17})(?![\w.])|(?<!\w)'(?:[^'\\$\0]|'')*+')"
-)
+_LITERAL: Final = re.compile(r"((?<![\w$?:@.])(?:0|[1-9][0-9]{0,17})(?![\w.])|(?<!\w)'(?:[^'\\$\0]|'')*+')")
 _ARROW: Final = re.compile(r"(?<!\S)=>(?!\S)")
 _NEW: Final = object.__new__
 _SET_FRAGMENTS: Final = Sql.__dict__["fragments"].__set__

@@ -27,7 +27,9 @@ from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
 from simdsl.plan.ir import (
     BACKEND_NAMES,
     VERSION,
+    Await,
     Check,
+    Checkout,
     Dialect,
     For,
     Path,
@@ -36,8 +38,8 @@ from simdsl.plan.ir import (
     Reset,
     ResetMode,
     Retry,
+    Return,
     Schedule,
-    Sleep,
     SqlStep,
     Step,
     Task,
@@ -155,7 +157,7 @@ class _Loader:
         dialect_word = fields.word(data["dialect"], ("dialect",), _DIALECTS) if "dialect" in data else None
         dialect = Dialect(dialect_word) if dialect_word in _DIALECTS else None
         pools = self._pools(data)
-        steps = Steps(fields, dialect_of(dialect, backends), tuple(pool.name for pool in pools))
+        steps = Steps(fields, dialect_of(dialect, backends), _keys_of(data.get("pools")))
         setup = self._section(steps, data, "setup")
         ordered = steps.read(data["steps"], ("steps",), Place(section="steps", owner=None)) if "steps" in data else None
         tasks = self._tasks(steps, data) if "tasks" in data else None
@@ -178,16 +180,16 @@ class _Loader:
             seed=fields.integer(data["seed"], ("seed",)) if "seed" in data else None,
             timeout_us=fields.duration_us(data["timeout"], ("timeout",)) if "timeout" in data else None,
         )
-        self._across(plan)
+        self._across(plan, data, steps.tasks)
         return plan
 
-    def _across(self, plan: Plan) -> None:
-        """What holds between steps. A step that could not be read may have bound a name, so then names are not judged."""
-        if not self._problems.has_errors:
-            check_names(self._problems, plan, self._data)
-            check_waiting(self._problems, plan)
-            if not _is_judged(plan):
-                self._problems.add(Code.W002, "nothing in this plan is judged", (), help="add an expectation or a `check:`")
+    def _across(self, plan: Plan, data: dict[str, Data], tasks: tuple[str, ...]) -> None:
+        """What holds between steps. Where a whole list of them is missing, nothing about names is certain."""
+        if all(isinstance(data.get(name, []), list) for name in ("params", "setup", "steps", "finally", "invariants")):
+            check_names(self._problems, plan, data)
+        check_waiting(self._problems, plan, tasks)
+        if not self._problems.has_errors and not _is_judged(plan):
+            self._problems.add(Code.W002, "nothing in this plan is judged", (), help="add an expectation or a `check:`")
 
     def _keys(self, data: dict[str, Data]) -> None:
         for key in data:
@@ -210,7 +212,9 @@ class _Loader:
         if "steps" in data and "tasks" in data:
             self._problems.add(Code.S010, "a plan has `steps` or `tasks`, not both", ("tasks",), key=True)
         if "steps" not in data and "tasks" not in data:
-            self._problems.add(Code.S003, "the key `steps` is missing", (), help="`tasks` and `schedule` could stand instead")
+            self._problems.add(
+                Code.S003, "the key `steps` is missing", (), help="`tasks` and `schedule` could stand instead"
+            )
         if "schedule" in data and "tasks" not in data:
             message = "`schedule` goes with `tasks`; the order of `steps` is the schedule"
             self._problems.add(Code.S010, message, ("schedule",), key=True)
@@ -226,7 +230,7 @@ class _Loader:
 
     def _name(self, data: dict[str, Data]) -> str:
         text = self._fields.text(data["plan"], ("plan",)) if "plan" in data else ""
-        if text and not _is_slug(text) or text == "" and "plan" in data:
+        if text is not None and "plan" in data and not _is_slug(text):
             self._problems.add(
                 Code.N001,
                 f"`{text}` is not a name for a plan",
@@ -252,10 +256,8 @@ class _Loader:
     def _schedule(self, data: dict[str, Data], tasks: tuple[Task, ...] | None) -> Schedule | None:
         if "schedule" not in data:
             return None
-        before = self._problems.has_errors
         schedule = read_schedule(self._fields, data["schedule"], ("schedule",))
-        # A task whose steps could not all be read has no certain number of them.
-        if schedule is not None and tasks is not None and not before:
+        if schedule is not None and tasks is not None:
             check_schedule(self._fields, schedule, tasks, data["schedule"], ("schedule",))
         return schedule
 
@@ -307,11 +309,16 @@ def _judges(steps: tuple[Step, ...]) -> bool:
         if isinstance(step, (For, Retry)):
             if _judges(step.body):
                 return True
-        elif not isinstance(step, Sleep) and getattr(step, "expect", None) is not None:
-            return True
-        elif any(override.expect for override in step.options.overrides):
+        elif isinstance(step, (SqlStep, Checkout, Return, Await)) and (
+            step.expect is not None or any(override.expect for override in step.options.overrides)
+        ):
             return True
     return False
+
+
+def _keys_of(data: Data | None) -> tuple[str, ...]:
+    """The keys of a mapping, well-formed or not: a pool with a mistake in it is not unknown as well."""
+    return tuple(data) if isinstance(data, dict) else ()
 
 
 _KEYS: Final = (

@@ -17,6 +17,7 @@ from simdsl.language.expressions import parts
 from simdsl.language.fields import descend
 from simdsl.language.lexing import dialect_of, first_word
 from simdsl.language.problems import Problems, Trouble, did_you_mean
+from simdsl.language.steps import UNREADABLE
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import (
     BACKEND_NAMES,
@@ -49,7 +50,7 @@ from simdsl.plan.ir import (
 )
 
 
-def check_names(problems: Problems, plan: Plan, data: Data) -> None:
+def check_names(problems: Problems, plan: Plan, data: dict[str, Data]) -> None:
     """Complain about every variable, label and pool that a step reads and cannot have."""
     _Names(problems, plan, data).check()
 
@@ -68,22 +69,20 @@ class _Scope:
 
 
 class _Names:
-    def __init__(self, problems: Problems, plan: Plan, data: Data) -> None:
+    def __init__(self, problems: Problems, plan: Plan, data: dict[str, Data]) -> None:
         self._problems = problems
         self._plan = plan
         self._data = data
         self._dialect: Dialect = dialect_of(plan.dialect, plan.backends)
-        self._identifiers = {
-            param.name for entry in plan.params for param in entry if isinstance(param.value, Identifier)
-        }
-        self._pools = tuple(pool.name for pool in plan.pools)
+        self._identifiers = {param.name for entry in plan.params for param in entry if isinstance(param.value, Identifier)}
+        pools = data.get("pools")
+        self._pools = tuple(pools) if isinstance(pools, dict) else ()
         self._labels: dict[str, str] = {}  # every label and whose it is
         self._binders: dict[str, str] = {}  # names that tasks bind, and who does
 
     def check(self) -> None:
         plan = self._plan
-        params = {param.name: None for entry in plan.params for param in entry}
-        setup = _Scope(dict(params), {})
+        setup = _Scope(_param_names(self._data.get("params", [])), {})
         self._collect()
         self._list(plan.setup, ("setup",), setup)
         seen = dict(setup.labels)
@@ -120,7 +119,11 @@ class _Names:
                     message = f"the label `{options.label}` is used twice"
                     self._problems.add(Code.N004, message, (*path, index, "label"))
                 self._labels.setdefault(options.label, owner)
-            if isinstance(step, (For, Retry)):
+            if step is UNREADABLE:
+                names, labels = _lost(descend(self._data, (*path, index)))
+                self._labels |= dict.fromkeys(labels, owner)
+                self._binders |= dict.fromkeys(names if tasks else (), owner)
+            elif isinstance(step, (For, Retry)):
                 self._collect_from(step.body, (*path, index, "do"), owner)
             elif tasks and isinstance(step, SqlStep) and step.expect is not None:
                 for name in _bound(step.expect):
@@ -134,7 +137,12 @@ class _Names:
                 expect = step.expect
                 if expect is None or _is_nameless(expect):
                     continue
-            self._step(step, (*path, index), scope)
+            if step is UNREADABLE:
+                names, labels = _lost(descend(self._data, (*path, index)))
+                scope.variables |= dict.fromkeys(names)
+                scope.labels |= dict.fromkeys(labels)
+            else:
+                self._step(step, (*path, index), scope)
 
     def _step(self, step: Step, path: Path, scope: _Scope) -> None:
         match step:
@@ -197,7 +205,7 @@ class _Names:
             self._variable(name, where, scope)
         for alternative in expect:
             if isinstance(alternative, SameAs):
-                self._label(alternative.label, where, rf"same\s+as\s+{alternative.label}\b", scope)
+                self._label(alternative.label, where, rf"same\s+as\s+({alternative.label})\b", scope)
 
     def _sql(self, sql: Sql, where: Path, scope: _Scope) -> None:
         names = dict.fromkeys(part.name for part in sql.fragments if isinstance(part, Var))
@@ -225,7 +233,7 @@ class _Names:
                 case Var(name=name):
                     self._variable(name, where, scope)
                 case OfLabel(label=label) | Slice(label=label):
-                    self._label(label, where, rf"\(\s*{label}\b", scope)
+                    self._label(label, where, rf"\(\s*({label})\b", scope)
                 case OfPool(pool=pool) if pool not in self._pools:
                     help_ = did_you_mean(pool, self._pools) if self._pools else "this plan has no `pools:`"
                     self._at(Code.N011, f"there is no pool `{pool}`", where, rf"(?<=pool\.){pool}\b", help_)
@@ -270,7 +278,7 @@ class _Names:
         found = descend(self._data, where)
         text = as_text(found) if found is not None else None
         match = re.search(pattern, text) if text is not None else None
-        start, end = match.span() if match is not None else (0, None)
+        start, end = match.span(match.lastindex or 0) if match is not None else (0, None)
         self._problems.add_trouble(Trouble(code=code, message=message, start=start, end=end, help=help_), where)
 
 
@@ -282,19 +290,41 @@ def _bound(expect: Expectation) -> Iterator[str]:
 def _is_nameless(expect: Expectation) -> bool:
     """Whether an expectation certainly reads and binds no name. This runs once a step."""
     for one in expect:
-        kind = one.__class__
-        if kind is ExactRows:
+        if isinstance(one, ExactRows):
             for row in one.rows:
                 for cell in row:
                     if cell.__class__ is not Scalar:
                         return False
-        elif kind is Count:
+        elif isinstance(one, Count):
             if one.n.__class__ is not int:
                 return False
-        elif kind is not Ok and kind is not AnError:
+        elif not isinstance(one, (Ok, AnError)):
             return False
     return True
 
 
+def _param_names(data: Data) -> dict[str, None]:
+    """Every key of every entry, well-formed or not: a value with a mistake in it is not unbound as well."""
+    entries = data if isinstance(data, list) else []
+    return {name: None for entry in entries if isinstance(entry, dict) for name in entry}
+
+
+def _lost(data: Data | None) -> tuple[list[str], list[str]]:
+    """The names that a step may have bound and the labels that it may have had, if it could have been read."""
+    names: list[str] = []
+    labels: list[str] = []
+    if isinstance(data, dict):
+        label = data.get("label")
+        labels += [label] if isinstance(label, str) else []
+    for inner in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        more_names, more_labels = _lost(inner)
+        names += more_names
+        labels += more_labels
+    if isinstance(data, str):
+        names += _BINDING.findall(data)
+    return names, labels
+
+
+_BINDING: Final = re.compile(r"\?([a-z_][a-z0-9_]*)")
 _UNBINDABLE: Final = frozenset({"SET", "PRAGMA"})
 _BESIDE: Final = frozenset((*SIBLINGS, *BACKEND_NAMES, "do"))

@@ -8,6 +8,7 @@ from simdsl.language.document import Data
 from simdsl.language.fields import Fields
 from simdsl.language.heads import parse_schedule
 from simdsl.language.problems import Refused, did_you_mean
+from simdsl.language.steps import UNREADABLE
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import Choices, Exhaustive, For, Path, Pct, RandomWalk, Retry, Schedule, Task, Words
 
@@ -65,9 +66,9 @@ def _mapping(fields: Fields, data: dict[str, Data], path: Path) -> Schedule | No
 
 
 def _certain_steps(task: Task) -> int | None:
-    """How many words the task takes, or None where that hangs on a loop, a retry or a backend."""
+    """How many words the task takes, or None where that hangs on a loop, a retry, a backend or a mistake."""
     for step in task.steps:
-        if isinstance(step, (For, Retry)) or step.options.skip or step.options.only:
+        if step is UNREADABLE or isinstance(step, (For, Retry)) or step.options.skip or step.options.only:
             return None
     return len(task.steps)
 

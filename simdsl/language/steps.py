@@ -56,9 +56,9 @@ class Place:
         return tuple(verb for verb in VERBS if verb != "await") if self.section == "tasks" else VERBS
 
     @property
-    def sessions(self) -> bool:
-        """Whether its tasks can check out, wait and be parked."""
-        return self.section in ("steps", "tasks")
+    def task(self) -> str | None:
+        """Whose a check, a sleep or a fault is."""
+        return self.owner if self.section == "tasks" else None
 
 
 _Read: TypeAlias = Step | None
@@ -87,7 +87,7 @@ class Steps:
         }
 
     def read(self, data: Data, path: Path, place: Place) -> tuple[Step, ...]:
-        """All steps of a list; what cannot be read is complained about and left out."""
+        """All steps of a list, each at its index; what cannot be read is complained about and is ``UNREADABLE``."""
         items = self._fields.items(data, path)
         if items is None:
             return ()
@@ -103,15 +103,14 @@ class Steps:
                         sql, expect, _ = parse(value)
                     except Refused as refused:
                         self._fields.refuse(refused, (*path, index, key))
+                        steps.append(UNREADABLE)
                         continue
                     if sql is not None:
                         if expect is not None:
                             check_line(self._problems, sql, expect, value, (*path, index, key))
                         steps.append(SqlStep(task=key, sql=sql, expect=expect))
                         continue
-            step = self._step(item, (*path, index), place)
-            if step is not None:
-                steps.append(step)
+            steps.append(self._step(item, (*path, index), place) or UNREADABLE)
         return tuple(steps)
 
     @property
@@ -132,7 +131,9 @@ class Steps:
         if isinstance(item, str) and place.owner is not None:
             return self._sql(item, {}, path, place.owner, place, PLAIN)
         if isinstance(item, str):
-            self._problems.add(Code.S009, "this step does not say whose it is", path, help="put a task's name before it: `a: ...`")
+            self._problems.add(
+                Code.S009, "this step does not say whose it is", path, help="put a task's name before it: `a: ...`"
+            )
         else:
             self._problems.add(Code.S004, f"a step is text, not {described(item)}", path, help=_BLOCK)
         return None
@@ -158,17 +159,19 @@ class Steps:
                 self._fields.refuse(refused, (*path, key))
                 return None
         task = self._task(key, (*path, key), place)
+        options = self._options(item, path, "sql", place)
         if not isinstance(value, str):
             self._problems.add(Code.S004, f"a step is text, not {described(value)}", (*path, key), help=_BLOCK)
-            value = None
-        options = self._options(item, path, "sql", place)
-        return None if task is None or value is None else self._sql(value, item, (*path, key), task, place, options)
+            return None
+        return None if task is None else self._sql(value, item, (*path, key), task, place, options)
 
     def _own_key(self, item: dict[str, Data], path: Path, place: Place) -> str | None:
         """The one key that says what the step is; whatever else stands there is complained about."""
         own = [key for key in item if key not in _BESIDE]
         if not own:
-            self._problems.add(Code.S009, "this step does not say what it does", path, help="a task's name, `sql` or a verb does")
+            self._problems.add(
+                Code.S009, "this step does not say what it does", path, help="a task's name, `sql` or a verb does"
+            )
             return None
         # With several, the one that is meant is a verb, or sql, or what is no misspelt word of another kind.
         meant = next((key for key in own if key in VERBS or key == "sql"), None) or next(
@@ -209,7 +212,9 @@ class Steps:
     def _misplaced(self, verb: str, path: Path, place: Place) -> None:
         if verb == "await":
             help_ = "in `tasks:` a statement is judged on what it finally comes to" if place.section == "tasks" else None
-            self._problems.add(Code.R030, f"`await` belongs to `steps:`, not to `{place.section}:`", path, key=True, help=help_)
+            self._problems.add(
+                Code.R030, f"`await` belongs to `steps:`, not to `{place.section}:`", path, key=True, help=help_
+            )
             return
         self._problems.add(Code.S011, f"`{verb}` cannot stand in `{place.section}:`", path, key=True)
 
@@ -340,7 +345,7 @@ class Steps:
 
     def _check(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
         expression: Expression = parse_check(text)
-        return Check(expression=expression, task=place.owner, options=options)
+        return Check(expression=expression, task=place.task, options=options)
 
     def _for(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
         body = self._body(item, path, place)
@@ -354,10 +359,10 @@ class Steps:
 
     def _sleep(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
         duration = self._fields.duration_us(text, (*path, "sleep"))
-        return None if duration is None else Sleep(duration_us=duration, task=place.owner, options=options)
+        return None if duration is None else Sleep(duration_us=duration, task=place.task, options=options)
 
     def _fault(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
-        return Fault(words=parse_fault(text), task=place.owner, options=options)
+        return Fault(words=parse_fault(text), task=place.task, options=options)
 
     def _body(self, item: dict[str, Data], path: Path, place: Place) -> tuple[Step, ...]:
         if "do" in item:
@@ -384,7 +389,9 @@ class Steps:
             if len(self._pools) == 1:
                 return self._pools[0]
             names = ", ".join(f"`{name}`" for name in self._pools)
-            self._problems.add(Code.R041, f"from which pool: {names}?", (*path, "checkout"), help="for example `a from main`")
+            self._problems.add(
+                Code.R041, f"from which pool: {names}?", (*path, "checkout"), help="for example `a from main`"
+            )
             return None
         if head.pool.name not in self._pools:
             raise Refused(
@@ -402,6 +409,9 @@ class Steps:
         help_ = "without `pools:` each task has a connection of its own"
         self._problems.add(Code.R041, f"`{verb}` needs `pools:`", (*path, verb), key=True, help=help_)
 
+
+# Stands in the place of a step that was refused, so that the others keep theirs. No plan ever holds it.
+UNREADABLE: Final = Fault(words=())
 
 _BESIDE: Final = (*SIBLINGS, *BACKEND_NAMES, "do")
 _TAKES: Final = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simdsl.language.problems import Problems
+from simdsl.language.problems import Problems, did_you_mean
+from simdsl.language.steps import UNREADABLE
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import (
     Await,
@@ -18,33 +19,24 @@ from simdsl.plan.ir import (
 )
 
 
-def check_waiting(problems: Problems, plan: Plan) -> None:
-    """Complain about steps of a task that has an uncollected statement, about ``await`` of nobody, about wide retries."""
+def check_waiting(problems: Problems, plan: Plan, tasks: tuple[str, ...]) -> None:
+    """Complain about steps of a task that has an uncollected statement, about ``await`` of nobody, about wide retries.
+
+    ``tasks`` are the names that steps use.
+    """
     if plan.steps is not None:
-        tasks = _tasks(plan.steps)
-        if any(step.__class__ in _WAITING for step in plan.steps) or _blocks(plan.steps):
+        if any(step.__class__ in _WAITING or _blocks(step) for step in plan.steps):
             _walk(problems, plan.steps, ("steps",), {}, tasks)
         _check_retries(problems, plan.steps, ("steps",))
     for task in plan.tasks or ():
         _check_retries(problems, task.steps, ("tasks", task.name))
 
 
-def _tasks(steps: tuple[Step, ...]) -> dict[str, None]:
-    """Every task that says something, checks out or gives back."""
-    found: dict[str, None] = {}
-    for step in steps:
-        if isinstance(step, (SqlStep, Checkout, Return)):
-            found[step.task] = None
-        elif isinstance(step, (For, Retry)):
-            found |= _tasks(step.body)
-    return found
+def _blocks(step: Step) -> bool:
+    return isinstance(step, SqlStep) and step.expect is not None and step.expect[0].__class__ is Blocks
 
 
-def _blocks(steps: tuple[Step, ...]) -> bool:
-    return any(isinstance(step, SqlStep) and step.expect and step.expect[0].__class__ is Blocks for step in steps)
-
-
-def _walk(problems: Problems, steps: tuple[Step, ...], path: Path, waiting: dict[str, None], tasks: dict[str, None]) -> None:
+def _walk(problems: Problems, steps: tuple[Step, ...], path: Path, waiting: dict[str, None], tasks: tuple[str, ...]) -> None:
     """``waiting`` holds the tasks whose last statement certainly blocks and was not collected."""
     for index, step in enumerate(steps):
         place = (*path, index)
@@ -60,7 +52,8 @@ def _walk(problems: Problems, steps: tuple[Step, ...], path: Path, waiting: dict
                 waiting.clear()
             case Await(task=str(task)):
                 if task not in tasks:
-                    problems.add(Code.N010, f"there is no task `{task}`", (*place, "await"), help=None)
+                    message = f"there is no task `{task}`"
+                    problems.add(Code.N010, message, (*place, "await"), help=did_you_mean(task, tasks))
                 waiting.pop(task, None)
             case For() | Retry():
                 inside = dict(waiting)
@@ -69,7 +62,8 @@ def _walk(problems: Problems, steps: tuple[Step, ...], path: Path, waiting: dict
                 for task in [task for task in waiting if task not in inside]:
                     del waiting[task]
             case _:
-                pass
+                if step is UNREADABLE:
+                    waiting.clear()
 
 
 def _certainly_blocks(step: SqlStep | Checkout | Return) -> bool:
@@ -87,20 +81,21 @@ def _check_retries(problems: Problems, steps: tuple[Step, ...], path: Path) -> N
             continue
         place = (*path, index)
         if isinstance(step, Retry):
-            tasks = tuple(_tasks(step.body) | _awaited(step.body))
+            tasks = tuple(_tasks(step.body))
             if len(tasks) > 1:
                 names = ", ".join(f"`{task}`" for task in tasks)
                 problems.add(Code.R038, f"a retry is one task's, and this one has {names}", (*place, "retry"))
         _check_retries(problems, step.body, (*place, "do"))
 
 
-def _awaited(steps: tuple[Step, ...]) -> dict[str, None]:
+def _tasks(steps: tuple[Step, ...]) -> dict[str, None]:
+    """Every task that a step of the list is of, or waits for."""
     found: dict[str, None] = {}
     for step in steps:
-        if isinstance(step, Await) and step.task is not None:
+        if isinstance(step, (For, Retry)):
+            found |= _tasks(step.body)
+        elif isinstance(step, (SqlStep, Checkout, Return, Await)) and step.task is not None:
             found[step.task] = None
-        elif isinstance(step, (For, Retry)):
-            found |= _awaited(step.body)
     return found
 
 
