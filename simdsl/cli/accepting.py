@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simdsl.cli.failing import usage
+from simdsl.cli.exits import Exit
+from simdsl.cli.failing import exit_of, usage
 from simdsl.cli.overrides import Selected
 from simdsl.core.verdicts import CallEnded, RunReport
 from simdsl.language.replacing import replace_file
 from simdsl.modes.accept import Accepting
 from simdsl.plan.codes import Code
-from simdsl.report.tally import Exit, exit_of
 
 
 @dataclass(slots=True)

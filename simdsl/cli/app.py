@@ -8,7 +8,7 @@ import typer
 
 from simdsl import __version__
 from simdsl.cli import backends, check, explain, fmt, init, run, schema
-from simdsl.cli.output import guarded
+from simdsl.cli.exits import guarded
 
 EPILOG = (
     "Exit codes: 0 held, 1 failure found, 2 bad plan or usage, 3 backend unavailable, 4 internal error, "

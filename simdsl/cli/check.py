@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
-from simdsl.report.diagnostics import Format
-from simdsl.report.tally import Exit
+from simdsl.cli.exits import Exit
+from simdsl.report.formats import Format
 
 
 def check(
-    paths: Annotated[
-        list[str] | None, typer.Argument(metavar="PATHS...", help="Plans, directories, patterns; - is standard input.")
-    ] = None,
+    paths: Annotated[list[str] | None, typer.Argument(metavar="PATHS", hidden=True)] = None,
     stdin_filename: Annotated[
         str | None,
         typer.Option("--stdin-filename", metavar="NAME", help="What to call standard input; a name in .json makes it JSON."),
@@ -23,7 +21,8 @@ def check(
 ) -> Exit | None:
     """Say everything that is wrong with plans, without a database.
 
-    Exits with 2 if there is an error; warnings are shown and forgiven.
+    PATHS are plans, directories and patterns; - is standard input. Exits with 2 if there is an error; warnings are shown
+    and forgiven.
     """
     from simdsl.cli.opening import open_all
     from simdsl.cli.output import print_diagnostics

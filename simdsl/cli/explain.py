@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simdsl.report.tally import Exit
+from simdsl.cli.exits import Exit
 
 
 def _codes(incomplete: str) -> list[tuple[str, str]]:

@@ -1,21 +1,15 @@
-"""How a command ends: the exceptions that carry an exit code, and what is said about them."""
+"""What is said when a call cannot be done, and the exit code for it."""
 
 from __future__ import annotations
 
+from typing import Final
+
+from simdsl.cli.exits import Exit, Stop
+from simdsl.core.verdicts import CallEnded
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.report.tally import Exit
 
-DEBUG_VARIABLE = "SIMDSL_DEBUG"
-
-
-class Stop(Exception):
-    """End the call with this exit code, after printing these diagnostics on standard error."""
-
-    def __init__(self, code: Exit, *diagnostics: Diagnostic) -> None:
-        super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))
-        self.code = code
-        self.diagnostics = diagnostics
+DEBUG_VARIABLE: Final = "SIMDSL_DEBUG"
 
 
 def usage(code: Code, message: str, *, about: str = "simdsl", help: str | None = None) -> Stop:  # noqa: A002
@@ -42,3 +36,12 @@ def internal(error: BaseException) -> Stop:
             file="simdsl",
         ),
     )
+
+
+def exit_of(ended: CallEnded) -> Exit:
+    """The exit code of a call of `simdsl run`: a failure outweighs what was skipped or not judged."""
+    if ended.interrupted:
+        return Exit.INTERRUPTED
+    if ended.failed:
+        return Exit.FAILURE
+    return Exit.HELD if ended.judged else Exit.NOTHING

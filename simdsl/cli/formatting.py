@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from simdsl.cli.exits import Exit
 from simdsl.cli.failing import usage
 from simdsl.cli.opening import read
 from simdsl.cli.output import print_diagnostics
@@ -16,7 +17,6 @@ from simdsl.language.replacing import replace_file
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.report.screen import Ink, Screen, screen_of
-from simdsl.report.tally import Exit
 
 
 def format_files(arguments: Sequence[str], *, write: bool, diff: bool, out: TextIO) -> Exit | None:

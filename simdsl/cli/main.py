@@ -1,17 +1,18 @@
 """The entry point: every way in which a call can end becomes an exit code here, and never a traceback.
 
-The codes are those of ``report.tally.Exit``. Nothing but the standard library is imported before a command is known.
+The codes are those of ``cli.exits.Exit``. Nothing but the standard library is imported before a command is known.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from simdsl.cli.failing import Stop
+    from simdsl.cli.exits import Stop
 
 
 def entry() -> None:
@@ -32,16 +33,22 @@ def _call(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # What is made while starting stays, so looking for garbage in it is a fifth of the time and finds nothing.
+    gc.disable()
     from simdsl.cli.app import command
-    from simdsl.cli.failing import DEBUG_VARIABLE, Stop, internal
+    from simdsl.cli.exits import Stop
 
+    main = command().main
+    gc.enable()
     try:
-        command().main(args=list(arguments), prog_name="simdsl")
+        main(args=list(arguments), prog_name="simdsl")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except Stop as stop:
         return _stopped(stop)
     except Exception as error:
+        from simdsl.cli.failing import DEBUG_VARIABLE, internal
+
         if os.environ.get(DEBUG_VARIABLE):
             import traceback
 
@@ -51,7 +58,7 @@ def _call(arguments: Sequence[str]) -> int:
 
 
 def _stopped(stop: Stop) -> int:
-    from simdsl.report.tally import Exit
+    from simdsl.cli.exits import Exit
 
     if stop.code is Exit.UNREAD:
         _silence(sys.stdout)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simdsl.cli.paths import STDIN, Found, Target
 from simdsl.language.document import Document
-from simdsl.language.load import load
+from simdsl.language.load import check
 from simdsl.language.read import MAX_BYTES, Reading, read_bytes, read_file
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.ir import Plan
@@ -36,19 +36,5 @@ def read(target: Target, stdin_filename: str | None = None) -> Reading:
 
 
 def _open(target: Target, stdin_filename: str | None) -> Opened:
-    reading = read(target, stdin_filename)
-    if reading.document is None:
-        return Opened(target=target, document=None, plan=None, diagnostics=reading.problems)
-    loaded = load(reading.document)
-    diagnostics = (*reading.problems, *map(reading.document.diagnose, loaded.problems))
-    return Opened(
-        target=target,
-        document=reading.document,
-        plan=loaded.plan,
-        diagnostics=tuple(sorted(diagnostics, key=_position)),
-    )
-
-
-def _position(diagnostic: Diagnostic) -> tuple[int, int]:
-    span = diagnostic.span
-    return (span.line, span.column) if span else (0, 0)
+    checked = check(read(target, stdin_filename))
+    return Opened(target=target, document=checked.document, plan=checked.plan, diagnostics=checked.diagnostics)

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from simdsl.report.tally import Exit
+from simdsl.cli.exits import Exit
 
 
 def run(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATHS...", help="Plans, directories, patterns; FILE:LINE runs up to the step at that line."),
+        typer.Argument(metavar="PATHS", hidden=True),
     ] = None,
     backend: Annotated[
         str,
@@ -63,7 +63,8 @@ def run(
 ) -> Exit:
     """Run plans and judge them.
 
-    Every plan is loaded first; if one is bad, all that is wrong with all of them is shown, and nothing runs.
+    PATHS are plans, directories and patterns; FILE:LINE runs up to the step at that line. Every plan is loaded first; if
+    one is bad, all that is wrong with all of them is shown, and nothing runs.
     """
     from simdsl.cli.running import Request, run_request
 

@@ -17,7 +17,8 @@ from simdsl.backends.registry import mask, resolve
 from simdsl.cli import filters
 from simdsl.cli.accepting import Acceptance
 from simdsl.cli.dumping import Dumping
-from simdsl.cli.failing import Stop, unavailable, usage
+from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.failing import exit_of, unavailable, usage
 from simdsl.cli.filters import BadExpression, Filter
 from simdsl.cli.opening import Opened, open_all
 from simdsl.cli.output import print_diagnostics
@@ -34,7 +35,7 @@ from simdsl.report.jsonlines import TraceWriter
 from simdsl.report.reproduce import command
 from simdsl.report.screen import screen_of
 from simdsl.report.secrets import Secrets, secrets_of
-from simdsl.report.tally import Exit, Tally, exit_of
+from simdsl.report.tally import Tally
 from simdsl.report.terminal import Call, Detail, Terminal
 
 

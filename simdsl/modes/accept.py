@@ -113,18 +113,18 @@ class Accepting:
 
     def accepted(self) -> Accepted:
         """The text of the plan as it should be."""
-        left = [Left(line=self._line(failure.path), why=failure.message) for failure in self._broken]
+        left = [Left(line=self._line(failure), why=failure.message) for failure in self._broken]
         edits: list[_Edit] = []
         for path, failure in self._missed.items():
             edit = self._edit(path, failure)
             if isinstance(edit, str):
-                left.append(Left(line=self._line(path), why=edit))
+                left.append(Left(line=self._line(failure), why=edit))
             else:
                 edits.append(edit)
         text, kept, refused = self._apply(sorted(edits, key=lambda edit: edit.start))
-        left += [Left(line=self._line(edit.path), why=f"with `=> {edit.text}` {why}") for edit, why in refused]
+        left += [Left(line=self._line_of(edit.line), why=f"with `=> {edit.text}` {why}") for edit, why in refused]
         changes = tuple(self._change(edit) for edit in kept)
-        return Accepted(text=text, changes=changes, left=tuple(dict.fromkeys(left)))
+        return Accepted(text=text, changes=changes, left=tuple(sorted(dict.fromkeys(left), key=_by_line)))
 
     def _edit(self, path: Path, failure: Failure) -> _Edit | str:
         """How to rewrite a line, or why not."""
@@ -218,12 +218,19 @@ class Accepting:
 
     def _change(self, edit: _Edit) -> Change:
         before = edit.line.text[edit.line.expects :].rstrip()
-        return Change(line=self._line(edit.path) or 0, before=before, after=edit.text)
+        return Change(line=self._line_of(edit.line) or 0, before=before, after=edit.text)
 
-    def _line(self, path: Path) -> int | None:
-        line = line_of(self.document, self.plan, path) if path else None
-        span = self.document.locate(line.at) if line is not None else None
+    def _line(self, failure: Failure) -> int | None:
+        line = line_of(self.document, self.plan, failure.path, failure.override) if failure.path else None
+        return self._line_of(line) if line is not None else None
+
+    def _line_of(self, line: Line) -> int | None:
+        span = self.document.locate(line.at)
         return span.line if span is not None else None
+
+
+def _by_line(left: Left) -> tuple[int, str]:
+    return (left.line or 0, left.why)
 
 
 def _agree(left: Outcome, right: Outcome, ordered: bool) -> bool:

@@ -134,6 +134,7 @@ class _Prepared:
     labels: Mapping[str, Outcome]
     judged: int
     failure: Failure | None
+    missed: tuple[Failure, ...]  # with `keep_going`
 
 
 def _runs(
@@ -188,6 +189,7 @@ def _prepare(program: Program, world: World, backend: Backend, options: RunOptio
         labels=machine.labels,
         judged=machine.judged,
         failure=failure,
+        missed=tuple(machine.missed),
     )
 
 
@@ -211,7 +213,11 @@ def _one_run(
         machine = _machine(program, world, clock, trace, pools, backend, options)
         stack.callback(machine.close)
         machine.labels.update(prepared.labels)
-        failures = [prepared.failure] if prepared.failure is not None else _body(machine, program, prepared, chooser)
+        failures = list(prepared.missed)
+        if prepared.failure is not None:
+            failures.append(prepared.failure)
+        else:
+            failures += _body(machine, program, prepared, chooser)
         failures += _finally(machine, program, prepared)
         failures += always.broken(trace, program.actions(), pooled=bool(program.pools))
     raced = any(isinstance(event, Raced) for event in trace.raw)

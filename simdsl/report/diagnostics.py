@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from typing import Final, assert_never
 
 from simdsl.plan.diagnostics import Diagnostic, Severity
 from simdsl.plan.source import Span
+from simdsl.report.formats import Format
 from simdsl.report.screen import Ink, Screen, excerpt, visible
 
 LONGEST: Final = 200
 """How much of a source line is shown where the screen has no edge, in cells. Machine-made plans have very long lines."""
-
-
-class Format(StrEnum):
-    """The formats of ``--output-format``."""
-
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
 
 
 def render(diagnostics: Sequence[Diagnostic], form: Format, screen: Screen) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +11,7 @@ from simdsl.core.matcher import describe
 from simdsl.core.trace import Advanced, Checked, Event, InvariantHeld, Parked, Raced, RolledBack, Stepped, Wait
 from simdsl.language.unparse import duration_text
 from simdsl.plan.outcomes import Failed, Outcome, Rows
+from simdsl.plan.values import literal
 from simdsl.report.screen import Ink, Screen, fit, pad
 
 ENDS: Final = 6
@@ -17,6 +19,7 @@ ENDS: Final = 6
 
 _WIDEST_TASK: Final = 12
 _COMFORTABLE: Final = 100
+_VARIABLE: Final = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\$([a-z_][a-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +70,19 @@ def brief(outcome: Outcome) -> str:
             return ", ".join(describe(outcome))
 
 
+def said(step: Stepped) -> str:
+    """The statement with the values of its variables in their places, which reads better than two lists."""
+    values = dict(zip(step.names, map(literal, step.arguments), strict=False))
+    if not values:
+        return step.what
+    return _VARIABLE.sub(lambda match: values.get(match[1], match[0]) if match[1] else match[0], step.what)
+
+
 def _entry(event: Event, number: int) -> Entry | None:
     match event:
         case Stepped():
             failed = isinstance(event.outcome, Failed) and not event.judged
-            return Entry(number=number, task=event.task, what=event.what, result=brief(event.outcome), bad=failed)
+            return Entry(number=number, task=event.task, what=said(event), result=brief(event.outcome), bad=failed)
         case Parked(wait=Wait.SLEEP | Wait.RETRY):
             return Entry(number=None, task=event.task, what=event.what, result=_until(event, "sleeps"))
         case Parked():

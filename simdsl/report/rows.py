@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from simdsl.report.screen import Ink, Screen, cells, fit, pad
+from simdsl.report.screen import Ink, Screen, cells, fit, pad, visible
 
 COMMON_SHOWN: Final = 3
 """How many rows that are as expected are shown around those that are not."""
@@ -47,6 +47,8 @@ def compare(expected: Sequence[str], got: Sequence[str], screen: Screen, values:
         return [*_side("expected", expected, screen, Ink.GOOD), *_side("got", got, screen, Ink.ERROR)]
     if len(left) == 1 and len(whole) == 1 and len(left[0]) == 1 and len(whole[0]) == 1:
         return [*_side("expected", left[0], screen, Ink.GOOD), *_side("got", whole[0], screen, Ink.ERROR)]
+    if len(left) == 1 and len(whole) == 1 and len(left[0]) == len(whole[0]):
+        return _couple(Pair(expected=left[0], got=whole[0]), screen)
     return _table(left, whole, screen)
 
 
@@ -117,6 +119,19 @@ def _side(name: str, lines: Sequence[str], screen: Screen, ink: Ink) -> list[str
     return [f"   {label if i == 0 else blank}  {screen.paint(ink, line)}" for i, line in enumerate(shown)]
 
 
+def _couple(pair: Pair, screen: Screen) -> list[str]:
+    """One row against one row of the same width."""
+    expected, got = pair.expected or (), pair.got or ()
+    widths = _widths([expected, got])
+    room = screen.width - len("expected") - 5
+    marks = _marks(pair, widths)[: max(room - 1, 0)]
+    return [
+        f"   expected  {screen.paint(Ink.GOOD, _row_text(expected, widths, room))}",
+        f"   got       {screen.paint(Ink.ERROR, _row_text(got, widths, room))}",
+        *([f"              {screen.paint(Ink.ERROR, marks)}"] if marks else []),
+    ]
+
+
 def _table(expected: list[tuple[str, ...]], got: list[tuple[str, ...]], screen: Screen) -> list[str]:
     pairs = pairs_of(expected, got)
     widths = _widths([*expected, *got])
@@ -140,25 +155,34 @@ def _table(expected: list[tuple[str, ...]], got: list[tuple[str, ...]], screen: 
 
 
 def _row(mark: str, row: tuple[str, ...], widths: list[int], screen: Screen, ink: Ink) -> str:
-    padded = [pad(cell, widths[i]) for i, cell in enumerate(row)]
-    text = fit(f"({', '.join(padded)})", screen.width - 5)
-    return f"   {screen.paint(ink, f'{mark} {text}')}"
+    return f"   {screen.paint(ink, f'{mark} {_row_text(row, widths, screen.width - 5)}')}"
+
+
+def _row_text(row: tuple[str, ...], widths: list[int], room: int) -> str:
+    padded = [pad(visible(cell), widths[i]) for i, cell in enumerate(row)]
+    return fit(f"({', '.join(padded)})", room)
 
 
 def _underline(pair: Pair, widths: list[int], screen: Screen) -> list[str]:
     expected, got = pair.expected, pair.got
     if expected is None or got is None or len(expected) != len(got) or len(got) == 1:
         return []
+    marks = _marks(pair, widths)[: screen.width - 6]
+    return [f"      {screen.paint(Ink.ERROR, marks)}"] if marks else []
+
+
+def _marks(pair: Pair, widths: list[int]) -> str:
+    """Carets under the cells that differ, as wide as the wider of the two."""
     marks = [
-        ("^" if not _cell_meets(e, g) else " ") * max(cells(e), cells(g), 1) for e, g in zip(expected, got, strict=True)
+        ("^" if not _cell_meets(e, g) else " ") * max(cells(visible(e)), cells(visible(g)), 1)
+        for e, g in zip(pair.expected or (), pair.got or (), strict=True)
     ]
-    line = "  ".join(pad(mark, widths[i]) for i, mark in enumerate(marks)).rstrip()
-    return [f"      {screen.paint(Ink.ERROR, line[: screen.width - 6])}"]
+    return "  ".join(pad(mark, widths[i]) for i, mark in enumerate(marks)).rstrip()
 
 
 def _widths(rows: list[tuple[str, ...]]) -> list[int]:
     count = max(map(len, rows), default=0)
-    return [max((cells(row[i]) for row in rows if i < len(row)), default=0) for i in range(count)]
+    return [max((cells(visible(row[i])) for row in rows if i < len(row)), default=0) for i in range(count)]
 
 
 def _meets(expected: tuple[str, ...], got: tuple[str, ...]) -> bool:

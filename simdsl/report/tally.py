@@ -1,25 +1,10 @@
-"""Counting what a call came to, and the exit code that says so."""
+"""Counting what a call came to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 from simdsl.core.verdicts import CallEnded, PlanEnded, Progress, Verdict
-
-
-class Exit(IntEnum):
-    """The exit codes of every command."""
-
-    HELD = 0  # everything that was asked for held, or was done
-    FAILURE = 1  # a plan failed, or `fmt --check` found a file that is not in form
-    BAD_INPUT = 2  # a bad plan, or bad usage of the command line
-    UNAVAILABLE = 3  # an unknown backend, or one that cannot be reached
-    INTERNAL = 4  # simdsl itself is wrong
-    NOTHING = 5  # nothing was selected, or nothing was judged in the whole call
-    INTERRUPTED = 130  # Ctrl-C
-    TERMINATED = 143  # a request to terminate
-    UNREAD = 141  # whoever read the output has gone
 
 
 @dataclass(slots=True)
@@ -65,12 +50,3 @@ class Tally:
             judged=self.judged,
             interrupted=interrupted,
         )
-
-
-def exit_of(ended: CallEnded) -> Exit:
-    """The exit code of a call of `simdsl run`: a failure outweighs what was skipped or not judged."""
-    if ended.interrupted:
-        return Exit.INTERRUPTED
-    if ended.failed:
-        return Exit.FAILURE
-    return Exit.HELD if ended.judged else Exit.NOTHING
