@@ -100,6 +100,8 @@ class ThreadedSession:
 
     def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome | None:
         assert self.state is State.NONE, "one statement at a time"
+        if not self._worker.is_alive():
+            return self.inner.start(statement, arguments)
         self.statement, self.arguments = statement, arguments
         self.retry()
         return None

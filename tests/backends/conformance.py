@@ -1,0 +1,432 @@
+"""What every backend must do, whatever is under it. A test module subclasses ``Conformance`` and gives it a ``backend``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from simdsl.backends.protocol import Backend, Lease, Pool, PoolCounts, Refusal, Session, Ticket, Tx, World
+from simdsl.core.clock import Clock
+from simdsl.plan.ir import Dialect, Isolation, Mode, PoolSpec, Reset, ResetMode, Sql, SqlKind, Var
+from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
+from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
+from tests.backends.provocations import PROVOCATIONS, SCHEMA
+from tests.backends.terminal import LIMIT_US, Terminal, begin, sql
+
+VALUES: Final[tuple[Value, ...]] = (
+    None,
+    0,
+    INT64_MIN,
+    INT64_MAX,
+    0.1,
+    -1e308,
+    5e-324,
+    float("inf"),
+    "",
+    "'quoted' \"twice\"",
+    "naïve 日本語 \U0001f418 e\u0301",
+    "before\x00after",
+    "x" * 100_000,
+    b"",
+    b"\x00\xff",
+)
+HOUR_US: Final = 3_600_000_000
+
+
+class Conformance:
+    """The suite."""
+
+    @pytest.fixture
+    def backend(self) -> Backend:
+        raise AssertionError("a subclass says which backend")
+
+    @pytest.fixture
+    def world(self, backend: Backend) -> Iterator[World]:
+        world = backend.create()
+        setup = Terminal(backend, world)
+        setup.ok(*SCHEMA)
+        setup.session.close()
+        world.snapshot()
+        yield world
+        world.close()
+
+    @pytest.fixture
+    def a(self, backend: Backend, world: World) -> Terminal:
+        return Terminal(backend, world)
+
+    @pytest.fixture
+    def b(self, backend: Backend, world: World) -> Terminal:
+        return Terminal(backend, world)
+
+    # Statements and values
+
+    def test_describes_itself(self, backend: Backend) -> None:
+        description = backend.describe()
+        assert backend.name
+        assert all((description.driver, description.engine, description.engine_version, description.pool))
+
+    def test_query_gives_rows_and_width(self, a: Terminal) -> None:
+        assert a.say("SELECT 1, 'x' UNION ALL SELECT 2, NULL") == Rows(2, [(1, "x"), (2, None)])
+        assert a.say("SELECT id, v, w FROM t WHERE id = 99") == Rows(3, [])
+
+    def test_dml_counts(self, a: Terminal) -> None:
+        assert a.say("INSERT INTO t (id) VALUES (2), (3)") == Affected(2)
+        assert a.say("UPDATE t SET v = 5") == Affected(3)
+        assert a.say("UPDATE t SET v = 5 WHERE id = 99") == Affected(0)
+        assert a.say("DELETE FROM t WHERE id > 1") == Affected(2)
+
+    def test_large_counts(self, a: Terminal) -> None:
+        series = "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)"
+        assert a.affected(f"INSERT INTO t (id) {series} SELECT i FROM n") == 1000
+
+    def test_with_before_dml_counts(self, a: Terminal) -> None:
+        assert a.affected("WITH n (i) AS (VALUES (2), (3)) INSERT INTO t (id) SELECT i FROM n") == 2
+        assert a.affected("WITH n (i) AS (VALUES (99)) DELETE FROM t WHERE id IN (SELECT i FROM n)") == 0
+
+    def test_returning_counts_too(self, backend: Backend, a: Terminal) -> None:
+        assert backend.capabilities.returning
+        assert a.say("INSERT INTO t (id) VALUES (2), (3) RETURNING id") == Rows(1, [(2,), (3,)], 2)
+        assert a.say("DELETE FROM t WHERE id = 99 RETURNING id") == Rows(1, [], 0)
+
+    def test_ddl_and_transaction_control_count_nothing(self, a: Terminal) -> None:
+        for text in ("CREATE TABLE u (id INTEGER)", "BEGIN", "COMMIT", "DROP TABLE u"):
+            assert a.say(text) == Affected(None)
+
+    @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:20])
+    def test_value_comes_back(self, a: Terminal, value: Value) -> None:
+        ((got,),) = a.rows("SELECT $x", x=value)
+        assert got == value
+        assert type(got) is type(value)
+
+    @pytest.mark.parametrize("value", [INT64_MAX + 1, INT64_MIN - 1, 10**40])
+    def test_integer_beyond_64_bits_is_out_of_range(self, a: Terminal, value: int) -> None:
+        assert a.error("SELECT $x", x=value) is ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE
+
+    def test_lone_surrogate_is_no_text(self, a: Terminal) -> None:
+        assert a.error("SELECT $x", x="\ud800") is ErrorClass.INVALID_TEXT_REPRESENTATION
+
+    def test_parameters_in_the_order_of_the_text(self, a: Terminal) -> None:
+        assert a.rows("SELECT $x, $y, $x", x=1, y=2) == [(1, 2, 1)]
+
+    def test_identifier_is_quoted(self, backend: Backend, a: Terminal) -> None:
+        name = 'odd "name"; DROP TABLE t'
+        fragments = ("CREATE TABLE ", Var(name="n"), " (id INTEGER)")
+        created = backend.compile(Sql(fragments=fragments, kind=SqlKind.DDL), {"n": name})
+        assert not isinstance(created, Refusal)
+        assert created.parameters == ()
+        a.session.start(created, ())
+        a.heard()
+        assert name in a.world.end_state()
+
+    # Errors
+
+    def test_every_declared_class_can_be_provoked(self, backend: Backend) -> None:
+        assert backend.capabilities.error_classes <= set(PROVOCATIONS)
+
+    @pytest.mark.parametrize("error_class", PROVOCATIONS, ids=str)
+    def test_error_class(self, backend: Backend, world: World, error_class: ErrorClass) -> None:
+        if error_class not in backend.capabilities.error_classes:
+            assert error_class in {ErrorClass.BUSY, ErrorClass.SNAPSHOT_CONFLICT, ErrorClass.QUERY_CANCELED}
+            return
+        outcome = PROVOCATIONS[error_class](backend, world)
+        assert isinstance(outcome, Failed), outcome
+        assert outcome.error_class is error_class, outcome
+        assert outcome.text
+
+    def test_session_is_usable_after_an_error(self, a: Terminal) -> None:
+        a.error("SELEC 1")
+        assert a.rows("SELECT 1") == [(1,)]
+
+    # Transactions
+
+    def test_tx_follows_the_transaction(self, a: Terminal) -> None:
+        states = [a.session.tx()]
+        for text in ("BEGIN", "INSERT INTO t (id) VALUES (2)", "COMMIT", "BEGIN", "ROLLBACK"):
+            a.ok(text)
+            states.append(a.session.tx())
+        assert states == [Tx.IDLE, Tx.OPEN, Tx.OPEN, Tx.IDLE, Tx.OPEN, Tx.IDLE]
+        a.session.close()
+        assert a.session.tx() is Tx.LOST
+
+    def test_rollback_undoes(self, a: Terminal) -> None:
+        a.ok("BEGIN", "DELETE FROM t", "ROLLBACK")
+        assert a.rows("SELECT count(*) FROM t") == [(1,)]
+
+    def test_ddl_is_transactional(self, backend: Backend, a: Terminal) -> None:
+        assert backend.capabilities.transactional_ddl
+        a.ok("BEGIN", "DROP TABLE t", "ROLLBACK")
+        assert a.rows("SELECT count(*) FROM t") == [(1,)]
+
+    def test_savepoints(self, backend: Backend, a: Terminal) -> None:
+        assert backend.capabilities.savepoints
+        a.ok("BEGIN", "SAVEPOINT s", "DELETE FROM t", "ROLLBACK TO s", "RELEASE s", "COMMIT")
+        assert a.rows("SELECT count(*) FROM t") == [(1,)]
+
+    @pytest.mark.parametrize("text", ["COMMIT", "ROLLBACK"])
+    def test_end_without_begin(self, a: Terminal, text: str) -> None:
+        assert a.error(text) is ErrorClass.NO_ACTIVE_TRANSACTION
+
+    def test_begin_within_a_transaction(self, a: Terminal) -> None:
+        a.ok("BEGIN")
+        assert a.error("BEGIN") is ErrorClass.ACTIVE_SQL_TRANSACTION
+        assert a.session.tx() is Tx.OPEN
+
+    @pytest.mark.parametrize("text", ["ROLLBACK TO s", "RELEASE s"])
+    def test_unknown_savepoint(self, a: Terminal, text: str) -> None:
+        assert a.error(text) is ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
+        a.ok("BEGIN")
+        assert a.error(text) is ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
+        assert a.session.tx() is Tx.OPEN
+
+    @pytest.mark.parametrize("isolation", list(Isolation), ids=str)
+    def test_isolation_levels_are_had_or_refused(self, backend: Backend, isolation: Isolation) -> None:
+        compiled = backend.compile(begin(isolation=isolation), {})
+        assert isinstance(compiled, Refusal) is (isolation not in backend.capabilities.isolation_levels)
+
+    @pytest.mark.parametrize("mode", list(Mode), ids=str)
+    def test_begin_modes_are_had_or_refused(self, backend: Backend, mode: Mode) -> None:
+        compiled = backend.compile(begin(mode=mode), {})
+        assert isinstance(compiled, Refusal) is (mode not in backend.capabilities.begin_modes)
+
+    def test_deferred_constraint_is_checked_by_commit(self, backend: Backend, a: Terminal) -> None:
+        assert backend.capabilities.deferred_constraints
+        a.ok("PRAGMA foreign_keys = ON", "CREATE TABLE d (t INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
+        a.ok("BEGIN", "INSERT INTO d VALUES (99)")
+        assert a.error("COMMIT") is ErrorClass.FOREIGN_KEY_VIOLATION
+        assert a.session.tx() is Tx.OPEN
+
+    # Two sessions
+
+    def test_commit_makes_visible(self, a: Terminal, b: Terminal) -> None:
+        a.ok("BEGIN", "INSERT INTO t (id) VALUES (2)")
+        assert b.rows("SELECT count(*) FROM t") == [(1,)]
+        a.ok("COMMIT")
+        assert b.rows("SELECT count(*) FROM t") == [(2,)]
+
+    def test_second_writer_is_refused_or_waits(self, backend: Backend, a: Terminal, b: Terminal) -> None:
+        a.ok("BEGIN", "INSERT INTO t (id) VALUES (2)")
+        outcome = b.begin("INSERT INTO t (id) VALUES (3)")
+        if not backend.capabilities.blocks_on_locks:
+            assert isinstance(outcome, Failed)
+            assert outcome.error_class is ErrorClass.BUSY
+            return
+        assert outcome is None
+        assert a.world.settle([b.session], LIMIT_US).blockers == {b.session.id: {a.session.id}}
+        a.ok("COMMIT")
+        assert b.heard() == Affected(1)
+
+    def test_waiters_are_served_in_the_order_of_waiting(self, backend: Backend, world: World, a: Terminal) -> None:
+        if not backend.capabilities.blocks_on_locks:
+            return
+        waiters = [Terminal(backend, world) for _ in range(4)]
+        a.ok("BEGIN IMMEDIATE")
+        for number, waiter in enumerate(waiters):
+            assert waiter.begin("INSERT INTO t (v) VALUES ($n)", n=number) is None
+        a.ok("COMMIT")
+        settled = world.settle([waiter.session for waiter in waiters], LIMIT_US)
+        assert settled.ended == {waiter.session.id for waiter in waiters}
+        assert a.rows("SELECT v FROM t WHERE id > 1 ORDER BY id") == [(0,), (1,), (2,), (3,)]
+
+    def test_circle_of_waiting_is_seen_and_broken_by_cancel(self, backend: Backend, a: Terminal, b: Terminal) -> None:
+        if not backend.capabilities.blocks_on_locks:
+            return
+        for terminal in (a, b):
+            terminal.ok("BEGIN", "SELECT * FROM t")
+        a.ok("INSERT INTO t (id) VALUES (2)")
+        assert b.begin("INSERT INTO t (id) VALUES (3)") is None
+        assert a.begin("COMMIT") is None
+        both = [a.session, b.session]
+        blockers = a.world.settle(both, LIMIT_US).blockers
+        assert blockers == {a.session.id: {b.session.id}, b.session.id: {a.session.id}}
+        b.session.cancel()
+        canceled = b.heard()
+        assert isinstance(canceled, Failed)
+        assert canceled.error_class is ErrorClass.QUERY_CANCELED
+        b.ok("ROLLBACK")
+        assert a.heard() == Affected(None)
+
+    def test_quiesce_ends_waiting_and_rolls_back(self, backend: Backend, a: Terminal, b: Terminal) -> None:
+        a.ok("BEGIN", "INSERT INTO t (id) VALUES (2)")
+        if backend.capabilities.blocks_on_locks:
+            assert b.begin("INSERT INTO t (id) VALUES (3)") is None
+            b.session.quiesce()
+        a.session.quiesce()
+        assert a.session.tx() is Tx.IDLE
+        assert b.rows("SELECT id FROM t") == [(1,)]
+
+    # The world
+
+    def test_sessions_number_from_one_after_restore(self, world: World) -> None:
+        for _ in range(2):
+            assert [world.open().id, world.open().id] == [1, 2]
+            world.restore()
+
+    def test_restore_brings_rows_and_schema_back(self, backend: Backend, world: World) -> None:
+        before = world.end_state()
+        for texts in (("DELETE FROM t",), ("DROP TABLE child", "CREATE TABLE extra (x)"), ("BEGIN", "DELETE FROM t")):
+            terminal = Terminal(backend, world)
+            terminal.ok(*texts)
+            terminal.session.close()
+            world.restore()
+            assert world.end_state() == before
+
+    def test_end_state_has_every_table_in_order(self, a: Terminal, world: World) -> None:
+        a.ok("INSERT INTO t (id, v, w) VALUES (3, NULL, 'c'), (2, 2, 'b')")
+        expected = {"child": Rows(2, []), "t": Rows(3, [(1, 1, ""), (2, 2, "b"), (3, None, "c")])}
+        assert world.end_state() == expected
+
+    @pytest.mark.parametrize("mode", list(ResetMode), ids=str)
+    def test_reset_empties(self, a: Terminal, world: World, mode: ResetMode) -> None:
+        a.ok("CREATE INDEX by_v ON t (v)", "CREATE TABLE kept (id INTEGER)", "INSERT INTO kept VALUES (1)")
+        assert world.reset(Reset(tables=("t", "child"), mode=mode)) is None
+        assert a.rows("SELECT count(*) FROM t") == [(0,)]
+        assert a.rows("SELECT count(*) FROM kept") == [(1,)]
+        assert a.error("CREATE INDEX by_v ON t (v)") is ErrorClass.DUPLICATE_OBJECT
+
+    def test_reset_of_an_unknown_table_fails_and_changes_nothing(self, a: Terminal, world: World) -> None:
+        failure = world.reset(Reset(tables=("t", "nowhere")))
+        assert failure is not None
+        assert failure.error_class is ErrorClass.UNDEFINED_TABLE
+        assert a.rows("SELECT count(*) FROM t") == [(1,)]
+
+    def test_close_twice(self, backend: Backend) -> None:
+        world = backend.create()
+        session = world.open()
+        session.close()
+        session.close()
+        world.close()
+        world.close()
+
+    # Pools
+
+    def test_pool_lends_up_to_its_size(self, world: World) -> None:
+        pool = world.pool(PoolSpec(name="main", size=2), Clock())
+        first, second, third = (pool.request(task) for task in "abc")
+        sessions = {lent(first).session.id, lent(second).session.id}
+        assert len(sessions) == 2
+        assert third.poll() is None
+        assert pool.counts() == PoolCounts(size=2, idle=0, busy=2, waiting=1)
+
+    def test_return_serves_who_waits_longest(self, world: World) -> None:
+        pool = world.pool(PoolSpec(name="main", size=1), Clock())
+        lease = lent(pool.request("a"))
+        second, third = pool.request("b"), pool.request("c")
+        assert pool.give_back(lease) is None
+        assert lent(second).session is lease.session
+        assert third.poll() is None
+        pool.give_back(lent(second))
+        assert lent(third).session is lease.session
+        pool.give_back(lent(third))
+        assert pool.counts() == PoolCounts(size=1, idle=1, busy=0, waiting=0)
+
+    def test_wait_ends_at_its_deadline_in_virtual_time(self, world: World) -> None:
+        clock = Clock()
+        pool = world.pool(PoolSpec(name="main", size=1, timeout_us=HOUR_US), clock)
+        pool.request("a")
+        clock.advance_to(17)
+        ticket = pool.request("b")
+        assert clock.next_deadline_us() == HOUR_US + 17
+        clock.advance_to(HOUR_US + 16)
+        assert ticket.poll() is None
+        clock.advance_to(HOUR_US + 17)
+        assert refused(ticket) is ErrorClass.POOL_TIMEOUT
+        assert pool.counts().waiting == 0
+
+    def test_cancelled_wait_is_never_served(self, world: World) -> None:
+        clock = Clock()
+        pool = world.pool(PoolSpec(name="main", size=1), clock)
+        lease = lent(pool.request("a"))
+        gone, next_one = pool.request("b"), pool.request("c")
+        gone.cancel()
+        gone.cancel()
+        pool.give_back(lease)
+        assert lent(next_one).session is lease.session
+
+    def test_dirty_return_comes_back_clean(self, backend: Backend, world: World) -> None:
+        pool = world.pool(PoolSpec(name="main", size=1), Clock())
+        lease = lent(pool.request("a"))
+        Terminal(backend, world, lease.session).ok("BEGIN", "DELETE FROM t")
+        pool.give_back(lease)
+        again = lent(pool.request("b"))
+        assert again.session.tx() is Tx.IDLE
+        assert Terminal(backend, world, again.session).rows("SELECT count(*) FROM t") == [(1,)]
+
+    def test_second_return_is_refused(self, world: World) -> None:
+        pool = world.pool(PoolSpec(name="main", size=1), Clock())
+        lease = lent(pool.request("a"))
+        pool.give_back(lease)
+        failure = pool.give_back(lease)
+        assert failure is not None
+        assert failure.error_class is ErrorClass.CONNECTION_CLOSED
+        assert pool.counts() == PoolCounts(size=1, idle=1, busy=0, waiting=0)
+
+    def test_invalidated_connection_is_replaced(self, backend: Backend, world: World) -> None:
+        pool = world.pool(PoolSpec(name="main", size=1), Clock())
+        broken = lent(pool.request("a"))
+        waiting = pool.request("b")
+        pool.invalidate(broken)
+        assert broken.session.tx() is Tx.LOST
+        fresh = lent(waiting).session
+        assert fresh.id != broken.session.id
+        assert Terminal(backend, world, fresh).rows("SELECT count(*) FROM t") == [(1,)]
+
+    def test_killed_connection_fails_and_its_place_is_not_lost(self, backend: Backend, world: World) -> None:
+        pool = world.pool(PoolSpec(name="main", size=1), Clock())
+        lease = lent(pool.request("a"))
+        lease.session.close()
+        outcome = lease.session.start(Terminal(backend, world).compiled("SELECT 1"), ())
+        assert isinstance(outcome, Failed)
+        assert outcome.error_class is ErrorClass.CONNECTION_CLOSED
+        pool.give_back(lease)
+        assert usable(backend, world, lent(pool.request("b")).session)
+
+    def test_two_pools_share_nothing_but_the_database(self, world: World) -> None:
+        clock = Clock()
+        one, other = (world.pool(PoolSpec(name=name, size=1), clock) for name in ("one", "other"))
+        assert lent(one.request("a")).session.id != lent(other.request("a")).session.id
+
+    def test_pool_closes_what_it_lent(self, world: World) -> None:
+        pool = world.pool(PoolSpec(name="main", size=2), Clock())
+        leases = [lent(pool.request(task)) for task in "ab"]
+        waiting = pool.request("c")
+        pool.give_back(leases[0])
+        pool.quiesce()
+        pool.close()
+        pool.close()
+        assert {lease.session.tx() for lease in leases} == {Tx.LOST}
+        assert waiting is not None
+
+    def test_dialect_is_what_these_tests_speak(self, backend: Backend) -> None:
+        assert backend.dialect is Dialect.SQLITE
+
+
+def lent(ticket: Ticket) -> Lease:
+    """The lease of a checkout that must have been served."""
+    outcome = ticket.poll()
+    assert outcome is not None, "the checkout waits"
+    assert not isinstance(outcome, Failed), outcome
+    return outcome
+
+
+def refused(ticket: Ticket) -> ErrorClass:
+    """The class of a checkout that must have been refused."""
+    outcome = ticket.poll()
+    assert isinstance(outcome, Failed), outcome
+    return outcome.error_class
+
+
+def usable(backend: Backend, world: World, session: Session) -> bool:
+    """Whether a session answers."""
+    return Terminal(backend, world, session).rows("SELECT 1") == [(1,)]
+
+
+def drained(pool: Pool, leases: list[Lease]) -> PoolCounts:
+    """The counts after these have gone back."""
+    for lease in leases:
+        pool.give_back(lease)
+    return pool.counts()
+
+
+__all__ = ["Conformance", "drained", "lent", "refused", "sql", "usable"]
