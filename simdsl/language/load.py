@@ -6,12 +6,10 @@ has become IR it looks at what holds across steps: names, waiting, schedules.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from simdsl.core import collector
 from simdsl.language.document import Data, Document, as_text
 from simdsl.language.fields import Fields, described
 from simdsl.language.lexing import dialect_of
@@ -66,7 +64,7 @@ class Checked:
 
 def load(document: Document) -> Loaded:
     """Load what was read. Never raises for what stands in the document."""
-    with _without_collector():
+    with collector.paused():
         problems = Problems(document.is_refused)
         plan = _Loader(problems, document.data).plan()
     found = tuple(problems.found)
@@ -90,13 +88,13 @@ def check(reading: Reading) -> Checked:
 
 def check_text(text: str, name: str = "<text>") -> Checked:
     """Read and load a text."""
-    with _without_collector():
+    with collector.paused():
         return check(read_text(text, name))
 
 
 def check_file(path: str) -> Checked:
     """Read and load a file."""
-    with _without_collector():
+    with collector.paused():
         return check(read_file(path))
 
 
@@ -114,18 +112,6 @@ def _plan(checked: Checked) -> Plan:
     if checked.plan is None:
         raise PlanError(checked.diagnostics)
     return checked.plan
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A plan is a large tree without cycles: looking for some makes loading take more than linear time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _in_file_order(problems: tuple[Problem, ...], document: Document) -> tuple[Problem, ...]:
@@ -180,14 +166,14 @@ class _Loader:
             seed=fields.integer(data["seed"], ("seed",)) if "seed" in data else None,
             timeout_us=fields.duration_us(data["timeout"], ("timeout",)) if "timeout" in data else None,
         )
-        self._across(plan, data, steps.tasks)
+        self._across(plan, data, steps)
         return plan
 
-    def _across(self, plan: Plan, data: dict[str, Data], tasks: tuple[str, ...]) -> None:
+    def _across(self, plan: Plan, data: dict[str, Data], steps: Steps) -> None:
         """What holds between steps. Where a whole list of them is missing, nothing about names is certain."""
         if all(isinstance(data.get(name, []), list) for name in ("params", "setup", "steps", "finally", "invariants")):
-            check_names(self._problems, plan, data)
-        check_waiting(self._problems, plan, tasks)
+            check_names(self._problems, plan, data, steps.remarkable)
+        check_waiting(self._problems, plan, steps.tasks, steps.remarkable)
         if not self._problems.has_errors and not _is_judged(plan):
             self._problems.add(Code.W002, "nothing in this plan is judged", (), help="add an expectation or a `check:`")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from simdsl.backends.protocol import Backend, Pool, World
+from simdsl.core import collector
 from simdsl.core.clock import Clock
 from simdsl.core.trace import Event, Raced, RawStep, Trace
 from simdsl.core.verdicts import (
@@ -50,7 +51,8 @@ def run_plan(plan: Plan, file: str, backend: Backend, options: RunOptions) -> It
         yield tally.skipped(reason)
         return
     for params in plan.params or ((),):
-        program = lower(plan, backend, params, last=options.last)
+        with collector.paused():
+            program = lower(plan, backend, params, last=options.last)
         if isinstance(program, Skipped):
             yield tally.skipped(program.reason)
             return
@@ -205,7 +207,7 @@ def _one_run(
     number: int,
 ) -> RunReport:
     clock, trace = Clock(), Trace(raw=list(prepared.events))
-    with ExitStack() as stack:
+    with collector.paused(), ExitStack() as stack:
         pools: dict[str, Pool] = {}
         for spec in program.pools:
             pools[spec.name] = world.pool(spec, clock)
@@ -220,6 +222,7 @@ def _one_run(
             failures += _body(machine, program, prepared, chooser)
         failures += _finally(machine, program, prepared)
         failures += always.broken(trace, program.actions(), pooled=bool(program.pools))
+        digest = trace.digest()
     raced = any(isinstance(event, Raced) for event in trace.raw)
     judged = prepared.judged + machine.judged
     warnings = tuple(_warnings(trace, raced, unknown=machine.errors[ErrorClass.OTHER] > 0))
@@ -233,7 +236,7 @@ def _one_run(
         verdict=verdict,
         judged=judged,
         steps=trace.count(),
-        digest=trace.digest(),
+        digest=digest,
         trace=trace,
         failure=failures[0] if failures else None,
         consequences=tuple(failures[1:]),

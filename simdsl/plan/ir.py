@@ -122,6 +122,9 @@ class Sql:
     @property
     def text(self) -> str:
         """The statement as it was written."""
+        match self.fragments:
+            case (str() as text,):
+                return text
         return "".join(part if isinstance(part, str) else f"${part.name}" for part in self.fragments)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from operator import itemgetter
-from typing import Final, TypeAlias, assert_never
+from typing import Final, NamedTuple, TypeAlias, assert_never
 
 from simdsl.backends.protocol import Backend, Refusal, Statement
 from simdsl.core.evaluate import constant
@@ -78,9 +78,12 @@ class Attempts:
     every_us: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Instruction:
-    """One instruction. ``actor`` is the index of the task whose connection it uses; -1 means none, or all of them."""
+    """One instruction. ``actor`` is the index of the task whose connection it uses; -1 means none, or all of them.
+
+    Nothing changes one, but it is not frozen: freezing its two dozen fields costs more than all the rest of lowering.
+    """
 
     kind: Kind
     task: str
@@ -207,13 +210,24 @@ class _Refused(Exception):
     """The backend lacks something."""
 
 
+class _Judging(NamedTuple):
+    """An expectation, compiled."""
+
+    judge: Judge | None
+    may_block: bool
+    must_block: bool
+
+
+_UNJUDGED: Final = _Judging(None, False, False)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Lowering:
     plan: Plan
     backend: Backend
     params: tuple[Param, ...]
     actors: dict[str, int] = field(default_factory=dict)
-    judges: dict[tuple[int, bool], Judge] = field(default_factory=dict)
+    judgings: dict[tuple[int, bool], _Judging] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -264,8 +278,8 @@ class _Lowering:
         sql = (override and override.sql) or step.sql
         expectation = step.expect if override is None or override.expect is None else override.expect
         statement = self._statement(sql, overridden=sql is not step.sql, at=at)
-        if expectation is not None:
-            self._must_see_waits(expectation, at)
+        judging = self._judging(expectation, sql.ordered, at)
+        options = step.options
         return Instruction(
             kind=Kind.SQL,
             task=step.task,
@@ -277,12 +291,12 @@ class _Lowering:
             statement=statement,
             parameters=statement.parameters,
             bind=_binder(statement.parameters),
-            judge=self._judge(expectation, sql.ordered),
+            judge=judging.judge,
             expectation=expectation,
-            may_block=_may_block(expectation),
+            may_block=judging.may_block,
             override=override.backend if override else None,
-            label=step.options.label,
-            timeout_us=step.options.timeout_us or self.plan.timeout_us,
+            label=options.label,
+            timeout_us=options.timeout_us or self.plan.timeout_us,
         )
 
     def _statement(self, sql: Sql, *, overridden: bool, at: Path) -> Statement:
@@ -300,6 +314,7 @@ class _Lowering:
     def _verb(self, kind: Kind, step: Checkout | Return | Await, what: str, at: Path, pool: str = "") -> Instruction:
         override = self._override(step.options)
         expectation = step.expect if override is None or override.expect is None else override.expect
+        judging = self._judging(expectation, ordered=False, at=None)
         return Instruction(
             kind=kind,
             task=step.task or "",
@@ -307,9 +322,9 @@ class _Lowering:
             what=what,
             actor=self.actor(step.task) if step.task else -1,
             judged=expectation is not None,
-            judge=self._judge(expectation, False),
+            judge=judging.judge,
             expectation=expectation,
-            may_block=_may_block(expectation),
+            may_block=judging.may_block,
             override=override.backend if override else None,
             label=step.options.label,
             timeout_us=step.options.timeout_us,
@@ -374,24 +389,26 @@ class _Lowering:
     def _override(self, options: Options) -> Override | None:
         return next((o for o in options.overrides if o.backend == self.backend.name), None)
 
-    def _must_see_waits(self, expectation: Expectation, at: Path) -> None:
-        if self.backend.capabilities.blocks_on_locks:
-            return
-        if all(isinstance(alternative, Blocks) for alternative in expectation):
+    def _judging(self, expectation: Expectation | None, ordered: bool, at: Path | None) -> _Judging:
+        """What an expectation becomes. ``at`` is the place of a statement, which can wait only where locks do."""
+        if expectation is None:
+            return _UNJUDGED
+        key = (id(expectation), ordered)  # the plan keeps it alive, and templates share it between lines
+        judging = self.judgings.get(key)
+        if judging is None:
+            capabilities = self.backend.capabilities
+            waits = [isinstance(alternative, Blocks) for alternative in expectation]
+            judging = self.judgings[key] = _Judging(
+                judge=compile_expectation(expectation, ordered=ordered, boolean_type=capabilities.boolean_type),
+                may_block=True in waits,
+                must_block=False not in waits,
+            )
+        if judging.must_block and at is not None and not self.backend.capabilities.blocks_on_locks:
             raise _Refused(
                 f"{_place(at)} expects to wait for a lock, and on {self.backend.name} nothing does: "
                 f"write `{self.backend.name}: => error busy` beside it"
             )
-
-    def _judge(self, expectation: Expectation | None, ordered: bool) -> Judge | None:
-        if expectation is None:
-            return None
-        key = (id(expectation), ordered)
-        judge = self.judges.get(key)
-        if judge is None:
-            booleans = self.backend.capabilities.boolean_type
-            judge = self.judges[key] = compile_expectation(expectation, ordered=ordered, boolean_type=booleans)
-        return judge
+        return judging
 
 
 def _binder(names: tuple[str, ...]) -> Callable[[Mapping[str, Value]], tuple[Value, ...]] | None:
@@ -402,10 +419,6 @@ def _binder(names: tuple[str, ...]) -> Callable[[Mapping[str, Value]], tuple[Val
             return lambda env: (env[name],)
         case _:
             return itemgetter(*names)
-
-
-def _may_block(expectation: Expectation | None) -> bool:
-    return expectation is not None and any(isinstance(alternative, Blocks) for alternative in expectation)
 
 
 def _place(path: Path) -> str:
