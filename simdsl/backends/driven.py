@@ -160,7 +160,8 @@ class PolledPool:
         """Ask at once if nobody waits already."""
         ticket = PolledTicket(self._desk, self._queue)
         self._queue.append(ticket)
-        if ticket.poll() is None:
+        ticket.advance()
+        if ticket.is_waiting:
             self._clock.call_at(self._clock.now_us + self._spec.timeout_us, ticket.time_out)
         return ticket
 
@@ -197,24 +198,31 @@ class PolledTicket:
         self._desk = desk
         self._queue = queue
         self._outcome: PoolLease | Failed | None = None
+        self._is_taken = False
         self._refusal = "the pool has no connection"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it stands in the queue."""
+        return self in self._queue
 
     def poll(self) -> Lease | Failed | None:
         """What the checkout came to."""
-        if self._outcome is None and self._queue and self._queue[0] is self:
-            self._try()
+        self.advance()
+        self._is_taken = True
         return self._outcome
 
     def cancel(self) -> None:
-        """Leave the queue."""
-        self._end(Failed(ErrorClass.QUERY_CANCELED, "the checkout was given up", by="simdsl"))
+        """Leave the queue, or give back what nobody has taken."""
+        if self.is_waiting:
+            self._queue.remove(self)
+        elif not self._is_taken and isinstance(lease := self._outcome, PoolLease) and self._desk.takes(lease):
+            self._desk.guarded(lambda: self._desk.check_in(lease))
 
-    def time_out(self) -> None:
-        """The deadline: one last try, then the pool's own refusal."""
-        if self.poll() is None:
-            self._end(Failed(ErrorClass.POOL_TIMEOUT, self._refusal))
-
-    def _try(self) -> None:
+    def advance(self) -> None:
+        """Try, if it is the first in the queue."""
+        if not self.is_waiting or self._queue[0] is not self:
+            return
         try:
             self._end(self._desk.check_out())
         except Exception as error:  # whatever the pool raises is for the one who asked
@@ -224,10 +232,15 @@ class PolledTicket:
             else:
                 self._end(failure)
 
+    def time_out(self) -> None:
+        """The deadline: one last try, then the pool's own refusal."""
+        self.advance()
+        if self.is_waiting:
+            self._end(Failed(ErrorClass.POOL_TIMEOUT, self._refusal))
+
     def _end(self, outcome: PoolLease | Failed) -> None:
-        if self in self._queue:
-            self._queue.remove(self)
-            self._outcome = outcome
+        self._queue.remove(self)
+        self._outcome = outcome
 
 
 class _Desk:

@@ -24,13 +24,18 @@ def load_factory(text: str) -> Callable[..., Any]:
     try:
         factory = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise BackendUnavailable(f"the pool `{text}` cannot be imported: {error}") from error
+        raise BackendUnavailable(f"the pool `{text}` cannot be imported: {one_line(error)}") from error
     except Exception as error:  # a module of the user's may fail in any way while it loads
-        raise BackendUnavailable(f"the pool `{text}` fails to load: {type(error).__name__}: {error}") from error
+        raise BackendUnavailable(f"the pool `{text}` fails to load: {type(error).__name__}: {one_line(error)}") from error
     if not callable(factory):
         raise BackendUnavailable(f"the pool `{text}` is not callable")
     made: Callable[..., Any] = factory
     return made
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message for a sentence."""
+    return " ".join(str(error).split())
 
 
 def describe_pool(factory: str | None) -> str:

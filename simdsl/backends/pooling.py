@@ -24,7 +24,7 @@ from typing import Any
 
 from simdsl.backends.driven import FiberPool, Proxy, Source
 from simdsl.backends.fibers import Waits
-from simdsl.backends.pool_names import QUEUE_POOL, load_factory
+from simdsl.backends.pool_names import QUEUE_POOL, load_factory, one_line
 from simdsl.backends.protocol import BackendUnavailable, Pool
 from simdsl.core.clock import Clock
 from simdsl.plan.ir import PoolSpec
@@ -106,7 +106,7 @@ def _called(factory: Callable[..., Any], text: str, spec: PoolSpec, source: Sour
             time=waits.time,
         )
     except Exception as error:  # the user's own code
-        raise BackendUnavailable(f"the pool `{text}` cannot be made: {type(error).__name__}: {error}") from error
+        raise BackendUnavailable(f"the pool `{text}` cannot be made: {type(error).__name__}: {one_line(error)}") from error
     if not callable(getattr(pool, "connect", None)):
         raise BackendUnavailable(f"the pool `{text}` is no pool: it has no `connect`")
     return pool

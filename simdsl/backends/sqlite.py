@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
-from simdsl.backends import sqlite_driver
+from simdsl.backends import pool_names, sqlite_driver
 from simdsl.backends.protocol import (
     BackendUnavailable,
     Capabilities,
@@ -62,7 +63,7 @@ class SqliteBackend:
             "pool": self.pool,
         }
         query = "&".join(f"{key}={value}" for key, value in given.items() if value is not None)
-        place = "sqlite" if self.path is None else f"sqlite:///{self.path}"
+        place = "sqlite" if self.path is None else f"sqlite:///{quote(self.path, safe='/:')}"
         return f"{place}?{query}" if query else place
 
     @property
@@ -92,14 +93,12 @@ class SqliteBackend:
 
     def describe(self) -> Description:
         """Versions, without loading the pool."""
-        from simdsl.backends.pool_names import describe_pool
-
         return Description(
             driver=self._driver.label,
             driver_version=self._driver.version,
             engine="SQLite",
             engine_version=self._driver.engine_version,
-            pool=describe_pool(self.pool),
+            pool=pool_names.describe_pool(self.pool),
         )
 
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
@@ -123,8 +122,10 @@ class SqliteBackend:
         return SqliteWorld(self._driver, self._place(), self._make_pool)
 
     def load(self) -> None:
-        """Import the driver now. Raises ``BackendUnavailable``."""
+        """Import now what the URL names. Raises ``BackendUnavailable``."""
         _ = self._driver
+        if self.pool not in (None, pool_names.QUEUE_POOL):
+            pool_names.load_factory(str(self.pool))
 
     @cached_property
     def _driver(self) -> Driver:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from simdsl.backends.protocol import BackendUnavailable
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 STDLIB: Final = "sqlite3"
+
+_ARGUMENTS: Final = MappingProxyType({"timeout": 0, "isolation_level": None, "check_same_thread": False})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +31,7 @@ class Driver:
 
     def connect(self, target: str) -> sqlite3.Connection:
         """A connection that begins no transaction by itself and never waits. ``target`` is a file or a URI."""
-        connection: sqlite3.Connection = self.module_connect(
-            target, timeout=0, isolation_level=None, check_same_thread=False, uri=target.startswith("file:")
-        )
+        connection: sqlite3.Connection = self.module_connect(target, uri=target.startswith("file:"), **_ARGUMENTS)
         return connection
 
     @property
@@ -57,8 +58,23 @@ def load(name: str) -> Driver:
         version=_version(module),
         engine_version=str(getattr(module, "sqlite_version", "unknown")),
         module_connect=connect,
-        tells_codes=hasattr(module, "SQLITE_BUSY_SNAPSHOT"),
+        tells_codes=name == STDLIB or _tells_codes(name, connect),
     )
+
+
+def _tells_codes(name: str, connect: Callable[..., Any]) -> bool:
+    try:
+        connection = connect(":memory:", **_ARGUMENTS)
+    except Exception as error:  # the user's own code
+        reason = f"{type(error).__name__}: {error}"
+        raise BackendUnavailable(f"the driver `{name}` cannot open a database as sqlite3 does: {reason}") from error
+    try:
+        connection.cursor().execute("no statement")
+    except Exception as error:  # of whatever class the module has for it
+        return hasattr(error, "sqlite_errorcode")
+    finally:
+        connection.close()
+    raise BackendUnavailable(f"the driver `{name}` is no SQLite: it runs what is no statement")
 
 
 def _version(module: Any) -> str:
