@@ -16,6 +16,8 @@ import re
 from typing import Final, NamedTuple
 
 from simdsl.language.expectations import parse_expectation
+from simdsl.language.judging import is_usual
+from simdsl.language.lean import scalar, with_fragments
 from simdsl.language.lexing import Scan, scan, statement
 from simdsl.language.problems import Refused, Trouble
 from simdsl.plan.ir import Cell, Contains, Dialect, ExactRows, Excludes, Expectation, Scalar, Sql, Var
@@ -27,29 +29,28 @@ class Line(NamedTuple):
     sql: Sql | None
     expect: Expectation | None
     arrow: int | None
+    usual: bool = False  # nothing about its expectation or its names need be looked at
 
 
 class LineParser:
     """The lines of one dialect. It remembers what it has seen, so it belongs to whoever loads many lines at once."""
 
-    __slots__ = ("_dialect", "_expectations", "_templates")
+    __slots__ = ("_dialect", "_expectations", "_lines", "_templates")
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._templates: dict[tuple[str, ...], Line | _Template] = {}
+        self._lines: dict[str, Line] = {}  # those without literals
+        self._templates: dict[tuple[str, ...], _Template] = {}
         self._expectations: dict[str, Expectation] = {}
 
     def parse(self, text: str) -> Line:
         """One line. Raises ``Refused`` with offsets into ``text``."""
-        parts = _LITERAL.split(text)
-        known = self._templates.get(tuple(parts[::2]))
+        known = self._lines.get(text)
         if known is not None:
-            if isinstance(known, Line):
-                return known
-            line = known.line(text, parts, self._expectations)
-            if line is not None:
-                return line
-        return self._learn(text, parts)
+            return known
+        parts = _SPLIT(text)
+        template = self._templates.get(tuple(parts[::2]))
+        return (template and template.line(text, parts)) or self._learn(text, parts)
 
     def expectation(self, text: str) -> Expectation:
         """What stands behind an arrow. Raises ``Refused`` with offsets into ``text``."""
@@ -79,17 +80,19 @@ class LineParser:
                 troubles += [trouble.shifted(begin) for trouble in refused.troubles]
         if troubles:
             raise Refused(*troubles)
-        return Line(sql, expect, found.arrow), found
+        usual = sql is not None and len(sql.fragments) == 1 and (expect is None or is_usual(sql, expect))
+        return Line(sql, expect, found.arrow, usual), found
 
     def _learn(self, text: str, parts: list[str]) -> Line:
         line, found = self.slow(text)
-        key = tuple(parts[::2])
         if len(parts) == 1:
-            self._templates[key] = line
-        elif key not in self._templates:
-            template = _template(text, parts, line, found)
-            if template is not None:
-                self._templates[key] = template
+            self._lines[text] = line
+            return line
+        key = tuple(parts[::2])
+        template = self._templates.get(key) or _template(text, parts, line, found)
+        if template is not None:
+            self._templates[key] = template
+            template.learn(line.expect, parts)
         return line
 
 
@@ -104,33 +107,44 @@ def split_head(text: str) -> tuple[str, str | None, int]:
 class _Template:
     """What lines of one kind have in common. ``parts`` alternates what is left of a line and its literals."""
 
-    __slots__ = ("_base", "_begin", "_behind", "_gap", "_pieces", "_rest", "_rows")
+    __slots__ = ("_begin", "_behind", "_expect", "_gap", "_known", "_pieces", "_rest", "_rows", "_sql", "_usual")
 
-    def __init__(self, text: str, parts: list[str], base: Line, begin: int, end: int, behind: int) -> None:
-        self._base = base
+    def __init__(self, text: str, parts: list[str], line: Line, sql: Sql, begin: int, end: int, behind: int) -> None:
+        self._sql = sql
+        self._usual = line.usual
         self._begin = begin  # of the statement
         self._behind = behind  # the index in parts of the first literal behind the statement
-        self._gap = None if base.arrow is None else base.arrow - end
+        self._gap = None if line.arrow is None else line.arrow - end
         self._rest = len(text) - end - sum(map(len, parts[behind::2]))
-        self._pieces = _pieces(base.sql, parts, begin, end) if base.sql and len(base.sql.fragments) > 1 else None
-        self._rows = _Rows.of(base.expect, parts, behind) if base.expect else None
+        self._pieces = _pieces(sql, parts, begin, end) if len(sql.fragments) > 1 else None
+        self._expect = line.expect  # of all lines, where nothing in it is a literal
+        self._known: dict[str, Expectation] | None = {} if behind + 2 == len(parts) else None
+        self._rows = _Rows.of(line.expect, parts, behind) if line.expect else None
 
-    def line(self, text: str, parts: list[str], expectations: dict[str, Expectation]) -> Line | None:
+    def learn(self, expect: Expectation | None, parts: list[str]) -> None:
+        """An expectation of one literal that does not follow from it, such as ``1 affected``: there are few of them."""
+        if self._known is not None and self._rows is None and expect is not None:
+            self._known[parts[self._behind]] = expect
+
+    def line(self, text: str, parts: list[str]) -> Line | None:
         """The line, or None if it has to go the long way."""
-        sql, expect, _ = self._base
         end = len(text) - self._rest
-        literals = parts[self._behind :: 2]
-        if literals:
-            end -= sum(map(len, literals))
+        expect = self._expect
+        if self._behind < len(parts):
+            literals = parts[self._behind :: 2]
+            if self._known is not None:
+                end -= len(literals[0])
+                expect = self._known.get(literals[0])
+            else:
+                end -= sum(map(len, literals))
+                expect = None
+            if expect is None:
+                expect = self._rows.made(literals) if self._rows is not None else None
+                if expect is None:
+                    return None
+        fragments = (text[self._begin : end],) if self._pieces is None else self._fragments(parts)
         arrow = None if self._gap is None else end + self._gap
-        if literals and arrow is not None:
-            made = self._rows.made(literals) if self._rows else expectations.get(text[arrow + 2 :].strip())
-            if made is None:
-                return None
-            expect = made
-        if sql is not None:
-            sql = _with_fragments(sql, (text[self._begin : end],) if self._pieces is None else self._fragments(parts))
-        return Line(sql, expect, arrow)
+        return _LINE(Line, (with_fragments(self._sql, fragments), expect, arrow, self._usual))
 
     def _fragments(self, parts: list[str]) -> tuple[str | Var, ...]:
         assert self._pieces is not None
@@ -177,9 +191,9 @@ class _Rows:
             if (literal[0] == "'") != (sign == "'"):
                 return None
             if sign == "'":
-                cells.append(Scalar(value=literal[1:-1].replace("''", "'")))
+                cells.append(scalar(literal[1:-1].replace("''", "'")))
             else:
-                cells.append(Scalar(value=int(literal) if sign == "+" else -int(literal)))
+                cells.append(scalar(int(literal) if sign == "+" else -int(literal)))
         rows = tuple([tuple([cells[c] if isinstance(c, int) else c for c in row]) for row in self._shape])
         if self._kind is ExactRows:
             return (ExactRows(rows=rows, order=self._order),)
@@ -200,7 +214,7 @@ def _template(text: str, parts: list[str], line: Line, found: Scan) -> _Template
             elif (part[0] == "'" and position not in found.literals) or position + len(part) > end:
                 return None
         position += len(part)
-    return _Template(text, parts, line, begin, end, behind)
+    return _Template(text, parts, line, line.sql, begin, end, behind)
 
 
 def _pieces(sql: Sql, parts: list[str], begin: int, end: int) -> tuple[Var | tuple[int | str, ...], ...]:
@@ -229,20 +243,14 @@ def _pieces(sql: Sql, parts: list[str], begin: int, end: int) -> tuple[Var | tup
     return tuple(pieces)
 
 
-def _with_fragments(sql: Sql, fragments: tuple[str | Var, ...]) -> Sql:
-    """``dataclasses.replace`` for the one field that differs, at a fifth of its price: this runs once a line."""
-    made = _NEW(Sql)
-    _SET_FRAGMENTS(made, fragments)
-    _SET_KIND(made, sql.kind)
-    _SET_ORDERED(made, sql.ordered)
-    _SET_TRANSACTION(made, None)
-    return made
-
-
-_LITERAL: Final = re.compile(r"((?<![\w$?:@.])(?:0|[1-9][0-9]{0,17})(?![\w.])|(?<!\w)'(?:[^'\\$\0]|'')*+')")
+# It begins with its first characters, so that the search can jump; what must stand before them is looked back for.
+_LITERAL: Final = re.compile(
+    r"""([0-9'](?:
+        (?<=')(?<!\w') [^'\\\0]*+ (?:''[^'\\\0]*+)*+ '                                  # text
+      | (?<![\w$?:@.][0-9]) (?:(?<=0) | (?<=[1-9])[0-9]{0,17}) (?![\w.])                 # an integer of 64 bits
+    ))""",
+    re.VERBOSE,
+)
+_SPLIT: Final = _LITERAL.split
+_LINE: Final = tuple.__new__  # what a named tuple's own constructor comes to
 _ARROW: Final = re.compile(r"(?<!\S)=>(?!\S)")
-_NEW: Final = object.__new__
-_SET_FRAGMENTS: Final = Sql.__dict__["fragments"].__set__
-_SET_KIND: Final = Sql.__dict__["kind"].__set__
-_SET_ORDERED: Final = Sql.__dict__["ordered"].__set__
-_SET_TRANSACTION: Final = Sql.__dict__["transaction"].__set__

@@ -7,7 +7,7 @@ may have bound counts as bound.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,26 +21,20 @@ from simdsl.language.steps import UNREADABLE
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import (
     BACKEND_NAMES,
-    PLAIN,
     SIBLINGS,
-    AnError,
     Check,
-    Count,
     Dialect,
-    ExactRows,
     Expectation,
     Expression,
     For,
     Identifier,
     OfLabel,
     OfPool,
-    Ok,
     Path,
     Plan,
     Range,
     Retry,
     SameAs,
-    Scalar,
     Slice,
     Sql,
     SqlKind,
@@ -50,9 +44,12 @@ from simdsl.plan.ir import (
 )
 
 
-def check_names(problems: Problems, plan: Plan, data: dict[str, Data]) -> None:
-    """Complain about every variable, label and pool that a step reads and cannot have."""
-    _Names(problems, plan, data).check()
+def check_names(problems: Problems, plan: Plan, data: dict[str, Data], remarkable: Mapping[Path, list[int]]) -> None:
+    """Complain about every variable, label and pool that a step reads and cannot have.
+
+    ``remarkable`` tells for each list of steps which of them can have names at all.
+    """
+    _Names(problems, plan, data, remarkable).check()
 
 
 @dataclass(slots=True)
@@ -69,7 +66,8 @@ class _Scope:
 
 
 class _Names:
-    def __init__(self, problems: Problems, plan: Plan, data: dict[str, Data]) -> None:
+    def __init__(self, problems: Problems, plan: Plan, data: dict[str, Data], remarkable: Mapping[Path, list[int]]) -> None:
+        self._remarkable = remarkable
         self._problems = problems
         self._plan = plan
         self._data = data
@@ -112,9 +110,9 @@ class _Names:
 
     def _collect_from(self, steps: tuple[Step, ...], path: Path, owner: str) -> None:
         tasks = bool(self._plan.tasks)
-        for index, step in enumerate(steps):
-            options = step.options
-            if options is not PLAIN and options.label is not None:
+        for index in self._remarkable.get(path, ()):
+            step, options = steps[index], steps[index].options
+            if options.label is not None:
                 if options.label in self._labels:
                     message = f"the label `{options.label}` is used twice"
                     self._problems.add(Code.N004, message, (*path, index, "label"))
@@ -132,11 +130,8 @@ class _Names:
     # What a step reads
 
     def _list(self, steps: tuple[Step, ...], path: Path, scope: _Scope) -> None:
-        for index, step in enumerate(steps):
-            if step.__class__ is SqlStep and step.options is PLAIN and len(step.sql.fragments) == 1:
-                expect = step.expect
-                if expect is None or _is_nameless(expect):
-                    continue
+        for index in self._remarkable.get(path, ()):
+            step = steps[index]
             if step is UNREADABLE:
                 names, labels = _lost(descend(self._data, (*path, index)))
                 scope.variables |= dict.fromkeys(names)
@@ -285,22 +280,6 @@ class _Names:
 def _bound(expect: Expectation) -> Iterator[str]:
     for alternative in expect:
         yield from bound_names(alternative)
-
-
-def _is_nameless(expect: Expectation) -> bool:
-    """Whether an expectation certainly reads and binds no name. This runs once a step."""
-    for one in expect:
-        if isinstance(one, ExactRows):
-            for row in one.rows:
-                for cell in row:
-                    if cell.__class__ is not Scalar:
-                        return False
-        elif isinstance(one, Count):
-            if one.n.__class__ is not int:
-                return False
-        elif not isinstance(one, (Ok, AnError)):
-            return False
-    return True
 
 
 def _param_names(data: Data) -> dict[str, None]:

@@ -10,6 +10,7 @@ from simdsl.language.expressions import parse_check
 from simdsl.language.fields import TASK_NAME, Fields, described
 from simdsl.language.heads import SessionHead, parse_fault, parse_for, parse_retry, parse_session
 from simdsl.language.judging import check_line, check_session
+from simdsl.language.lean import sql_step
 from simdsl.language.lexing import BACKEND_DIALECTS
 from simdsl.language.lines import Line, LineParser, split_head
 from simdsl.language.problems import Problems, Refused, Trouble, did_you_mean, nearest
@@ -74,6 +75,7 @@ class Steps:
         self._pools = pools
         self._lines = LineParser(dialect)
         self._override_lines: dict[str, LineParser] = {}
+        self.remarkable: dict[Path, list[int]] = {}  # which steps of a list have more to be looked at than their SQL
         self._tasks: dict[str, bool] = {}  # names seen as tasks, and whether they can be
         self._verbs = {
             "checkout": self._checkout,
@@ -92,26 +94,34 @@ class Steps:
         if items is None:
             return ()
         steps: list[Step] = []
-        tasks, parse = self._tasks, self._lines.parse
-        is_global = place.owner is None
+        remarkable: list[int] = []
         for index, item in enumerate(items):
-            # The common step, a task and its line, takes a short way: a plan may have ten thousands of them.
-            if is_global and item.__class__ is dict and len(item) == 1:
-                ((key, value),) = item.items()
-                if value.__class__ is str and tasks.get(key):
-                    try:
-                        sql, expect, _ = parse(value)
-                    except Refused as refused:
-                        self._fields.refuse(refused, (*path, index, key))
-                        steps.append(UNREADABLE)
-                        continue
-                    if sql is not None:
-                        if expect is not None:
-                            check_line(self._problems, sql, expect, value, (*path, index, key))
-                        steps.append(SqlStep(task=key, sql=sql, expect=expect))
-                        continue
-            steps.append(self._step(item, (*path, index), place) or UNREADABLE)
+            step = self._usual(item, place)
+            if step is None:
+                step = self._step(item, (*path, index), place) or UNREADABLE
+                remarkable.append(index)
+            steps.append(step)
+        self.remarkable[path] = remarkable
         return tuple(steps)
+
+    def _usual(self, item: Data, place: Place) -> Step | None:
+        """A short way for a statement without names, options and mistakes: a plan may have ten thousands of them."""
+        owner = place.owner
+        if isinstance(item, str):
+            text: Data = item
+        elif owner is None and isinstance(item, dict) and len(item) == 1:
+            ((owner, text),) = item.items()
+            if not self._tasks.get(owner):
+                return None
+        else:
+            return None
+        if owner is None or not isinstance(text, str) or place.section == "invariants":
+            return None
+        try:
+            sql, expect, _, usual = self._lines.parse(text)
+        except Refused:
+            return None
+        return sql_step(owner, sql, expect) if usual and sql is not None else None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -173,11 +183,14 @@ class Steps:
                 Code.S009, "this step does not say what it does", path, help="a task's name, `sql` or a verb does"
             )
             return None
+        if len(own) == 1:
+            meant = own[0]
         # With several, the one that is meant is a verb, or sql, or what is no misspelt word of another kind.
-        meant = next((key for key in own if key in VERBS or key == "sql"), None) or next(
-            (key for key in own if TASK_NAME.fullmatch(key) and nearest(key, _BESIDE) is None), own[0]
-        )
-        for key in own:
+        else:
+            meant = next((key for key in own if key in VERBS or key == "sql"), None) or next(
+                (key for key in own if TASK_NAME.fullmatch(key) and nearest(key, _BESIDE) is None), own[0]
+            )
+        for key in own if len(own) > 1 else ():
             if key != meant:
                 self._problems.add(
                     Code.S009,

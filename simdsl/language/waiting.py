@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from simdsl.language.problems import Problems, did_you_mean
 from simdsl.language.steps import UNREADABLE
 from simdsl.plan.codes import Code
@@ -19,21 +21,17 @@ from simdsl.plan.ir import (
 )
 
 
-def check_waiting(problems: Problems, plan: Plan, tasks: tuple[str, ...]) -> None:
+def check_waiting(problems: Problems, plan: Plan, tasks: tuple[str, ...], remarkable: Mapping[Path, list[int]]) -> None:
     """Complain about steps of a task that has an uncollected statement, about ``await`` of nobody, about wide retries.
 
-    ``tasks`` are the names that steps use.
+    ``tasks`` are the names that steps use; ``remarkable`` tells which of the steps can wait, or repeat others, at all.
     """
     if plan.steps is not None:
-        if any(step.__class__ in _WAITING or _blocks(step) for step in plan.steps):
+        if any(_can_wait(plan.steps[index]) for index in remarkable.get(("steps",), ())):
             _walk(problems, plan.steps, ("steps",), {}, tasks)
-        _check_retries(problems, plan.steps, ("steps",))
+        _check_retries(problems, plan.steps, ("steps",), remarkable)
     for task in plan.tasks or ():
-        _check_retries(problems, task.steps, ("tasks", task.name))
-
-
-def _blocks(step: Step) -> bool:
-    return isinstance(step, SqlStep) and step.expect is not None and step.expect[0].__class__ is Blocks
+        _check_retries(problems, task.steps, ("tasks", task.name), remarkable)
 
 
 def _walk(problems: Problems, steps: tuple[Step, ...], path: Path, waiting: dict[str, None], tasks: tuple[str, ...]) -> None:
@@ -66,6 +64,12 @@ def _walk(problems: Problems, steps: tuple[Step, ...], path: Path, waiting: dict
                     waiting.clear()
 
 
+def _can_wait(step: Step) -> bool:
+    if isinstance(step, SqlStep):
+        return step.expect is not None and isinstance(step.expect[0], Blocks)
+    return isinstance(step, (Await, Checkout, For, Retry))
+
+
 def _certainly_blocks(step: SqlStep | Checkout | Return) -> bool:
     """Not where an override, ``skip`` or ``only`` says something else somewhere."""
     options = step.options
@@ -75,8 +79,9 @@ def _certainly_blocks(step: SqlStep | Checkout | Return) -> bool:
     return not (options.overrides or options.skip or options.only)
 
 
-def _check_retries(problems: Problems, steps: tuple[Step, ...], path: Path) -> None:
-    for index, step in enumerate(steps):
+def _check_retries(problems: Problems, steps: tuple[Step, ...], path: Path, remarkable: Mapping[Path, list[int]]) -> None:
+    for index in remarkable.get(path, ()):
+        step = steps[index]
         if not isinstance(step, (For, Retry)):
             continue
         place = (*path, index)
@@ -85,7 +90,7 @@ def _check_retries(problems: Problems, steps: tuple[Step, ...], path: Path) -> N
             if len(tasks) > 1:
                 names = ", ".join(f"`{task}`" for task in tasks)
                 problems.add(Code.R038, f"a retry is one task's, and this one has {names}", (*place, "retry"))
-        _check_retries(problems, step.body, (*place, "do"))
+        _check_retries(problems, step.body, (*place, "do"), remarkable)
 
 
 def _tasks(steps: tuple[Step, ...]) -> dict[str, None]:
@@ -97,6 +102,3 @@ def _tasks(steps: tuple[Step, ...]) -> dict[str, None]:
         elif isinstance(step, (SqlStep, Checkout, Return, Await)) and step.task is not None:
             found[step.task] = None
     return found
-
-
-_WAITING = frozenset({Await, Checkout, For, Retry})
