@@ -14,7 +14,7 @@ from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from simdsl.plan.ir import Path
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
@@ -43,7 +43,7 @@ class Stepped:
     what: str
     arguments: tuple[Value, ...]
     outcome: Outcome
-    in_transaction: bool
+    in_transaction: bool | None  # afterwards; None where the step could not change it, and nobody asked
     now_us: int
     session: int | None
     judged: bool  # it had an expectation of its own
@@ -161,7 +161,7 @@ class Described(Protocol):
     def parameters(self) -> tuple[str, ...]: ...
 
 
-RawStep: TypeAlias = tuple[Described, tuple[Value, ...], Outcome, int, int, int | None]
+RawStep: TypeAlias = tuple[Described, tuple[Value, ...], Outcome, int | None, int, int | None]
 """(instruction, arguments, outcome, transaction state, virtual time, session): a step, before it is read."""
 
 
@@ -196,12 +196,13 @@ class Trace:
     def digest(self) -> str:
         """16 hexadecimal digits: equal for two runs that a plan cannot tell apart."""
         hasher = blake2b(digest_size=8)
-        for start in range(0, len(self.raw), 512):
-            chunk = [_essence(event) for event in self.raw[start : start + 512]]
+        essences = [essence for event in self.raw if (essence := _essence(event))]
+        for start in range(0, len(essences), 512):
+            chunk = essences[start : start + 512]
             try:
                 written = marshal.dumps(chunk, _MARSHAL_VERSION)
             except ValueError:  # a Decimal, a date: what marshal cannot write is written as a trace's JSON would
-                written = marshal.dumps(_writable(chunk), _MARSHAL_VERSION)
+                written = marshal.dumps([_writable(essence) for essence in chunk], _MARSHAL_VERSION)
             hasher.update(written)
         return hasher.hexdigest()
 
@@ -216,7 +217,7 @@ def _read(event: RawStep | Event) -> Event:
         what=at.what,
         arguments=arguments,
         outcome=outcome,
-        in_transaction=tx in (1, 2),
+        in_transaction=None if tx is None else tx in (1, 2),
         now_us=now_us,
         session=session,
         judged=at.judged,
@@ -237,6 +238,8 @@ def _essence(event: RawStep | Event) -> _Essence:
             if len(rows) > 1 and not at.ordered:
                 rows = sorted_rows(rows)
             return (at.task, at.what, arguments, columns, rows, affected)
+        if type(outcome) is Affected:
+            return (at.task, at.what, arguments, outcome[0])
         return (at.task, at.what, arguments, *_outcome(outcome, at.ordered))
     match event:
         case Parked():
@@ -265,7 +268,7 @@ def _outcome(outcome: Outcome, ordered: bool) -> _Essence:
             return ("error", str(error_class), sqlstate, native, text)
 
 
-def _writable(part: object) -> object:
+def _writable(part: object) -> Any:
     """The same nesting, with every value that marshal refuses turned into tagged text."""
     if isinstance(part, list | tuple):
         return tuple(map(_writable, part)) if isinstance(part, tuple) else list(map(_writable, part))

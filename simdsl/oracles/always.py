@@ -83,7 +83,7 @@ def _transaction(event: Stepped, action: Action) -> Iterator[Failure]:
     match action:
         case Action.COMMIT | Action.ROLLBACK if event.in_transaction:
             yield _tx(f"{event.task}'s {event.what} succeeded and left a transaction open", event)
-        case Action.BEGIN if not event.in_transaction:
+        case Action.BEGIN if event.in_transaction is False:
             yield _tx(f"{event.task}'s {event.what} succeeded and no transaction is open", event)
         case _:
             pass

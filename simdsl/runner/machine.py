@@ -218,15 +218,7 @@ class Machine:
         self, strand: Strand, op: Instruction, arguments: tuple[Value, ...], outcome: Outcome, session: Session | None
     ) -> None:
         """A step of a strand has its outcome: record it, judge it, and let the strand go on."""
-        if session is None:
-            self.trace.raw.append((op, arguments, outcome, 0, self.clock.now_us, None))
-        else:
-            self.trace.raw.append((op, arguments, outcome, session.tx(), self.clock.now_us, session.id))
-        has_failed = type(outcome) is Failed
-        if has_failed:
-            self.errors[outcome.error_class] += 1  # type: ignore[union-attr]  # it was asked
-        if op.label is not None:
-            self.labels[op.label] = outcome
+        self._record(op, arguments, outcome, session)
         if op.judge is not None:
             try:
                 judgement = op.judge(outcome, strand.env, self.labels)
@@ -235,10 +227,23 @@ class Machine:
             self.judged += 1
             if judgement is not None and not self._bound(strand, op, arguments, outcome, judgement):
                 return
-        elif has_failed:
-            self._missed(strand, failures.missed(op, FailureKind.ERROR, _text(outcome), outcome, arguments), outcome)
+        elif type(outcome) is Failed:
+            self._missed(strand, failures.missed(op, FailureKind.ERROR, outcome.text, outcome, arguments), outcome)
             return
         strand.pc += 1
+
+    def _record(self, op: Instruction, arguments: tuple[Value, ...], outcome: Outcome, session: Session | None) -> None:
+        """Write a step that ended into the trace, and keep what checks may ask of it."""
+        number = tx = None
+        if session is not None:
+            number = session.id
+            if op.moves_tx or type(outcome) is Failed:
+                tx = session.tx()
+        self.trace.raw.append((op, arguments, outcome, tx, self.clock.now_us, number))
+        if op.label is not None:
+            self.labels[op.label] = outcome
+        if type(outcome) is Failed:
+            self.errors[outcome.error_class] += 1
 
     def _bound(
         self,
@@ -402,13 +407,7 @@ class Machine:
             pending.strand.state = Ready.READY
             self._ended(pending.strand, op, pending.arguments, outcome, actor.session)
             return
-        session = actor.session
-        tx, number = (session.tx(), session.id) if session is not None else (0, None)
-        self.trace.raw.append((op, pending.arguments, outcome, tx, self.clock.now_us, number))
-        if type(outcome) is Failed:
-            self.errors[outcome.error_class] += 1
-        if op.label is not None:
-            self.labels[op.label] = outcome
+        self._record(op, pending.arguments, outcome, actor.session)
         pending.outcome = outcome
         for strand in self.strands:
             if strand.state is Ready.AWAIT:
@@ -662,24 +661,24 @@ class Machine:
             raise Stopped(failures.unbound(op, error.args[0])) from None
         except TypeError as error:
             raise Stopped(failures.at_step(op, FailureKind.ERROR, str(error))) from None
-        if not values:
-            strand.pc = op.target
+        following = iter(values)
+        for first in following:
+            strand.blocks.append(Round(head=strand.pc, variable=op.variable, following=following))
+            strand.env[op.variable] = first
+            strand.pc += 1
             return
-        strand.blocks.append(Round(head=strand.pc, variable=op.variable, values=values))
-        strand.env[op.variable] = values[0]
-        strand.pc += 1
+        strand.pc = op.target
 
     def _next(self, strand: Strand, op: Instruction) -> None:
         block = strand.blocks[-1]
-        assert isinstance(block, Round)
-        block.index += 1
-        if block.index < len(block.values):
-            strand.env[block.variable] = block.values[block.index]
+        assert type(block) is Round
+        for value in block.following:
+            strand.env[block.variable] = value
             strand.pc = block.head + 1
-        else:
-            strand.blocks.pop()
-            del strand.env[block.variable]
-            strand.pc += 1
+            return
+        strand.blocks.pop()
+        del strand.env[block.variable]
+        strand.pc += 1
 
     def _try(self, strand: Strand, op: Instruction) -> None:
         assert op.attempts is not None
@@ -737,10 +736,6 @@ class Machine:
                 failures.at_step(op, FailureKind.STUCK, "the invariant waits at a point where nobody holds anything")
             )
         return outcome
-
-
-def _text(outcome: Outcome) -> str:
-    return outcome.text if isinstance(outcome, Failed) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from simdsl.plan.ir import (
     Return,
     Sleep,
     Sql,
+    SqlKind,
     SqlStep,
     Step,
     Var,
@@ -98,6 +99,7 @@ class Instruction:
     judge: Judge | None = None
     expectation: Expectation | None = None
     may_block: bool = False
+    moves_tx: bool = False  # the statement may begin or end a transaction
     expression: Expression | None = None
     override: str | None = None
     label: str | None = None
@@ -218,6 +220,7 @@ class _Judging(NamedTuple):
     must_block: bool
 
 
+_MOVING: Final = frozenset({SqlKind.TRANSACTION, SqlKind.OTHER})
 _UNJUDGED: Final = _Judging(None, False, False)
 
 
@@ -294,6 +297,7 @@ class _Lowering:
             judge=judging.judge,
             expectation=expectation,
             may_block=judging.may_block,
+            moves_tx=sql.kind in _MOVING,
             override=override.backend if override else None,
             label=options.label,
             timeout_us=options.timeout_us or self.plan.timeout_us,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -43,8 +43,7 @@ class Round:
 
     head: int
     variable: str
-    values: Sequence[Value]
-    index: int = 0
+    following: Iterator[Value]
 
 
 @dataclass(slots=True, kw_only=True)
