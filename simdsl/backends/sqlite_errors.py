@@ -51,7 +51,7 @@ _MESSAGES: Final = tuple(
         (r"no such savepoint", ErrorClass.INVALID_SAVEPOINT_SPECIFICATION),
         (r"no transaction is active", ErrorClass.NO_ACTIVE_TRANSACTION),
         (
-            r"(with)?in a transaction|inside a transaction|from within a transaction",
+            r"in a transaction|inside a transaction",
             ErrorClass.ACTIVE_SQL_TRANSACTION,
         ),
         (r"no such table|no such view", ErrorClass.UNDEFINED_TABLE),
@@ -73,7 +73,7 @@ _MESSAGES: Final = tuple(
             ErrorClass.INSUFFICIENT_PRIVILEGE,
         ),
         (
-            r"because it is a view|to delete (table|view)|too (many|large)|at most|cannot add|cannot drop|"
+            r"because it is a view|to delete (table|view)|too (many|large)|at most|[Cc]annot add|cannot drop|"
             r"parser stack overflow|not supported|unsupported|is not (available|currently)",
             ErrorClass.FEATURE_NOT_SUPPORTED,
         ),
@@ -108,7 +108,7 @@ _CODELESS: Final = tuple(
         (r"readonly database", ErrorClass.READ_ONLY),
         (r"is full", ErrorClass.DISK_FULL),
         (r"disk I/O error|unable to open database", ErrorClass.IO_ERROR),
-        (r"malformed|not a database", ErrorClass.DATA_CORRUPTED),
+        (r"image is malformed|malformed database schema|not a database", ErrorClass.DATA_CORRUPTED),
         (r"too big", ErrorClass.STRING_DATA_RIGHT_TRUNCATION),
         (r"interrupted", ErrorClass.QUERY_CANCELED),
     )

@@ -1,0 +1,371 @@
+"""What is SQLite's own: where its database lies, its drivers, its messages, its values."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal
+from simdsl.backends.registry import resolve
+from simdsl.backends.sqlite_errors import failed
+from simdsl.plan.ir import Isolation, Mode
+from simdsl.plan.outcomes import ErrorClass, Failed, Rows
+from simdsl.plan.values import Value
+from tests.backends.provocations import PROVOCATIONS, SCHEMA
+from tests.backends.terminal import Terminal, begin
+
+# A module that takes the place of sqlite3 and knows neither its error codes nor that its connections can be backed up.
+DROP_IN = """
+import sqlite3
+
+sqlite_version = sqlite3.sqlite_version
+__version__ = "1.5"
+
+class Error(Exception):
+    pass
+
+def guarded(call):
+    def guard(*args, **kwargs):
+        try:
+            result = call(*args, **kwargs)
+        except Exception as error:
+            raise Error(str(error)) from None
+        return result
+    return guard
+
+class Cursor:
+    def __init__(self, cursor):
+        self._cursor = cursor
+    def execute(self, *args):
+        guarded(self._cursor.execute)(*args)
+        return self
+    def fetchall(self):
+        return guarded(self._cursor.fetchall)()
+    def __getattr__(self, name):
+        return getattr(self._cursor, name)
+
+class Connection:
+    def __init__(self, connection):
+        self._connection = connection
+    def cursor(self):
+        return Cursor(guarded(self._connection.cursor)())
+    def execute(self, *args):
+        return self.cursor().execute(*args)
+    @property
+    def in_transaction(self):
+        return guarded(lambda: self._connection.in_transaction)()
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+def connect(*args, **kwargs):
+    return Connection(guarded(sqlite3.connect)(*args, **kwargs))
+"""
+
+
+@pytest.fixture
+def drop_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    (tmp_path / "simdsl_drop_in.py").write_text(DROP_IN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "simdsl_drop_in", raising=False)
+    return resolve("sqlite?driver=simdsl_drop_in")
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    backend = resolve("sqlite:///:memory:")
+    return Terminal(backend, backend.create())
+
+
+# Where the database lies
+
+
+def test_throwaway_is_in_wal_mode_and_goes_away() -> None:
+    backend = resolve("sqlite")
+    terminal = Terminal(backend, backend.create())
+    assert terminal.rows("PRAGMA journal_mode") == [("wal",)]
+    ((_, _, file),) = terminal.rows("PRAGMA database_list")
+    assert Path(str(file)).exists()
+    terminal.world.close()
+    assert not Path(str(file)).parent.exists()
+
+
+def test_users_file_is_used_in_place_and_stays(tmp_path: Path) -> None:
+    file = tmp_path / "a b.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+        connection.execute("INSERT INTO mine VALUES (1)")
+    connection.close()
+    backend = resolve(f"sqlite:///{tmp_path}/a%20b.db")
+    world = backend.create()
+    world.snapshot()
+    terminal = Terminal(backend, world)
+    assert terminal.rows("PRAGMA journal_mode") == [("delete",)]
+    terminal.ok("INSERT INTO mine VALUES (2)")
+    world.restore()
+    assert world.end_state() == {"mine": Rows(1, [(1,)])}
+    world.close()
+    assert file.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a b.db"]
+
+
+def test_users_file_that_another_process_holds(tmp_path: Path) -> None:
+    backend = resolve(f"sqlite:///{tmp_path}/x.db")
+    world = backend.create()
+    Terminal(backend, world).ok("CREATE TABLE t (x)")
+    world.snapshot()
+    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(BackendUnavailable, match="locked"):
+        world.restore()
+    with pytest.raises(BackendUnavailable, match="locked"):
+        world.end_state()
+    other.close()
+    world.restore()
+    world.close()
+
+
+def test_memory_is_one_database_for_all_sessions_of_a_world() -> None:
+    backend = resolve("sqlite:///:memory:")
+    world, other = backend.create(), backend.create()
+    a, b = Terminal(backend, world), Terminal(backend, world)
+    a.ok("CREATE TABLE t (x)", "INSERT INTO t VALUES (1)")
+    assert b.rows("SELECT x FROM t") == [(1,)]
+    assert Terminal(backend, other).error("SELECT x FROM t") is ErrorClass.UNDEFINED_TABLE
+    for terminal in (a, b):
+        terminal.session.close()
+    assert Terminal(backend, world).rows("SELECT x FROM t") == [(1,)]
+    world.snapshot()
+    Terminal(backend, world).ok("DROP TABLE t")
+    world.restore()
+    assert world.end_state() == {"t": Rows(1, [(1,)])}
+    world.close()
+    other.close()
+
+
+def test_lock_within_a_shared_cache_is_busy() -> None:
+    backend = resolve("sqlite:///:memory:")
+    world = backend.create()
+    a, b = Terminal(backend, world), Terminal(backend, world)
+    a.ok("CREATE TABLE t (x)", "BEGIN", "INSERT INTO t VALUES (1)")
+    assert b.error("SELECT * FROM t") is ErrorClass.BUSY
+    world.close()
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("PRAGMA page_size = 8192", "PRAGMA auto_vacuum = FULL", "VACUUM"),
+        ("PRAGMA user_version = 7",),
+        (
+            "PRAGMA writable_schema = ON",
+            "UPDATE sqlite_schema SET rootpage = 99 WHERE name = 't'",
+        ),
+    ],
+)
+def test_restore_of_a_maltreated_database(texts: tuple[str, ...]) -> None:
+    for url in ("sqlite", "sqlite?journal_mode=delete"):
+        backend = resolve(url)
+        world = backend.create()
+        setup = Terminal(backend, world)
+        setup.ok(*SCHEMA)
+        setup.session.close()
+        world.snapshot()
+        before = world.end_state()
+        Terminal(backend, world).ok(*texts)
+        world.restore()
+        assert world.end_state() == before
+        assert Terminal(backend, world).rows("PRAGMA user_version") == [(0,)]
+        world.close()
+
+
+def test_restore_without_a_snapshot_is_a_mistake_of_the_caller() -> None:
+    world = resolve("sqlite").create()
+    with pytest.raises(RuntimeError, match="before snapshot"):
+        world.restore()
+    world.close()
+
+
+def test_end_state_shows_what_is_no_text(terminal: Terminal) -> None:
+    terminal.ok("CREATE TABLE t (x)", "INSERT INTO t VALUES (CAST(x'ff41' AS TEXT))")
+    assert terminal.error("SELECT x FROM t") is ErrorClass.INVALID_TEXT_REPRESENTATION
+    assert terminal.world.end_state() == {"t": Rows(1, [("\\xffA",)])}
+
+
+# Statements
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (True, 1),
+        (False, 0),
+        (Decimal("1.50"), "1.50"),
+        (Decimal("3"), 3),
+        (Decimal("1E+2"), 100),
+        (Decimal("1E+30"), "1000000000000000000000000000000"),
+        (date(2026, 1, 31), "2026-01-31"),
+        (time(12, 30), "12:30:00"),
+        (time(12, 30, 0, 5), "12:30:00.000005"),
+        (datetime(2026, 1, 31, 12, 30), "2026-01-31 12:30:00"),
+        (datetime(2026, 1, 31, 12, 30, tzinfo=UTC), "2026-01-31 12:30:00+00:00"),
+        (float("nan"), None),
+    ],
+)
+def test_values_that_sqlite_lacks_are_bound_as_what_it_has(terminal: Terminal, value: Value, stored: Value) -> None:
+    ((got,),) = terminal.rows("SELECT $x", x=value)
+    assert got == stored
+    assert type(got) is type(stored)
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        (begin(isolation=Isolation.READ_COMMITTED), "READ COMMITTED"),
+        (begin(mode=Mode.CONCURRENT), "CONCURRENT"),
+        (begin(read_only=True), "READ ONLY"),
+    ],
+)
+def test_refusals_say_why(sql: object, message: str) -> None:
+    refusal = resolve("sqlite").compile(sql, {})  # type: ignore[arg-type]  # a parameter of the test
+    assert isinstance(refusal, Refusal)
+    assert message in refusal.reason
+
+
+def test_serializable_and_read_write_are_plain() -> None:
+    statement = resolve("sqlite").compile(begin(isolation=Isolation.SERIALIZABLE, read_only=False), {})
+    assert not isinstance(statement, Refusal)
+    assert statement.text == "BEGIN"
+
+
+def test_two_statements_in_one_are_refused(terminal: Terminal) -> None:
+    assert terminal.error("SELECT 1; SELECT 2") is ErrorClass.SYNTAX_ERROR
+    assert terminal.error("SELECT 'a\0b'") is ErrorClass.SYNTAX_ERROR
+
+
+@pytest.mark.parametrize(
+    ("text", "error_class"),
+    [
+        ("SELECT", ErrorClass.SYNTAX_ERROR),
+        ("SELECT 'open", ErrorClass.SYNTAX_ERROR),
+        ("INSERT INTO t VALUES (1)", ErrorClass.SYNTAX_ERROR),
+        ("INSERT INTO t (id, v) VALUES (1)", ErrorClass.SYNTAX_ERROR),
+        ("SELECT id FROM t UNION SELECT id, v FROM t", ErrorClass.SYNTAX_ERROR),
+        ("SELECT id FROM t a, t b", ErrorClass.SYNTAX_ERROR),
+        ("SELECT 1 ORDER BY 2", ErrorClass.SYNTAX_ERROR),
+        ("INSERT INTO t (id) VALUES (1) ON CONFLICT (v) DO NOTHING", ErrorClass.SYNTAX_ERROR),
+        ("SELECT count(*) FROM t WHERE count(*) > 1", ErrorClass.UNDEFINED_FUNCTION),
+        ("SELECT abs()", ErrorClass.UNDEFINED_FUNCTION),
+        ("UPDATE t SET nope = 1", ErrorClass.UNDEFINED_COLUMN),
+        ("INSERT INTO t (nope) VALUES (1)", ErrorClass.UNDEFINED_COLUMN),
+        ("ALTER TABLE t DROP COLUMN nope", ErrorClass.UNDEFINED_COLUMN),
+        ("DROP TABLE nope", ErrorClass.UNDEFINED_TABLE),
+        ("DROP VIEW nope", ErrorClass.UNDEFINED_TABLE),
+        ("DROP TRIGGER nope", ErrorClass.UNDEFINED_OBJECT),
+        ("SELECT id FROM t ORDER BY w COLLATE nope", ErrorClass.UNDEFINED_OBJECT),
+        ("SELECT * FROM nope.t", ErrorClass.UNDEFINED_TABLE),
+        ("CREATE VIEW t AS SELECT 1", ErrorClass.DUPLICATE_TABLE),
+        ("CREATE TABLE u (a, a)", ErrorClass.DUPLICATE_OBJECT),
+        ("ALTER TABLE t ADD COLUMN v", ErrorClass.DUPLICATE_OBJECT),
+        ("ALTER TABLE t ADD COLUMN x UNIQUE", ErrorClass.FEATURE_NOT_SUPPORTED),
+        ("DROP TABLE seen", ErrorClass.FEATURE_NOT_SUPPORTED),
+        ("DROP TABLE sqlite_schema", ErrorClass.INSUFFICIENT_PRIVILEGE),
+        ("CREATE TABLE sqlite_mine (x)", ErrorClass.INSUFFICIENT_PRIVILEGE),
+        ("SELECT sum(x) FROM (SELECT 9223372036854775807 x UNION ALL SELECT 1)", ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE),
+        ("INSERT INTO strict VALUES ('x')", ErrorClass.DATATYPE_MISMATCH),
+        ("INSERT INTO fires VALUES (1)", ErrorClass.CHECK_VIOLATION),
+    ],
+)
+def test_messages_of_plain_errors(terminal: Terminal, text: str, error_class: ErrorClass) -> None:
+    terminal.ok(*SCHEMA, "CREATE TABLE strict (x INTEGER) STRICT", "CREATE TABLE fires (x)")
+    terminal.ok("CREATE TRIGGER f BEFORE INSERT ON fires BEGIN SELECT RAISE(ABORT, 'no'); END")
+    assert terminal.error(text) is error_class
+
+
+@pytest.mark.parametrize("text", ["VACUUM", "PRAGMA synchronous = FULL"])
+def test_what_must_stand_outside_of_a_transaction(terminal: Terminal, text: str) -> None:
+    terminal.ok("BEGIN")
+    assert terminal.error(text) is ErrorClass.ACTIVE_SQL_TRANSACTION
+
+
+def test_errors_carry_the_extended_code(terminal: Terminal) -> None:
+    terminal.ok(*SCHEMA)
+    outcome = terminal.say("INSERT INTO t (id) VALUES (1)")
+    assert outcome == Failed(ErrorClass.UNIQUE_VIOLATION, "UNIQUE constraint failed: t.id", None, 1555)
+
+
+def test_commit_that_fails_leaves_the_transaction_open() -> None:
+    backend = resolve("sqlite?journal_mode=delete")
+    world = backend.create()
+    writer, reader = Terminal(backend, world), Terminal(backend, world)
+    writer.ok("CREATE TABLE t (x)", "BEGIN", "INSERT INTO t VALUES (1)")
+    reader.ok("BEGIN", "SELECT * FROM t")
+    assert writer.error("COMMIT") is ErrorClass.BUSY
+    reader.ok("COMMIT")
+    writer.ok("COMMIT")
+    world.close()
+
+
+def test_unknown_errors_are_other() -> None:
+    assert failed(sqlite3.OperationalError("never heard of")).error_class is ErrorClass.OTHER
+    assert failed(OverflowError("too much")).error_class is ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE
+    assert failed(MemoryError()) == Failed(ErrorClass.OTHER, "MemoryError")
+
+
+# Drivers
+
+
+def test_drop_in_driver_says_that_messages_classify(drop_in: Backend) -> None:
+    description = drop_in.describe()
+    assert description.driver == "simdsl_drop_in (no error codes: messages classify)"
+    assert description.driver_version == "1.5"
+    assert drop_in.url == "sqlite?driver=simdsl_drop_in"
+
+
+@pytest.mark.parametrize("error_class", sorted(set(PROVOCATIONS) - {ErrorClass.QUERY_CANCELED}), ids=str)
+def test_drop_in_driver_is_classified_by_messages(drop_in: Backend, error_class: ErrorClass) -> None:
+    world = drop_in.create()
+    try:
+        setup = Terminal(drop_in, world)
+        setup.ok(*SCHEMA)
+        setup.session.close()
+        outcome = PROVOCATIONS[error_class](drop_in, world)
+        assert isinstance(outcome, Failed)
+        # Without its code, a stale snapshot cannot be told from any other lock.
+        expected = ErrorClass.BUSY if error_class is ErrorClass.SNAPSHOT_CONFLICT else error_class
+        assert outcome.error_class is expected, outcome
+    finally:
+        world.close()
+
+
+def test_drop_in_driver_without_backup_is_restored_by_file(drop_in: Backend) -> None:
+    world = drop_in.create()
+    setup = Terminal(drop_in, world)
+    setup.ok(*SCHEMA)
+    setup.session.close()
+    world.snapshot()
+    before = world.end_state()
+    Terminal(drop_in, world).ok("DROP TABLE child", "DELETE FROM t")
+    world.restore()
+    assert world.end_state() == before
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def connect(path): pass", "cannot open a database as sqlite3 does: TypeError"),
+        ("raise ValueError('x')", "fails to load: ValueError: x"),
+        ("connect = 3", "it has no `connect`"),
+    ],
+)
+def test_module_that_is_no_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str) -> None:
+    (tmp_path / "simdsl_no_driver.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "simdsl_no_driver", raising=False)
+    with pytest.raises(BackendUnavailable, match=message):
+        resolve("sqlite?driver=simdsl_no_driver")
