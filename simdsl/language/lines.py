@@ -39,7 +39,7 @@ class LineParser:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._lines: dict[str, Line] = {}  # those without literals
+        self._lines: dict[str, Line] = {}  # those that no template makes: without literals, or too odd
         self._templates: dict[tuple[str, ...], _Template] = {}
         self._expectations: dict[str, Expectation] = {}
 
@@ -85,12 +85,11 @@ class LineParser:
 
     def _learn(self, text: str, parts: list[str]) -> Line:
         line, found = self.slow(text)
-        if len(parts) == 1:
-            self._lines[text] = line
-            return line
         key = tuple(parts[::2])
         template = self._templates.get(key) or _template(text, parts, line, found)
-        if template is not None:
+        if template is None:
+            self._lines[text] = line
+        else:
             self._templates[key] = template
             template.learn(line.expect, parts)
         return line
@@ -202,7 +201,7 @@ class _Rows:
 
 def _template(text: str, parts: list[str], line: Line, found: Scan) -> _Template | None:
     """What can be learnt from a line: nothing where a literal is none to the lexer, or the meaning hangs on it."""
-    if line.sql is None or line.sql.transaction is not None:
+    if len(parts) == 1 or line.sql is None or line.sql.transaction is not None:
         return None
     begin = len(text) - len(text.lstrip())
     end = begin + len(line.sql.text)
