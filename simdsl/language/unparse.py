@@ -56,13 +56,16 @@ def line_text(sql: Sql | None, expect: Expectation | None) -> str:
 
 
 def with_expectation(head: str, expect: Expectation | None) -> str:
-    """A head and what is expected of it. A head of several lines has the arrow on a line of its own."""
+    """A head and what is expected of it.
+
+    Behind several lines, and where a comment may run to the end of the line, the arrow has a line of its own.
+    """
     if expect is None:
         return head
     arrow = f"=> {expectation_text(expect)}"
     if not head:
         return arrow
-    return f"{head}\n{arrow}" if "\n" in head else f"{head} {arrow}"
+    return f"{head}\n{arrow}" if any(mark in head for mark in _LONG) else f"{head} {arrow}"
 
 
 def expectation_text(expect: Expectation) -> str:
@@ -263,6 +266,7 @@ def _negated(operand: Expression) -> str:
     return f"({text})" if isinstance(operand, Constant) or text.startswith("-") else text
 
 
+_LONG: Final = ("\n", "--", "#")
 _EMPTY: Final = Count(what=Counted.ROWS, comparison=Comparison.EQ, n=0)
 _UNITS: Final = (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000))
 _OR, _AND, _NOT, _COMPARISON, _SUM, _PRODUCT, _UNARY, _OPERAND = range(8)

@@ -184,7 +184,7 @@ def _json_text(text: str) -> str:
 _LINE_SECTIONS: Final = STEP_SECTIONS | {"tasks"}
 _FLOW_LISTS: Final = frozenset({"tags", "backends", "skip", "only", "properties", "tables"})
 _FLOW_SECTIONS: Final = frozenset({"pools", "params", "reset", "schedule"})
-_VALUE_SECTIONS: Final = frozenset({"params", "tags", "properties", "reset", "pools"})
+_VALUE_SECTIONS: Final = frozenset({"plan", "params", "tags", "properties", "reset", "pools"})
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)*")
 # What may begin a plain scalar of several characters, in a block. A `=` or `<` is fine; indicators are not.
