@@ -103,12 +103,13 @@ def _search(directory: str, problems: list[Diagnostic]) -> Iterator[Target]:
         message = f"cannot be read: {error.strerror}"
         problems.append(Diagnostic(code=Code.F002, message=message, file=str(error.filename or directory)))
 
+    paths: list[str] = []
     for folder, inner, names in os.walk(directory, onerror=refuse):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            if name.endswith(SUFFIXES) and not name.startswith(".") and _is_plan(path, refuse):
-                yield Target(file=path)
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        paths += [os.path.join(folder, name) for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
+    for path in sorted(paths, key=lambda path: path.split(os.sep)):
+        if _is_plan(path, refuse):
+            yield Target(file=path)
 
 
 def _is_plan(path: str, refuse: Callable[[OSError], None]) -> bool:

@@ -168,7 +168,7 @@ class Accepting:
         form = old[0] if old else None
         if isinstance(form, SameAs):
             return f"it compares with another result: {failure.message}"
-        if isinstance(form, Count):
+        if isinstance(form, Count) and not _is_empty(form):
             counted = _recount(form.what, outcome)
             if counted is not None:
                 return (Count(what=form.what, comparison=Comparison.EQ, n=counted),)
@@ -259,6 +259,11 @@ def _expected(step: Step, override: str | None) -> Expectation:
     """What the step expects on this backend."""
     found = next((o.expect for o in step.options.overrides if o.backend == override), None)
     return found or getattr(step, "expect", None) or ()
+
+
+def _is_empty(count: Count) -> bool:
+    """Whether it is ``empty``, which says what the rows are: none."""
+    return count.what is Counted.ROWS and count.comparison is Comparison.EQ and count.n == 0
 
 
 def _recount(what: Counted, outcome: Outcome) -> int | None:
