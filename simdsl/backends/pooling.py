@@ -40,21 +40,24 @@ def make_pool(spec: PoolSpec, clock: Clock, source: Source, factory: str | None)
         from simdsl.backends import queuepool
 
         return queuepool.driven(queuepool.make(spec, source), spec, clock, source, waits)
-    pool = _called(load_factory(str(factory)), str(factory), spec, source, waits)
+    connect = _Counted(source.connect)
+    pool = _called(load_factory(str(factory)), str(factory), spec, connect, waits)
     if any(cls.__module__.startswith("sqlalchemy.pool") for cls in type(pool).__mro__):
         from simdsl.backends import queuepool
 
         return queuepool.driven(pool, spec, clock, source, waits)
-    return FiberPool(PlainSubject(pool, spec.size), source, waits)
+    return FiberPool(PlainSubject(pool, spec.size, connect), source, waits)
 
 
 class PlainSubject:
     """A pool of the user's that is no QueuePool. It may lack the counts; then simdsl's own stand in."""
 
-    def __init__(self, pool: Any, size: int) -> None:
+    def __init__(self, pool: Any, size: int, connect: _Counted) -> None:
         self._pool = pool
         self._size = size
+        self._connect = connect
         self._lent = 0
+        self._lost = 0
 
     def connect(self) -> Proxy:
         """The pool's own, which blocks by the ``threading`` that its factory was given."""
@@ -70,6 +73,7 @@ class PlainSubject:
     def invalidate(self, proxy: Proxy) -> None:
         """The proxy's own, or else the connection is closed before it goes back."""
         self._lent -= 1
+        self._lost += 1
         invalidate = getattr(proxy, "invalidate", None)
         if invalidate is not None:
             invalidate()
@@ -79,9 +83,8 @@ class PlainSubject:
 
     def counts(self) -> tuple[int, int, int]:
         """The pool's own, where it has them."""
-        size = self._ask("size", self._size)
-        busy = self._ask("checkedout", self._lent)
-        return size, self._ask("checkedin", size - busy), busy
+        idle = self._connect.made - self._lost - self._lent
+        return self._ask("size", self._size), self._ask("checkedin", idle), self._ask("checkedout", self._lent)
 
     def dispose(self) -> None:
         """The pool's own, if it has one; the world closes every connection anyway."""
@@ -96,10 +99,23 @@ class PlainSubject:
         return otherwise if found is None else found()
 
 
-def _called(factory: Callable[..., Any], text: str, spec: PoolSpec, source: Source, waits: Waits) -> Any:
+class _Counted:
+    """Connects, and counts how often."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self.made = 0
+
+    def __call__(self) -> Any:
+        connection = self._connect()
+        self.made += 1
+        return connection
+
+
+def _called(factory: Callable[..., Any], text: str, spec: PoolSpec, connect: _Counted, waits: Waits) -> Any:
     try:
         pool = factory(
-            source.connect,
+            connect,
             size=spec.size,
             timeout=spec.timeout_us / 1_000_000,
             threading=waits.threading,

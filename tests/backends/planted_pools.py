@@ -43,14 +43,19 @@ class HandOffQueue(Queue[Any]):
                 raise Empty
             waiter = Waiter(threading.Condition(self.mutex))
             self.waiters.append(waiter)
-            deadline = monotonic() + timeout
-            while waiter.item is None:
-                remaining = deadline - monotonic()
-                if remaining <= 0:
+            try:
+                self.wait(waiter, monotonic() + timeout)
+            finally:
+                if waiter.item is None:
                     self.forget(waiter)
-                    raise Empty
-                waiter.condition.wait(remaining)
             return waiter.item
+
+    def wait(self, waiter: Waiter, deadline: float) -> None:
+        while waiter.item is None:
+            remaining = deadline - monotonic()
+            if remaining <= 0:
+                raise Empty
+            waiter.condition.wait(remaining)
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         with self.mutex:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from sqlalchemy.pool import QueuePool
 
+from simdsl.backends import queuepool
 from simdsl.backends.protocol import BackendUnavailable, Lease, Pool, PoolCounts, Tx, World
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock
+from simdsl.core.verdicts import RunReport
+from simdsl.language.load import load_file
 from simdsl.plan.ir import PoolSpec
 from simdsl.plan.outcomes import ErrorClass, Failed
 from tests.backends.conformance import lent, refused
+from tests.backends.planted_pools import StubbornQueue
+from tests.running import run_loaded
 
 PLANTED = "tests.backends.planted_pools"
+FIRST_COME = Path(__file__).parents[2] / "plans" / "pool" / "first-come-first-served.yaml"
 
 
 @pytest.fixture
@@ -81,6 +90,16 @@ def test_planted_lease_to_a_timed_out_waiter_is_found(make: Callable[..., Pool],
     assert not survives_a_timeout(make("lease_to_the_gone"), clock)
 
 
+@pytest.mark.parametrize("factory", ["correct", "plain", "queuepool"])
+def test_plan_holds_on_correct_pools(factory: str) -> None:
+    assert _failed(factory) is None
+
+
+@pytest.mark.parametrize("factory", ["lost_hand_off", "last_first", "lease_to_the_gone", "no_wake_up"])
+def test_plan_finds_each_planted_bug(factory: str) -> None:
+    assert _failed(factory) is not None
+
+
 def test_lost_hand_off_shows_in_the_counts(make: Callable[..., Pool], clock: Clock) -> None:
     pool = make("lost_hand_off")
     holder, waiting = lent(pool.request("a")), pool.request("b")
@@ -119,11 +138,14 @@ def test_deadlines_are_met_to_the_microsecond(make: Callable[..., Pool], clock: 
 def test_plain_pool_counts_and_invalidation(make: Callable[..., Pool], clock: Clock) -> None:
     pool = make("plain", size=2)
     lease = lent(pool.request("a"))
-    assert pool.counts() == PoolCounts(size=2, idle=1, busy=1, waiting=0)
-    lent(pool.request("b"))
+    other = lent(pool.request("b"))
+    assert pool.counts() == PoolCounts(size=2, idle=0, busy=2, waiting=0)
     assert "no connection within" in _text(pool, clock)
+    pool.give_back(other)
+    assert pool.counts() == PoolCounts(size=2, idle=1, busy=1, waiting=0)
     pool.invalidate(lease)
     assert lease.session.tx() is Tx.LOST
+    assert pool.counts() == PoolCounts(size=2, idle=1, busy=0, waiting=0)
 
 
 def test_queue_that_cannot_wait_virtually_is_polled_loudly(make: Callable[..., Pool], clock: Clock) -> None:
@@ -131,6 +153,16 @@ def test_queue_that_cannot_wait_virtually_is_polled_loudly(make: Callable[..., P
         pool = make("stubborn")
     assert is_first_come_first_served(pool, clock)
     assert survives_a_timeout(pool, clock)
+
+
+def test_description_says_what_another_version_of_sqlalchemy_would_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = resolve("sqlite")
+    assert queuepool.problem() is None
+    assert backend.describe().pool.endswith(", waits in virtual time")
+    monkeypatch.setattr(QueuePool, "_queue_class", StubbornQueue)
+    assert backend.describe().pool.endswith(", is polled: a wait of StubbornQueue does not use the virtual clock")
+    monkeypatch.setattr(QueuePool, "_queue_class", lambda size, use_lifo: deque(maxlen=size))
+    assert "its queue is not built as expected" in backend.describe().pool
 
 
 def test_polled_pool_leaves_the_queue_on_cancel(make: Callable[..., Pool]) -> None:
@@ -196,6 +228,11 @@ def test_lease_of_another_pool_is_refused(clock: Clock) -> None:
         assert one.counts().busy == 1
     finally:
         world.close()
+
+
+def _failed(factory: str) -> RunReport | None:
+    text = factory if factory == "queuepool" else f"{PLANTED}:{factory}"
+    return run_loaded(load_file(str(FIRST_COME)), f"sqlite?pool={text}").ended.failed
 
 
 def _text(pool: Pool, clock: Clock) -> str:
