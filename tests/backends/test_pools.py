@@ -161,7 +161,7 @@ def test_description_says_what_another_version_of_sqlalchemy_would_lack(monkeypa
     assert backend.describe().pool.endswith(", waits in virtual time")
     monkeypatch.setattr(QueuePool, "_queue_class", StubbornQueue)
     assert backend.describe().pool.endswith(", is polled: a wait of StubbornQueue does not use the virtual clock")
-    monkeypatch.setattr(QueuePool, "_queue_class", lambda size, use_lifo: deque(maxlen=size))
+    monkeypatch.setattr(QueuePool, "_queue_class", staticmethod(lambda size, use_lifo: deque(maxlen=size)))
     assert "its queue is not built as expected" in backend.describe().pool
 
 
