@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import dedent
+from typing import TypeVar
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
-from simdsl.core.trace import Event, Stepped
+from simdsl.core.trace import Stepped
 from simdsl.core.verdicts import Failure, PlanEnded, RunEnded, RunReport
 from simdsl.language.load import load_text
 from simdsl.modes.once import RunOptions, run_plan
 from simdsl.plan.ir import Plan
 from simdsl.plan.outcomes import Failed
+
+E = TypeVar("E")
 
 THREADED = "python:tests.backends.threaded_sqlite:make"
 """The backend on which statements wait for locks."""
@@ -37,7 +40,7 @@ class Ran:
         assert self.ended.failed.failure is not None
         return self.ended.failed.failure
 
-    def events(self, kind: type[Event]) -> list[Event]:
+    def events(self, kind: type[E]) -> list[E]:
         """Those of the last run."""
         return [event for event in self.last.trace if isinstance(event, kind)]
 

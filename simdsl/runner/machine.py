@@ -371,6 +371,7 @@ class Machine:
         settled = self.world.settle([session for _, session in locks], self.limits.settle_us)
         self._blockers = settled.blockers
         ended = [(p, session) for p, session in locks if session.id in settled.ended]
+        ended.sort(key=lambda pair: pair[0] is not fresh)  # what was just begun is what released the others
         for pending, session in ended:
             outcome = session.poll()
             assert outcome is not None, "settle said that it had ended"
