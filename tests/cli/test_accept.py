@@ -38,8 +38,8 @@ def accept(shell: Shell, steps: str, head: str = HEAD) -> tuple[int, str, str]:
             "  - a: 'SELECT v FROM t WHERE id = 1 => ''it''''s'''\n",
         ),
         (
-            '  - a: "SELECT v FROM t WHERE id = 1 => \'x\'"\n',
-            '  - a: "SELECT v FROM t WHERE id = 1 => \'it\'\'s\'"\n',
+            "  - a: \"SELECT v FROM t WHERE id = 1 => 'x'\"\n",
+            "  - a: \"SELECT v FROM t WHERE id = 1 => 'it''s'\"\n",
         ),
         (
             "  - a: |\n      SELECT id, v\n      FROM t ORDER BY id => empty\n\n  - a: SELECT 1\n",
@@ -49,12 +49,18 @@ def accept(shell: Shell, steps: str, head: str = HEAD) -> tuple[int, str, str]:
         ("  - a: SELECT id FROM t => 3 columns\n", "  - a: SELECT id FROM t => 1 column\n"),
         ("  - a: SELECT id FROM t => 1 in order\n", "  - a: SELECT id FROM t => 1, 2 in order\n"),
         ("  - a: SELECT id FROM t WHERE id > 9 => 1\n", "  - a: SELECT id FROM t WHERE id > 9 => empty\n"),
-        ("  - a: INSERT INTO t VALUES (1, 'x') => 1 affected\n", "  - a: INSERT INTO t VALUES (1, 'x') => error unique_violation\n"),
+        (
+            "  - a: INSERT INTO t VALUES (1, 'x') => 1 affected\n",
+            "  - a: INSERT INTO t VALUES (1, 'x') => error unique_violation\n",
+        ),
         ("  - a: DELETE FROM t => 9 affected\n", "  - a: DELETE FROM t => 2 affected\n"),
         ("  - a: CREATE TABLE u (x) => error\n", "  - a: CREATE TABLE u (x) => ok\n"),
         ("  - a: SELECT 1 => 2\n    sqlite: => 3\n", "  - a: SELECT 1 => 2\n    sqlite: => 1\n"),
         ("  - a: SELECT 2 => 1\n    sqlite: SELECT 3\n", "  - a: SELECT 2 => 3\n    sqlite: SELECT 3\n"),
-        ("  - for: i in 1..3\n    do:\n      - a: SELECT 'k' => 'l'\n", "  - for: i in 1..3\n    do:\n      - a: SELECT 'k' => 'k'\n"),
+        (
+            "  - for: i in 1..3\n    do:\n      - a: SELECT 'k' => 'l'\n",
+            "  - for: i in 1..3\n    do:\n      - a: SELECT 'k' => 'k'\n",
+        ),
         ("  - a: SELECT 1 => 1\nfinally:\n  - SELECT 2 => 3\n", "  - a: SELECT 1 => 1\nfinally:\n  - SELECT 2 => 2\n"),
         ("  - a: SELECT 1 => 1\ninvariants:\n  - SELECT 2 => 3\n", "  - a: SELECT 1 => 1\ninvariants:\n  - SELECT 2 => 2\n"),
     ],
@@ -78,7 +84,10 @@ def test_a_missed_expectation_is_rewritten(shell: Shell, before: str, after: str
             "  - a: SELECT id FROM t WHERE id = 1 => (?x, ?y)\n  - a: SELECT $x => 1\n",
             "left a.yaml:7: with `=> 1` the plan would not load",
         ),
-        ("  - a: SELECT 'x ' || '#y' => 'z'\n", "left a.yaml:7: with `=> 'x #y'` the line would not be read as it is written"),
+        (
+            "  - a: SELECT 'x ' || '#y' => 'z'\n",
+            "left a.yaml:7: with `=> 'x #y'` the line would not be read as it is written",
+        ),
     ],
 )
 def test_what_is_left_is_told_with_the_reason(shell: Shell, steps: str, why: str) -> None:

@@ -1,4 +1,4 @@
-"""The examples of the pages about usage, backends and simdsl itself: each triggers its code, and what stands instead does not."""
+"""The pages about usage, backends and simdsl itself: each example triggers its code, and what stands instead does not."""
 
 from __future__ import annotations
 
@@ -36,5 +36,3 @@ def _last_error(shell: Shell, text: str) -> str:
         words = shlex.split(line.removeprefix("$ "))
         said = shell(*words[words.index("simdsl") + 1 :]).err
     return said
-
-

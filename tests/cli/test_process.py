@@ -44,14 +44,21 @@ def imported(arguments: list[str], directory: Path, environment: Mapping[str, st
         "print('\\n' + json.dumps([code, sorted(sys.modules)]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], cwd=directory, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, *arguments],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     code, modules = json.loads(done.stdout.splitlines()[-1])
     assert code == 0, done.stdout + done.stderr
     return {module.split(".")[0] for module in modules} & set(HEAVY)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], ["explain", "U001"], ["schema", "trace"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["--version"], ["explain", "U001"], ["schema", "trace"]]
+)
 def test_what_needs_no_plan_imports_nothing_heavy(
     arguments: list[str], tmp_path: Path, environment: Mapping[str, str]
 ) -> None:
@@ -61,7 +68,9 @@ def test_what_needs_no_plan_imports_nothing_heavy(
 def test_a_plan_imports_what_it_needs_and_no_more(tmp_path: Path, environment: Mapping[str, str]) -> None:
     (tmp_path / "a.yaml").write_text(HOLDS)
     (tmp_path / "p.yaml").write_text(POOLED)
-    assert imported(["check", "a.yaml"], tmp_path, environment).isdisjoint({"jsonschema", "sqlalchemy", "sqlite3", "greenlet"})
+    assert imported(["check", "a.yaml"], tmp_path, environment).isdisjoint(
+        {"jsonschema", "sqlalchemy", "sqlite3", "greenlet"}
+    )
     assert imported(["run", "a.yaml"], tmp_path, environment).isdisjoint({"jsonschema", "sqlalchemy", "greenlet", "rich"})
     assert {"sqlalchemy", "greenlet"} <= imported(["run", "p.yaml"], tmp_path, environment)
 

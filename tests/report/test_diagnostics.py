@@ -1,0 +1,82 @@
+"""Diagnostics as text, JSON and annotations."""
+
+from __future__ import annotations
+
+import json
+
+from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.source import Span
+from simdsl.report.diagnostics import counted, render, text
+from simdsl.report.formats import Format
+from simdsl.report.screen import Screen, cells
+
+TYPO = Diagnostic(
+    code=Code.G201,
+    message="unexpected `affectd` in a plan line",
+    file="plans/typo.yaml",
+    span=Span(line=4, column=32, length=7),
+    line="  - a: UPDATE t SET v = 2 => 3 affectd",
+    help="did you mean `affected`?",
+)
+WHOLE = Diagnostic(code=Code.F001, message="no such file or directory", file="x.yaml")
+
+
+def test_text_as_the_language_page_shows_it() -> None:
+    assert text(TYPO, Screen()) == (
+        "error[G201]: unexpected `affectd` in a plan line\n"
+        " --> plans/typo.yaml:4:32\n"
+        "  |\n"
+        "4 |   - a: UPDATE t SET v = 2 => 3 affectd\n"
+        "  |                                ^^^^^^^\n"
+        "  = help: did you mean `affected`?"
+    )
+
+
+def test_the_gutter_grows_with_the_number_of_the_line() -> None:
+    lines = text(
+        Diagnostic(code=Code.W001, message="m", file="f", span=Span(line=1234, column=1), line="x"), Screen()
+    ).split("\n")
+    assert lines == ["warning[W001]: m", "    --> f:1234:1", "     |", "1234 | x", "     | ^"]
+
+
+def test_a_whole_file_has_no_line() -> None:
+    assert text(WHOLE, Screen()) == "error[F001]: no such file or directory\n --> x.yaml"
+
+
+def test_60_columns() -> None:
+    long = Diagnostic(
+        code=Code.G201,
+        message="unexpected word " * 8,
+        file="x.yaml",
+        span=Span(line=4, column=150, length=7),
+        line="  - a: " + "漢" * 150 + " => 3 affectd",
+        help="this help is long enough to be wrapped on a screen that has only sixty columns",
+    )
+    assert max(map(cells, text(long, Screen(width=60)).split("\n"))) <= 60
+
+
+def test_wide_characters_and_tabs() -> None:
+    line = "\t- a: SELECT '漢字' => 3 affectd"
+    at = line.index("affectd")
+    diagnostic = Diagnostic(code=Code.G201, message="m", file="f", span=Span(line=1, column=at + 1, length=7), line=line)
+    source, carets = text(diagnostic, Screen()).split("\n")[-2:]
+    assert cells(source[: source.index("affectd")]) == cells(carets[: carets.index("^")])
+
+
+def test_colour() -> None:
+    painted = text(TYPO, Screen(color=True))
+    assert painted.startswith("\x1b[1;31merror[G201]\x1b[0m")
+
+
+def test_json_and_github() -> None:
+    assert [item["code"] for item in json.loads(render([TYPO, WHOLE], Format.JSON, Screen()))] == ["G201", "F001"]
+    assert json.loads(render([WHOLE], Format.JSON, Screen()))[0]["line"] is None
+    assert render([], Format.JSON, Screen()) == "[]"
+    assert render([WHOLE], Format.GITHUB, Screen()) == "::error file=x.yaml,title=simdsl F001::no such file or directory"
+    warning = Diagnostic(code=Code.W001, message="100%\nmore", file="a:b.yaml")
+    assert render([warning], Format.GITHUB, Screen()) == "::warning file=a%3Ab.yaml,title=simdsl W001::100%25%0Amore"
+
+
+def test_counting() -> None:
+    assert counted([TYPO, WHOLE, Diagnostic(code=Code.W001, message="m", file="f")]) == (2, 1)
