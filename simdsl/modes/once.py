@@ -10,6 +10,7 @@ from hashlib import blake2b
 from simdsl.backends.protocol import Backend, Pool, World
 from simdsl.core import collector
 from simdsl.core.clock import Clock
+from simdsl.core.matcher import describe
 from simdsl.core.trace import Event, Raced, RawStep, Trace
 from simdsl.core.verdicts import (
     Failure,
@@ -151,9 +152,8 @@ def _runs(
     """One world for all schedules over these params: set up once, restored between runs."""
     world = backend.create()
     try:
-        if plan.reset is not None:
-            world.reset(plan.reset)
-        prepared = _prepare(program, world, backend, options)
+        refused = world.reset(plan.reset) if plan.reset is not None else None
+        prepared = _prepare(program, world, backend, options) if refused is None else _not_reset(program, refused)
         if prepared.failure is not None or plan.schedule is None:
             yield _one_run(plan, program, params, prepared, world, backend, None, options, tally.runs + 1)
             return
@@ -171,6 +171,19 @@ def _runs(
             tally.warn(f"the bound of {tally.runs} runs cut the exploration: there are more interleavings")
     finally:
         world.close()
+
+
+def _not_reset(program: Program, refused: Failed) -> _Prepared:
+    """A database that could not be emptied is not set up."""
+    failure = Failure(
+        kind=FailureKind.SETUP,
+        message=refused.text,
+        path=("reset", "tables"),
+        expected=("ok",),
+        got=describe(refused),
+        fingerprint=f"setup/reset/{refused.error_class}",
+    )
+    return _Prepared(events=(), env=program.env, labels={}, judged=0, failure=failure, missed=())
 
 
 def _prepare(program: Program, world: World, backend: Backend, options: RunOptions) -> _Prepared:
