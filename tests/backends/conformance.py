@@ -7,13 +7,13 @@ from typing import Final
 
 import pytest
 
-from simdsl.backends.protocol import Backend, Lease, Pool, PoolCounts, Refusal, Session, Ticket, Tx, World
+from simdsl.backends.protocol import Backend, Lease, PoolCounts, Refusal, Session, Ticket, Tx, World
 from simdsl.core.clock import Clock
 from simdsl.plan.ir import Dialect, Isolation, Mode, PoolSpec, Reset, ResetMode, Sql, SqlKind, Var
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 from tests.backends.provocations import PROVOCATIONS, SCHEMA
-from tests.backends.terminal import LIMIT_US, Terminal, begin, sql
+from tests.backends.terminal import LIMIT_US, Terminal, begin
 
 VALUES: Final[tuple[Value, ...]] = (
     None,
@@ -420,13 +420,3 @@ def refused(ticket: Ticket) -> ErrorClass:
 def usable(backend: Backend, world: World, session: Session) -> bool:
     """Whether a session answers."""
     return Terminal(backend, world, session).rows("SELECT 1") == [(1,)]
-
-
-def drained(pool: Pool, leases: list[Lease]) -> PoolCounts:
-    """The counts after these have gone back."""
-    for lease in leases:
-        pool.give_back(lease)
-    return pool.counts()
-
-
-__all__ = ["Conformance", "drained", "lent", "refused", "sql", "usable"]
