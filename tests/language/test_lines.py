@@ -1,0 +1,144 @@
+"""Lines, and rule 53: the templates of lines and the long way always agree."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from simdsl.language.lines import Line, LineParser, split_head
+from simdsl.language.problems import Refused, Trouble
+from simdsl.plan.codes import Code
+from simdsl.plan.ir import AnError, Dialect, ExactRows, Scalar, SqlKind, Var
+from simdsl.plan.outcomes import ErrorClass
+
+
+def long_way(text: str, dialect: Dialect) -> Line | tuple[Trouble, ...]:
+    try:
+        return LineParser(dialect).slow(text)[0]
+    except Refused as refused:
+        return refused.troubles
+
+
+def short_way(parser: LineParser, text: str) -> Line | tuple[Trouble, ...]:
+    try:
+        return parser.parse(text)
+    except Refused as refused:
+        return refused.troubles
+
+
+def test_a_line_has_sql_an_expectation_and_an_arrow() -> None:
+    line = LineParser(Dialect.SQLITE).parse("SELECT $x  => (1, 'a')")
+    assert line.sql is not None
+    assert line.sql.fragments == ("SELECT ", Var(name="x"))
+    assert line.expect == (ExactRows(rows=((Scalar(value=1), Scalar(value="a")),)),)
+    assert line.arrow == 11
+
+
+def test_each_half_may_stand_alone() -> None:
+    parser = LineParser(Dialect.SQLITE)
+    only_sql = parser.parse("COMMIT")
+    assert only_sql.expect is None
+    assert only_sql.arrow is None
+    only_expectation = parser.parse("=> error busy")
+    assert only_expectation.sql is None
+    assert only_expectation.expect == (AnError(error_class=ErrorClass.BUSY),)
+
+
+def test_both_halves_are_complained_about() -> None:
+    with pytest.raises(Refused) as caught:
+        LineParser(Dialect.SQLITE).parse("SELECT $Upper => 3 rws")
+    assert [trouble.code for trouble in caught.value.troubles] == [Code.G104, Code.G201]
+
+
+def test_offsets_are_those_of_the_line() -> None:
+    text = "UPDATE t SET v = 2 =>  3 affectd"
+    with pytest.raises(Refused) as caught:
+        LineParser(Dialect.SQLITE).parse(text)
+    trouble = caught.value.troubles[0]
+    assert text[trouble.start : trouble.end] == "affectd"
+
+
+def test_a_template_keeps_literals_apart() -> None:
+    parser = LineParser(Dialect.SQLITE)
+    first = parser.parse("INSERT INTO t VALUES (1, 'a') => 1 affected")
+    second = parser.parse("INSERT INTO t VALUES (22, 'it''s') => 2 affected")
+    assert first.sql is not None
+    assert second.sql is not None
+    assert (first.sql.text, second.sql.text) == ("INSERT INTO t VALUES (1, 'a')", "INSERT INTO t VALUES (22, 'it''s')")
+    assert first.expect != second.expect
+    assert second.sql.kind is SqlKind.DML
+
+
+def test_split_head() -> None:
+    assert split_head("a from main => error busy") == ("a from main ", " error busy", 14)
+    assert split_head("a") == ("a", None, 1)
+    assert split_head("=> ok") == ("", " ok", 2)
+
+
+# Rule 53. Lines are made of pieces that matter to one lexer or the other, and then of the same pieces with other literals.
+
+LITERALS = st.sampled_from(
+    [
+        "0", "1", "42", "007", "9223372036854775807", "9" * 19, "1.5", "1e3",
+        "''", "'a'", "'it''s'", "'a => b'", "'\\'", "'$x'", "'--'",
+    ]
+)  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "SELECT ", "INSERT INTO t VALUES (", "BEGIN", "SAVEPOINT s", "CREATE TABLE t", ")", "(", "[", "]", ", ", " ", "\n",
+        " -- ", "/* ", " */", '"', "`", "'", "$x", "$", "$$", "$a$", "t1", "t", "x", "E", "-", ";", " => ", " =>\n", "=>",
+        " => (", " or ", " affected", " rows", " in order", " => error ", "error native ", "contains ", "date ", "x", "?v",
+        "_", ".", ":", "@", "#", "NULL", " ORDER BY ", "/", "/x/", "same as l",
+    ]
+)  # fmt: skip
+HOLE = object()
+SHAPES = st.lists(PIECES | st.just(HOLE), max_size=14)
+USUAL = st.sampled_from(
+    [
+        ["INSERT INTO t VALUES (", HOLE, ", ", HOLE, ") => ", HOLE, " affected"],
+        ["SELECT v FROM t WHERE id = ", HOLE, " => ", HOLE],
+        ["SELECT ", HOLE, ", $x => (", HOLE, ", -", HOLE, ", _), (", HOLE, ", ?y, NULL) in order"],
+        ["SELECT $x || ", HOLE, " || $y || ", HOLE, "; -- ", HOLE, "\n => contains ", HOLE, ", ", HOLE],
+        ["SELECT ", HOLE, " => error native ", HOLE, " or ", HOLE],
+        ["=> ", HOLE],
+        ["SELECT -- ", HOLE, "\n ", HOLE],
+    ]
+)
+
+
+def filled(shape: list[object], literals: list[str]) -> str:
+    rest = iter(literals)
+    return "".join(next(rest, "7") if piece is HOLE else str(piece) for piece in shape)
+
+
+@given(
+    shape=SHAPES | USUAL,
+    fillings=st.lists(st.lists(LITERALS, min_size=8, max_size=8), min_size=2, max_size=4),
+    dialect=st.sampled_from(Dialect),
+)
+@example(shape=["SELECT ", HOLE, " => ", HOLE], fillings=[["1", "1"], ["'a'", "'b'"], ["1", "'b'"]], dialect=Dialect.SQLITE)
+@example(shape=['SELECT "', HOLE, '" => ', HOLE], fillings=[["'", "1"], ["'a'", "2"]], dialect=Dialect.SQLITE)
+@example(shape=["SELECT E", HOLE, " => ", HOLE], fillings=[["'a'", "1"], ["'\\'", "2"]], dialect=Dialect.POSTGRES)
+@example(shape=["SELECT ", HOLE, " => -", HOLE], fillings=[["1", "0"], ["1", "5"]], dialect=Dialect.SQLITE)
+def test_rule_53_templates_and_the_long_way_agree(shape: list[object], fillings: list[list[str]], dialect: Dialect) -> None:
+    parser = LineParser(dialect)
+    for literals in fillings:
+        text = filled(shape, literals)
+        assert short_way(parser, text) == long_way(text, dialect)
+        assert short_way(parser, text) == long_way(text, dialect)
+
+
+@given(texts=st.lists(st.text(alphabet="S 1'a\"$x=>(),\n-/*;", max_size=16), max_size=6), dialect=st.sampled_from(Dialect))
+def test_rule_53_on_any_text(texts: list[str], dialect: Dialect) -> None:
+    parser = LineParser(dialect)
+    for text in texts:
+        assert short_way(parser, text) == long_way(text, dialect)
+
+
+def test_rule_53_wrong_lines_are_refused_both_times() -> None:
+    parser = LineParser(Dialect.SQLITE)
+    parser.parse("SELECT 1 => 1 rows")
+    for _ in range(2):
+        with pytest.raises(Refused):
+            parser.parse("SELECT 1 => 'a' rows")
