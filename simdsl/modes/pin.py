@@ -11,6 +11,7 @@ from typing import assert_never
 from simdsl.core.trace import Advanced, Event, Parked, PoolMoved, RolledBack, Stepped, Wait
 from simdsl.core.verdicts import RunReport
 from simdsl.plan.ir import (
+    BACKEND_NAMES,
     Action,
     AnError,
     Await,
@@ -65,7 +66,7 @@ def unrolled(plan: Plan, report: RunReport) -> Plan:
     unrolling = _Unrolling(plan=plan, params=list(report.params), backend=report.backend)
     steps = tuple(unrolling.steps(_body(report.trace)))
     params = (tuple(unrolling.params),) if unrolling.params else ()
-    backends = (report.backend,)
+    backends = (report.backend,) if report.backend in BACKEND_NAMES else ()
     return replace(plan, backends=backends, params=params, tasks=None, schedule=None, steps=steps, seed=None)
 
 

@@ -27,7 +27,17 @@ def test_each_run_begins_with_empty_tables(tmp_path: Path) -> None:
         assert run(PLAN, f"sqlite:///{file}").ended.verdict is Verdict.PASS
 
 
-def test_a_table_that_is_not_there_fails_the_setup() -> None:
-    failure = run(PLAN).failure
+def test_a_table_that_is_not_there_is_empty_already() -> None:
+    plan = PLAN.replace("setup:\n", "setup:\n      - CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY)\n")
+    assert run(plan).ended.verdict is Verdict.PASS
+
+
+def test_a_table_that_cannot_be_emptied_fails_the_setup(tmp_path: Path) -> None:
+    file = tmp_path / "mine.db"
+    with sqlite3.connect(file, isolation_level=None) as writer:
+        writer.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+        writer.execute("BEGIN IMMEDIATE")
+        failure = run(PLAN, f"sqlite:///{file}").failure
+    writer.close()
     assert (failure.kind, failure.path) == (FailureKind.SETUP, ("reset", "tables"))
-    assert failure.message == "reset: no such table: t"
+    assert failure.message == "database is locked"
