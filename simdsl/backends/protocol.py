@@ -180,7 +180,10 @@ class World(Protocol):
         """Wait until each session has ended or is known to wait for another, at most this real time."""
 
     def reset(self, reset: Reset) -> Failed | None:
-        """Empty the tables that the plan names, before setup. A table that is not there is a ``Failed``."""
+        """Empty the tables that the plan names, before setup.
+
+        A table that is not there is empty already: that is how a plan meets a new database.
+        """
 
     def snapshot(self) -> None:
         """Remember the present, committed content. Called once, after setup, with every session closed."""

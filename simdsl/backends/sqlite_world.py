@@ -14,7 +14,7 @@ from simdsl.backends.sqlite_session import SqliteSession
 from simdsl.backends.workspace import Workspace
 from simdsl.core.clock import Clock
 from simdsl.plan.ir import PoolSpec, Reset, ResetMode
-from simdsl.plan.outcomes import ErrorClass, Failed, Rows
+from simdsl.plan.outcomes import Failed, Rows
 from simdsl.plan.values import sorted_rows
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ class SqliteWorld:
         try:
             self._keeper.execute("BEGIN IMMEDIATE")
             for table in reset.tables:
-                if failure := self._reset_table(table, reset.mode):
-                    return failure
+                self._reset_table(table, reset.mode)
             self._keeper.execute("COMMIT")
         except Exception as error:  # whatever the driver raises
             return failed(error)
@@ -174,20 +173,19 @@ class SqliteWorld:
         if got != mode:
             raise ValueError(f"the journal mode stays {got}, not {mode}")
 
-    def _reset_table(self, table: str, mode: ResetMode) -> Failed | None:
+    def _reset_table(self, table: str, mode: ResetMode) -> None:
         known = self._keeper.execute(
             "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE", (table,)
         ).fetchall()
         if not known:
-            return Failed(ErrorClass.UNDEFINED_TABLE, f"reset: no such table: {table}", by="simdsl")
+            return
         if mode is not ResetMode.RECREATE:
             self._keeper.execute(f"DELETE FROM {quoted_name(table)}")
-            return None
+            return
         definitions = [sql for (sql,) in self._keeper.execute(_DEFINITIONS, (table,)).fetchall()]
         self._keeper.execute(f"DROP TABLE {quoted_name(table)}")
         for sql in definitions:
             self._keeper.execute(sql)
-        return None
 
     def _restore_from(self, memory: sqlite3.Connection) -> None:
         if self._place.journal_mode in ("wal", "delete"):
