@@ -45,8 +45,11 @@ def _refusal(name: str, reason: str) -> Diagnostic:
 
 
 def _is_same(document: Document, made: str, name: str) -> bool:
-    again = read_text(made, name).document
+    reading = read_text(made, name)
+    again = reading.document
     if again is None or made.count("#") != document.source.text.count("#"):
+        return False
+    if any(problem.severity is Severity.ERROR for problem in reading.problems):
         return False
     lines = _Lines(document.data)
     return lines.settled(document.data, ()) == lines.settled(again.data, ())
@@ -147,10 +150,14 @@ class _Formatter:
     def _scalar(self, head: str, node: ScalarNode, indent: str, path: Path) -> None:
         self._layout.loose(node.start)
         raw = self._source[node.start : node.end]
+        comment = _HEADER_COMMENT.match(raw) if node.style in (Style.LITERAL, Style.FOLDED) else None
         text = self._written(node, raw, indent, path)
+        if comment and "\n" not in text:
+            # Behind a plain text the comment would be a trap.
+            text = f"|\n{indent}{text}"
         first, *rest = text.split("\n")
         self._layout.line(f"{head} {first}".rstrip())
-        if node.style in (Style.LITERAL, Style.FOLDED) and (comment := _HEADER_COMMENT.match(raw)):
+        if comment:
             self._layout.trailing(comment["comment"])
         for line in rest:
             self._layout.line(line)

@@ -14,6 +14,7 @@ from simdsl.language.positions import Finding
 from simdsl.language.tree import ListNode, MapNode, Node, ScalarNode, Style
 from simdsl.language.yaml_events import MAX_DEPTH, MAX_FINDINGS, Events
 from simdsl.plan.codes import Code
+from simdsl.plan.ir import Path
 
 
 def is_json(text: str, name: str) -> bool:
@@ -41,7 +42,7 @@ def read_slow(text: str) -> Events:
         root = reader.read()
     except _Stop as stop:
         return Events(findings=[stop.finding])
-    return Events(root=root, findings=reader.findings)
+    return Events(root=root, findings=reader.findings, refused=reader.refused)
 
 
 def read_tree(text: str) -> Node:
@@ -106,9 +107,10 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.findings: list[Finding] = []
+        self.refused: list[Path] = []
 
     def read(self) -> Node:
-        root, end = self._value(self._blank(0), 0)
+        root, end = self._value(self._blank(0), ())
         end = self._blank(end)
         if end < len(self.text):
             self._stop(end, "the document ended before this")
@@ -118,26 +120,26 @@ class _Reader:
         found = _BLANK.match(self.text, at)
         return found.end() if found else at
 
-    def _value(self, at: int, depth: int) -> tuple[Node, int]:
+    def _value(self, at: int, path: Path) -> tuple[Node, int]:
         match self.text[at : at + 1]:
             case '"':
-                return self._string(at)
+                return self._string(at, path)
             case "{":
-                return self._object(at, depth)
+                return self._object(at, path)
             case "[":
-                return self._array(at, depth)
+                return self._array(at, path)
             case _:
-                return self._scalar(at)
+                return self._scalar(at, path)
 
-    def _object(self, at: int, depth: int) -> tuple[Node, int]:
-        self._limit(at, depth)
+    def _object(self, at: int, path: Path) -> tuple[Node, int]:
+        self._limit(at, path)
         entries: list[tuple[ScalarNode, Node]] = []
         seen: set[str] = set()
         place = self._blank(at + 1)
         while self.text[place : place + 1] != "}" or entries:
             if self.text[place : place + 1] != '"':
                 self._stop(place, "a key in double quotes is missing here")
-            key, place = self._string(place)
+            key, place = self._string(place, path)
             place = self._blank(place)
             if self.text[place : place + 1] != ":":
                 self._stop(place, "a `:` is missing here")
@@ -146,7 +148,7 @@ class _Reader:
                     Code.J002, key.start, key.end, f"`{key.text}` is there twice in one object", "JSON would keep only one"
                 )
             seen.add(key.text)
-            value, place = self._value(self._blank(place + 1), depth + 1)
+            value, place = self._value(self._blank(place + 1), (*path, key.text))
             entries.append((key, value))
             place = self._blank(place)
             if self.text[place : place + 1] != ",":
@@ -156,12 +158,12 @@ class _Reader:
             self._stop(place, "a `,` or a `}` is missing here")
         return MapNode(at, place + 1, True, entries), place + 1
 
-    def _array(self, at: int, depth: int) -> tuple[Node, int]:
-        self._limit(at, depth)
+    def _array(self, at: int, path: Path) -> tuple[Node, int]:
+        self._limit(at, path)
         items: list[Node] = []
         place = self._blank(at + 1)
         while self.text[place : place + 1] != "]" or items:
-            item, place = self._value(place, depth + 1)
+            item, place = self._value(place, (*path, len(items)))
             items.append(item)
             place = self._blank(place)
             if self.text[place : place + 1] != ",":
@@ -171,35 +173,35 @@ class _Reader:
             self._stop(place, "a `,` or a `]` is missing here")
         return ListNode(at, place + 1, True, items), place + 1
 
-    def _limit(self, at: int, depth: int) -> None:
-        if depth > MAX_DEPTH:
+    def _limit(self, at: int, path: Path) -> None:
+        if len(path) > MAX_DEPTH:
             message = f"nested more than {MAX_DEPTH} levels deep"
             raise _Stop(Finding(Code.J006, at, at + 1, message, "a plan is flatter than this"))
 
-    def _string(self, at: int) -> tuple[ScalarNode, int]:
+    def _string(self, at: int, path: Path) -> tuple[ScalarNode, int]:
         found = _STRING.match(self.text, at)
         if found is None:
             self._stop(at, "this string is not closed, or holds a control character or an escape that JSON lacks")
         text = json.loads(found[0])
         if half := _HALF_CHARACTER.search(text):
             message = f"U+{ord(half[0]):04X} is half of a character"
-            self._find(Code.J005, at, found.end(), message, "write the character, or both of its halves")
+            self._find(Code.J005, at, found.end(), message, "write the character, or both of its halves", path)
             text = _HALF_CHARACTER.sub("\ufffd", text)
         return ScalarNode(at, found.end(), Style.JSON, text), found.end()
 
-    def _scalar(self, at: int) -> tuple[ScalarNode, int]:
+    def _scalar(self, at: int, path: Path) -> tuple[ScalarNode, int]:
         found = _SCALAR.match(self.text, at)
         word = found[0] if found else ""
         end = at + len(word)
         if word in ("NaN", "Infinity", "-Infinity"):
-            self._find(Code.J003, at, end, f"`{word}` is not a number of JSON", 'in a row, write "nan", "inf" or "-inf"')
+            hint = "in the text of a step, `nan`, `inf` and `-inf` are values"
+            self._find(Code.J003, at, end, f"`{word}` is not a number of JSON", hint, path)
         elif word not in ("true", "false", "null"):
             if not _NUMBER.fullmatch(word):
                 self._stop(at, "a value is missing here" if not word else f"`{word}` is not a value of JSON")
             if not isinstance(resolve(word), Plain):
-                self._find(
-                    Code.J004, at, end, f"{word[:40]} does not fit in 64 bits", "write it as a string, or as a decimal"
-                )
+                hint = "write it as a string, or as a decimal"
+                self._find(Code.J004, at, end, f"{word[:40]} does not fit in 64 bits", hint, path)
         return ScalarNode(at, end, Style.PLAIN, word), end
 
     def _stop(self, at: int, message: str) -> NoReturn:
@@ -207,9 +209,12 @@ class _Reader:
         hint = "a text that begins with `{`, or is named .json, is read as JSON"
         raise _Stop(Finding(Code.J001, at, at + 1, message, hint))
 
-    def _find(self, code: Code, start: int, end: int, message: str, hint: str) -> None:
-        if len(self.findings) < MAX_FINDINGS:
-            self.findings.append(Finding(code, start, end, message, hint))
+    def _find(self, code: Code, start: int, end: int, message: str, hint: str, path: Path = ()) -> None:
+        if len(self.findings) >= MAX_FINDINGS:
+            return
+        self.findings.append(Finding(code, start, end, message, hint))
+        if path:
+            self.refused.append(path)
 
 
 _BLANK: Final = re.compile(r"[ \t\n\r]*")

@@ -87,7 +87,14 @@ def _read_json(source: Source, bom: bool) -> Reading:
     if isinstance(data, dict):
         data.pop("$schema", None)
     positions = Positions(source)
-    document = Document(source=source, data=data, read_tree=json_text.read_tree, root=events.root, bom=bom)
+    document = Document(
+        source=source,
+        data=data,
+        read_tree=json_text.read_tree,
+        root=events.root,
+        refused=tuple(events.refused),
+        bom=bom,
+    )
     return Reading(document=document, problems=tuple(map(positions.diagnose, events.findings)))
 
 

@@ -120,6 +120,10 @@ def _flow(text: str, noticed: int, began: int) -> Finding:
     return _error(began, message, f"items are parted by commas; for a text, {USE_A_BLOCK}")
 
 
+def _flow_colon(text: str, noticed: int, began: int) -> Finding:
+    return _error(noticed, "in brackets a `:` ends a plain text", "put the text in quotes")
+
+
 def _node_content(text: str, noticed: int, began: int) -> Finding:
     return _error(noticed, f"in YAML no text can begin with `{text[noticed : noticed + 1]}`", USE_A_BLOCK)
 
@@ -158,6 +162,7 @@ _EXPLANATIONS: Final[tuple[tuple[str, Callable[[str, int, int], Finding]], ...]]
     ("mapping keys are not allowed", _question),
     ("alphabetic or numeric", _anchor),
     ("tag|URI|'!'|whitespace or line break", _tag),
+    ("unexpected ':'", _flow_colon),
     (r"expected ',' or '[\]}]'", _flow),
     ("expected node content", _node_content),
     ("directive|version|incompatible YAML|digit or '.'", _directive),

@@ -20,7 +20,7 @@ class Code(Enum):
     F004 = "larger than 16 MB"
     F005 = "a directory where a file is wanted"
     F006 = "the YAML parser is not installed"
-    F007 = "a layout that the formatter would change"
+    F007 = "a file that the formatter leaves alone"
 
     # Y: YAML that lies
     Y001 = "not YAML"
