@@ -1,0 +1,407 @@
+"""`python docs/generate.py [--check]`: write the pages of the reference that the code knows better than a person.
+
+With --check nothing is written, and the exit code is 1 if a page is not what would be written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+REFERENCE: Final = ROOT / "docs" / "reference"
+
+# A checkout need not be installed to be documented.
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from simdsl.backends import sqlite  # noqa: E402 - after the path is set
+from simdsl.backends.protocol import Capabilities  # noqa: E402
+from simdsl.backends.registry import resolve  # noqa: E402
+from simdsl.backends.sqlite_errors import DECLARED  # noqa: E402
+from simdsl.cli import exits  # noqa: E402
+from simdsl.cli.app import command  # noqa: E402
+from simdsl.plan import resources  # noqa: E402
+from simdsl.plan.codes import Code  # noqa: E402
+from simdsl.plan.outcomes import ErrorClass  # noqa: E402
+
+_FAMILIES: Final = {
+    "F": "Files",
+    "Y": "YAML that does not mean what it looks like",
+    "J": "JSON",
+    "S": "Structure",
+    "G": "The grammar of a string",
+    "N": "Names",
+    "R": "Rules of the language",
+    "B": "Backends",
+    "U": "Usage of the command line",
+    "X": "simdsl itself",
+    "W": "Warnings",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or compare."""
+    parser = argparse.ArgumentParser(prog="python docs/generate.py", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a page would change")
+    options = parser.parse_args(arguments)
+    stale = [name for name, text in pages().items() if _read(REFERENCE / name) != text]
+    for name in stale:
+        if options.check:
+            print(f"docs/reference/{name} is not what `python docs/generate.py` writes")
+        else:
+            (REFERENCE / name).write_text(pages()[name], encoding="utf-8")
+            print(f"docs/reference/{name} written")
+    return 1 if options.check and stale else 0
+
+
+def pages() -> dict[str, str]:
+    """The generated pages by their names."""
+    return {
+        "cli.md": _page("The command line", _cli()),
+        "codes.md": _page("Diagnostic codes", _codes()),
+        "backends.md": _page("Backends and their capabilities", _backends()),
+        "trace.md": _page("The trace format", _trace()),
+    }
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _page(title: str, lines: Iterator[str]) -> str:
+    made = "Made by `python docs/generate.py`; do not edit."
+    return "\n".join([f"# {title}", "", made, "", *lines]).rstrip("\n") + "\n"
+
+
+# cli.md
+
+
+def _cli() -> Iterator[str]:
+    names = list(command().commands)
+    yield "```text"
+    yield "simdsl [--version] [--install-completion] [--show-completion] [-h | --help] COMMAND ..."
+    yield "```"
+    yield ""
+    yield "| command | what it does |"
+    yield "|---|---|"
+    for name in names:
+        yield f"| [`simdsl {name}`](#simdsl-{name}) | {_sentences(_function(name))[0]} |"
+    yield ""
+    yield "`--install-completion` and `--show-completion` are for the shell that calls them. Every command has `--help`."
+    yield ""
+    for name in names:
+        yield from _command(name)
+    yield "## Exit codes"
+    yield ""
+    yield "| code | meaning |"
+    yield "|---|---|"
+    for code, comment in _exit_codes():
+        yield f"| {code} | {comment} |"
+    yield ""
+    yield "## Environment"
+    yield ""
+    yield "| variable | effect |"
+    yield "|---|---|"
+    yield "| `SIMDSL_BACKEND` | what `--backend` is where it is not given |"
+    yield "| `SIMDSL_DEBUG` | set to anything, an internal error shows its traceback |"
+    yield "| `NO_COLOR` | set to anything, no colour |"
+    yield "| `CI` | set to anything, no line of progress |"
+    yield "| `COLUMNS` | how wide the screen is |"
+
+
+def _command(name: str) -> Iterator[str]:
+    function = _function(name)
+    arguments, options = _parameters(function)
+    usage = " ".join(f"[{metavar.strip('[]')}]" if optional else metavar for metavar, optional, _ in arguments)
+    usage = usage.replace("[PATHS]", "PATHS...")
+    yield f"## simdsl {name}"
+    yield ""
+    yield "```text"
+    yield f"simdsl {name} [OPTIONS] {usage}".rstrip()
+    yield "```"
+    yield ""
+    yield from _paragraphs(function)
+    helps = [(metavar, text) for metavar, _, text in arguments if text]
+    for metavar, text in helps:
+        yield f"`{metavar.strip('[]')}`: {text[0].lower()}{text[1:]}"
+        yield ""
+    if options:
+        yield "| option | effect |"
+        yield "|---|---|"
+        yield from options
+        yield ""
+
+
+def _function(name: str) -> Any:
+    return getattr(import_module(f"simdsl.cli.{name}"), name)
+
+
+def _parameters(function: Any) -> tuple[list[tuple[str, bool, str]], list[str]]:
+    """The arguments (metavar, optional, help) and the options as rows of a table."""
+    arguments: list[tuple[str, bool, str]] = []
+    options: list[str] = []
+    hints = get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        hint = hints[name]
+        if get_origin(hint) is not Annotated:
+            continue
+        kind, said = get_args(hint)[:2]
+        # Within Annotated the first name stands where typer's own default does.
+        names = [word for word in (said.default, *(said.param_decls or ())) if str(word).startswith("-")]
+        if names:
+            options.append(_option(names, kind, said, parameter.default))
+        else:
+            optional = parameter.default is not inspect.Parameter.empty
+            arguments.append((said.metavar or name.upper(), optional, said.help or ""))
+    return arguments, options
+
+
+def _option(words: list[str], kind: Any, said: Any, default: Any) -> str:
+    choices = _choices(kind)
+    value = said.metavar or ("|".join(choices) if choices else "N" if int in (kind, *get_args(kind)) else "TEXT")
+    takes = "" if kind is bool or said.count else f" {value}"
+    names = ", ".join(f"`{word}{takes}`" for word in sorted(words, key=len, reverse=True))
+    notes = []
+    if takes and default not in (None, inspect.Parameter.empty):
+        notes.append(f"default: `{default.value if isinstance(default, Enum) else default}`")
+    if said.envvar:
+        notes.append(f"environment: `{said.envvar}`")
+    text = f"{said.help} ({'; '.join(notes)})" if notes else said.help
+    return f"| {_cell(names)} | {_cell(text)} |"
+
+
+def _cell(text: str) -> str:
+    """Text within a table, where a bar would end the cell."""
+    return text.replace("|", "\\|")
+
+
+def _choices(kind: Any) -> list[str]:
+    kinds = [one for one in get_args(kind) if one is not NoneType] if get_origin(kind) is UnionType else [kind]
+    return [member.value for one in kinds if isinstance(one, type) and issubclass(one, Enum) for member in one]
+
+
+def _sentences(function: Any) -> list[str]:
+    return inspect.cleandoc(function.__doc__).split("\n\n")[0].replace("\n", " ").split("\n")
+
+
+def _paragraphs(function: Any) -> Iterator[str]:
+    for paragraph in inspect.cleandoc(function.__doc__).split("\n\n"):
+        yield paragraph
+        yield ""
+
+
+def _exit_codes() -> Iterator[tuple[int, str]]:
+    """The members of ``Exit`` and the comments beside them."""
+    for name, comment in re.findall(r"^    ([A-Z_]+) = \d+  # (.+)$", inspect.getsource(exits.Exit), re.MULTILINE):
+        yield int(exits.Exit[name]), comment
+
+
+# codes.md
+
+
+def _codes() -> Iterator[str]:
+    yield "`simdsl explain CODE` shows one of these pages. A code never changes its meaning. The letter is its family; codes"
+    yield "that begin with W warn, all others refuse."
+    yield ""
+    for letter, title in _FAMILIES.items():
+        yield f"**{title}**"
+        yield ""
+        for code in Code:
+            if code.name.startswith(letter):
+                yield f"- [{code.name}](#{_anchor(f'{code.name}: {code.title}')}): {code.title}"
+        yield ""
+    for code in Code:
+        yield from _code(code)
+
+
+def _code(code: Code) -> Iterator[str]:
+    path = ROOT / "simdsl" / "plan" / "pages" / f"{code.name}.md"
+    text = path.read_text(encoding="utf-8").strip()
+    fenced = False
+    for line in text.split("\n"):
+        fenced ^= line.startswith("```")
+        yield f"#{line}" if line.startswith("#") and not fenced else line
+    yield ""
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+# backends.md
+
+
+def _backends() -> Iterator[str]:
+    backend = resolve("sqlite")
+    yield "`simdsl backends` shows the same for what is installed where it is called, user backends included, and says"
+    yield "whether each can be reached."
+    yield ""
+    yield "## How a backend is named"
+    yield ""
+    yield "| `--backend` | what it selects |"
+    yield "|---|---|"
+    yield from _selectors()
+    yield ""
+    yield "Any of these after `name=`: plans and reports then call the backend by that name. Passwords in a URL, and"
+    yield "parameters that are called like a secret (`password`, `token`, `key`, ...), are shown as `***`."
+    yield ""
+    yield "## What a URL of sqlite may add"
+    yield ""
+    for option, meaning in _SQLITE_OPTIONS.items():
+        yield f"- `?{option}=`: {meaning}"
+    yield ""
+    yield "## Capabilities"
+    yield ""
+    yield "A plan that needs what a backend lacks is skipped there, with the reason."
+    yield ""
+    yield "| capability | meaning | sqlite |"
+    yield "|---|---|---|"
+    yield from _capabilities(backend.capabilities)
+    yield ""
+    yield "## Error classes"
+    yield ""
+    yield "`=> error CLASS` names one of these. A class has a SQLSTATE where SQL or PostgreSQL defines one; a backend"
+    yield "declares the classes that it can give. What a driver raises and nobody knows is `other`."
+    yield ""
+    yield "| class | SQLSTATE | sqlite |"
+    yield "|---|---|---|"
+    for error_class in ErrorClass:
+        yield f"| `{error_class}` | {error_class.sqlstate or ''} | {'yes' if error_class in DECLARED else ''} |"
+    yield ""
+    yield "A bare `=> error` accepts every class but `connection_lost`, `driver_panic` and `other`."
+
+
+_SQLITE_OPTIONS: Final = {
+    "driver": "a module that takes the place of the standard library's `sqlite3` ([how](../how-to/use-your-own-driver.md))",
+    "journal_mode": "`wal` or `delete`; a throwaway is in WAL mode by default, a file of yours stays as it is",
+    "pool": "`module:factory`, a pool that takes the place of SQLAlchemy's QueuePool ([how](../how-to/test-a-pool.md))",
+}
+
+
+_MEANINGS: Final = {
+    "isolation_levels": "what may stand behind `ISOLATION LEVEL`",
+    "begin_modes": "what may stand behind `BEGIN`",
+    "blocks_on_locks": "a statement may wait for a lock, so that `=> blocks` makes sense",
+    "savepoints": "`SAVEPOINT`, `ROLLBACK TO`, `RELEASE`",
+    "transactional_ddl": "DDL rolls back with its transaction",
+    "returning": "DML may have a result set",
+    "upsert": "`INSERT ... ON CONFLICT`, or the like",
+    "boolean_type": "booleans are a type; without one, `true` meets 1",
+    "deferred_constraints": "constraints may be checked at COMMIT",
+    "nulls_first": "an ascending ORDER BY puts NULL first",
+    "integer_division": "7 / 2 is 3",
+    "cancel": "a statement under way can be cancelled",
+    "faults": "first words of `fault:` lines",
+}
+
+
+def _selectors() -> Iterator[str]:
+    assert set(_SQLITE_OPTIONS) == set(sqlite.OPTIONS)
+    yield "| `sqlite` | a throwaway SQLite database; the default |"
+    yield "| `sqlite:///file.db`, `sqlite:////dir/file.db` | that file, relative or absolute; used in place, never deleted |"
+    yield "| `sqlite:///:memory:` | a database in memory, its page cache shared by the sessions |"
+    yield '| `python:package.module:factory?key=value` | what `factory(key="value")` returns |'
+    yield "| `mine`, `mine?key=value` | what the entry point `mine` of the group `simdsl.backends` makes |"
+    yield '| `mine:///place?key=value` | the same, called with `url="mine:///place"` too |'
+
+
+def _capabilities(capabilities: Capabilities) -> Iterator[str]:
+    for name in capabilities.__dataclass_fields__:
+        value = getattr(capabilities, name)
+        if name == "error_classes":
+            continue
+        if isinstance(value, bool):
+            shown = "yes" if value else "no"
+        else:
+            shown = ", ".join(sorted(str(item) for item in value)) or "none"
+        yield f"| {name.replace('_', ' ')} | {_MEANINGS[name]} | {shown} |"
+
+
+# trace.md
+
+
+def _trace() -> Iterator[str]:
+    schema = json.loads(resources.path("schemas/trace.schema.json").read_text(encoding="utf-8"))
+    definitions = schema["$defs"]
+    yield "`simdsl run --trace FILE` writes JSON lines, and `simdsl schema trace` prints the JSON Schema of one line, from"
+    yield "which this page is made. A file holds runs one after another, each a line that begins it, a line for every event"
+    yield "and a line that ends it. Times are virtual microseconds since the run began."
+    yield ""
+    yield "## Records"
+    yield ""
+    for name in schema["then"]["properties"]["record"]["enum"]:
+        yield from _record("record", name, definitions[name])
+    yield "## Events"
+    yield ""
+    for name in schema["else"]["properties"]["event"]["enum"]:
+        yield from _record("event", name, definitions[name])
+    yield "## Parts"
+    yield ""
+    for name in ("outcome", "failure"):
+        if name == "failure":
+            yield from _record("", name, definitions[name])
+            continue
+        yield f"### {name}"
+        yield ""
+        yield definitions[name]["description"]
+        yield ""
+        for part in ("rows", "affected", "failed"):
+            fields = ", ".join(f"`{field}`" for field in definitions[part]["properties"])
+            yield f"- {definitions[part]['description'].rstrip('.')}: {fields}."
+        yield ""
+    yield "### value"
+    yield ""
+    yield definitions["value"]["description"]
+    yield 'So `null`, `true`, `3`, `2.5` and `"x"` are themselves, and'
+    kinds = [next(iter(one["properties"])) for one in definitions["value"]["anyOf"] if "properties" in one]
+    objects = [f'`{{"{kind}": "..."}}`' for kind in kinds]
+    yield f"{', '.join(objects)} are what they say."
+    yield ""
+    yield "### path"
+    yield ""
+    yield definitions["path"]["description"]
+
+
+def _record(key: str, name: str, definition: dict[str, Any]) -> Iterator[str]:
+    yield f"### {name}"
+    yield ""
+    yield definition["description"]
+    yield ""
+    yield "| field | type | |"
+    yield "|---|---|---|"
+    for field, shape in definition["properties"].items():
+        if field == key:
+            yield f'| `{field}` | `"{name}"` | |'
+        else:
+            yield f"| `{field}` | {_shape(shape)} | {shape.get('description', '')} |"
+    yield ""
+
+
+def _shape(shape: dict[str, Any]) -> str:
+    if "$ref" in shape:
+        name = shape["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name})" if name in ("outcome", "value", "path", "failure") else name
+    if "const" in shape:
+        return f"`{json.dumps(shape['const'])}`"
+    if "enum" in shape:
+        return ", ".join(f"`{json.dumps(one)}`" for one in shape["enum"])
+    if "anyOf" in shape:
+        return " or ".join(_shape(one) for one in shape["anyOf"])
+    kinds = shape["type"] if isinstance(shape["type"], list) else [shape["type"]]
+    if kinds == ["array"]:
+        return f"list of {_shape(shape['items'])}" if "items" in shape else "list"
+    return " or ".join(kinds)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
