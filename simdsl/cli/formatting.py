@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -72,12 +73,15 @@ def _write(file: str, text: str) -> None:
 
 def _difference(before: str, after: str, name: str, screen: Screen) -> str:
     inks = {"-": Ink.ERROR, "+": Ink.GOOD, "@": Ink.PLACE}
-    lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), name, f"{name} (formatted)"
-    )
+    lines = difflib.unified_diff(_lines(before), _lines(after), name, f"{name} (formatted)")
     painted = []
     for line in lines:
         text = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         ink = inks.get(line[0])
         painted.append(screen.paint(ink, text[:-1]) + "\n" if ink else text)
     return "".join(painted)
+
+
+def _lines(text: str) -> list[str]:
+    """With their ends; only a line feed ends a line of a plan."""
+    return list(io.StringIO(text, newline="\n"))

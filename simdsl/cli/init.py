@@ -39,12 +39,12 @@ def init(
     path = Path(file)
     if path.suffix not in (".yaml", ".yml"):
         raise usage(Code.U009, f"`{file}` is not named like a plan", about=file, help="let it end in .yaml")
-    schema = path.parent / SCHEMA
+    schema, text = path.parent / SCHEMA, resources.path(f"schemas/{SCHEMA}").read_bytes()
     try:
         with path.open("x", encoding="utf-8") as out:
             out.write(FIRST.format(name=_slug(path.stem)))
         if not schema.exists():
-            schema.write_bytes(resources.path(f"schemas/{SCHEMA}").read_bytes())
+            schema.write_bytes(text)
     except FileExistsError:
         raise usage(Code.U007, "the file exists already", about=file, help="name another one") from None
     except OSError as error:

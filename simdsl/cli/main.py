@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from simdsl.cli.exits import Stop
+    from simdsl.report.secrets import Secrets
 
 
 def entry() -> None:
@@ -45,19 +46,19 @@ def _call(arguments: Sequence[str]) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except Stop as stop:
-        return _stopped(stop)
+        return _stopped(stop, arguments)
     except Exception as error:
         from simdsl.cli.failing import DEBUG_VARIABLE, internal
 
         if os.environ.get(DEBUG_VARIABLE):
             import traceback
 
-            traceback.print_exc()
-        return _stopped(internal(error))
+            sys.stderr.write(_secrets(arguments).hide(traceback.format_exc()))
+        return _stopped(internal(error), arguments)
     return 0
 
 
-def _stopped(stop: Stop) -> int:
+def _stopped(stop: Stop, arguments: Sequence[str]) -> int:
     from simdsl.cli.exits import Exit
 
     if stop.code is Exit.UNREAD:
@@ -65,8 +66,15 @@ def _stopped(stop: Stop) -> int:
     elif stop.diagnostics:
         from simdsl.cli.output import print_diagnostics
 
-        print_diagnostics(stop.diagnostics, sys.stderr)
+        print_diagnostics(stop.diagnostics, sys.stderr, secrets=_secrets(arguments))
     return int(stop.code)
+
+
+def _secrets(arguments: Sequence[str]) -> Secrets:
+    """Whatever an error may repeat of the URLs that this call was given."""
+    from simdsl.report.secrets import secrets_of
+
+    return secrets_of(*arguments, os.environ.get("SIMDSL_BACKEND", ""))
 
 
 def _silence(stream: TextIO) -> None:

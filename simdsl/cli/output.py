@@ -9,11 +9,14 @@ from simdsl.plan.diagnostics import Diagnostic
 from simdsl.report.diagnostics import render
 from simdsl.report.formats import Format
 from simdsl.report.screen import screen_of
+from simdsl.report.secrets import NO_SECRETS, Secrets
 
 
-def print_diagnostics(diagnostics: Sequence[Diagnostic], out: TextIO, form: Format = Format.TEXT) -> None:
+def print_diagnostics(
+    diagnostics: Sequence[Diagnostic], out: TextIO, form: Format = Format.TEXT, *, secrets: Secrets = NO_SECRETS
+) -> None:
     """All of them, in this format; as text, with blank lines between."""
-    text = render(diagnostics, form, screen_of(out))
+    text = secrets.hide(render(diagnostics, form, screen_of(out)))
     if text:
         out.write(text + "\n")
     out.flush()

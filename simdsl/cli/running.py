@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -23,7 +24,7 @@ from simdsl.cli.filters import BadExpression, Filter
 from simdsl.cli.opening import Opened, open_all
 from simdsl.cli.output import print_diagnostics
 from simdsl.cli.overrides import Selected, select
-from simdsl.cli.paths import find
+from simdsl.cli.paths import STDIN, find
 from simdsl.core.choices import fresh_seed
 from simdsl.core.verdicts import PlanEnded, Progress, RunEnded, RunReport
 from simdsl.modes.once import RunOptions, run_plan
@@ -67,6 +68,7 @@ def run_request(request: Request) -> Exit:
     selected = _selected(request, fresh)
     if request.list_only:
         return _list(selected)
+    _check_files(request, selected)
     if not selected:
         sys.stderr.write("nothing is selected\n")
         return Exit.NOTHING
@@ -220,6 +222,16 @@ def _check_options(request: Request) -> None:
             names = {"dump": "--dump-plan-on-failure"}
             options = " and ".join(names.get(name, f"--{name}") for name in (one, other))
             raise usage(Code.U008, f"{options} do not go together")
+
+
+def _check_files(request: Request, selected: Sequence[Selected]) -> None:
+    """Nothing is written over a plan that runs, and what came from standard input has no file to be rewritten."""
+    plans = {os.path.realpath(one.file) for one in selected}
+    for path in (request.trace, request.dump):
+        if path is not None and os.path.realpath(path) in plans:
+            raise usage(Code.U009, "this is one of the plans that run", about=path, help="name another file")
+    if request.accept and any(one.file == STDIN for one in selected):
+        raise usage(Code.U008, "--accept and standard input do not go together", help="name the plan's file")
 
 
 def _selected(request: Request, fresh: int) -> list[Selected]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from simdsl.core.trace import Parked, Stepped, Trace
+from simdsl.core.trace import Parked, Trace
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
 from simdsl.language.document import Document
 from simdsl.language.places import line_of
@@ -30,9 +30,10 @@ class Told:
 def render(report: RunReport, failure: Failure, told: Told, screen: Screen) -> list[str]:
     """The whole story of a failed run, without the line that reproduces it."""
     lines = [*_head(failure, told, screen), *_run(report, screen), *_values(failure, report, screen)]
-    lines += _difference(failure, screen)
     if failure.kind is FailureKind.DEADLOCK:
-        lines += _waiting(report.trace, screen)
+        lines += _waiting(failure, report.trace, screen)
+    else:
+        lines += _difference(failure, screen)
     if failure.help:
         lines.append(screen.wrap(visible(failure.help), first="   help: ", rest="         "))
     lines += _history(report, failure, screen)
@@ -95,23 +96,23 @@ def _values(failure: Failure, report: RunReport, screen: Screen) -> list[str]:
 def _difference(failure: Failure, screen: Screen) -> list[str]:
     values: Mapping[str, str] = dict(failure.arguments)
     match failure.kind:
-        case FailureKind.DEADLOCK | FailureKind.STUCK:
-            return [f"   {fit(line, screen.width - 3)}" for line in failure.got]
-        case FailureKind.CHECK:
+        case FailureKind.DEADLOCK | FailureKind.STUCK | FailureKind.CHECK:
             return [f"   {fit(line, screen.width - 3)}" for line in failure.got]
         case _:
             return rows.compare(failure.expected, failure.got, screen, values) if failure.expected or failure.got else []
 
 
-def _waiting(trace: Trace, screen: Screen) -> list[str]:
-    """The statements that wait, a line each."""
-    parked: dict[str, Parked] = {}
+def _waiting(failure: Failure, trace: Trace, screen: Screen) -> list[str]:
+    """Who waits for whom, and with which statement."""
+    parked: dict[str, str] = {}
     for event in trace:
         if isinstance(event, Parked):
-            parked[event.task] = event
-        elif isinstance(event, Stepped) and event.task in parked and parked[event.task].path == event.path:
-            del parked[event.task]
-    return [f"   {fit(f'{task}: {event.what}', screen.width - 3)}" for task, event in parked.items()]
+            parked[event.task] = event.what
+    lines: list[str] = []
+    for line in failure.got:
+        statement = parked.get(line.partition(" waits for ")[0])
+        lines.append(f"   {fit(f'{line}: {statement}' if statement else line, screen.width - 3)}")
+    return lines
 
 
 def _history(report: RunReport, failure: Failure, screen: Screen) -> list[str]:

@@ -162,7 +162,7 @@ class Terminal:
         else:
             ink = Ink.GOOD
         self._say(self._screen.paint(ink, self._screen.wrap(text, rest="  ")))
-        if not ended.judged and not ended.interrupted:
+        if not ended.judged and not ended.failed and not ended.interrupted:
             self._say(self._screen.wrap("nothing was judged, so nothing is known", rest="  "))
 
     def _draw(self) -> None:

@@ -388,6 +388,17 @@ make = Raising
 """
 
 
+def test_a_plan_that_waits_for_itself_says_who_waits_for_whom(shell: Shell) -> None:
+    steps = "  - a: BEGIN IMMEDIATE => ok\n  - b: BEGIN IMMEDIATE => ok\n  - a: COMMIT\n"
+    shell.write("a.yaml", f"simdsl: 1\nplan: dead\nsteps:\n{steps}")
+    result = shell("run", "a.yaml", "--backend", "threaded=python:tests.backends.threaded_sqlite:make")
+    assert result.code == 1
+    assert "plan deadlock: " in result.out
+    assert " --> a.yaml:5:27\n" in result.out
+    assert "   b waits for a: BEGIN IMMEDIATE\n" in result.out
+    assert "reproduce: simdsl run a.yaml --backend threaded=python:tests.backends.threaded_sqlite:make --seed " in result.out
+
+
 def test_secrets_of_the_url_are_shown_nowhere(shell: Shell) -> None:
     shell.write("a.yaml", HOLDS)
     result = shell("run", "a.yaml", "--backend", "sqlite://user:hunter22@host/db?password=tiger")
@@ -395,3 +406,34 @@ def test_secrets_of_the_url_are_shown_nowhere(shell: Shell) -> None:
     assert "hunter22" not in result.err + result.out
     assert "tiger" not in result.err + result.out
     assert "***" in result.err
+
+
+def test_secrets_are_masked_even_where_simdsl_itself_fails(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.write("telling_backend_module.py", "def make(password):\n    raise KeyError(password)\n")
+    shell.write(
+        "raising_with_secret_module.py",
+        RAISING.replace("1 // 0", "open(self.password)").replace(
+            "def __init__(self):", "def __init__(self, password):\n        self.password = password"
+        ),
+    )
+    shell.write("a.yaml", HOLDS)
+    monkeypatch.syspath_prepend(str(shell.home))
+    monkeypatch.setenv("SIMDSL_DEBUG", "1")
+    for module, code in (("telling_backend_module", 3), ("raising_with_secret_module", 4)):
+        result = shell("run", "a.yaml", "--backend", f"python:{module}:make?password=hunter22")
+        assert result.code == code
+        assert "hunter22" not in result.err + result.out
+
+
+@pytest.mark.parametrize("option", ["--trace", "--dump-plan-on-failure"])
+def test_no_plan_that_runs_is_written_over(shell: Shell, option: str) -> None:
+    shell.write("a.yaml", FAILS)
+    result = shell("run", "a.yaml", option, "./a.yaml")
+    assert result.code == 2
+    assert "error[U009]" in result.err
+    assert (shell.home / "a.yaml").read_text() == FAILS
+
+
+def test_a_plan_from_standard_input(shell: Shell) -> None:
+    assert shell("run", "-", stdin=HOLDS).code == 0
+    assert "error[U008]" in shell("run", "-", "--accept", stdin=FAILS).err

@@ -142,7 +142,7 @@ def test_a_deadlock_says_who_waits_for_whom_and_with_what() -> None:
     lines = render(report(parked("a", "b"), parked("b", "a")), dead, told(), Screen())
     text = "\n".join(lines)
     assert "plan deadlock: everybody waits" in text
-    assert "   a waits for b\n   b waits for a\n   a: UPDATE a\n   b: UPDATE b\n   help: commit" in text
+    assert "   a waits for b: UPDATE a\n   b waits for a: UPDATE b\n   help: commit" in text
 
 
 def test_a_check_shows_what_its_sides_came_to() -> None:
