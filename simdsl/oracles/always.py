@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from simdsl.core.trace import PoolMoved, Stepped, Trace
+from simdsl.core.trace import Parked, PoolMoved, Stepped, Trace, Wait
 from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.ir import Action, Path
 from simdsl.plan.outcomes import Failed
@@ -26,6 +26,8 @@ def broken(trace: Trace, actions: Mapping[Path, Action], *, pooled: bool) -> Ite
         match event:
             case PoolMoved():
                 yield from owners.moved(event)
+            case Parked(wait=Wait.POOL):
+                owners.queued[event.task] = event.what
             case Stepped():
                 yield from owners.used(event)
                 action = actions.get(event.path)
@@ -42,9 +44,11 @@ class _Owners:
     by_session: dict[int, str] = field(default_factory=dict)
     pooled: set[int] = field(default_factory=set)
     lent: dict[str, int] = field(default_factory=dict)
+    queued: dict[str, str] = field(default_factory=dict)  # who waits for a connection, and at which step
 
     def moved(self, event: PoolMoved) -> Iterator[Failure]:
         self.pooled.add(event.session)
+        self.queued.pop(event.task, None)
         change = 1 if event.lent else -1
         self.lent[event.pool] = self.lent.get(event.pool, 0) + change
         if event.lent:
@@ -58,7 +62,9 @@ class _Owners:
                 yield _pool(
                     f"pool {event.pool} took a connection back from {event.task} and left its transaction open", event.task
                 )
-        if event.busy != self.lent[event.pool]:
+        # Who has left the queue without a word was handed a connection this very moment, or its checkout was called off.
+        left = sum(step == f"checkout {event.pool}" for step in self.queued.values()) - event.waiting
+        if not 0 <= event.busy - self.lent[event.pool] <= left:
             yield _pool(
                 f"pool {event.pool} counts {event.busy} busy connections, and {self.lent[event.pool]} are lent", event.task
             )
@@ -69,6 +75,7 @@ class _Owners:
             )
 
     def used(self, event: Stepped) -> Iterator[Failure]:
+        self.queued.pop(event.task, None)
         if event.session in self.pooled and event.session is not None and not isinstance(event.outcome, Failed):
             owner = self.by_session.get(event.session)
             if owner is None:
