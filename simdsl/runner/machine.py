@@ -609,6 +609,8 @@ class Machine:
     def _judge_awaited(self, strand: Strand, op: Instruction, pending: Pending) -> None:
         outcome = pending.outcome
         assert outcome is not None
+        if op.label is not None:
+            self.labels[op.label] = outcome
         judge = self._awaited_judge(op, pending.op)
         try:
             judgement = judge(outcome, strand.env, self.labels)

@@ -113,6 +113,12 @@ def test_rule_30_await_judges_what_the_statement_came_to() -> None:
     assert ran.failure.message == "b: got 1 affected"
 
 
+def test_an_await_names_what_it_collects() -> None:
+    steps = "  - b: UPDATE t SET v = v + 10 => blocks\n  - a: COMMIT\n  - await: b\n    label: late\n"
+    ran = run(WRITERS + steps + "  - check: affected(late) = 1\n", THREADED)
+    assert ran.ended.verdict is Verdict.PASS
+
+
 def test_rule_31_a_task_with_an_uncollected_statement_must_await() -> None:
     # The loader refuses this where it is certain; behind a loop it is not.
     ran = run(
