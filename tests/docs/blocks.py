@@ -8,7 +8,8 @@ A note is a comment on the line above a fence, so that a reader does not see it:
     <!-- exit 1 -->                 commands of which the last one ends with this exit code
     <!-- not run: needs a network -->   nobody tries this
 
-Without a note a plan holds and commands end with 0. A block of YAML is a plan if it has the key ``simdsl``.
+Without a note a plan holds and commands end with 0. A block of YAML is a plan if it has the key ``simdsl``. A block of
+Python that begins with ``# bank.py`` is that file.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ VERDICTS: Final = ("holds", "fails", "warns", "skips")
 _FENCE: Final = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 _NOTE: Final = re.compile(r"<!-- (.+) -->")
 _FILE: Final = re.compile(r"[\w./-]+\.(?:yaml|json|py|jsonl|toml)")
+_NAMED: Final = re.compile(r"# (\w+\.py)\n")
 _IS_PLAN: Final = re.compile(r"^simdsl:", re.MULTILINE)
 
 
@@ -86,6 +88,8 @@ def _noted(block: Block, note: str) -> Block:
     verdict: str | None = None
     codes: list[str] = []
     exit_code, is_run = 0, True
+    if block.language == "python" and (named := _NAMED.match(block.body)):
+        file = named[1]
     head, colon, rest = note.partition(": ")
     if _FILE.fullmatch(head):
         file, note = head, rest
