@@ -13,6 +13,7 @@ in the same state behind a literal whatever its content, and two lines with equa
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import Final, NamedTuple
 
 from simdsl.language.expectations import parse_expectation
@@ -170,7 +171,7 @@ class _Rows:
         only = expect[0]
         if len(expect) != 1 or not isinstance(only, (ExactRows, Contains, Excludes)) or behind >= len(parts):
             return None
-        numbers = iter(range(len(parts)))
+        numbers = count()
         shape = tuple(
             tuple(next(numbers) if isinstance(cell, Scalar) and type(cell.value) in (int, str) else cell for cell in row)
             for row in only.rows

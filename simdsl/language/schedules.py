@@ -41,7 +41,8 @@ def check_schedule(fields: Fields, schedule: Schedule, tasks: tuple[Task, ...], 
     names = tuple(task.name for task in tasks)
     unknown = [word for word in dict.fromkeys(schedule.words) if word not in names]
     for word in unknown:
-        place = (*path, data.index(word)) if isinstance(data, list) else path
+        listed = isinstance(data, list) and len(data) == len(schedule.words)
+        place = (*path, schedule.words.index(word)) if listed else path
         fields.problems.add(Code.N010, f"there is no task `{word}`", place, help=did_you_mean(word, names))
     for task in tasks:
         steps, words = _certain_steps(task), schedule.words.count(task.name)

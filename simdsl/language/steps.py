@@ -34,6 +34,7 @@ from simdsl.plan.ir import (
     Retry,
     Return,
     Sleep,
+    Sql,
     SqlKind,
     SqlStep,
     Step,
@@ -424,7 +425,7 @@ class Steps:
 
 
 # Stands in the place of a step that was refused, so that the others keep theirs. No plan ever holds it.
-UNREADABLE: Final = Fault(words=())
+UNREADABLE: Final = SqlStep(task="", sql=Sql(fragments=(), kind=SqlKind.OTHER))
 
 _BESIDE: Final = (*SIBLINGS, *BACKEND_NAMES, "do")
 _TAKES: Final = {

@@ -38,6 +38,9 @@ def _walk(problems: Problems, steps: tuple[Step, ...], path: Path, waiting: dict
     """``waiting`` holds the tasks whose last statement certainly blocks and was not collected."""
     for index, step in enumerate(steps):
         place = (*path, index)
+        if step is UNREADABLE:
+            waiting.clear()
+            continue
         match step:
             case SqlStep() | Checkout() | Return():
                 key = "checkout" if isinstance(step, Checkout) else "return" if isinstance(step, Return) else step.task
@@ -60,8 +63,7 @@ def _walk(problems: Problems, steps: tuple[Step, ...], path: Path, waiting: dict
                 for task in [task for task in waiting if task not in inside]:
                     del waiting[task]
             case _:
-                if step is UNREADABLE:
-                    waiting.clear()
+                pass
 
 
 def _can_wait(step: Step) -> bool:
@@ -99,6 +101,6 @@ def _tasks(steps: tuple[Step, ...]) -> dict[str, None]:
     for step in steps:
         if isinstance(step, (For, Retry)):
             found |= _tasks(step.body)
-        elif isinstance(step, (SqlStep, Checkout, Return, Await)) and step.task is not None:
+        elif step is not UNREADABLE and isinstance(step, (SqlStep, Checkout, Return, Await)) and step.task is not None:
             found[step.task] = None
     return found
