@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simdsl.core.trace import Event, PoolMoved, Stepped, Trace
+from simdsl.core.trace import Event, Parked, PoolMoved, Stepped, Trace, Wait
 from simdsl.core.verdicts import FailureKind
 from simdsl.oracles.always import broken
 from simdsl.plan.ir import Action, Path
@@ -101,4 +101,22 @@ def test_a_begin_that_opens_none() -> None:
     begin = step("a", 9, what="BEGIN", outcome=Affected())
     assert failures(begin, actions={HERE: Action.BEGIN}) == [
         (FailureKind.TRANSACTION, "a's BEGIN succeeded and no transaction is open")
+    ]
+
+
+def test_a_connection_handed_straight_to_a_waiter() -> None:
+    waits = Parked(task="b", path=HERE, what="checkout main", wait=Wait.POOL, until_us=None, now_us=0)
+    assert not failures(
+        moved("a", 1, lent=True, busy=1, size=1),
+        waits,
+        moved("a", 1, lent=False, busy=1, size=1),
+        moved("b", 1, lent=True, busy=1, size=1),
+        moved("b", 1, lent=False, busy=0, idle=1, size=1),
+    )
+
+
+def test_a_waiter_of_another_pool_explains_no_miscount() -> None:
+    waits = Parked(task="b", path=HERE, what="checkout other", wait=Wait.POOL, until_us=None, now_us=0)
+    assert failures(moved("a", 1, lent=True, busy=1), waits, moved("a", 1, lent=False, busy=1)) == [
+        (FailureKind.POOL, "pool main counts 1 busy connections, and 0 are lent")
     ]
