@@ -139,12 +139,15 @@ def _exact_bytes(rows: list[Row], ordered: bool, judge: Judge) -> Judge:
 def _one_row(cells: CellRow, judge: Judge) -> Judge:
     """One row of values and variables: built from the variables of the moment, and compared as bytes."""
     dumps = marshal.dumps
-    parts = tuple((cell.name, None) if isinstance(cell, Var) else (None, getattr(cell, "value", None)) for cell in cells)
+    constants = [None if isinstance(cell, Var) else getattr(cell, "value", None) for cell in cells]
+    slots = [(i, cell.name) for i, cell in enumerate(cells) if isinstance(cell, Var)]
 
     def one_row(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
-        wanted = [tuple([value if name is None else env[name] for name, value in parts])]
+        wanted = constants.copy()
+        for i, name in slots:
+            wanted[i] = env[name]
         try:
-            if type(outcome) is Rows and dumps(outcome[1], 2) == dumps(wanted, 2):
+            if type(outcome) is Rows and dumps(outcome[1], 2) == dumps([tuple(wanted)], 2):
                 return None
         except ValueError:
             pass

@@ -234,10 +234,9 @@ def _essence(event: RawStep | Event) -> _Essence:
     if type(event) is tuple:
         at, arguments, outcome, _, _, _ = event
         if type(outcome) is Rows:
-            columns, rows, affected = outcome
-            if len(rows) > 1 and not at.ordered:
-                rows = sorted_rows(rows)
-            return (at.task, at.what, arguments, columns, rows, affected)
+            if len(outcome[1]) > 1 and not at.ordered:
+                return (at.task, at.what, arguments, outcome[0], sorted_rows(outcome[1]), outcome[2])
+            return (at.task, at.what, arguments, *outcome)
         if type(outcome) is Affected:
             return (at.task, at.what, arguments, outcome[0])
         return (at.task, at.what, arguments, *_outcome(outcome, at.ordered))
