@@ -1,6 +1,6 @@
 """The slow reader of YAML: a positioned tree from the parser's events, and everything in it that a plan may not use.
 
-This is the only module that knows the YAML parser (ruamel.yaml.clib, a binding of libyaml), save for the formatter.
+This is the only module that knows the YAML parser (ruamel.yaml.clib, a binding of libyaml).
 libyaml reads YAML 1.1; what 1.1 and 1.2 read differently is either refused here or resolved by
 `simdsl.language.document.resolve`, which takes the parser's word for nothing but where scalars begin and end.
 """

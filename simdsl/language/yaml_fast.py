@@ -1,7 +1,7 @@
 """The fast reader of YAML: the subset in which plans are nearly always written, line by line, without positions.
 
 Block mappings and lists, one-line plain scalars, simple quotes, ``|`` blocks, ``[a, b]`` and ``{k: v}`` of simple
-words, comment lines and blank lines. Whatever is doubtful leaves the subset, and the slow reader decides; so this one
+words, comments and blank lines. Whatever is doubtful leaves the subset, and the slow reader decides; so this one
 never reports anything, and where it answers, the slow reader finds the same data and no fault.
 """
 
@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 from simdsl.language.document import Data, resolve
 from simdsl.language.tree import STEP_SECTIONS
 from simdsl.language.yaml_events import HIDDEN
+from simdsl.language.yaml_traps import is_harmless
+from simdsl.plan.ir import SIBLINGS
 
 
 def read_fast(text: str) -> Data | None:
@@ -64,6 +66,8 @@ class _Lines:
                 frame = (items, items_indent, entries, entries_indent)
                 items, items_indent, entries, entries_indent = self._open(frame, pending, indent, dash)
                 pending = ""
+            if rest and "#" in rest:
+                rest = self._without_comment(rest, key)
             if dash:
                 while items is None or indent != items_indent:
                     items, items_indent, entries, entries_indent = self._close()
@@ -112,6 +116,17 @@ class _Lines:
         if not self.stack:
             raise _Leave
         return self.stack.pop()
+
+    def _without_comment(self, rest: str, key: str) -> str:
+        """The rest of a line before its comment, where the comment is certainly no trap (`simdsl.language.yaml_traps`)."""
+        found = _COMMENT.search(rest)
+        if found is None or rest[0] in ("'", '"', "|", ">"):
+            return rest
+        kept = rest[: found.start()]
+        in_steps = self.section in STEP_SECTIONS or self.section == "tasks"
+        if kept and in_steps and key not in SIBLINGS and not is_harmless(kept, found[0]):
+            raise _Leave
+        return kept
 
     def _value(self, rest: str, key: str, number: int, parent: int) -> tuple[Data, int]:
         """A value that is more than a simple word or two, and the number of the next line to read."""
@@ -185,6 +200,7 @@ _LINE: Final = re.compile(
     re.MULTILINE,
 )
 _PLAIN: Final = re.compile(r"[^-?:,\[\]{}#&*!|>'\"%@` ]|-[^ ]")
+_COMMENT: Final = re.compile(r"(?:^| +)#.*")
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"\\]*\"")
 _WORD: Final = r" *-?[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)* *"
 _FLOW_LIST: Final = re.compile(rf"\[{_WORD}(?:,{_WORD})*\]")

@@ -36,6 +36,16 @@ def find_traps(root: Node, text: str) -> Traps:
     return walk.traps
 
 
+def is_harmless(line: str, comment: str) -> bool:
+    """Whether a comment behind a line, its blanks included, is one that nobody need be told of."""
+    return (
+        _HARMLESS.match(comment) is not None
+        and "=>" not in comment
+        and _ARROW.search(line) is not None
+        and _is_balanced(line)
+    )
+
+
 class _Walk:
     def __init__(self, text: str) -> None:
         self.text = text
@@ -136,6 +146,7 @@ def _is_balanced(text: str) -> bool:
 
 
 _COMMENT: Final = re.compile(r"(?P<blanks>[ \t]+)(?P<cut>#[^\n\r]*)")
+_HARMLESS: Final = re.compile(r" {2,}# ")
 _ARROW: Final = re.compile(r"(?<!\S)=>(?!\S)")
 _KEY: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|(\$\w*\$).*?\1", re.DOTALL)

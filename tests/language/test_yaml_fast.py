@@ -62,6 +62,12 @@ def test_a_plan_as_people_write_them() -> None:
     assert agrees(PLAN)
 
 
+def test_comments_that_are_no_trap() -> None:
+    assert agrees(
+        "steps: # one\n  - a: x => y  # z\n    why: w # v\n  - do:  # u\n      - b: c\nskip: [a, b] # t\nseed: 1  # s\n"
+    )
+
+
 def test_lists_may_stand_right_under_their_key() -> None:
     assert agrees("setup:\n- BEGIN\n- COMMIT\nsteps:\n- a: x\n  do:\n  - b: y\n- c: z\nplan: p\n")
 
@@ -72,7 +78,9 @@ def test_lists_may_stand_right_under_their_key() -> None:
         "",
         "# nothing\n",
         "a: b\n---\nc: d\n",
-        "a: x # y\n",
+        "steps:\n  - a: x # => y\n",
+        "steps:\n  - a: x  # y\n",
+        "steps:\n  - a: 'x  # y' => 1\n",
         "a: &x y\n",
         "a: b: c\n",
         "a: 'x' y\n",
@@ -106,7 +114,9 @@ def test_what_leaves_the_subset(text: str) -> None:
 
 
 INDENTS = st.sampled_from(["", "  ", "    ", "      ", " "])
-HEADS = st.sampled_from(["", "- ", "a: ", "b: ", "steps: ", "- a: ", "- b: ", "skip: ", "steps:", "a:", "- do:", "# "])
+HEADS = st.sampled_from(
+    ["", "- ", "a: ", "b: ", "steps: ", "- a: ", "- b: ", "skip: ", "why: ", "steps:", "a:", "- do:", "# "]
+)
 VALUES = st.sampled_from(
     [
         *(
@@ -158,6 +168,17 @@ TEXTS = st.lists(LINES, max_size=8).map(lambda lines: "\n".join(lines) + "\n")
 @example("a: |\n  x\n # comment\n  y\n")
 @example("a:\n- x\n- y: |\n   z\n")
 def test_the_readers_agree_on_lines(text: str) -> None:
+    agrees(text)
+
+
+STEP_HEADS = st.sampled_from(
+    ["  - a: ", "  - ", "  - b: ", "    why: ", "    c: ", "    skip: ", "  # ", "\nsetup:\n  - a: "]
+)
+STEPS = st.lists(st.tuples(STEP_HEADS, VALUES).map("".join), min_size=1, max_size=4)
+
+
+@given(STEPS.map(lambda lines: "steps:\n" + "\n".join(lines) + "\n"))
+def test_the_readers_agree_on_steps(text: str) -> None:
     agrees(text)
 
 
