@@ -66,6 +66,8 @@ class _Lines:
                 frame = (items, items_indent, entries, entries_indent)
                 items, items_indent, entries, entries_indent = self._open(frame, pending, indent, dash)
                 pending = ""
+            if not indent and not dash:
+                self.section = key
             if rest and "#" in rest:
                 rest = self._without_comment(rest, key)
             if dash:
@@ -83,8 +85,6 @@ class _Lines:
             else:
                 while entries is None or indent != entries_indent:
                     items, items_indent, entries, entries_indent = self._close()
-                if not indent:
-                    self.section = key
                 if key in entries:
                     raise _Leave
             if simple:
