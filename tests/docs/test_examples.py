@@ -29,13 +29,14 @@ def test_plan_comes_to_what_its_page_says(block: Block) -> None:
         assert errors == block.codes
         return
     assert checked.plan is not None, checked.diagnostics
-    assert _verdict(checked.plan, block.place) == block.verdict
+    ended = _ended(checked.plan, block.place)
+    assert _VERDICTS[ended.verdict] == block.verdict, ended.failed or ended.reason or ended.warnings
 
 
-def _verdict(plan: Plan, name: str) -> str:
+def _ended(plan: Plan, name: str) -> PlanEnded:
     for progress in run_plan(plan, name, resolve("sqlite"), RunOptions(seed=1)):
         if isinstance(progress, PlanEnded):
-            return _VERDICTS[progress.verdict]
+            return progress
     raise AssertionError("a plan that does not end")
 
 
