@@ -227,7 +227,14 @@ def test_json_that_was_written_has_the_shape() -> None:
     assert violations(json.loads(dump_json_data(data)), "plan") == ()
 
 
-PROFILE: Json = {"simdsl": 1, "profile": "quick", "weights": {"select": 3}, "ddl_rate": 0.1, "pool": {"size": 2}}
+PROFILE: Json = {
+    "simdsl": 1,
+    "profile": "quick",
+    "weights": {"select": 3},
+    "ddl_rate": 0.1,
+    "pool": {"size": 2},
+    "values": {"null": 0.2},
+}
 
 
 def test_profiles() -> None:
