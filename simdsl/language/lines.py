@@ -5,9 +5,9 @@ and the grammar; if nothing but its literals can differ in the next one, what wa
 the next one is made from the template and its own literals. Both ways give equal lines: tests/language/test_lines.py
 asks hypothesis.
 
-Why this is safe: a literal is taken out only where the lexer, too, sees a whole string, or digits, which mean nothing to
-the lexer wherever they stand. No literal contains a quote that is not doubled, a backslash, ``$`` or NUL. So the lexer is
-in the same state behind a literal whatever its content, and two lines with equal rests are cut at the same places.
+Why this is safe: a literal is taken out only where the lexer, too, sees a whole string, or digits outside everything
+quoted. No literal contains a quote that is not doubled, a backslash or NUL. So the lexer is in the same state behind a
+literal whatever its content, and two lines with equal rests are cut at the same places.
 """
 
 from __future__ import annotations
@@ -211,10 +211,17 @@ def _template(text: str, parts: list[str], line: Line, found: Scan) -> _Template
         if index % 2:
             if position >= (found.end if line.arrow is None else line.arrow):
                 behind = min(behind, index)
-            elif (part[0] == "'" and position not in found.literals) or position + len(part) > end:
+            elif position + len(part) > end or not _is_code(part, position, found):
                 return None
         position += len(part)
     return _Template(text, parts, line, line.sql, begin, end, behind)
+
+
+def _is_code(literal: str, position: int, found: Scan) -> bool:
+    """Whether a literal is one to the lexer, too: a whole string, or digits outside everything quoted."""
+    if literal[0] == "'":
+        return position in found.literals
+    return not any(start <= position < end for start, end in (*found.comments, *found.quoted))
 
 
 def _pieces(sql: Sql, parts: list[str], begin: int, end: int) -> tuple[Var | tuple[int | str, ...], ...]:
@@ -247,7 +254,7 @@ def _pieces(sql: Sql, parts: list[str], begin: int, end: int) -> tuple[Var | tup
 _LITERAL: Final = re.compile(
     r"""([0-9'](?:
         (?<=')(?<!\w') [^'\\\0]*+ (?:''[^'\\\0]*+)*+ '                                  # text
-      | (?<![\w$?:@.][0-9]) (?:(?<=0) | (?<=[1-9])[0-9]{0,17}) (?![\w.])                 # an integer of 64 bits
+      | (?<![\w$?:@.][0-9]) (?:(?<=0) | (?<=[1-9])[0-9]{0,17}) (?![\w.$])                 # an integer of 64 bits
     ))""",
     re.VERBOSE,
 )

@@ -120,6 +120,8 @@ def filled(shape: list[object], literals: list[str]) -> str:
 @example(shape=["SELECT ", HOLE, " => ", HOLE], fillings=[["1", "1"], ["'a'", "'b'"], ["1", "'b'"]], dialect=Dialect.SQLITE)
 @example(shape=['SELECT "', HOLE, '" => ', HOLE], fillings=[["'", "1"], ["'a'", "2"]], dialect=Dialect.SQLITE)
 @example(shape=["SELECT E", HOLE, " => ", HOLE], fillings=[["'a'", "1"], ["'\\'", "2"]], dialect=Dialect.POSTGRES)
+@example(shape=["SELECT -- ", HOLE, "\n "], fillings=[["0"], ["'a => b'"]], dialect=Dialect.SQLITE)
+@example(shape=["SELECT ", HOLE, "$x"], fillings=[["0"], ["''"]], dialect=Dialect.SQLITE)
 @example(shape=["SELECT ", HOLE, " => -", HOLE], fillings=[["1", "0"], ["1", "5"]], dialect=Dialect.SQLITE)
 def test_rule_53_templates_and_the_long_way_agree(shape: list[object], fillings: list[list[str]], dialect: Dialect) -> None:
     parser = LineParser(dialect)

@@ -210,7 +210,7 @@ def test_only() -> None:
         ("a: SELECT 1\nskip: sqlite", "S006"),
         ("a: SELECT 1\nskip: [sqlight]", "S016"),
         ("a: SELECT 1\nwhy: [a]", "S005"),
-        ("sleep: [a]", "S005"),
+        ("a: SELECT 1\ntimeout: [a]", "S005"),
         ("for: i in 1..2", "S003"),
         ("for: i in 1..2\ndo: 3", "S006"),
         ("retry: 2 times", "S003"),
@@ -320,7 +320,7 @@ def test_rule_30_blocks_and_await_belong_to_steps() -> None:
     assert codes(with_tasks(head=POOL, a=["checkout: => blocks"])) == ["R030"]
     assert codes(with_section("setup", "SELECT 1 => blocks", head="steps: []\n")) == ["R030"]
     assert codes(with_section("finally", "await: all", head="steps: []\n")) == ["R030"]
-    assert codes(with_tasks(a=["SELECT 1 => 1\npostgres: => blocks"])) == ["R030"]
+    assert codes(with_tasks(a=["sql: SELECT 1 => 1\npostgres: => blocks"])) == ["R030"]
 
 
 def test_a_line_needs_a_statement() -> None:
