@@ -27,9 +27,10 @@ from simdsl.plan.ir import Param, Path, Plan
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.values import Value
 from simdsl.runner.failures import Stopped
-from simdsl.runner.machine import Limits, Machine
+from simdsl.runner.machine import Machine
 from simdsl.runner.program import Program, Skipped, lower, schedule_length
 from simdsl.runner.schedules import Chooser, Schedules
+from simdsl.runner.waiting import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

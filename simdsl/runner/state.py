@@ -52,7 +52,7 @@ class Attempt:
 
     head: int
     attempts: Attempts
-    actor: int
+    actor: Actor | None  # the one task that the retry uses
     number: int
     bindings: Mapping[str, Value]
     was_idle: bool  # no transaction was open when the attempt began
