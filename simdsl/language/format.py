@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simdsl.language.document import Data, Document, as_text
+from simdsl.language.document import Data, Document, as_text, resolve
 from simdsl.language.layout import Layout
 from simdsl.language.lexing import BACKEND_DIALECTS, dialect_of, scan
 from simdsl.language.lines import split_head
@@ -164,9 +164,10 @@ class _Formatter:
         self._layout.move(node.end if raw.startswith("|+") else node.start + len(raw.rstrip()))
 
     def _written(self, node: ScalarNode, raw: str, indent: str, path: Path) -> str:
-        if node.style is not Style.FOLDED and self._lines.is_line(path):
+        is_number = node.style is Style.PLAIN and not isinstance(resolve(raw), str)
+        if not is_number and node.style is not Style.FOLDED and self._lines.is_line(path):
             text = raw if node.style is Style.PLAIN else node.text
-            return scalar_text(self._lines.line(text, path), indent, is_line=True) if text else ""
+            return scalar_text(self._lines.line(text, path), indent, is_line=True)
         if node.style is Style.LITERAL:
             return scalar_text(node.text, indent)
         if node.style in (Style.SINGLE, Style.DOUBLE) and is_plain(node.text):

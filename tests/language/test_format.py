@@ -141,6 +141,7 @@ def test_a_messy_plan_becomes_neat() -> None:
         ("steps:\n  - check:   1  =  1\n", "steps:\n  - check: 1  =  1\n"),
         ("steps:\n  - await: a   => ok\n", "steps:\n  - await: a => ok\n"),
         ("steps:\n  - a: x\n    sqlite:   =>   ok\n", "steps:\n  - a: x\n    sqlite: => ok\n"),
+        ("steps:\n- 2\n- a:   no\n- b:\n", "steps:\n  - 2\n  - a: no\n  - b:\n"),
         ("why: one\n  two\n   three\n", "why: one\n  two\n  three\n"),
     ],
 )
