@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from simdsl.language.cells import leaf, number, trouble, value_of, variable_of
 from simdsl.language.expectations import error_class
 from simdsl.language.grammar import parse
-from simdsl.language.problems import Refused, did_you_mean
+from simdsl.language.problems import Refused, Trouble, did_you_mean
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import (
     Binary,
@@ -34,9 +34,17 @@ if TYPE_CHECKING:
     from simdsl.language.grammar import Branch
 
 
+DEEPEST: Final = 100
+"""Expressions are walked by recursion wherever they are used, and Python bounds that."""
+
+
 def parse_check(text: str) -> Expression:
     """Raises ``Refused`` with offsets into this text."""
-    return _expression(parse("check", text))
+    branch = parse("check", text)
+    if _is_deeper(branch, DEEPEST):
+        message = f"this expression is nested more than {DEEPEST} levels deep"
+        raise Refused(Trouble(code=Code.G209, message=message, end=len(text), help="split it into several checks"))
+    return _expression(branch)
 
 
 def parts(expression: Expression) -> Iterator[Expression]:
@@ -58,6 +66,13 @@ def parts(expression: Expression) -> Iterator[Expression]:
             pass
         case _:
             assert_never(expression)
+
+
+def _is_deeper(branch: Branch, limit: int) -> bool:
+    level = [branch]
+    for _ in range(limit):
+        level = [child for parent in level for child in parent.children if not isinstance(child, str)]
+    return bool(level)
 
 
 def _expression(branch: Branch) -> Expression:

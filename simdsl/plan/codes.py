@@ -84,6 +84,7 @@ class Code(Enum):
     G206 = "a comment after the arrow"
     G207 = "not a count"
     G208 = "not a duration"
+    G209 = "an expression nested too deeply"
 
     # N: names
     N001 = "not a name"
