@@ -21,6 +21,7 @@ from simdsl.language.judging import is_usual
 from simdsl.language.lean import scalar, with_fragments
 from simdsl.language.lexing import Scan, scan, statement
 from simdsl.language.problems import Refused, Trouble
+from simdsl.language.usual import usual_expectation
 from simdsl.plan.ir import Cell, Contains, Dialect, ExactRows, Excludes, Expectation, Scalar, Sql, Var
 
 
@@ -58,7 +59,7 @@ class LineParser:
         text = text.strip()
         known = self._expectations.get(text)
         if known is None:
-            known = self._expectations[text] = parse_expectation(text)
+            known = self._expectations[text] = usual_expectation(text) or parse_expectation(text)
         return known
 
     def slow(self, text: str) -> tuple[Line, Scan]:
