@@ -10,10 +10,59 @@ from simdsl.language.expectations import parse_expectation
 from simdsl.language.problems import Refused
 from simdsl.language.usual import usual_expectation
 
-PIECES = tuple(
-    "0|1|-1|-0|10|007|1.5|1e3|9999999999999999999|''|'a'|'it''s'|'a, b'|'=>'|'é'|NULL|null|_|true|?x|$x|x'00'|"
-    "ok|empty|blocks|error|busy|unique_violation|bussy|row|rows|affected|column|columns|>=|<=|<|>|=|or|in order|/x/|"
-    "(|)|, | ".split("|")
+PIECES = (
+    *(
+        "0",
+        "1",
+        "-1",
+        "-0",
+        "10",
+        "007",
+        "1.5",
+        "1e3",
+        "9999999999999999999",
+        "''",
+        "'a'",
+        "'it''s'",
+        "'a, b'",
+        "'=>'",
+        "'é'",
+    ),
+    *(
+        "NULL",
+        "null",
+        "_",
+        "true",
+        "?x",
+        "$x",
+        "x'00'",
+        "ok",
+        "empty",
+        "blocks",
+        "error",
+        "busy",
+        "unique_violation",
+        "bussy",
+    ),
+    *(
+        "row",
+        "rows",
+        "affected",
+        "column",
+        "columns",
+        ">=",
+        "<=",
+        "<",
+        ">",
+        "=",
+        "or",
+        "in order",
+        "/x/",
+        "(",
+        ")",
+        ", ",
+        " ",
+    ),
 )
 
 
