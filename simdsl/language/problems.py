@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Problem, Severity
@@ -69,7 +70,13 @@ class Problems:
 
     def _put(self, problem: Problem) -> None:
         if not self._is_refused(problem.at.path):
-            self._problems.append(problem)
+            self._problems.append(replace(problem, message=_clipped(problem.message)))
+
+
+def _clipped(message: str) -> str:
+    """One line that can be read, whatever a plan holds where a name was wanted."""
+    line = message.replace("\n", " ").replace("\r", " ")
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
 
 
 def nearest(word: str, options: Sequence[str]) -> str | None:
@@ -98,3 +105,6 @@ def within_one_edit(word: str, other: str) -> bool:
             swapped == long[start : start + 2] and short[start + 2 :] == long[start + 2 :]
         )
     return short[start:] == long[start + 1 :]
+
+
+_LONGEST: Final = 300
