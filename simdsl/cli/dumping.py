@@ -1,4 +1,4 @@
-"""``--dump-plan-on-failure``: a failed run as a plan of its own."""
+"""``--dump-plan-on-failure`` and ``--unroll``: a run as a plan of its own."""
 
 from __future__ import annotations
 
@@ -6,39 +6,63 @@ import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from simdsl.backends.registry import mask
 from simdsl.cli.failing import usage
-from simdsl.cli.overrides import Selected
-from simdsl.core.verdicts import RunReport
+from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport
 from simdsl.language.write import dump, dump_json
-from simdsl.modes.pin import pinned
+from simdsl.modes.pin import pinned, unrolled
 from simdsl.plan.codes import Code
+from simdsl.plan.ir import Plan
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Dumping:
-    """Writes the first failed run to the file that was named, and further ones beside it with a number."""
+    """Writes one run of a plan to a file, and those of further plans beside it with a number.
+
+    ``steps`` False writes the pin of a run that failed; True writes the run that failed, or else the first one, as one
+    order of ``steps:``.
+    """
 
     path: str
+    backend_url: str
     note: Callable[[str], None]
-    written: list[str] = field(default_factory=list)
+    steps: bool
+    _first: RunReport | None = None
+    _written: list[str] = field(default_factory=list)
 
-    def write(self, selected: Selected, report: RunReport, seed: int, backend_url: str) -> None:
-        """Pin the run, write it, and say how to replay it."""
+    def tell(self, progress: Progress) -> None:
+        """Write when a plan has ended."""
+        match progress:
+            case PlanStarted():
+                self._first = None
+            case RunEnded(report=report):
+                self._first = self._first or report
+            case PlanEnded(failed=failed, plan=plan, seed=seed):
+                shown = failed or self._first
+                if self.steps and shown is not None:
+                    self._write(unrolled(plan, shown), "as steps")
+                elif not self.steps and failed is not None:
+                    self._write(pinned(plan, failed, seed), "replay")
+            case CallEnded():
+                pass
+            case _:
+                assert_never(progress)
+
+    def _write(self, plan: Plan, what: str) -> None:
         path = self._next()
-        plan = pinned(selected.plan, report, seed)
         text = dump_json(plan) if path.endswith(".json") else dump(plan)
         try:
-            with open(path, "w", encoding="utf-8", errors="surrogatepass", newline="") as out:
+            with open(path, "w", encoding="utf-8", newline="") as out:
                 out.write(text)
         except OSError as error:
             raise usage(Code.U009, f"cannot be written: {error.strerror}", about=path) from None
-        self.written.append(path)
-        self.note(f"replay: {shlex.join(['simdsl', 'run', path, '--backend', mask(backend_url)])}")
+        self._written.append(path)
+        self.note(f"{what}: {shlex.join(['simdsl', 'run', path, '--backend', mask(self.backend_url)])}")
 
     def _next(self) -> str:
-        if not self.written:
+        if not self._written:
             return self.path
         stem, suffix = os.path.splitext(self.path)
-        return f"{stem}-{len(self.written) + 1}{suffix}"
+        return f"{stem}-{len(self._written) + 1}{suffix}"

@@ -49,7 +49,7 @@ def _up_to(plan: Plan, document: Document, file: str, line: int) -> Plan:
             Code.U003,
             "only a plan with `steps:` has one order that can be cut at a line",
             about=f"{file}:{line}",
-            help="pin a schedule with `--schedule`, and write the run out as steps with `--dump-plan-on-failure`",
+            help="`--unroll FILE` writes one of its runs as `steps:`",
         )
     path = document.path_at(line)
     if path is None or path[0] != "steps" or not isinstance(path[1], int):

@@ -51,6 +51,12 @@ def run(
         str | None,
         typer.Option("--dump-plan-on-failure", metavar="FILE", help="Write a failed run as a plan that fails the same way."),
     ] = None,
+    unroll: Annotated[
+        str | None,
+        typer.Option(
+            "--unroll", metavar="FILE", help="Write the run that failed, else the first, as one order of `steps:`."
+        ),
+    ] = None,
     accept: Annotated[
         bool, typer.Option("--accept", help="Rewrite expectations that were missed to what came, in place.")
     ] = False,
@@ -81,6 +87,7 @@ def run(
             params=params,
             trace=trace,
             dump=dump,
+            unroll=unroll,
             accept=accept,
             quiet=quiet,
             verbose=verbose,

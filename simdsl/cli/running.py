@@ -55,6 +55,7 @@ class Request:
     params: int | None
     trace: str | None
     dump: str | None
+    unroll: str | None
     accept: bool
     quiet: bool
     verbose: int
@@ -109,7 +110,10 @@ class _Running:
             out = stack.enter_context(_writable(request.trace))
             self.listeners.append(TraceWriter(out, backend, secrets).tell)
         self.listeners.append(self.report.tell)
-        self.dumping = Dumping(request.dump, self.report.note) if request.dump is not None else None
+        for path, steps in ((request.dump, False), (request.unroll, True)):
+            if path is not None:
+                dumping = Dumping(path=path, backend_url=request.backend, note=self.report.note, steps=steps)
+                self.listeners.append(dumping.tell)
         self.acceptance = Acceptance(self.report.note) if request.accept else None
 
     def run(self) -> Exit:
@@ -151,8 +155,6 @@ class _Running:
                 self._tell(progress)
                 if self.acceptance is not None and isinstance(progress, RunEnded):
                     self.acceptance.tell(progress.report)
-                if self.dumping is not None and isinstance(progress, PlanEnded) and progress.failed is not None:
-                    self.dumping.write(selected, progress.failed, progress.seed, self.request.backend)
         except BackendUnavailable as error:
             raise unavailable(self.secrets.hide(str(error)), about=mask(self.request.backend)) from error
         finally:
@@ -227,7 +229,7 @@ def _check_options(request: Request) -> None:
 def _check_files(request: Request, selected: Sequence[Selected]) -> None:
     """Nothing is written over a plan that runs, and what came from standard input has no file to be rewritten."""
     plans = {os.path.realpath(one.file) for one in selected}
-    for path in (request.trace, request.dump):
+    for path in (request.trace, request.dump, request.unroll):
         if path is not None and os.path.realpath(path) in plans:
             raise usage(Code.U009, "this is one of the plans that run", about=path, help="name another file")
     if request.accept and any(one.file == STDIN for one in selected):

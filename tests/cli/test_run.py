@@ -359,6 +359,19 @@ def test_further_failures_are_written_beside_the_first(shell: Shell) -> None:
     assert (shell.home / "pin-2.yaml").exists()
 
 
+def test_a_run_is_written_as_one_order_of_steps(shell: Shell) -> None:
+    failed = shell("run", shell.write("t.yaml", TASKS), "--schedule", "1-2-1", "--unroll", "steps.yaml")
+    assert failed.code == 1
+    assert "as steps: simdsl run steps.yaml --backend sqlite\n" in failed.out
+    text = (shell.home / "steps.yaml").read_text()
+    assert text[text.index("steps:") :] == (
+        "steps:\n  - a: INSERT INTO t VALUES (1) => 1 affected\n  - b: DELETE FROM t => 1 affected\n"
+    )
+    shell.write("t.yaml", TASKS.replace("=> 1\n", "=> 0 or 1\n").replace("=> 0 affected", "=> ok"))
+    assert shell("run", "t.yaml", "--unroll", "held.json").code == 0
+    assert shell("run", "held.json").code == 0
+
+
 def test_an_error_of_simdsl_itself_is_one_line_and_4(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     shell.write("raising_backend_module.py", RAISING)
     shell.write("a.yaml", HOLDS)
@@ -425,7 +438,7 @@ def test_secrets_are_masked_even_where_simdsl_itself_fails(shell: Shell, monkeyp
         assert "hunter22" not in result.err + result.out
 
 
-@pytest.mark.parametrize("option", ["--trace", "--dump-plan-on-failure"])
+@pytest.mark.parametrize("option", ["--trace", "--dump-plan-on-failure", "--unroll"])
 def test_no_plan_that_runs_is_written_over(shell: Shell, option: str) -> None:
     shell.write("a.yaml", FAILS)
     result = shell("run", "a.yaml", option, "./a.yaml")
