@@ -15,6 +15,7 @@ from simdsl.plan.outcomes import ErrorClass, Failed
 
 # SQLite's own numbers: the stdlib module has names for them, but a drop-in module need not.
 _ERROR: Final = 1
+_CONSTRAINT: Final = 19
 
 _BY_EXTENDED: Final = {
     517: ErrorClass.SNAPSHOT_CONFLICT,  # SQLITE_BUSY_SNAPSHOT
@@ -157,6 +158,9 @@ def _by_code(code: int, text: str) -> ErrorClass:
     known = _BY_EXTENDED.get(code) or _BY_PRIMARY.get(code & 0xFF)
     if known is None and code & 0xFF == _ERROR:
         known = _first(_MESSAGES, text)
+    if known is None and code == _CONSTRAINT:
+        # A drop-in module that tells primary codes only: which constraint it was stands in the message alone.
+        known = _first(_CODELESS, text)
     return known or ErrorClass.OTHER
 
 

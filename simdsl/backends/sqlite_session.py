@@ -53,7 +53,8 @@ class SqliteSession:
             kind = statement.kind
             if cursor.description is not None:
                 rows = cursor.fetchall()
-                affected = self._affected() if kind is _DML else None
+                # The engine is asked: some modules set their count before the first row, when it is the last statement's.
+                affected = self._changes() if kind is _DML else None
                 return _new(Rows, (len(cursor.description), rows, affected))
             if kind is _DML:
                 n = cursor.rowcount

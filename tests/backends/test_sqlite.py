@@ -46,6 +46,9 @@ class Cursor:
         return self
     def fetchall(self):
         return guarded(self._cursor.fetchall)()
+    @property
+    def rowcount(self):
+        return self._cursor.rowcount if self._cursor.description is None else 0
     def __getattr__(self, name):
         return getattr(self._cursor, name)
 
@@ -316,6 +319,21 @@ def test_unknown_errors_are_other() -> None:
     assert failed(MemoryError()) == Failed(ErrorClass.OTHER, "MemoryError")
 
 
+@pytest.mark.parametrize(
+    ("text", "error_class"),
+    [
+        ("UNIQUE constraint failed: t.id", ErrorClass.UNIQUE_VIOLATION),
+        ("NOT NULL constraint failed: t.v", ErrorClass.NOT_NULL_VIOLATION),
+        ("CHECK constraint failed: v > 0", ErrorClass.CHECK_VIOLATION),
+        ("FOREIGN KEY constraint failed", ErrorClass.FOREIGN_KEY_VIOLATION),
+    ],
+)
+def test_a_module_that_tells_primary_codes_only(text: str, error_class: ErrorClass) -> None:
+    error = sqlite3.IntegrityError(text)
+    error.sqlite_errorcode = 19
+    assert failed(error) == Failed(error_class, text, None, 19)
+
+
 # Drivers
 
 
@@ -340,6 +358,14 @@ def test_drop_in_driver_is_classified_by_messages(drop_in: Backend, error_class:
         assert outcome.error_class is expected, outcome
     finally:
         world.close()
+
+
+def test_drop_in_driver_that_miscounts_what_it_returns(drop_in: Backend) -> None:
+    world = drop_in.create()
+    terminal = Terminal(drop_in, world)
+    terminal.ok("CREATE TABLE t (v INTEGER)")
+    assert terminal.say("INSERT INTO t VALUES (1), (2) RETURNING v") == Rows(1, [(1,), (2,)], 2)
+    world.close()
 
 
 def test_drop_in_driver_without_backup_is_restored_by_file(drop_in: Backend) -> None:
