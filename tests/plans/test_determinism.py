@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import simdsl
 from simdsl.core.trace import Event, PoolMoved, RolledBack, Stepped
 from simdsl.core.verdicts import RunReport, Verdict
 from simdsl.language.load import load_text
@@ -22,7 +21,7 @@ from simdsl.plan.values import sorted_rows
 from tests.plans.bundled import NAMES, SKIPPED, plan_of, ran
 from tests.running import run_loaded
 
-CHECKOUT = Path(simdsl.__file__).parent.parent
+CHECKOUT = Path(__file__).parents[2]
 BOUND = 20
 SCHEDULED = [name for name in NAMES if plan_of(name).tasks is not None and name not in SKIPPED]
 
