@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.plan.ir import PLAIN, Expectation, Scalar, Sql, SqlStep, Var
+from simdsl.plan.ir import PLAIN, CellRow, ExactRows, Expectation, Order, Scalar, Sql, SqlStep, Var
 
 
 def with_fragments(sql: Sql, fragments: tuple[str | Var, ...]) -> Sql:
@@ -38,6 +38,14 @@ def scalar(value: int | str) -> Scalar:
     return made
 
 
+def exact_rows(rows: tuple[CellRow, ...], order: Order | None) -> ExactRows:
+    """Rows that are expected."""
+    made = _new(ExactRows)
+    _set_rows(made, rows)
+    _set_order(made, order)
+    return made
+
+
 _new: Final = object.__new__
 _set_fragments: Final = Sql.__dict__["fragments"].__set__
 _set_kind: Final = Sql.__dict__["kind"].__set__
@@ -47,4 +55,6 @@ _set_task: Final = SqlStep.__dict__["task"].__set__
 _set_sql: Final = SqlStep.__dict__["sql"].__set__
 _set_expect: Final = SqlStep.__dict__["expect"].__set__
 _set_options: Final = SqlStep.__dict__["options"].__set__
+_set_rows: Final = ExactRows.__dict__["rows"].__set__
+_set_order: Final = ExactRows.__dict__["order"].__set__
 _set_value: Final = Scalar.__dict__["value"].__set__

@@ -13,16 +13,17 @@ literal whatever its content, and two lines with equal rests are cut at the same
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
 from simdsl.language.expectations import parse_expectation
 from simdsl.language.judging import is_usual
-from simdsl.language.lean import scalar, with_fragments
+from simdsl.language.lean import exact_rows, scalar, with_fragments
 from simdsl.language.lexing import Scan, scan, statement
 from simdsl.language.problems import Refused, Trouble
 from simdsl.language.usual import usual_expectation
-from simdsl.plan.ir import Cell, Contains, Dialect, ExactRows, Excludes, Expectation, Scalar, Sql, Var
+from simdsl.plan.ir import Cell, CellRow, Contains, Dialect, ExactRows, Excludes, Expectation, Scalar, Sql, Var
 
 
 class Line(NamedTuple):
@@ -131,18 +132,16 @@ class _Template:
         """The line, or None if it has to go the long way."""
         end = len(text) - self._rest
         expect = self._expect
-        if self._behind < len(parts):
+        if self._known is not None:
+            literal = parts[self._behind]
+            end -= len(literal)
+            expect = self._known.get(literal) if self._rows is None else self._rows.made((literal,))
+        elif self._behind < len(parts):
             literals = parts[self._behind :: 2]
-            if self._known is not None:
-                end -= len(literals[0])
-                expect = self._known.get(literals[0])
-            else:
-                end -= sum(map(len, literals))
-                expect = None
-            if expect is None:
-                expect = self._rows.made(literals) if self._rows is not None else None
-                if expect is None:
-                    return None
+            end -= sum(map(len, literals))
+            expect = None if self._rows is None else self._rows.made(literals)
+        if expect is None and self._expect is not None:
+            return None
         fragments = (text[self._begin : end],) if self._pieces is None else self._fragments(parts)
         arrow = None if self._gap is None else end + self._gap
         return _LINE(Line, (with_fragments(self._sql, fragments), expect, arrow, self._usual))
@@ -158,12 +157,13 @@ class _Template:
 class _Rows:
     """An expectation that is one list of rows, with holes where its literals were."""
 
-    __slots__ = ("_kind", "_order", "_shape", "_signs")
+    __slots__ = ("_is_row", "_kind", "_order", "_shape", "_signs")
 
     def __init__(self, like: ExactRows | Contains | Excludes, shape: tuple[tuple[Cell | int, ...], ...], signs: str) -> None:
         self._kind = type(like)
         self._order = like.order if isinstance(like, ExactRows) else None
         self._shape = shape
+        self._is_row = shape == (tuple(range(len(signs))),)  # one, and of literals only
         self._signs = signs  # of each hole: ' text, + number, - negative number
 
     @classmethod
@@ -185,20 +185,24 @@ class _Rows:
         # Whether every literal is a whole cell shows when the rows are made again.
         return rows if next(numbers) == len(signs) and rows.made(parts[behind::2]) == expect else None
 
-    def made(self, literals: list[str]) -> Expectation | None:
+    def made(self, literals: Sequence[str]) -> Expectation | None:
         """The expectation with these literals, or None if a text stands where a number stood, or the other way round."""
         cells: list[Scalar] = []
-        for literal, sign in zip(literals, self._signs, strict=True):
-            if (literal[0] == "'") != (sign == "'"):
-                return None
+        for literal, sign in zip(literals, self._signs):  # noqa: B905  (as many of one as of the other)
             if sign == "'":
-                cells.append(scalar(literal[1:-1].replace("''", "'")))
+                if literal[0] != "'":
+                    return None
+                text = literal[1:-1]
+                cells.append(scalar(text.replace("''", "'") if "'" in text else text))
+            elif literal[0] == "'":
+                return None
             else:
                 cells.append(scalar(int(literal) if sign == "+" else -int(literal)))
-        rows = tuple([tuple([cells[c] if isinstance(c, int) else c for c in row]) for row in self._shape])
-        if self._kind is ExactRows:
-            return (ExactRows(rows=rows, order=self._order),)
-        return (self._kind(rows=rows),)
+        if self._is_row:
+            rows: tuple[CellRow, ...] = (tuple(cells),)
+        else:
+            rows = tuple([tuple([cells[c] if isinstance(c, int) else c for c in row]) for row in self._shape])
+        return (exact_rows(rows, self._order) if self._kind is ExactRows else self._kind(rows=rows),)
 
 
 def _template(text: str, parts: list[str], line: Line, found: Scan) -> _Template | None:

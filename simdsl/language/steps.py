@@ -108,15 +108,14 @@ class Steps:
     def _usual(self, item: Data, place: Place) -> Step | None:
         """A short way for a statement without names, options and mistakes: a plan may have ten thousands of them."""
         owner = place.owner
-        if isinstance(item, str):
-            text: Data = item
-        elif owner is None and isinstance(item, dict) and len(item) == 1:
+        text: Data = item
+        if owner is None:
+            if item.__class__ is not dict or len(item) != 1:
+                return None
             ((owner, text),) = item.items()
             if not self._tasks.get(owner):
                 return None
-        else:
-            return None
-        if owner is None or not isinstance(text, str) or place.section == "invariants":
+        if text.__class__ is not str or place.section == "invariants":
             return None
         try:
             sql, expect, _, usual = self._lines.parse(text)
