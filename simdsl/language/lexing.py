@@ -85,10 +85,10 @@ def statement(found: Scan) -> Sql:
     )
 
 
-def first_word(sql: Sql, dialect: Dialect) -> str:
-    """The first keyword of a statement in upper case, or an empty text."""
-    found = scan(sql.text, dialect, to_arrow=False)
-    return _first_word(_blanked(found.text, found.comments, found.quoted))
+def first_word(sql: Sql) -> str:
+    """The first keyword of a statement in upper case, or an empty text; comments before it are skipped."""
+    match = _BEHIND_COMMENTS.match(sql.text)
+    return match.group(1).upper() if match else ""
 
 
 def may_return_rows(sql: Sql) -> bool:
@@ -374,6 +374,7 @@ _PAIRS: Final = {"(": ")", "[": "]"}
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _VARIABLE: Final = re.compile(r"\$[a-z_][a-z0-9_]*")
 _FIRST: Final = re.compile(r"[\s(]*([A-Za-z_]+)")
+_BEHIND_COMMENTS: Final = re.compile(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*+([A-Za-z_]+)", re.DOTALL)
 _ORDER_BY: Final = re.compile(r"\bORDER\s+BY\b", re.IGNORECASE)
 _RETURNING: Final = re.compile(r"\b(?:RETURNING|OUTPUT)\b", re.IGNORECASE)
 _INTO: Final = re.compile(r"\bINTO\b", re.IGNORECASE)

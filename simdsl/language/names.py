@@ -9,23 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, assert_never
 
 from simdsl.language.document import Data, as_text
 from simdsl.language.expectations import bound_names, read_names
 from simdsl.language.expressions import parts
 from simdsl.language.fields import descend
-from simdsl.language.lexing import dialect_of, first_word
+from simdsl.language.lexing import first_word
 from simdsl.language.problems import Problems, Trouble, did_you_mean
 from simdsl.language.steps import UNREADABLE
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import (
     BACKEND_NAMES,
     SIBLINGS,
+    Await,
     Check,
-    Dialect,
+    Checkout,
     Expectation,
     Expression,
+    Fault,
     For,
     Identifier,
     OfLabel,
@@ -34,7 +36,9 @@ from simdsl.plan.ir import (
     Plan,
     Range,
     Retry,
+    Return,
     SameAs,
+    Sleep,
     Slice,
     Sql,
     SqlKind,
@@ -71,7 +75,6 @@ class _Names:
         self._problems = problems
         self._plan = plan
         self._data = data
-        self._dialect: Dialect = dialect_of(plan.dialect, plan.backends)
         self._identifiers = {param.name for entry in plan.params for param in entry if isinstance(param.value, Identifier)}
         pools = data.get("pools")
         self._pools = tuple(pools) if isinstance(pools, dict) else ()
@@ -141,35 +144,36 @@ class _Names:
 
     def _step(self, step: Step, path: Path, scope: _Scope) -> None:
         match step:
+            case SqlStep():
+                self._sql(step.sql, path, scope)
+                self._expectations(step.expect, step, path, scope)
+            case Checkout() | Return() | Await():
+                self._expectations(step.expect, step, path, scope)
             case For():
                 self._for(step, path, scope)
             case Retry():
                 self._list(step.body, (*path, "do"), scope)
             case Check():
-                self._expression(step.expression, self._text_path(path), scope)
+                self._expression(step.expression, path, scope)
                 for override in step.options.overrides:
                     if override.expression is not None:
                         self._expression(override.expression, (*path, override.backend), scope)
-            case SqlStep():
-                where = self._text_path(path)
-                self._sql(step.sql, where, scope)
-                self._expectations(step.expect, step, path, where, scope)
+            case Sleep() | Fault():
+                pass
             case _:
-                expect = getattr(step, "expect", None)
-                self._expectations(expect, step, path, self._text_path(path), scope)
+                assert_never(step)
         if step.options.label is not None:
             scope.labels[step.options.label] = None
 
     def _for(self, step: For, path: Path, scope: _Scope) -> None:
-        where = self._text_path(path)
         over = step.over
         for bound in (over.first, over.last) if isinstance(over, Range) else over.items:
             if isinstance(bound, Var):
-                self._variable(bound.name, where, scope)
+                self._variable(bound.name, path, scope)
         name = step.variable
         if name in scope.variables:
             message = f"`{name}` is a variable already, so no loop can use the name"
-            self._at(Code.N009, message, where, rf"{name}\b", None)
+            self._at(Code.N009, message, path, rf"{name}\b", None)
         was = name in scope.variables
         scope.variables[name] = None
         scope.loops.append(name)
@@ -178,18 +182,19 @@ class _Names:
         if not was:
             del scope.variables[name]
 
-    def _expectations(self, expect: Expectation | None, step: Step, path: Path, where: Path, scope: _Scope) -> None:
+    def _expectations(self, expect: Expectation | None, step: Step, path: Path, scope: _Scope) -> None:
         """Reads come before binds: ``?x`` beside ``$x`` means the value that ``x`` had before."""
-        if expect is not None:
-            self._reads(expect, where, scope)
+        expectations = [] if expect is None else [(expect, path)]
         for override in step.options.overrides:
             place = (*path, override.backend)
             if override.sql is not None:
                 self._sql(override.sql, place, scope)
             if override.expect is not None:
-                self._reads(override.expect, place, scope)
-        for one, place in [(expect, where), *((o.expect, (*path, o.backend)) for o in step.options.overrides)]:
-            for name in _bound(one or ()):
+                expectations.append((override.expect, place))
+        for one, place in expectations:
+            self._reads(one, place, scope)
+        for one, place in expectations:
+            for name in _bound(one):
                 if name in scope.loops:
                     self._at(Code.N009, f"`{name}` is the variable of a loop", place, rf"\?{name}\b", None)
                 else:
@@ -203,10 +208,10 @@ class _Names:
                 self._label(alternative.label, where, rf"same\s+as\s+({alternative.label})\b", scope)
 
     def _sql(self, sql: Sql, where: Path, scope: _Scope) -> None:
-        names = dict.fromkeys(part.name for part in sql.fragments if isinstance(part, Var))
-        if not names:
+        if len(sql.fragments) == 1 and isinstance(sql.fragments[0], str):
             return
-        unbindable = sql.kind is SqlKind.DDL or first_word(sql, self._dialect) in _UNBINDABLE
+        names = dict.fromkeys(part.name for part in sql.fragments if isinstance(part, Var))
+        unbindable = sql.kind is SqlKind.DDL or first_word(sql) in _UNBINDABLE
         for name in names:
             if unbindable and name not in self._identifiers:
                 self._at(
@@ -270,6 +275,8 @@ class _Names:
         return (*path, own[0]) if own else path
 
     def _at(self, code: Code, message: str, where: Path, pattern: str, help_: str | None) -> None:
+        """``where`` is a step, or the override that is meant; the pattern finds what is meant in its text."""
+        where = self._text_path(where)
         found = descend(self._data, where)
         text = as_text(found) if found is not None else None
         match = re.search(pattern, text) if text is not None else None

@@ -9,7 +9,7 @@ from simdsl.language.document import Data, as_text
 from simdsl.language.expressions import parse_check
 from simdsl.language.fields import TASK_NAME, Fields, described
 from simdsl.language.heads import SessionHead, parse_fault, parse_for, parse_retry, parse_session
-from simdsl.language.judging import check_line, check_session
+from simdsl.language.judging import check_line, check_session, is_usual
 from simdsl.language.lean import sql_step
 from simdsl.language.lexing import BACKEND_DIALECTS
 from simdsl.language.lines import Line, LineParser, split_head
@@ -177,7 +177,7 @@ class Steps:
 
     def _own_key(self, item: dict[str, Data], path: Path, place: Place) -> str | None:
         """The one key that says what the step is; whatever else stands there is complained about."""
-        own = [key for key in item if key not in _BESIDE]
+        own = [key for key in item if key not in _NOT_OWN]
         if not own:
             self._problems.add(
                 Code.S009, "this step does not say what it does", path, help="a task's name, `sql` or a verb does"
@@ -250,7 +250,7 @@ class Steps:
             overrides=tuple(
                 override
                 for backend in item
-                if backend in BACKEND_NAMES and (override := self._override(item[backend], (*path, backend), kind, place))
+                if backend in _BACKENDS and (override := self._override(item[backend], (*path, backend), kind, place))
             ),
             skip=self._fields.words(item["skip"], (*path, "skip"), BACKEND_NAMES) if "skip" in item else (),
             only=self._fields.words(item["only"], (*path, "only"), BACKEND_NAMES) if "only" in item else (),
@@ -280,7 +280,7 @@ class Steps:
             self._fields.refuse(refused, path)
             return None
         if kind != "sql" and line.expect is not None:
-            check_session(self._problems, kind, line.expect, text, path)
+            check_session(self._problems, kind, line.expect, text, path, sessions=place.section == "steps")
         return Override(backend=backend, sql=line.sql, expect=line.expect)
 
     def _lines_of(self, backend: str) -> LineParser:
@@ -288,7 +288,10 @@ class Steps:
         dialect = BACKEND_DIALECTS.get(backend, self._dialect)
         if dialect is self._dialect:
             return self._lines
-        return self._override_lines.setdefault(dialect, LineParser(dialect))
+        lines = self._override_lines.get(dialect)
+        if lines is None:
+            lines = self._override_lines[dialect] = LineParser(dialect)
+        return lines
 
     # SQL
 
@@ -305,12 +308,13 @@ class Steps:
                 Trouble(code=Code.G107, message="there is no statement before the arrow", end=len(text)), path
             )
             return None
-        if line.expect is not None:
+        if line.expect is not None and not line.usual:
             check_line(self._problems, line.sql, line.expect, text, path, sessions=place.section == "steps")
-        elif place.section == "invariants":
-            self._problems.add(Code.R027, "an invariant has an expectation", path, help="for example `=> 0`")
-        if place.section == "invariants" and line.sql.kind in _WRITING:
-            self._problems.add(Code.R027, "an invariant is a query", path)
+        if place.section == "invariants":
+            if line.expect is None:
+                self._problems.add(Code.R027, "an invariant has an expectation", path, help="for example `=> 0`")
+            if line.sql.kind in _WRITING:
+                self._problems.add(Code.R027, "an invariant is a query", path)
         for override in options.overrides:
             self._check_override(override, line, item, (*path[:-1], override.backend), place)
         return SqlStep(task=task, sql=line.sql, expect=line.expect, options=options)
@@ -318,7 +322,7 @@ class Steps:
     def _check_override(self, override: Override, base: Line, item: dict[str, Data], path: Path, place: Place) -> None:
         sql = override.sql or base.sql
         expect = override.expect or base.expect
-        if sql is not None and expect is not None:
+        if sql is not None and expect is not None and not is_usual(sql, expect):
             text = as_text(item.get(override.backend, "")) or ""
             check_line(self._problems, sql, expect, text, path, sessions=place.section == "steps")
 
@@ -427,6 +431,8 @@ class Steps:
 UNREADABLE: Final = SqlStep(task="", sql=Sql(fragments=(), kind=SqlKind.OTHER))
 
 _BESIDE: Final = (*SIBLINGS, *BACKEND_NAMES, "do")
+_NOT_OWN: Final = frozenset(_BESIDE)
+_BACKENDS: Final = frozenset(BACKEND_NAMES)
 _TAKES: Final = {
     "label": ("sql", "checkout", "return", "await"),
     "timeout": ("sql", "checkout"),

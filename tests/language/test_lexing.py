@@ -289,7 +289,7 @@ def test_rule_17_ordered_means_order_by_at_depth_0(text: str, ordered: bool) -> 
 
 
 def test_first_word_and_returning() -> None:
-    assert first_word(parse_sql("/* x */ set a = $x", POSTGRES), POSTGRES) == "SET"
+    assert first_word(parse_sql("/* x */ -- y\n set a = $x", POSTGRES)) == "SET"
     assert may_return_rows(parse_sql("DELETE FROM t RETURNING v", SQLITE))
     assert not may_return_rows(parse_sql("DELETE FROM t", SQLITE))
 

@@ -124,3 +124,8 @@ def test_overrides_are_looked_at_too() -> None:
     assert codes(with_steps("a: SELECT 1\npostgres: SELECT $x")) == ["N007"]
     assert codes(with_steps("a: SELECT 1\npostgres: => same as l")) == ["N005"]
     assert codes(with_steps("check: 1 = 1\npostgres: $x = 1")) == ["N007"]
+
+
+def test_an_override_is_not_lexed_as_the_plans_own_dialect() -> None:
+    assert codes(with_steps("a: SELECT $n\nmssql: SELECT [it]]'s], $n", head=PARAM)) == []
+    assert codes(with_steps("a: SELECT $n\npostgres: SET x = $n", head=PARAM)) == ["R010"]
