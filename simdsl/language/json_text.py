@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 from simdsl.language.document import Data, Plain, resolve
 from simdsl.language.positions import Finding
 from simdsl.language.tree import ListNode, MapNode, Node, ScalarNode, Style
-from simdsl.language.yaml_events import MAX_DEPTH, MAX_FINDINGS, Events
+from simdsl.language.yaml_events import MAX_DEPTH, MAX_FINDINGS, MAX_NODES, Events, too_many
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import Path
 
@@ -24,8 +24,8 @@ def is_json(text: str, name: str) -> bool:
 
 def read_fast(text: str) -> Data | None:
     """The plain data of a JSON text, without ``$schema``; None if anything is wrong with it."""
-    if _HALF.search(text):
-        return None
+    if _HALF.search(text) or text.count(",") > MAX_NODES * 2:
+        return None  # half a character, or more values than the slow reader will count
     try:
         data: Data = _settled(_DECODER.decode(text), 0)
     except (ValueError, RecursionError):
@@ -108,6 +108,7 @@ class _Reader:
         self.text = text
         self.findings: list[Finding] = []
         self.refused: list[Path] = []
+        self.count = 0
 
     def read(self) -> Node:
         root, end = self._value(self._blank(0), ())
@@ -121,6 +122,9 @@ class _Reader:
         return found.end() if found else at
 
     def _value(self, at: int, path: Path) -> tuple[Node, int]:
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise _Stop(too_many(at))
         match self.text[at : at + 1]:
             case '"':
                 return self._string(at, path)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import chain
 
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
@@ -25,11 +27,12 @@ class Finding:
 class Positions:
     """The lines of a source. Offsets are code points from the beginning of its text."""
 
-    __slots__ = ("source", "starts")
+    __slots__ = ("_last", "source", "starts")
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.starts = [0, *(match.end() for match in re.finditer("\n", source.text))]
+        self._last = (0, "")  # many diagnostics of one very long line share its text
+        self.starts = array("q", chain((0,), (match.end() for match in re.finditer("\n", source.text))))
 
     def line_of(self, offset: int) -> int:
         """The number of the line in which an offset lies."""
@@ -37,8 +40,9 @@ class Positions:
 
     def line(self, number: int) -> str:
         """The text of a line, without its end."""
-        stop = self.starts[number] - 1 if number < len(self.starts) else len(self.source.text)
-        return self.source.text[self.starts[number - 1] : stop].removesuffix("\r")
+        if self._last[0] != number:
+            self._last = (number, self._cut(number))
+        return self._last[1]
 
     def span(self, start: int, end: int) -> Span:
         """Offsets as a line, a column and a length; what lies beyond the line's end is cut off."""
@@ -56,3 +60,7 @@ class Positions:
         """A finding as a person reads it."""
         span = self.span(finding.start, finding.end)
         return self.diagnostic(finding.code, finding.message, span, finding.help)
+
+    def _cut(self, number: int) -> str:
+        stop = self.starts[number] - 1 if number < len(self.starts) else len(self.source.text)
+        return self.source.text[self.starts[number - 1] : stop].removesuffix("\r")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from simdsl.language.document import Data, resolve
@@ -21,6 +22,7 @@ from simdsl.plan.ir import Path
 
 MAX_DEPTH: Final = 64
 MAX_FINDINGS: Final = 200
+MAX_NODES: Final = 1_000_000
 
 # What no plan holds as it is: C0 and C1 controls, DEL, the line breaks that only some readers see, byte order marks
 # and surrogates. Tab, LF and CRLF are fine.
@@ -42,7 +44,7 @@ class Events:
 
 def read_events(text: str) -> Events:
     """The tree of a text without byte order mark, and what in it is refused. Raises ``ParserMissing``."""
-    hidden = [*map(_hidden, HIDDEN.finditer(text))][:MAX_FINDINGS]
+    hidden = [*map(_hidden, islice(HIDDEN.finditer(text), MAX_FINDINGS))]
     if hidden:
         return Events(findings=hidden)
     parser_type, error_type = _parser()
@@ -96,6 +98,12 @@ def _parser() -> tuple[Callable[[str], Any], type[Exception]]:
     return CParser, YAMLError
 
 
+def too_many(at: int) -> Finding:
+    """There is more in a text than can be told by position in a time that anybody waits."""
+    message = f"there are more than {MAX_NODES:,} keys and values before this"
+    return Finding(Code.F008, at, at + 1, message, "split the plan into several")
+
+
 class _Stop(Exception):
     """A finding after which nothing more can be read."""
 
@@ -113,6 +121,7 @@ class _Reader:
         self.result = Events()
         self.last_end = 0
         self.muted = 0  # inside something that was refused as a whole
+        self.count = 0
         self.has_tabs = "\t" in text
         self.tabs_until = 0
         self.nodes: dict[str, Callable[[Any, Path, int], Node]] = {
@@ -144,6 +153,9 @@ class _Reader:
             self._find(Code.Y003, at, len(word), message, "leave this line out: plans are YAML 1.2")
 
     def _node(self, event: Any, path: Path, depth: int) -> Node:
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise _Stop(too_many(event.start_mark.index))
         if depth > MAX_DEPTH:
             message = f"nested more than {MAX_DEPTH} levels deep"
             raise _Stop(
@@ -155,9 +167,10 @@ class _Reader:
 
     def _tabs(self, start: int) -> None:
         begin = self.text.rfind("\n", self.tabs_until, start) + 1
-        if begin == 0 and self.tabs_until:
-            return  # the same line as that of the node before
+        is_new_line = begin > 0 or self.tabs_until == 0
         self.tabs_until = start
+        if not is_new_line:
+            return
         lead = self.text[begin:start]
         tab = lead.find("\t")
         if tab >= 0 and not lead.strip(" \t"):

@@ -19,7 +19,7 @@ from simdsl.plan.ir import SIBLINGS
 
 def read_fast(text: str) -> Data | None:
     """The plain data of a text within the subset, or None."""
-    if not _is_ordinary(text):
+    if not _is_ordinary(text) or text.count("\n") > _MAX_LINES:
         return None
     lines = _Lines(text)
     try:
@@ -191,6 +191,7 @@ def _leading(line: str) -> int:
 
 
 _MAX_DEPTH: Final = 20
+_MAX_LINES: Final = 1_000_000  # all lines are held at once; what has more of them is no plan
 _VISIBLE: Final = bytes([10, *range(32, 127)])
 
 # Indentation, dash, key, then a plain text that can be nothing else, or any other rest of the line.

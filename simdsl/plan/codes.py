@@ -21,6 +21,7 @@ class Code(Enum):
     F005 = "a directory where a file is wanted"
     F006 = "the YAML parser is not installed"
     F007 = "a file that the formatter leaves alone"
+    F008 = "more than a million keys and values"
 
     # Y: YAML that lies
     Y001 = "not YAML"

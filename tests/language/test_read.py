@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simdsl.language import json_text, yaml_events
 from simdsl.language.read import MAX_BYTES, read_bytes, read_file, read_text
 from simdsl.plan.codes import Code
 
@@ -66,6 +67,13 @@ def test_texts_are_measured_in_bytes() -> None:
 def test_a_missing_parser_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "_ruamel_yaml", None)
     assert [p.code for p in read_text("a: >\n  x\n", "p").problems] == [Code.F006]
+
+
+def test_more_values_than_anybody_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_events, "MAX_NODES", 50)
+    monkeypatch.setattr(json_text, "MAX_NODES", 50)
+    assert [p.code for p in read_text("a: [" + "b, " * 100, "p").problems] == [Code.F008]
+    assert [p.code for p in read_text('{"a": [' + "1, " * 100, "p").problems] == [Code.F008]
 
 
 @given(st.binary(max_size=200))

@@ -225,6 +225,12 @@ def test_a_bomb_of_aliases_is_many_findings_and_not_one_expansion() -> None:
     assert 100 < len(read("\n".join(lines)).problems) <= 200
 
 
+def test_many_findings_in_one_long_line_share_it() -> None:
+    problems = read("a: " + "x\x01" * 1_000).problems
+    assert len(problems) == 200
+    assert all(problem.line is problems[0].line for problem in problems)
+
+
 @pytest.mark.parametrize("deep", ["[" * 100_000, "{a: " * 100_000, "- " * 5_000, "? " * 5_000])
 def test_deep_nesting_is_a_diagnostic(deep: str) -> None:
     codes = {problem.code for problem in read("x:\n  " + deep).problems}
