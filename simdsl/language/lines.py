@@ -38,13 +38,15 @@ class Line(NamedTuple):
 class LineParser:
     """The lines of one dialect. It remembers what it has seen, so it belongs to whoever loads many lines at once."""
 
-    __slots__ = ("_dialect", "_expectations", "_lines", "_templates")
+    __slots__ = ("_dialect", "_expectations", "_last", "_last_rest", "_lines", "_templates")
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._lines: dict[str, Line] = {}  # those that no template makes: without literals, or too odd
         self._templates: dict[tuple[str, ...], _Template] = {}
         self._expectations: dict[str, Expectation] = {}
+        self._last_rest: list[str] = []
+        self._last: _Template | None = None
 
     def parse(self, text: str) -> Line:
         """One line. Raises ``Refused`` with offsets into ``text``."""
@@ -52,7 +54,12 @@ class LineParser:
         if known is not None:
             return known
         parts = _SPLIT(text)
-        template = self._templates.get(tuple(parts[::2]))
+        rest = parts[::2]
+        if rest == self._last_rest:  # lines of one kind often follow each other, and lists compare faster than they hash
+            template = self._last
+        else:
+            template = self._last = self._templates.get(tuple(rest))
+            self._last_rest = rest
         return (template and template.line(text, parts)) or self._learn(text, parts)
 
     def expectation(self, text: str) -> Expectation:
@@ -93,7 +100,7 @@ class LineParser:
         if template is None:
             self._lines[text] = line
         else:
-            self._templates[key] = template
+            self._templates[key] = self._last = template
             template.learn(line.expect, parts)
         return line
 

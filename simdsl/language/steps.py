@@ -96,8 +96,9 @@ class Steps:
             return ()
         steps: list[Step] = []
         remarkable: list[int] = []
+        usual = self._usual_in_steps if place.owner is None else self._usual_of_an_owner
         for index, item in enumerate(items):
-            step = self._usual(item, place)
+            step = usual(item, place)
             if step is None:
                 step = self._step(item, (*path, index), place) or UNREADABLE
                 remarkable.append(index)
@@ -105,23 +106,27 @@ class Steps:
         self.remarkable[path] = remarkable
         return tuple(steps)
 
-    def _usual(self, item: Data, place: Place) -> Step | None:
-        """A short way for a statement without names, options and mistakes: a plan may have ten thousands of them."""
-        owner = place.owner
-        text: Data = item
-        if owner is None:
-            if item.__class__ is not dict or len(item) != 1:
-                return None
-            ((owner, text),) = item.items()
-            if not self._tasks.get(owner):
-                return None
-        if text.__class__ is not str or place.section == "invariants":
+    # A short way for statements without names, options and mistakes: a plan may have ten thousands of them.
+
+    def _usual_in_steps(self, item: Data, place: Place) -> Step | None:
+        if item.__class__ is dict and len(item) == 1:
+            for task, text in item.items():
+                if text.__class__ is str and self._tasks.get(task):
+                    try:
+                        sql, expect, _, usual = self._lines.parse(text)
+                    except Refused:
+                        return None
+                    return sql_step(task, sql, expect) if usual and sql is not None else None
+        return None
+
+    def _usual_of_an_owner(self, item: Data, place: Place) -> Step | None:
+        if not isinstance(item, str) or place.owner is None or place.section == "invariants":
             return None
         try:
-            sql, expect, _, usual = self._lines.parse(text)
+            sql, expect, _, usual = self._lines.parse(item)
         except Refused:
             return None
-        return sql_step(owner, sql, expect) if usual and sql is not None else None
+        return sql_step(place.owner, sql, expect) if usual and sql is not None else None
 
     @property
     def tasks(self) -> tuple[str, ...]:
