@@ -15,10 +15,11 @@ from simdsl.language.fields import Fields, described
 from simdsl.language.lexing import dialect_of
 from simdsl.language.names import check_names
 from simdsl.language.params import read_params
+from simdsl.language.place import Place
 from simdsl.language.problems import Problems, nearest
 from simdsl.language.read import Reading, read_file, read_text
 from simdsl.language.schedules import check_schedule, read_schedule
-from simdsl.language.steps import Place, Steps
+from simdsl.language.steps import Steps
 from simdsl.language.waiting import check_waiting
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity

@@ -249,7 +249,10 @@ class _Names:
             message = f"`${name}` is bound by the task `{other}`"
             self._at(Code.N008, message, where, pattern, "a task reads params, setup's variables and its own")
             return
-        help_ = did_you_mean(name, tuple(scope.variables)) or "`?x` in an expectation binds, and so does `params:`"
+        help_ = (
+            did_you_mean(f"${name}", tuple(f"${known}" for known in scope.variables))
+            or "`?x` in an expectation binds, and so does `params:`"
+        )
         if where[0] in ("finally", "invariants"):
             help_ = f"`{where[0]}` reads params and setup's variables"
         self._at(Code.N007, f"nothing has bound `${name}`", where, pattern, help_)

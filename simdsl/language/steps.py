@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from simdsl.language.document import Data, as_text
 from simdsl.language.expressions import parse_check
 from simdsl.language.fields import TASK_NAME, Fields, described
-from simdsl.language.heads import SessionHead, parse_fault, parse_for, parse_retry, parse_session
+from simdsl.language.heads import parse_fault, parse_for, parse_retry
 from simdsl.language.judging import check_line, check_session, is_usual
 from simdsl.language.lean import sql_step
 from simdsl.language.lexing import BACKEND_DIALECTS
-from simdsl.language.lines import Line, LineParser, split_head
+from simdsl.language.lines import Line, LineParser
+from simdsl.language.place import Place
 from simdsl.language.problems import Problems, Refused, Trouble, did_you_mean, nearest
+from simdsl.language.sessions import Sessions
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import (
     BACKEND_NAMES,
     PLAIN,
     SIBLINGS,
     VERBS,
-    Await,
     Check,
-    Checkout,
     Dialect,
-    Expectation,
     Expression,
     Fault,
     For,
@@ -32,36 +30,12 @@ from simdsl.plan.ir import (
     Override,
     Path,
     Retry,
-    Return,
     Sleep,
     Sql,
     SqlKind,
     SqlStep,
     Step,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A list of steps. ``owner`` is the task of ``tasks:`` or the section's name, and None in ``steps:``."""
-
-    section: str
-    owner: str | None
-
-    @property
-    def verbs(self) -> tuple[str, ...]:
-        """The verbs that may stand in such a list."""
-        if self.section in ("setup", "finally"):
-            return ("for", "check")
-        if self.section == "invariants":
-            return ()
-        return tuple(verb for verb in VERBS if verb != "await") if self.section == "tasks" else VERBS
-
-    @property
-    def task(self) -> str | None:
-        """Whose a check, a sleep or a fault is."""
-        return self.owner if self.section == "tasks" else None
-
 
 _Read: TypeAlias = Step | None
 
@@ -73,8 +47,8 @@ class Steps:
         self._fields = fields
         self._problems: Problems = fields.problems
         self._dialect = dialect
-        self._pools = pools
         self._lines = LineParser(dialect)
+        self._sessions = Sessions(fields, self._lines, pools, self.declare)
         self._override_lines: dict[str, LineParser] = {}
         self.remarkable: dict[Path, list[int]] = {}  # which steps of a list have more to be looked at than their SQL
         self._tasks: dict[str, bool] = {}  # names seen as tasks, and whether they can be
@@ -133,11 +107,11 @@ class Steps:
         """The names by which steps called tasks so far, in the order of the text."""
         return tuple(name for name, good in self._tasks.items() if good)
 
-    def declare(self, name: str, path: Path) -> bool:
+    def declare(self, name: str, path: Path, key: bool = True) -> bool:
         """A task that ``tasks:`` lists, or that a step names; complains once if it cannot have that name."""
         good = self._tasks.get(name)
         if good is None:
-            good = self._tasks[name] = self._fields.task_name(name, path)
+            good = self._tasks[name] = self._fields.task_name(name, path, key=key)
         return good
 
     def _step(self, item: Data, path: Path, place: Place) -> _Read:
@@ -333,37 +307,14 @@ class Steps:
 
     # Verbs: from their text to a step. Each may raise Refused with offsets into that text.
 
-    def _head(self, verb: str, text: str, path: Path, place: Place) -> tuple[SessionHead, Expectation | None]:
-        head, behind, offset = split_head(text)
-        parsed = parse_session(verb, head)
-        if behind is None:
-            return parsed, None
-        begin = offset + len(behind) - len(behind.lstrip())
-        try:
-            expect = self._lines.expectation(behind)
-        except Refused as refused:
-            raise Refused(*(trouble.shifted(begin) for trouble in refused.troubles)) from None
-        check_session(self._problems, verb, expect, text, (*path, verb), sessions=place.section == "steps")
-        return parsed, expect
-
     def _checkout(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
-        head, expect = self._head("checkout", text, path, place)
-        task = self._session(head, "checkout", path, place)
-        pool = self._pool(head, path)
-        if task is None or pool is None:
-            return None
-        return Checkout(task=task, pool=pool, expect=expect, options=options)
+        return self._sessions.checkout(text, path, place, options)
 
     def _return(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
-        head, expect = self._head("return", text, path, place)
-        if not self._pools:
-            self._without_pools("return", path)
-        task = self._session(head, "return", path, place)
-        return None if task is None else Return(task=task, expect=expect, options=options)
+        return self._sessions.give_back(text, path, place, options)
 
     def _await(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
-        head, expect = self._head("await", text, path, place)
-        return Await(task=head.task.name if head.task else None, expect=expect, options=options)
+        return self._sessions.collect(text, path, place, options)
 
     def _check(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
         expression: Expression = parse_check(text)
@@ -391,45 +342,6 @@ class Steps:
             return self.read(item["do"], (*path, "do"), place)
         self._problems.add(Code.S003, "the key `do` is missing", path, help="the steps to repeat stand under `do:`")
         return ()
-
-    def _session(self, head: SessionHead, verb: str, path: Path, place: Place) -> str | None:
-        """The task whose connection is meant."""
-        if place.owner is None:
-            if head.task is None:
-                raise Refused(Trouble(code=Code.G202, message="whose connection?", help=f"for example `{verb}: a`"))
-            return head.task.name if self.declare(head.task.name, (*path, verb)) else None
-        if head.task is not None and head.task.name != place.owner:
-            message = f"this is the list of `{place.owner}`, so `{head.task.name}` cannot be meant"
-            raise Refused(Trouble(code=Code.S011, message=message, start=head.task.start, end=head.task.end))
-        return place.owner
-
-    def _pool(self, head: SessionHead, path: Path) -> str | None:
-        if not self._pools:
-            self._without_pools("checkout", path)
-            return None
-        if head.pool is None:
-            if len(self._pools) == 1:
-                return self._pools[0]
-            names = ", ".join(f"`{name}`" for name in self._pools)
-            self._problems.add(
-                Code.R041, f"from which pool: {names}?", (*path, "checkout"), help="for example `a from main`"
-            )
-            return None
-        if head.pool.name not in self._pools:
-            raise Refused(
-                Trouble(
-                    code=Code.N011,
-                    message=f"there is no pool `{head.pool.name}`",
-                    start=head.pool.start,
-                    end=head.pool.end,
-                    help=did_you_mean(head.pool.name, self._pools),
-                )
-            )
-        return head.pool.name
-
-    def _without_pools(self, verb: str, path: Path) -> None:
-        help_ = "without `pools:` each task has a connection of its own"
-        self._problems.add(Code.R041, f"`{verb}` needs `pools:`", (*path, verb), key=True, help=help_)
 
 
 # Stands in the place of a step that was refused, so that the others keep theirs. No plan ever holds it.
