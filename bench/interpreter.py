@@ -20,6 +20,8 @@ from simdsl.language.load import load_text
 from simdsl.modes.once import RunOptions, run_plan
 from simdsl.plan.ir import Plan
 
+# What simdsl opens for sqlite:///:memory:, so that several sessions can meet in it.
+_MEMORY = "file:bench?mode=memory&cache=shared"
 _TABLE = "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)"
 
 
@@ -31,7 +33,7 @@ def results(rounds: int, steps: int) -> Iterator[Result]:
             "interpreter, in memory",
             looped,
             "sqlite:///:memory:",
-            _by_parameters(":memory:", steps // 4),
+            _by_parameters(_MEMORY, steps // 4),
             rounds,
             steps,
             budget=2.0,
@@ -52,7 +54,7 @@ def results(rounds: int, steps: int) -> Iterator[Result]:
             "interpreter, in memory, every statement another text",
             load_text(_straight(straight)),
             "sqlite:///:memory:",
-            _by_text(":memory:", [sql for sql, _ in straight]),
+            _by_text(_MEMORY, [sql for sql, _ in straight]),
             rounds,
             steps,
             budget=2.0,
@@ -146,9 +148,9 @@ def _straight(lines: Sequence[tuple[str, str]]) -> str:
 
 @contextmanager
 def _connection(file: str) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(file, isolation_level=None, timeout=0)
+    connection = sqlite3.connect(file, isolation_level=None, timeout=0, uri=file == _MEMORY)
     try:
-        if file != ":memory:":
+        if file != _MEMORY:
             connection.execute("PRAGMA journal_mode=wal")
             connection.execute("PRAGMA synchronous=off")
         connection.execute("DROP TABLE IF EXISTS t")

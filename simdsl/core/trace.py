@@ -8,7 +8,7 @@ outcome, the waits and the clock - not of positions, sessions or real time (docs
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
@@ -159,6 +159,8 @@ class Described(Protocol):
     def ordered(self) -> bool: ...
     @property
     def parameters(self) -> tuple[str, ...]: ...
+    @property
+    def moves_tx(self) -> bool: ...
 
 
 RawStep: TypeAlias = tuple[Described, tuple[Value, ...], Outcome, int | None, int, int | None]
@@ -185,9 +187,12 @@ class Trace:
         """The steps that ended, in the order in which they did."""
         return (event for event in self if isinstance(event, Stepped))
 
-    def select(self, wanted: Callable[[Described], bool]) -> Iterator[Event]:
-        """All events, but of the steps only those of wanted instructions: reading every step costs as much as running it."""
-        return (_read(event) for event in self.raw if not isinstance(event, tuple) or wanted(event[0]))
+    def control(self) -> Iterator[Event]:
+        """All events, but of the steps only those that may have moved a transaction.
+
+        To read every step costs as much as to run it.
+        """
+        return map(_read, [event for event in self.raw if type(event) is not tuple or event[0].moves_tx])
 
     def choices(self) -> tuple[int, ...]:
         """What the scheduler chose, tasks numbered from 1: the schedule that replays this run."""

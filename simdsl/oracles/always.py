@@ -22,7 +22,7 @@ def broken(trace: Trace, actions: Mapping[Path, Action], *, pooled: bool) -> Ite
     ``actions`` tells which steps control transactions; ``pooled`` whether the plan has pools, so that every step matters.
     """
     owners = _Owners()
-    for event in trace.select(lambda step: pooled or step.path in actions):
+    for event in trace if pooled else trace.control():
         match event:
             case PoolMoved():
                 yield from owners.moved(event)
