@@ -42,19 +42,18 @@ def _begin(options: str) -> Transaction | None:
     return Transaction(action=Action.BEGIN, mode=mode, isolation=isolation, read_only=read_only)
 
 
+# Blanks are matched possessively: a statement of nothing but blanks is given up at once.
 _NAME: Final = r"""(?:[^\W\d]\w*|"(?:[^"]|"")+"|`(?:[^`]|``)+`|\[[^\]]+\])"""
-_LEVELS: Final = "|".join(level.value.replace(" ", r"\s+") for level in Isolation)
+_LEVELS: Final = "|".join(level.value.replace(" ", r"\s++") for level in Isolation)
 _MODES: Final = frozenset(mode.value for mode in Mode)
-_ONE_OPTION: Final = (
-    rf"(?:\s+(?:{'|'.join(sorted(_MODES))})|\s*,?\s+ISOLATION\s+LEVEL\s+(?:{_LEVELS})|\s*,?\s+READ\s+(?:ONLY|WRITE))(?!\w)"
-)
-_KEYWORD: Final = r"(?:\s+(?:TRANSACTION|TRAN|WORK))?"
+_ONE_OPTION: Final = rf"(?:\s++(?:{'|'.join(sorted(_MODES))})|(?:\s*+,)?\s++ISOLATION\s++LEVEL\s++(?:{_LEVELS})|(?:\s*+,)?\s++READ\s++(?:ONLY|WRITE))(?!\w)"
+_KEYWORD: Final = r"(?:\s++(?:TRANSACTION|TRAN|WORK))?"
 _OPTION: Final = re.compile(_ONE_OPTION, re.IGNORECASE)
 _FORMS: Final = re.compile(
     rf"(?P<begin>BEGIN|START){_KEYWORD}(?P<options>(?:{_ONE_OPTION})*)"
     rf"|(?P<commit>COMMIT|END){_KEYWORD}"
-    rf"|(?P<rollback>ROLLBACK|ABORT){_KEYWORD}(?:\s+TO(?:\s+SAVEPOINT)?\s+(?P<to>{_NAME}))?"
-    rf"|SAVE(?:POINT|\s+TRAN(?:SACTION)?)\s+(?P<savepoint>{_NAME})"
-    rf"|RELEASE(?:\s+SAVEPOINT)?\s+(?P<release>{_NAME})",
+    rf"|(?P<rollback>ROLLBACK|ABORT){_KEYWORD}(?:\s++TO(?:\s++SAVEPOINT)?\s++(?P<to>{_NAME}))?"
+    rf"|SAVE(?:POINT|\s++TRAN(?:SACTION)?)\s++(?P<savepoint>{_NAME})"
+    rf"|RELEASE(?:\s++SAVEPOINT)?\s++(?P<release>{_NAME})",
     re.IGNORECASE,
 )

@@ -85,3 +85,9 @@ def test_rule_09_any_other_text_is_plain_sql(text: str) -> None:
     sql = parse_sql(text, Dialect.SQLITE)
     assert sql.transaction is None
     assert sql.kind is SqlKind.OTHER
+
+
+def test_many_blanks_are_given_up_at_once() -> None:
+    assert transaction(f"BEGIN{' ' * 100_000}x") is None
+    assert transaction(f"ROLLBACK{' ' * 100_000}TO{' ' * 100_000}") is None
+    assert transaction(f"BEGIN{' ' * 100_000}READ{' ' * 100_000}ONLY") is not None
