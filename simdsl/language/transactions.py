@@ -46,7 +46,11 @@ def _begin(options: str) -> Transaction | None:
 _NAME: Final = r"""(?:[^\W\d]\w*|"(?:[^"]|"")+"|`(?:[^`]|``)+`|\[[^\]]+\])"""
 _LEVELS: Final = "|".join(level.value.replace(" ", r"\s++") for level in Isolation)
 _MODES: Final = frozenset(mode.value for mode in Mode)
-_ONE_OPTION: Final = rf"(?:\s++(?:{'|'.join(sorted(_MODES))})|(?:\s*+,)?\s++ISOLATION\s++LEVEL\s++(?:{_LEVELS})|(?:\s*+,)?\s++READ\s++(?:ONLY|WRITE))(?!\w)"
+_ONE_OPTION: Final = (
+    rf"(?:\s++(?:{'|'.join(sorted(_MODES))})"
+    rf"|(?:\s*+,)?\s++ISOLATION\s++LEVEL\s++(?:{_LEVELS})"
+    r"|(?:\s*+,)?\s++READ\s++(?:ONLY|WRITE))(?!\w)"
+)
 _KEYWORD: Final = r"(?:\s++(?:TRANSACTION|TRAN|WORK))?"
 _OPTION: Final = re.compile(_ONE_OPTION, re.IGNORECASE)
 _FORMS: Final = re.compile(
