@@ -238,12 +238,8 @@ _Essence: TypeAlias = tuple[object, ...]
 def _essence(event: RawStep | Event) -> _Essence:
     if type(event) is tuple:
         at, arguments, outcome, _, _, _ = event
-        if type(outcome) is Rows:
-            if len(outcome[1]) > 1 and not at.ordered:
-                return (at.task, at.what, arguments, outcome[0], sorted_rows(outcome[1]), outcome[2])
+        if type(outcome) is Affected or (type(outcome) is Rows and (len(outcome[1]) < 2 or at.ordered)):
             return (at.task, at.what, arguments, *outcome)
-        if type(outcome) is Affected:
-            return (at.task, at.what, arguments, outcome[0])
         return (at.task, at.what, arguments, *_outcome(outcome, at.ordered))
     match event:
         case Parked():
