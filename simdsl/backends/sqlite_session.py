@@ -50,12 +50,12 @@ class SqliteSession:
                     arguments = tuple(map(bound, arguments))
                     break
             cursor = self._execute(statement.text, arguments)
-            kind = statement.kind
-            if cursor.description is not None:
+            kind, description = statement.kind, cursor.description
+            if description is not None:
                 rows = cursor.fetchall()
                 # The engine is asked: some modules set their count before the first row, when it is the last statement's.
                 affected = self._changes() if kind is _DML else None
-                return _new(Rows, (len(cursor.description), rows, affected))
+                return _new(Rows, (len(description), rows, affected))
             if kind is _DML:
                 n = cursor.rowcount
                 return _COUNTS[n] if 0 <= n < 256 else Affected(self._affected())

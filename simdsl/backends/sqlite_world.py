@@ -12,6 +12,7 @@ from simdsl.backends.sqlite_driver import Driver
 from simdsl.backends.sqlite_errors import failed
 from simdsl.backends.sqlite_session import SqliteSession
 from simdsl.backends.workspace import Workspace
+from simdsl.core.choices import fresh_name
 from simdsl.core.clock import Clock
 from simdsl.plan.ir import PoolSpec, Reset, ResetMode
 from simdsl.plan.outcomes import Failed, Rows
@@ -50,8 +51,8 @@ class SqliteWorld:
     def __init__(self, driver: Driver, place: Place, make_pool: PoolMaker) -> None:
         self._driver = driver
         self._place = place
-        # This object's address names a database in memory, for no two worlds may meet in one.
-        self._target = str(place.file) if place.file else f"file:simdsl-{id(self):x}?mode=memory&cache=shared"
+        # A name of its own, for no two worlds may meet in one database, however long their connections live.
+        self._target = str(place.file) if place.file else f"file:simdsl-{fresh_name()}?mode=memory&cache=shared"
         self._make_pool = make_pool
         self._sessions: list[SqliteSession] = []
         self._pools: list[Pool] = []

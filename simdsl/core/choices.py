@@ -17,6 +17,11 @@ def fresh_seed() -> int:
     return secrets.randbits(SEED_BITS)
 
 
+def fresh_name() -> str:
+    """16 hexadecimal digits that name a thing nobody else has named. No trace ever holds it."""
+    return secrets.token_hex(8)
+
+
 def draw(below: int, seed: int, purpose: str, *place: int | str) -> int:
     """An integer from 0 up to, not including, ``below`` (at least 1): always the same one for the same arguments."""
     key = "\x1f".join((str(seed), purpose, *map(str, place))).encode()

@@ -100,7 +100,7 @@ class Instruction:
     expectation: Expectation | None = None
     may_block: bool = False
     moves_tx: bool = False  # the statement may begin or end a transaction
-    is_odd: bool = False  # its outcome has a label, or it moves a transaction: more is to do than to judge
+    is_plain: bool = False  # a statement of whose outcome nothing is wanted but that it be recorded and judged
     expression: Expression | None = None
     override: str | None = None
     label: str | None = None
@@ -299,7 +299,7 @@ class _Lowering:
             expectation=expectation,
             may_block=judging.may_block,
             moves_tx=sql.kind in _MOVING,
-            is_odd=sql.kind in _MOVING or options.label is not None,
+            is_plain=expectation is not None and sql.kind not in _MOVING and options.label is None,
             override=override.backend if override else None,
             label=options.label,
             timeout_us=options.timeout_us or self.plan.timeout_us,
