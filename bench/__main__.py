@@ -29,7 +29,7 @@ def main() -> int:
         loading.results(options.rounds, 10_000),
         startup.results(options.rounds * 3),
     ):
-        print(f"{result.what}: {result.value:.2f}{result.unit} (budget {result.budget:g}{result.unit}; {result.detail})")
+        print(f"{result.what}: {result.value:.2f}{result.unit} (budget {result.amount(result.budget)}; {result.detail})")
         results.append(result)
     if options.write:
         _PAGE.write_text(_page(results), encoding="utf-8")

@@ -13,19 +13,28 @@ Timed = Callable[[], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One line of the report. ``value`` is to stay at or below ``budget``; ``stretch`` is what we would like."""
+    """One line of the report. ``value`` is to stay at or below ``budget``; ``stretch`` is what we would like.
+
+    Without a budget it is there to be known.
+    """
 
     what: str
     value: float
     unit: str
-    budget: float
-    stretch: float
+    budget: float | None
+    stretch: float | None
     detail: str
 
     @property
-    def is_within(self) -> bool:
-        """Whether the budget is kept."""
-        return self.value <= self.budget
+    def verdict(self) -> str:
+        """Whether the budget is kept, in a word."""
+        if self.budget is None:
+            return "-"
+        return "yes" if self.value <= self.budget else "**no**"
+
+    def amount(self, value: float | None) -> str:
+        """A figure with its unit."""
+        return "-" if value is None else f"{value:g}{self.unit}"
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -50,9 +59,8 @@ def side_by_side(ours: Timed, peers: Timed, rounds: int) -> tuple[float, float, 
 def table(results: Sequence[Result]) -> str:
     """A Markdown table of the results."""
     lines = ["| what | measured | budget | stretch | within | how |", "|---|---:|---:|---:|---|---|"]
-    for r in results:
-        within = "yes" if r.is_within else "**no**"
-        lines.append(
-            f"| {r.what} | {r.value:.2f}{r.unit} | {r.budget:g}{r.unit} | {r.stretch:g}{r.unit} | {within} | {r.detail} |"
-        )
+    lines += [
+        f"| {r.what} | {r.value:.2f}{r.unit} | {r.amount(r.budget)} | {r.amount(r.stretch)} | {r.verdict} | {r.detail} |"
+        for r in results
+    ]
     return "\n".join(lines)
