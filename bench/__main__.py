@@ -19,15 +19,15 @@ _PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchma
 def main() -> int:
     """Exit 0 whatever was measured: budgets are kept by people who read this, not by a test on a busy machine."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure simdsl against its budgets.")
-    parser.add_argument("--rounds", type=int, default=7, help="pairs of runs of each measurement (default: 7)")
-    parser.add_argument("--steps", type=int, default=40_000, help="steps of the interpreter's plans (default: 40000)")
+    parser.add_argument("--rounds", type=int, default=15, help="pairs of runs of each measurement (default: 15)")
+    parser.add_argument("--steps", type=int, default=20_000, help="steps of the interpreter's plans (default: 20000)")
     parser.add_argument("--write", action="store_true", help=f"keep the table in {_PAGE.name} under docs/reference")
     options = parser.parse_args()
     results: list[Result] = []
     for result in chain(
         interpreter.results(options.rounds, options.steps),
         loading.results(options.rounds, 10_000),
-        startup.results(options.rounds * 3),
+        startup.results(options.rounds),
     ):
         print(f"{result.what}: {result.value:.2f}{result.unit} (budget {result.amount(result.budget)}; {result.detail})")
         results.append(result)
