@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import assert_never
+from typing import Final, assert_never
 
 from simdsl.core.trace import Advanced, Event, Parked, PoolMoved, RolledBack, Stepped, Wait
 from simdsl.core.verdicts import RunReport
@@ -24,6 +25,7 @@ from simdsl.plan.ir import (
     Counted,
     ExactRows,
     Expectation,
+    Fixed,
     For,
     Identifier,
     Order,
@@ -45,6 +47,8 @@ from simdsl.plan.ir import (
 )
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.values import Value, as_text, same
+
+_FIXED: Final = re.compile(r"-?[0-9]+\.[0-9]+")
 
 
 def pinned(plan: Plan, report: RunReport, seed: int) -> Plan:
@@ -214,6 +218,8 @@ def _cell(value: Value) -> Cell:
             return Typed(kind=TypedKind.DATE, text=value.isoformat())
         case time():
             return Typed(kind=TypedKind.TIME, text=as_text(value) or "")
+        case float() if _FIXED.fullmatch(repr(value)):
+            return Fixed(text=repr(value))  # as a person would write it: 1.5, and not 1.5e0
         case None | bool() | int() | float() | str() | bytes():
             return Scalar(value=value)
         case _:

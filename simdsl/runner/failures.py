@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from simdsl.core.evaluate import CheckError, Evaluation, Surroundings, show
 from simdsl.core.matcher import describe
 from simdsl.core.verdicts import Failure, FailureKind
+from simdsl.language.expectations import read_names
 from simdsl.language.unparse import expectation_text, expression_text
 from simdsl.plan.ir import Binary, Expression, Operator
 from simdsl.plan.outcomes import Failed, Outcome
@@ -23,10 +24,22 @@ class Stopped(Exception):
 
 
 def missed(
-    op: Instruction, kind: FailureKind, message: str, outcome: Outcome | None, arguments: tuple[Value, ...] = ()
+    op: Instruction,
+    kind: FailureKind,
+    message: str,
+    outcome: Outcome | None,
+    arguments: tuple[Value, ...] = (),
+    env: Mapping[str, Value] | None = None,
 ) -> Failure:
-    """An outcome was not what its step expects, or an error where none was expected."""
+    """An outcome was not what its step expects, or an error where none was expected.
+
+    ``arguments`` are the statement's; ``env`` has those of its expectation.
+    """
     expected = expectation_text(op.expectation) if op.expectation is not None else "ok"
+    variables = dict(zip(op.parameters, arguments, strict=False))
+    for name in read_names(op.expectation or ()):
+        if env is not None and name in env:
+            variables[name] = env[name]
     return Failure(
         kind=kind,
         message=message,
@@ -35,7 +48,7 @@ def missed(
         task=op.task or None,
         expected=(expected,),
         got=describe(outcome) if outcome is not None else (),
-        arguments=tuple(zip(op.parameters, map(literal, arguments), strict=False)),
+        arguments=tuple((name, literal(value)) for name, value in variables.items()),
         fingerprint=fingerprint(kind, op, outcome),
     )
 

@@ -305,7 +305,7 @@ class Machine:
     ) -> bool:
         """Take in what an expectation bound; False if it was missed."""
         if isinstance(judgement, Miss):
-            failure = failures.missed(op, FailureKind.EXPECTATION, judgement.message, outcome, arguments)
+            failure = failures.missed(op, FailureKind.EXPECTATION, judgement.message, outcome, arguments, strand.env)
             self._missed(strand, failure, outcome)
             return False
         strand.env.update(judgement)

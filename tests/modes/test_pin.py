@@ -114,3 +114,11 @@ def test_a_view_of_steps_is_the_plan_with_this_runs_params() -> None:
     view = unrolled(ran.plan, ran.reports[1])
     assert view.steps == ran.plan.steps
     assert [[p.value for p in entry] for entry in view.params] == [[2]]
+
+
+def test_reals_are_written_as_a_person_would() -> None:
+    ran = run(
+        "tasks:\n  a:\n    - SELECT 1.5 => _\n    - SELECT -0.25 => _\n    - SELECT 1e300 => _\n    - SELECT 9e999 => _\nschedule: all\n"
+    )
+    text = dump(unrolled(ran.plan, ran.last))
+    assert [line.split("=> ")[1] for line in text.splitlines() if "=>" in line] == ["1.5", "-0.25", "1e+300", "inf"]

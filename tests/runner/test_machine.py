@@ -394,3 +394,8 @@ steps:
     )
     assert ran.failure.message == "$x has no value here"
     assert ran.failure.path == ("steps", 2)
+
+
+def test_a_miss_tells_the_variables_of_the_statement_and_of_the_expectation() -> None:
+    ran = run("params:\n  - {x: 1, y: two}\nsteps:\n  - a: SELECT $x => $y\n")
+    assert ran.failure.arguments == (("x", "1"), ("y", "'two'"))
