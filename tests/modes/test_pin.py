@@ -117,8 +117,7 @@ def test_a_view_of_steps_is_the_plan_with_this_runs_params() -> None:
 
 
 def test_reals_are_written_as_a_person_would() -> None:
-    ran = run(
-        "tasks:\n  a:\n    - SELECT 1.5 => _\n    - SELECT -0.25 => _\n    - SELECT 1e300 => _\n    - SELECT 9e999 => _\nschedule: all\n"
-    )
+    steps = "".join(f"    - SELECT {value} => _\n" for value in ("1.5", "-0.25", "1e300", "9e999"))
+    ran = run(f"tasks:\n  a:\n{steps}schedule: all\n")
     text = dump(unrolled(ran.plan, ran.last))
     assert [line.split("=> ")[1] for line in text.splitlines() if "=>" in line] == ["1.5", "-0.25", "1e+300", "inf"]
