@@ -24,10 +24,13 @@ def is_json(text: str, name: str) -> bool:
 
 def read_fast(text: str) -> Data | None:
     """The plain data of a JSON text, without ``$schema``; None if anything is wrong with it."""
-    if _HALF.search(text) or text.count(",") > MAX_NODES * 2:
+    if _may_hold_halves(text) or text.count(",") > MAX_NODES * 2:
         return None  # half a character, or more values than the slow reader will count
+    walk = _Walk()
     try:
-        data: Data = _settled(_DECODER.decode(text), 0)
+        data: Data = walk.settled(_DECODER.decode(text), 0)
+        if walk.keys != _most_keys(text):
+            _STRICT.decode(text)
     except (ValueError, RecursionError):
         return None
     if isinstance(data, dict):
@@ -51,6 +54,22 @@ def read_tree(text: str) -> Node:
     return root if root is not None else ScalarNode(0, 0, Style.PLAIN, "")
 
 
+def _may_hold_halves(text: str) -> bool:
+    """Whether half a character may stand there. A search for both spellings at once is dearer than reading the JSON."""
+    return ("\\u" in text and _ESCAPED_HALF.search(text) is not None) or (
+        not text.isascii() and _HALF_CHARACTER.search(text) is not None
+    )
+
+
+def _most_keys(text: str) -> int:
+    """As many keys as a JSON text can have: every key is followed by a colon, or by blanks and a colon.
+
+    A colon within a string may be counted too, never a key missed. So if the data has as many, none was there twice;
+    if not, the strict decoder tells. Counting is a tenth of what a Python call for every object would cost.
+    """
+    return sum(map(text.count, ('":', " :", "\n:", "\t:", "\r:")))
+
+
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entries = dict(pairs)
     if len(entries) != len(pairs):
@@ -69,27 +88,45 @@ def _no_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
 
 
-def _settled(data: Any, depth: int) -> Any:
-    """The data with the words of JSON as plain scalars, in place. Raises ``ValueError`` if nested too deeply."""
-    if depth > MAX_DEPTH:
-        raise ValueError("nested too deeply")
-    if type(data) is dict:
-        for key, value in data.items():
-            if type(value) is not str and type(value) is not Plain:
-                data[key] = _settled(value, depth + 1)
-    elif type(data) is list:
-        for index, value in enumerate(data):
-            if type(value) is not str and type(value) is not Plain:
-                data[index] = _settled(value, depth + 1)
-    elif data is None or data is True or data is False:
-        return _WORDS[data]
-    return data
+class _Walk:
+    """One walk over decoded JSON, which counts the keys that it meets."""
+
+    def __init__(self) -> None:
+        self.keys = 0
+
+    def settled(self, data: Any, depth: int) -> Any:
+        """The data with the words of JSON as plain scalars, in place. Raises ``ValueError`` if nested too deeply."""
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        if type(data) is dict:
+            self.keys += len(data)
+            for key, value in data.items():
+                if type(value) is not str and type(value) is not Plain:
+                    data[key] = self.settled(value, depth + 1)
+        elif type(data) is list:
+            self._settle(data, depth)
+        elif data is None or data is True or data is False:
+            return _WORDS[data]
+        return data
+
+    def _settle(self, items: list[Any], depth: int) -> None:
+        """The items of a list. Nearly all are steps, mappings of texts, and are not worth a call each."""
+        for index, item in enumerate(items):
+            if type(item) is dict and depth < MAX_DEPTH:
+                for value in item.values():
+                    if type(value) is not str:
+                        break
+                else:
+                    self.keys += len(item)
+                    continue
+            if type(item) is not str and type(item) is not Plain:
+                items[index] = self.settled(item, depth + 1)
 
 
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_no_duplicates, parse_int=_number, parse_float=_number, parse_constant=_no_constant
-)
-_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_DECODER: Final = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_constant=_no_constant)
+_STRICT: Final = json.JSONDecoder(object_pairs_hook=_no_duplicates)
+_ESCAPED_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 _WORDS: Final = {None: Plain("null", None), True: Plain("true", True), False: Plain("false", False)}
 
 
@@ -225,4 +262,3 @@ _BLANK: Final = re.compile(r"[ \t\n\r]*")
 _STRING: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
 _SCALAR: Final = re.compile(r"[^\s,:\[\]{}\"]+")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
-_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")

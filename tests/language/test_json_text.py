@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simdsl.language.document import Plain
@@ -93,6 +93,29 @@ def test_both_readers_agree(data: dict[str, object], ascii_only: bool) -> None:
     fast = read_fast(text)
     assert fast is None or fast == to_data(slow.root)
     assert fast is not None or "\\ud" in text
+
+
+NAMES = st.sampled_from(["a", "b", ":", " :", r"a\":"])
+BLANKS = st.sampled_from(["", " ", "\n", "\t", "\r", " \n"])
+NESTED = st.recursive(
+    NAMES.map('"{}"'.format),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
+        st.lists(st.tuples(NAMES, BLANKS, BLANKS, inner), max_size=3).map(
+            lambda pairs: "{" + ",".join(f'"{key}"{before}:{behind}{value}' for key, before, behind, value in pairs) + "}"
+        ),
+    ),
+    max_leaves=8,
+)
+
+
+@given(NESTED)
+@example('{"a":1,"a":2}')
+@example('[{"a" : ":", "a" :"b"}]')
+def test_the_fast_reader_answers_unless_a_key_is_there_twice(text: str) -> None:
+    slow = read_slow(text)
+    assert slow.root is not None
+    assert read_fast(text) == (None if slow.findings else to_data(slow.root))
 
 
 @given(st.text(alphabet='{}[]",:01e.-+ntrufals\\ \n\ud800NI', max_size=40).map(lambda rest: "{" + rest))
