@@ -46,73 +46,67 @@ _BY_PRIMARY: Final = {
 }
 
 # Messages of SQLITE_ERROR. The first that is found decides, so the particular stand before the general.
-_MESSAGES: Final = tuple(
-    (re.compile(pattern), error_class)
-    for pattern, error_class in (
-        (r"no such savepoint", ErrorClass.INVALID_SAVEPOINT_SPECIFICATION),
-        (r"no transaction is active", ErrorClass.NO_ACTIVE_TRANSACTION),
-        (
-            r"in a transaction|inside a transaction",
-            ErrorClass.ACTIVE_SQL_TRANSACTION,
-        ),
-        (r"no such table|no such view", ErrorClass.UNDEFINED_TABLE),
-        (
-            r"no such column|has no column named|unknown column|no such rowid|does not exist in table",
-            ErrorClass.UNDEFINED_COLUMN,
-        ),
-        (r"no such function|wrong number of arguments to function|misuse of", ErrorClass.UNDEFINED_FUNCTION),
-        (
-            r"no such (index|trigger|collation sequence|module|database|vfs)|unknown database|no such window",
-            ErrorClass.UNDEFINED_OBJECT,
-        ),
-        (r"^(table|view) .* already exists|already another table or index", ErrorClass.DUPLICATE_TABLE),
-        (r"already exists|duplicate column name|is already in use|duplicate WITH table", ErrorClass.DUPLICATE_OBJECT),
-        (r"malformed JSON|bad JSON path|JSON path error", ErrorClass.INVALID_TEXT_REPRESENTATION),
-        (r"integer overflow", ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE),
-        (
-            r"not authorized|may not be (modified|altered|dropped|indexed)|object name reserved",
-            ErrorClass.INSUFFICIENT_PRIVILEGE,
-        ),
-        (
-            r"because it is a view|to delete (table|view)|too (many|large)|at most|[Cc]annot add|cannot drop|"
-            r"parser stack overflow|not supported|unsupported|is not (available|currently)",
-            ErrorClass.FEATURE_NOT_SUPPORTED,
-        ),
-        (
-            r"syntax error|incomplete input|unrecognized token|ambiguous column|columns? but|values? for|"
-            r"same number of (result )?columns|number of terms|out of range|does not match any|not allowed|"
-            r"a GROUP BY clause|row value|aggregate|columns assigned|sub-select returns|foreign key mismatch|"
-            r"has no default|prohibited|duplicate|default value|PRIMARY KEY|AUTOINCREMENT|unknown (join|or)|"
-            r"cannot (have|join|use|reference|modify|create|INSERT|UPSERT)|must|RAISE\(\)|no tables specified|circular",
-            ErrorClass.SYNTAX_ERROR,
-        ),
-    )
+_MESSAGES: Final = (
+    (r"no such savepoint", ErrorClass.INVALID_SAVEPOINT_SPECIFICATION),
+    (r"no transaction is active", ErrorClass.NO_ACTIVE_TRANSACTION),
+    (
+        r"in a transaction|inside a transaction",
+        ErrorClass.ACTIVE_SQL_TRANSACTION,
+    ),
+    (r"no such table|no such view", ErrorClass.UNDEFINED_TABLE),
+    (
+        r"no such column|has no column named|unknown column|no such rowid|does not exist in table",
+        ErrorClass.UNDEFINED_COLUMN,
+    ),
+    (r"no such function|wrong number of arguments to function|misuse of", ErrorClass.UNDEFINED_FUNCTION),
+    (
+        r"no such (index|trigger|collation sequence|module|database|vfs)|unknown database|no such window",
+        ErrorClass.UNDEFINED_OBJECT,
+    ),
+    (r"^(table|view) .* already exists|already another table or index", ErrorClass.DUPLICATE_TABLE),
+    (r"already exists|duplicate column name|is already in use|duplicate WITH table", ErrorClass.DUPLICATE_OBJECT),
+    (r"malformed JSON|bad JSON path|JSON path error", ErrorClass.INVALID_TEXT_REPRESENTATION),
+    (r"integer overflow", ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE),
+    (
+        r"not authorized|may not be (modified|altered|dropped|indexed)|object name reserved",
+        ErrorClass.INSUFFICIENT_PRIVILEGE,
+    ),
+    (
+        r"because it is a view|to delete (table|view)|too (many|large)|at most|[Cc]annot add|cannot drop|"
+        r"parser stack overflow|not supported|unsupported|is not (available|currently)",
+        ErrorClass.FEATURE_NOT_SUPPORTED,
+    ),
+    (
+        r"syntax error|incomplete input|unrecognized token|ambiguous column|columns? but|values? for|"
+        r"same number of (result )?columns|number of terms|out of range|does not match any|not allowed|"
+        r"a GROUP BY clause|row value|aggregate|columns assigned|sub-select returns|foreign key mismatch|"
+        r"has no default|prohibited|duplicate|default value|PRIMARY KEY|AUTOINCREMENT|unknown (join|or)|"
+        r"cannot (have|join|use|reference|modify|create|INSERT|UPSERT)|must|RAISE\(\)|no tables specified|circular",
+        ErrorClass.SYNTAX_ERROR,
+    ),
 )
 
 # Without a code: errors that the stdlib module itself raises, and all errors of a module that tells no codes.
-_CODELESS: Final = tuple(
-    (re.compile(pattern), error_class)
-    for pattern, error_class in (
-        (r"closed database|closed connection|closed cursor|connection is closed", ErrorClass.CONNECTION_CLOSED),
-        (r"too large to convert|integer overflow|longer than INT_MAX", ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE),
-        (
-            r"[Cc]ould not decode|codec can't|surrogates not allowed|must be valid UTF-8",
-            ErrorClass.INVALID_TEXT_REPRESENTATION,
-        ),
-        (r"one statement at a time|null character|null byte", ErrorClass.SYNTAX_ERROR),
-        (r"UNIQUE constraint failed|PRIMARY KEY must be unique", ErrorClass.UNIQUE_VIOLATION),
-        (r"NOT NULL constraint failed", ErrorClass.NOT_NULL_VIOLATION),
-        (r"FOREIGN KEY constraint failed", ErrorClass.FOREIGN_KEY_VIOLATION),
-        (r"CHECK constraint failed", ErrorClass.CHECK_VIOLATION),
-        (r"datatype mismatch|cannot store .* value in", ErrorClass.DATATYPE_MISMATCH),
-        (r"is locked", ErrorClass.BUSY),
-        (r"readonly database", ErrorClass.READ_ONLY),
-        (r"is full", ErrorClass.DISK_FULL),
-        (r"disk I/O error|unable to open database", ErrorClass.IO_ERROR),
-        (r"image is malformed|malformed database schema|not a database", ErrorClass.DATA_CORRUPTED),
-        (r"too big", ErrorClass.STRING_DATA_RIGHT_TRUNCATION),
-        (r"interrupted", ErrorClass.QUERY_CANCELED),
-    )
+_CODELESS: Final = (
+    (r"closed database|closed connection|closed cursor|connection is closed", ErrorClass.CONNECTION_CLOSED),
+    (r"too large to convert|integer overflow|longer than INT_MAX", ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE),
+    (
+        r"[Cc]ould not decode|codec can't|surrogates not allowed|must be valid UTF-8",
+        ErrorClass.INVALID_TEXT_REPRESENTATION,
+    ),
+    (r"one statement at a time|null character|null byte", ErrorClass.SYNTAX_ERROR),
+    (r"UNIQUE constraint failed|PRIMARY KEY must be unique", ErrorClass.UNIQUE_VIOLATION),
+    (r"NOT NULL constraint failed", ErrorClass.NOT_NULL_VIOLATION),
+    (r"FOREIGN KEY constraint failed", ErrorClass.FOREIGN_KEY_VIOLATION),
+    (r"CHECK constraint failed", ErrorClass.CHECK_VIOLATION),
+    (r"datatype mismatch|cannot store .* value in", ErrorClass.DATATYPE_MISMATCH),
+    (r"is locked", ErrorClass.BUSY),
+    (r"readonly database", ErrorClass.READ_ONLY),
+    (r"is full", ErrorClass.DISK_FULL),
+    (r"disk I/O error|unable to open database", ErrorClass.IO_ERROR),
+    (r"image is malformed|malformed database schema|not a database", ErrorClass.DATA_CORRUPTED),
+    (r"too big", ErrorClass.STRING_DATA_RIGHT_TRUNCATION),
+    (r"interrupted", ErrorClass.QUERY_CANCELED),
 )
 
 DECLARED: Final = frozenset(
@@ -164,9 +158,9 @@ def _by_code(code: int, text: str) -> ErrorClass:
     return known or ErrorClass.OTHER
 
 
-def _first(table: tuple[tuple[re.Pattern[str], ErrorClass], ...], text: str) -> ErrorClass | None:
+def _first(table: tuple[tuple[str, ErrorClass], ...], text: str) -> ErrorClass | None:
     for pattern, error_class in table:
-        if pattern.search(text):
+        if re.search(pattern, text):  # compiled by re when it is first needed: most runs need none
             return error_class
     return None
 

@@ -72,7 +72,10 @@ def run(
     PATHS are plans, directories and patterns; FILE:LINE runs up to the step at that line. Every plan is loaded first; if
     one is bad, all that is wrong with all of them is shown, and nothing runs.
     """
-    from simdsl.cli.running import Request, run_request
+    from simdsl.core import collector
+
+    with collector.paused():
+        from simdsl.cli.running import Request, run_request
 
     return run_request(
         Request(

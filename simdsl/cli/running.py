@@ -10,14 +10,11 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simdsl import __version__
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import mask, resolve
 from simdsl.cli import filters
-from simdsl.cli.accepting import Acceptance
-from simdsl.cli.dumping import Dumping
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.failing import exit_of, unavailable, usage
 from simdsl.cli.filters import BadExpression, Filter
@@ -26,18 +23,21 @@ from simdsl.cli.output import print_diagnostics
 from simdsl.cli.overrides import Selected, select
 from simdsl.cli.paths import STDIN, find
 from simdsl.core.choices import fresh_seed
-from simdsl.core.verdicts import PlanEnded, Progress, RunEnded, RunReport
+from simdsl.core.verdicts import Progress, RunEnded, RunReport
 from simdsl.modes.once import RunOptions, run_plan
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Severity
-from simdsl.report import jsonlines
-from simdsl.report.failures import Told
-from simdsl.report.jsonlines import TraceWriter
 from simdsl.report.reproduce import command
 from simdsl.report.screen import screen_of
 from simdsl.report.secrets import Secrets, secrets_of
 from simdsl.report.tally import Tally
 from simdsl.report.terminal import Call, Detail, Terminal
+from simdsl.report.told import Told
+
+# What only an option asks for is imported where it does: a plain run starts a fifth sooner.
+if TYPE_CHECKING:
+    from simdsl.cli.accepting import Acceptance
+    from simdsl.cli.json_report import JsonReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +107,18 @@ class _Running:
         self.report = self._reporter()
         self.listeners: list[Callable[[Progress], None]] = [self.tally.tell]
         if request.trace is not None:
+            from simdsl.report.jsonlines import TraceWriter
+
             out = stack.enter_context(_writable(request.trace))
             self.listeners.append(TraceWriter(out, backend, secrets).tell)
         self.listeners.append(self.report.tell)
         for path, steps in ((request.dump, False), (request.unroll, True)):
             if path is not None:
+                from simdsl.cli.dumping import Dumping
+
                 dumping = Dumping(path=path, backend_url=request.backend, note=self.report.note, steps=steps)
                 self.listeners.append(dumping.tell)
-        self.acceptance = Acceptance(self.report.note) if request.accept else None
+        self.acceptance = self._acceptance() if request.accept else None
 
     def run(self) -> Exit:
         """All plans, until enough have failed or somebody interrupts."""
@@ -167,9 +171,17 @@ class _Running:
         for listener in self.listeners:
             listener(progress)
 
-    def _reporter(self) -> Terminal | _JsonReport:
+    def _acceptance(self) -> Acceptance:
+        from simdsl.cli.accepting import Acceptance
+
+        return Acceptance(self.report.note)
+
+    def _reporter(self) -> Terminal | JsonReport:
         if self.request.json:
-            return _JsonReport(self)
+            from simdsl.cli.json_report import JsonReport
+
+            url = mask(self.request.backend)
+            return JsonReport(sys.stdout.buffer, url=url, secrets=self.secrets, reproduce=self.reproduce)
         detail = Detail.QUIET if self.request.quiet else Detail(min(Detail.PLANS + self.request.verbose, Detail.STEPS))
         return Terminal(
             sys.stdout,
@@ -187,35 +199,6 @@ class _Running:
         except BackendUnavailable as error:
             raise unavailable(self.secrets.hide(str(error)), about=mask(self.request.backend)) from error
         return f"{self.backend.name} ({description.engine} {description.engine_version}, {description.driver})"
-
-
-class _JsonReport:
-    """``--json``: events on standard output, notes on standard error."""
-
-    def __init__(self, call: _Running) -> None:
-        self._call = call
-        self._out = sys.stdout.buffer
-
-    def start(self, call: Call) -> None:
-        """The seed comes first."""
-        url = mask(self._call.request.backend)
-        self._write({"event": "call_started", "simdsl": __version__, "seed": call.seed, "backend": call.backend, "url": url})
-
-    def tell(self, progress: Progress) -> None:
-        """One line an event; a plan that failed has the command that shows it again."""
-        data = jsonlines.as_json(progress)
-        if isinstance(progress, PlanEnded):
-            failed = progress.failed
-            data["reproduce"] = self._call.reproduce(progress.file, failed, progress.seed) if failed else None
-        self._write(data)
-
-    def note(self, text: str) -> None:
-        """What is no event goes where it disturbs nobody."""
-        sys.stderr.write(f"{self._call.secrets.hide(text)}\n")
-
-    def _write(self, data: dict[str, Any]) -> None:
-        jsonlines.write_line(self._out, data, self._call.secrets)
-        self._out.flush()
 
 
 def _check_options(request: Request) -> None:

@@ -130,15 +130,17 @@ def places(node: ScalarNode, source: str) -> list[int] | None:
             return None
 
 
-_SINGLE_UNIT: Final = re.compile(r"''|[^'\n]")
-_DOUBLE_UNIT: Final = re.compile(r'\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[^\nxuU])|[^"\\\n]')
-_JSON_UNIT: Final = re.compile(r'\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|[^"\\\n]')
+# Patterns that only a place in a quoted scalar needs: re compiles and keeps them when somebody asks for one.
+_SINGLE_UNIT: Final = r"''|[^'\n]"
+_DOUBLE_UNIT: Final = r'\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[^\nxuU])|[^"\\\n]'
+_JSON_UNIT: Final = r'\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|[^"\\\n]'
 
 
-def _quoted_places(node: ScalarNode, source: str, unit: re.Pattern[str]) -> list[int] | None:
+def _quoted_places(node: ScalarNode, source: str, unit: str) -> list[int] | None:
     found = []
+    pattern = re.compile(unit)
     position = node.start + 1
-    while match := unit.match(source, position, node.end - 1):
+    while match := pattern.match(source, position, node.end - 1):
         found.append(position)
         position = match.end()
     found.append(position)

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from simdsl.core.trace import Parked, Trace
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
-from simdsl.language.document import Document
 from simdsl.language.places import line_of
-from simdsl.plan.ir import Identifier, Param, Path, Plan
+from simdsl.plan.ir import Path
 from simdsl.plan.source import At, Span
-from simdsl.plan.values import literal
 from simdsl.report import history, rows
 from simdsl.report.diagnostics import gutter_of, place
 from simdsl.report.reproduce import choice_list
 from simdsl.report.screen import Ink, Screen, fit, visible
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """A plan and the text it came from: what a report needs to speak in the plan's own terms."""
-
-    file: str
-    plan: Plan
-    document: Document | None = None
+from simdsl.report.told import Told, params_text
 
 
 def render(report: RunReport, failure: Failure, told: Told, screen: Screen) -> list[str]:
@@ -53,14 +42,6 @@ def span_of(failure: Failure, told: Told) -> tuple[Span, str] | None:
     line = line_of(document, told.plan, failure.path, failure.override)
     span = document.locate(line.at if line is not None else At(path=failure.path))
     return (span, document.source.line(span.line)) if span is not None else None
-
-
-def params_text(params: tuple[Param, ...]) -> str:
-    """An entry of ``params:`` in one line: ``n = 3, who = 'alice'``."""
-    return ", ".join(
-        f"{param.name} = {param.value.name if isinstance(param.value, Identifier) else literal(param.value)}"
-        for param in params
-    )
 
 
 def _head(failure: Failure, told: Told, screen: Screen) -> list[str]:

@@ -9,11 +9,10 @@ from typing import Final, TextIO, assert_never
 
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
-from simdsl.report import failures, history
-from simdsl.report.failures import Told, params_text
 from simdsl.report.reproduce import choice_list
 from simdsl.report.screen import Ink, Screen, fit, visible
 from simdsl.report.secrets import Secrets
+from simdsl.report.told import Told, params_text
 
 PROGRESS_EVERY_NS: Final = 100_000_000
 
@@ -115,6 +114,8 @@ class Terminal:
         verdict = self._screen.paint(_INKS[report.verdict], str(report.verdict))
         self._say(f"  {verdict} {self._screen.wrap(visible(', '.join(facts)), rest='       ')}")
         if self._detail >= Detail.STEPS and report.failure is None:
+            from simdsl.report import history
+
             told = history.entries(report.trace, setup=True)
             for line in history.render(told, self._screen, ends=None, indent=4):
                 self._say(line)
@@ -138,6 +139,8 @@ class Terminal:
         return f"{self._screen.paint(ink, str(ended.verdict))} {text}"
 
     def _failure(self, ended: PlanEnded, report: RunReport) -> None:
+        from simdsl.report import failures  # most calls have no story to tell
+
         told = self._told(ended.file)
         self._say("")
         assert report.failure is not None

@@ -12,9 +12,10 @@ from simdsl.plan.ir import Param
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Value
 from simdsl.report import history
-from simdsl.report.failures import Told, render, span_of
+from simdsl.report.failures import render, span_of
 from simdsl.report.reproduce import command
 from simdsl.report.screen import Screen, cells
+from simdsl.report.told import Told
 
 TEXT = """\
 simdsl: 1

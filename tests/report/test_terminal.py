@@ -8,11 +8,11 @@ import pytest
 
 from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, Verdict
 from simdsl.plan.ir import Plan
-from simdsl.report.failures import Told
 from simdsl.report.screen import Screen
 from simdsl.report.secrets import Secrets
 from simdsl.report.tally import Tally
 from simdsl.report.terminal import Call, Detail, Terminal
+from simdsl.report.told import Told
 
 PLAN = Plan(name="p")
 
