@@ -1,6 +1,7 @@
-"""The command line as a whole. Each command has a module of its own; what it needs is imported when it runs."""
+"""The command line as a whole. Each command has a module of its own; what it needs is imported when it runs.
 
-from __future__ import annotations
+These modules do not postpone their annotations: typer would have to evaluate each of them three times over.
+"""
 
 from typing import Annotated, Any
 

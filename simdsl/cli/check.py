@@ -1,7 +1,5 @@
 """``simdsl check``: everything that is wrong with plans, without a database."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

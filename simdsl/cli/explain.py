@@ -1,7 +1,5 @@
 """``simdsl explain``: what a diagnostic code means."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """``simdsl fmt``: write plans in the one form."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

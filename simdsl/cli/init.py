@@ -1,7 +1,5 @@
 """``simdsl init``: a first plan."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final
 
 import typer

@@ -1,7 +1,5 @@
 """``simdsl run``: run plans and judge them."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """``simdsl schema``: the JSON Schemas, for editors and other programs."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated
 

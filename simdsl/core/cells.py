@@ -12,7 +12,7 @@ from simdsl.plan.ir import Anything, Bind, Cell, CellRow, Fixed, Scalar, Typed, 
 from simdsl.plan.values import Row, Value, as_text, same
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Meeting:
     """One expectation meeting one outcome: the variables it reads, and the names it binds on the way."""
 

@@ -67,7 +67,7 @@ class Surroundings(Protocol):
     def now_us(self) -> int: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Evaluation:
     """One evaluation; ``readings`` holds what it read of pools, error counts and the clock, in order."""
 

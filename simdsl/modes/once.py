@@ -75,7 +75,7 @@ def _unfit(plan: Plan, backend: Backend) -> str | None:
     return None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Tally:
     """What the runs of a plan add up to."""
 

@@ -37,7 +37,7 @@ def broken(trace: Trace, actions: Mapping[Path, Action], *, pooled: bool) -> Ite
                 pass
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Owners:
     """Who has which connection of which pool."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from simdsl.core.verdicts import CallEnded, PlanEnded, Progress, Verdict
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tally:
     """Folds the progress of a call into its end."""
 

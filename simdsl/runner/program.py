@@ -79,7 +79,7 @@ class Attempts:
     every_us: int | None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Instruction:
     """One instruction. ``actor`` is the index of the task whose connection it uses; -1 means none, or all of them.
 
@@ -225,7 +225,7 @@ _MOVING: Final = frozenset({SqlKind.TRANSACTION, SqlKind.OTHER})
 _UNJUDGED: Final = _Judging(None, False, False)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Lowering:
     plan: Plan
     backend: Backend

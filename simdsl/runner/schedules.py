@@ -35,7 +35,7 @@ class Chooser(Protocol):
         """All strands have ended."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class InWords:
     """An explicit schedule; behind its last word the strands run in file order."""
 
@@ -60,7 +60,7 @@ class InWords:
         """Words that are left name finished tasks."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Replay:
     """A recorded schedule, followed strictly: what cannot be followed is a divergence."""
 
@@ -92,7 +92,7 @@ class Replay:
         return " and ".join(self.names[i] for i in enabled)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Walk:
     """Any enabled strand, uniformly."""
 
@@ -137,7 +137,7 @@ class Priorities:
         """Nothing is owed."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Prefix:
     """Follows a prefix of indices, each with the enabled set that was seen there, then the first enabled strand."""
 
@@ -159,7 +159,7 @@ class Prefix:
         """Nothing is owed."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Schedules:
     """The choosers of all runs of a schedule, one after the other.
 

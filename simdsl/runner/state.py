@@ -1,4 +1,7 @@
-"""What the machine keeps while a plan runs: actors, strands, and statements that wait."""
+"""What the machine keeps while a plan runs: actors, strands, and statements that wait.
+
+Each of them is itself and equal to no other, whatever they hold.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class Ready(Enum):
     DONE = "done"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Actor:
     """A task as the database sees it: its connection, and a statement of it that nobody has collected yet."""
 
@@ -37,7 +40,7 @@ class Actor:
     uncollected: Pending | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Round:
     """A loop that a strand is in."""
 
@@ -46,7 +49,7 @@ class Round:
     following: Iterator[Value]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Attempt:
     """A retry that a strand is in, and what its next attempt starts from."""
 
@@ -59,7 +62,7 @@ class Attempt:
     had_lease: bool
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Strand:
     """A list of instructions and a position in it: a task of ``tasks:``, or the whole of ``steps:``."""
 
@@ -72,7 +75,7 @@ class Strand:
     blocks: list[Round | Attempt] = field(default_factory=list)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Pending:
     """A statement or a checkout that was begun and has not ended. ``strand`` is None once ``=> blocks`` let it go."""
 
