@@ -8,9 +8,8 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import mask, resolve
@@ -40,8 +39,7 @@ if TYPE_CHECKING:
     from simdsl.cli.json_report import JsonReport
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """What the command line asked for; the names are those of the options."""
 
     paths: tuple[str, ...]

@@ -5,7 +5,7 @@ No stream is drawn from, so removing a step moves no other decision, and two pro
 
 from __future__ import annotations
 
-import secrets
+import os
 from hashlib import blake2b
 from typing import Final
 
@@ -14,12 +14,12 @@ SEED_BITS: Final = 32
 
 def fresh_seed() -> int:
     """A seed that nobody knew before: for a run that was given none. It is printed before it is used."""
-    return secrets.randbits(SEED_BITS)
+    return int.from_bytes(os.urandom(SEED_BITS // 8), "big")
 
 
 def fresh_name() -> str:
     """16 hexadecimal digits that name a thing nobody else has named. No trace ever holds it."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 def draw(below: int, seed: int, purpose: str, *place: int | str) -> int:
