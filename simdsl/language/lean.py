@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.plan.ir import PLAIN, CellRow, ExactRows, Expectation, Order, Scalar, Sql, SqlStep, Var
+from simdsl.plan.ir import CellRow, ExactRows, Expectation, Options, Order, Override, Scalar, Sql, SqlStep, Var
 
 
 def with_fragments(sql: Sql, fragments: tuple[str | Var, ...]) -> Sql:
@@ -21,13 +21,25 @@ def with_fragments(sql: Sql, fragments: tuple[str | Var, ...]) -> Sql:
     return made
 
 
-def sql_step(task: str, sql: Sql, expect: Expectation | None) -> SqlStep:
-    """A step with nothing beside it."""
+def sql_step(task: str, sql: Sql, expect: Expectation | None, beside: Options) -> SqlStep:
+    """A statement as a step."""
     made = _new(SqlStep)
     _set_task(made, task)
     _set_sql(made, sql)
     _set_expect(made, expect)
-    _set_options(made, PLAIN)
+    _set_options(made, beside)
+    return made
+
+
+def options(label: str | None, overrides: tuple[Override, ...], why: str | None) -> Options:
+    """What stands beside a step that runs everywhere and has no timeout of its own."""
+    made = _new(Options)
+    _set_label(made, label)
+    _set_overrides(made, overrides)
+    _set_skip(made, ())
+    _set_only(made, ())
+    _set_why(made, why)
+    _set_timeout_us(made, None)
     return made
 
 
@@ -55,6 +67,12 @@ _set_task: Final = SqlStep.__dict__["task"].__set__
 _set_sql: Final = SqlStep.__dict__["sql"].__set__
 _set_expect: Final = SqlStep.__dict__["expect"].__set__
 _set_options: Final = SqlStep.__dict__["options"].__set__
+_set_label: Final = Options.__dict__["label"].__set__
+_set_overrides: Final = Options.__dict__["overrides"].__set__
+_set_skip: Final = Options.__dict__["skip"].__set__
+_set_only: Final = Options.__dict__["only"].__set__
+_set_why: Final = Options.__dict__["why"].__set__
+_set_timeout_us: Final = Options.__dict__["timeout_us"].__set__
 _set_rows: Final = ExactRows.__dict__["rows"].__set__
 _set_order: Final = ExactRows.__dict__["order"].__set__
 _set_value: Final = Scalar.__dict__["value"].__set__

@@ -7,7 +7,7 @@ may have bound counts as bound.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -17,7 +17,7 @@ from simdsl.language.expressions import parts
 from simdsl.language.fields import descend
 from simdsl.language.lexing import first_word
 from simdsl.language.problems import Problems, Trouble, did_you_mean
-from simdsl.language.steps import UNREADABLE
+from simdsl.language.steps import UNREADABLE, Remarkable
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import (
     BACKEND_NAMES,
@@ -48,10 +48,10 @@ from simdsl.plan.ir import (
 )
 
 
-def check_names(problems: Problems, plan: Plan, data: dict[str, Data], remarkable: Mapping[Path, list[int]]) -> None:
+def check_names(problems: Problems, plan: Plan, data: dict[str, Data], remarkable: Remarkable) -> None:
     """Complain about every variable, label and pool that a step reads and cannot have.
 
-    ``remarkable`` tells for each list of steps which of them can have names at all.
+    ``remarkable`` tells for each list of steps which of them can have names at all, and which have but a label.
     """
     _Names(problems, plan, data, remarkable).check()
 
@@ -70,7 +70,7 @@ class _Scope:
 
 
 class _Names:
-    def __init__(self, problems: Problems, plan: Plan, data: dict[str, Data], remarkable: Mapping[Path, list[int]]) -> None:
+    def __init__(self, problems: Problems, plan: Plan, data: dict[str, Data], remarkable: Remarkable) -> None:
         self._remarkable = remarkable
         self._problems = problems
         self._plan = plan
@@ -113,13 +113,16 @@ class _Names:
 
     def _collect_from(self, steps: tuple[Step, ...], path: Path, owner: str) -> None:
         tasks = bool(self._plan.tasks)
-        for index in self._remarkable.get(path, ()):
-            step, options = steps[index], steps[index].options
-            if options.label is not None:
-                if options.label in self._labels:
-                    message = f"the label `{options.label}` is used twice"
-                    self._problems.add(Code.N004, message, (*path, index, "label"))
-                self._labels.setdefault(options.label, owner)
+        for index, more in self._remarkable.get(path, {}).items():
+            step = steps[index]
+            label = step.options.label
+            if label is not None:
+                if label in self._labels:
+                    self._problems.add(Code.N004, f"the label `{label}` is used twice", (*path, index, "label"))
+                else:
+                    self._labels[label] = owner
+            if not more:
+                continue
             if step is UNREADABLE:
                 names, labels = _lost(descend(self._data, (*path, index)))
                 self._labels |= dict.fromkeys(labels, owner)
@@ -133,9 +136,11 @@ class _Names:
     # What a step reads
 
     def _list(self, steps: tuple[Step, ...], path: Path, scope: _Scope) -> None:
-        for index in self._remarkable.get(path, ()):
+        for index, more in self._remarkable.get(path, {}).items():
             step = steps[index]
-            if step is UNREADABLE:
+            if not more and step.options.label is not None:
+                scope.labels[step.options.label] = None
+            elif step is UNREADABLE:
                 names, labels = _lost(descend(self._data, (*path, index)))
                 scope.variables |= dict.fromkeys(names)
                 scope.labels |= dict.fromkeys(labels)

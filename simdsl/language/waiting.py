@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from simdsl.language.problems import Problems, did_you_mean
-from simdsl.language.steps import UNREADABLE
+from simdsl.language.steps import UNREADABLE, Remarkable
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import (
     Await,
@@ -21,13 +19,13 @@ from simdsl.plan.ir import (
 )
 
 
-def check_waiting(problems: Problems, plan: Plan, tasks: tuple[str, ...], remarkable: Mapping[Path, list[int]]) -> None:
+def check_waiting(problems: Problems, plan: Plan, tasks: tuple[str, ...], remarkable: Remarkable) -> None:
     """Complain about steps of a task that has an uncollected statement, about ``await`` of nobody, about wide retries.
 
     ``tasks`` are the names that steps use; ``remarkable`` tells which of the steps can wait, or repeat others, at all.
     """
     if plan.steps is not None:
-        if any(_can_wait(plan.steps[index]) for index in remarkable.get(("steps",), ())):
+        if any(more and _can_wait(plan.steps[index]) for index, more in remarkable.get(("steps",), {}).items()):
             _walk(problems, plan.steps, ("steps",), {}, tasks)
         _check_retries(problems, plan.steps, ("steps",), remarkable)
     for task in plan.tasks or ():
@@ -81,8 +79,10 @@ def _certainly_blocks(step: SqlStep | Checkout | Return) -> bool:
     return not (options.overrides or options.skip or options.only)
 
 
-def _check_retries(problems: Problems, steps: tuple[Step, ...], path: Path, remarkable: Mapping[Path, list[int]]) -> None:
-    for index in remarkable.get(path, ()):
+def _check_retries(problems: Problems, steps: tuple[Step, ...], path: Path, remarkable: Remarkable) -> None:
+    for index, more in remarkable.get(path, {}).items():
+        if not more:
+            continue
         step = steps[index]
         if not isinstance(step, (For, Retry)):
             continue

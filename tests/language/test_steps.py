@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simdsl.language.document import Data
+from simdsl.language.fields import Fields
 from simdsl.language.lexing import parse_sql
+from simdsl.language.load import load
+from simdsl.language.place import Place
+from simdsl.language.problems import Problems
+from simdsl.language.read import read_text
+from simdsl.language.steps import Steps
 from simdsl.plan.ir import (
     Await,
     Blocks,
@@ -32,6 +43,59 @@ POOLS = "pools:\n  main: {size: 1}\n  other: {size: 1}\n"
 def one_step(step: str, head: str = "") -> Step:
     (found,) = steps_of(with_steps(step, head=head))
     return found
+
+
+VALUES = st.sampled_from(
+    [
+        *(
+            "SELECT 1",
+            "SELECT 1 => 1",
+            "SELECT 2 => 2",
+            "INSERT INTO t VALUES (1) => 1 affected",
+            "SELECT $x => 1",
+            "COMMIT",
+        ),
+        *(
+            "SELECT 1 => ?x",
+            "UPDATE t SET v = 1 => 1",
+            "=> 1",
+            "=> 2 affected",
+            "=> ok",
+            "=> same as l",
+            "=> $x",
+            "=> blocks",
+        ),
+        *("SELECT 1 => 1 or 2", "-- x", "", "l", "m", "Not a name", "CREATE TABLE t (v) => ok", "=> ?x", "SELECT 1 =>"),
+    ]
+)
+KEYS = st.sampled_from(["a", "b", "label", "why", "postgres", "mysql", "sqlite", "await", "lable", "sql", "timeout"])
+ITEMS = st.lists(st.tuples(KEYS, VALUES), max_size=4).map(dict) | st.fixed_dictionaries(
+    {"a": VALUES}, optional={"label": VALUES, "why": VALUES, "postgres": VALUES, "mysql": VALUES}
+)
+
+
+def loaded(steps: list[dict[str, object]]) -> tuple[object, ...]:
+    document = read_text(json.dumps({"simdsl": 1, "plan": "p", "params": [{"z": 1}], "steps": steps}), "p.json").document
+    assert document is not None
+    found = load(document)
+    return (found.plan, *((p.code, p.message, p.help, p.at) for p in found.problems))
+
+
+@settings(deadline=None)  # the first complaint builds the grammar
+@given(st.lists(ITEMS, max_size=5))
+def test_the_short_way_finds_what_the_long_way_finds(items: list[dict[str, str]]) -> None:
+    short = loaded([dict(item) for item in items])
+    # An empty `skip` says nothing, and no step with one takes the short way.
+    assert loaded([item | {"skip": []} for item in items]) == short
+
+
+def test_steps_with_a_label_a_reason_and_overrides_take_the_short_way() -> None:
+    item: Data = {"a": "SELECT 2 => 2", "label": "l", "why": "so", "postgres": "=> 3", "mysql": "SELECT 3"}
+    steps = Steps(Fields(Problems(lambda path: False)), Dialect.SQLITE, ())
+    found = steps.read([{"a": "SELECT 1 => 1"}, item], ("steps",), Place(section="steps", owner=None))
+    assert steps.remarkable == {("steps",): {0: True, 1: False}}
+    assert [override.backend for override in found[1].options.overrides] == ["postgres", "mysql"]
+    assert (found[1].options.label, found[1].options.why) == ("l", "so")
 
 
 def test_every_verb_in_steps() -> None:
