@@ -27,8 +27,9 @@ from simdsl.plan.ir import Param, Path, Plan
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.values import Value
 from simdsl.runner.failures import Stopped
+from simdsl.runner.lowering import Skipped, lower
 from simdsl.runner.machine import Machine
-from simdsl.runner.program import Program, Skipped, lower, schedule_length
+from simdsl.runner.program import Program, schedule_length
 from simdsl.runner.schedules import Chooser, Schedules
 from simdsl.runner.waiting import Limits
 

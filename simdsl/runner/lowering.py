@@ -1,0 +1,297 @@
+"""Lowering: a plan, for one backend and one entry of its params, becomes flat lists of instructions.
+
+Everything that can be known before a statement runs is done here, once: overrides are chosen, statements compiled for
+the driver, expectations compiled to judges, loops turned into jumps. The machine then only walks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Final, NamedTuple, assert_never
+
+from simdsl.backends.protocol import Backend, Refusal, Statement
+from simdsl.core.matcher import Judge, compile_expectation
+from simdsl.plan.ir import (
+    Await,
+    Blocks,
+    Check,
+    Checkout,
+    Expectation,
+    Fault,
+    For,
+    Identifier,
+    Options,
+    Override,
+    Param,
+    Path,
+    Plan,
+    Retry,
+    Return,
+    Sleep,
+    Sql,
+    SqlKind,
+    SqlStep,
+    Step,
+)
+from simdsl.plan.values import Value
+from simdsl.runner.program import Attempts, Code, Instruction, Kind, Program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """The plan asks for what the backend lacks."""
+
+    reason: str
+
+
+def lower(plan: Plan, backend: Backend, params: tuple[Param, ...], *, last: Path | None = None) -> Program | Skipped:
+    """The program of a plan on a backend, or why it is skipped there. ``last`` cuts `steps:` behind that step."""
+    lowering = _Lowering(plan=plan, backend=backend, params=params)
+    try:
+        if plan.tasks is not None:
+            strands = tuple(lowering.block(task.steps, ("tasks", task.name)) for task in plan.tasks)
+            names = tuple(task.name for task in plan.tasks)
+        else:
+            steps = plan.steps or ()
+            if last is not None and last[0] == "steps" and len(last) > 1 and isinstance(last[1], int):
+                steps = steps[: last[1] + 1]
+            strands, names = (lowering.block(steps, ("steps",)),), ()
+        setup = lowering.block(plan.setup, ("setup",))
+        finally_ = lowering.block(plan.finally_, ("finally",))
+        invariants = lowering.block(plan.invariants, ("invariants",))
+    except _Refused as refused:
+        return Skipped(reason=str(refused))
+    return Program(
+        tasks=tuple(lowering.actors),
+        strands=strands,
+        strand_names=names,
+        setup=setup,
+        finally_=finally_,
+        invariants=invariants,
+        env={p.name: p.value for p in params if not isinstance(p.value, Identifier)},
+        pools=plan.pools,
+    )
+
+
+class _Refused(Exception):
+    """The backend lacks something."""
+
+
+class _Judging(NamedTuple):
+    """An expectation, compiled."""
+
+    judge: Judge | None
+    may_block: bool
+    must_block: bool
+
+
+_MOVING: Final = frozenset({SqlKind.TRANSACTION, SqlKind.OTHER})
+_UNJUDGED: Final = _Judging(None, False, False)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Lowering:
+    plan: Plan
+    backend: Backend
+    params: tuple[Param, ...]
+    actors: dict[str, int] = field(default_factory=dict)
+    judgings: dict[tuple[int, bool], _Judging] = field(default_factory=dict)
+    identifiers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for param in self.params:
+            if isinstance(param.value, Identifier):
+                self.identifiers[param.name] = param.value.name
+        for task in self.plan.tasks or ():
+            self.actor(task.name)
+
+    def actor(self, task: str) -> int:
+        return self.actors.setdefault(task, len(self.actors))
+
+    def block(self, steps: Sequence[Step], path: Path) -> Code:
+        code: list[Instruction] = []
+        self._append(code, steps, path)
+        return tuple(code)
+
+    def _append(self, code: list[Instruction], steps: Sequence[Step], path: Path) -> None:
+        for i, step in enumerate(steps):
+            options, at = step.options, (*path, i)
+            name = self.backend.name
+            if name in options.skip or (options.only and name not in options.only):
+                continue
+            match step:
+                case SqlStep():
+                    code.append(self._sql(step, at))
+                case Checkout():
+                    code.append(self._verb(Kind.CHECKOUT, step, f"checkout {step.pool}", at, pool=step.pool))
+                case Return():
+                    code.append(self._verb(Kind.RETURN, step, "return", at))
+                case Await():
+                    code.append(self._verb(Kind.AWAIT, step, f"await {step.task or 'all'}", at))
+                case Check():
+                    code.append(self._check(step, at))
+                case Sleep():
+                    code.append(self._sleep(step, at))
+                case Fault():
+                    self._fault(step, at)
+                case For():
+                    self._for(code, step, at)
+                case Retry():
+                    self._retry(code, step, at)
+                case _:
+                    assert_never(step)
+
+    def _sql(self, step: SqlStep, at: Path) -> Instruction:
+        override = self._override(step.options)
+        sql = (override and override.sql) or step.sql
+        expectation = step.expect if override is None or override.expect is None else override.expect
+        statement = self._statement(sql, overridden=sql is not step.sql, at=at)
+        judging = self._judging(expectation, sql.ordered, at)
+        options = step.options
+        return Instruction(
+            kind=Kind.SQL,
+            task=step.task,
+            path=at,
+            what=sql.text,
+            actor=self.actor(step.task),
+            judged=expectation is not None,
+            ordered=sql.ordered,
+            statement=statement,
+            parameters=statement.parameters,
+            bind=_binder(statement.parameters),
+            judge=judging.judge,
+            expectation=expectation,
+            may_block=judging.may_block,
+            moves_tx=sql.kind in _MOVING,
+            is_plain=expectation is not None and sql.kind not in _MOVING and options.label is None,
+            override=override.backend if override else None,
+            label=options.label,
+            timeout_us=options.timeout_us or self.plan.timeout_us,
+        )
+
+    def _statement(self, sql: Sql, *, overridden: bool, at: Path) -> Statement:
+        dialect = self.plan.dialect
+        if not overridden and dialect is not None and dialect != self.backend.dialect and sql.transaction is None:
+            raise _Refused(
+                f"{_place(at)} is written in {dialect}, and {self.backend.name} speaks {self.backend.dialect}: "
+                f"write `{self.backend.name}: ...` beside it"
+            )
+        statement = self.backend.compile(sql, self.identifiers)
+        if isinstance(statement, Refusal):
+            raise _Refused(f"{_place(at)}: {statement.reason}")
+        return statement
+
+    def _verb(self, kind: Kind, step: Checkout | Return | Await, what: str, at: Path, pool: str = "") -> Instruction:
+        override = self._override(step.options)
+        expectation = step.expect if override is None or override.expect is None else override.expect
+        judging = self._judging(expectation, ordered=False, at=None)
+        return Instruction(
+            kind=kind,
+            task=step.task or "",
+            path=at,
+            what=what,
+            actor=self.actor(step.task) if step.task else -1,
+            judged=expectation is not None,
+            judge=judging.judge,
+            expectation=expectation,
+            may_block=judging.may_block,
+            override=override.backend if override else None,
+            label=step.options.label,
+            timeout_us=step.options.timeout_us,
+            pool=pool,
+        )
+
+    def _check(self, step: Check, at: Path) -> Instruction:
+        override = self._override(step.options)
+        return Instruction(
+            kind=Kind.CHECK,
+            task=step.task or "",
+            path=at,
+            what="check",
+            actor=self.actor(step.task) if step.task else -1,
+            judged=True,
+            expression=(override and override.expression) or step.expression,
+            override=override.backend if override else None,
+        )
+
+    def _sleep(self, step: Sleep, at: Path) -> Instruction:
+        actor = self.actor(step.task) if step.task else -1
+        return Instruction(
+            kind=Kind.SLEEP, task=step.task or "", path=at, what="sleep", actor=actor, duration_us=step.duration_us
+        )
+
+    def _fault(self, step: Fault, at: Path) -> None:
+        words = " ".join(map(str, step.words))
+        raise _Refused(f"{_place(at)}: {self.backend.name} cannot do `fault: {words}`")
+
+    def _for(self, code: list[Instruction], step: For, at: Path) -> None:
+        head = len(code)
+        code.append(Instruction(kind=Kind.FOR, task="", path=at, what="for"))  # replaced below, once its end is known
+        self._append(code, step.body, (*at, "do"))
+        code.append(Instruction(kind=Kind.NEXT, task="", path=at, what="for", variable=step.variable, target=head))
+        code[head] = Instruction(
+            kind=Kind.FOR,
+            task="",
+            path=at,
+            what=f"for {step.variable}",
+            variable=step.variable,
+            over=step.over,
+            target=len(code),
+        )
+
+    def _retry(self, code: list[Instruction], step: Retry, at: Path) -> None:
+        head = len(code)
+        attempts = Attempts(times=step.times, classes=frozenset(step.classes), every_us=step.every_us)
+        code.append(Instruction(kind=Kind.TRY, task="", path=at, what="retry"))
+        self._append(code, step.body, (*at, "do"))
+        code.append(Instruction(kind=Kind.TRIED, task="", path=at, what="retry", target=head))
+        actors = {op.actor for op in code[head:] if op.actor >= 0}
+        code[head] = Instruction(
+            kind=Kind.TRY,
+            task="",
+            path=at,
+            what="retry",
+            actor=actors.pop() if len(actors) == 1 else -1,
+            attempts=attempts,
+            target=len(code),
+        )
+
+    def _override(self, options: Options) -> Override | None:
+        return next((o for o in options.overrides if o.backend == self.backend.name), None)
+
+    def _judging(self, expectation: Expectation | None, ordered: bool, at: Path | None) -> _Judging:
+        """What an expectation becomes. ``at`` is the place of a statement, which can wait only where locks do."""
+        if expectation is None:
+            return _UNJUDGED
+        key = (id(expectation), ordered)  # the plan keeps it alive, and templates share it between lines
+        judging = self.judgings.get(key)
+        if judging is None:
+            capabilities = self.backend.capabilities
+            waits = [isinstance(alternative, Blocks) for alternative in expectation]
+            judging = self.judgings[key] = _Judging(
+                judge=compile_expectation(expectation, ordered=ordered, boolean_type=capabilities.boolean_type),
+                may_block=True in waits,
+                must_block=False not in waits,
+            )
+        if judging.must_block and at is not None and not self.backend.capabilities.blocks_on_locks:
+            raise _Refused(
+                f"{_place(at)} expects to wait for a lock, and on {self.backend.name} nothing does: "
+                f"write `{self.backend.name}: => error busy` beside it"
+            )
+        return judging
+
+
+def _binder(names: tuple[str, ...]) -> Callable[[Mapping[str, Value]], tuple[Value, ...]] | None:
+    match names:
+        case ():
+            return None
+        case (name,):
+            return lambda env: (env[name],)
+        case _:
+            return itemgetter(*names)
+
+
+def _place(path: Path) -> str:
+    return f"step {'.'.join(str(part + 1) if isinstance(part, int) else part for part in path)}"
