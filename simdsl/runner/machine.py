@@ -452,10 +452,14 @@ class Machine:
             return
         for pending in collected:
             pending.actor.uncollected = None
-            self._judge_awaited(strand, op, pending)
+        for pending in collected:
+            failure = self._judge_awaited(strand, op, pending)
+            if failure is not None:
+                self._missed(strand, failure, pending.outcome)
+                return
         strand.pc += 1
 
-    def _judge_awaited(self, strand: Strand, op: Instruction, pending: Pending) -> None:
+    def _judge_awaited(self, strand: Strand, op: Instruction, pending: Pending) -> Failure | None:
         outcome = pending.outcome
         assert outcome is not None
         if op.label is not None:
@@ -468,9 +472,10 @@ class Machine:
         self._judged += op.judged
         if isinstance(judgement, Miss):
             kind = FailureKind.EXPECTATION if op.judged else FailureKind.ERROR
-            self._fail(failures.missed(op, kind, f"{pending.actor.name}: {judgement.message}", outcome, pending.arguments))
-        elif judgement is not None:
-            strand.env.update(judgement)
+            message = f"{pending.actor.name}: {judgement.message}"
+            return failures.missed(op, kind, message, outcome, pending.arguments, strand.env)
+        strand.env.update(judgement or {})
+        return None
 
     def _check(self, strand: Strand, op: Instruction) -> None:
         assert op.expression is not None

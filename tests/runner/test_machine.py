@@ -399,3 +399,20 @@ steps:
 def test_a_miss_tells_the_variables_of_the_statement_and_of_the_expectation() -> None:
     ran = run("params:\n  - {x: 1, y: two}\nsteps:\n  - a: SELECT $x => $y\n")
     assert ran.failure.arguments == (("x", "1"), ("y", "'two'"))
+
+
+def test_a_retry_takes_what_an_await_misses() -> None:
+    ran = run(
+        """
+pools:
+  main: {size: 1, timeout: 10ms}
+steps:
+  - checkout: a
+  - retry: 3 times on pool_timeout
+    do:
+      - checkout: b => blocks
+      - await: b
+"""
+    )
+    assert ran.failure.kind is FailureKind.ERROR
+    assert [outcome for task, what, outcome in ran.steps() if task == "b"] == ["pool_timeout"] * 3
