@@ -190,19 +190,17 @@ class _Template:
 
     def repeated(self, found: re.Match[str]) -> Line | None:
         """The line that the pattern matched, or None if it has to go the long way."""
-        statement, *literals = found.groups()
+        groups = found.groups()
         expect = self._expect
-        if literals:
+        if len(groups) > 1:
             if self._rows is not None:
-                expect = self._rows.made(literals)
-            elif self._known is not None:
-                expect = self._known.get(literals[0])
+                expect = self._rows.made(groups[1:])
             else:
-                return None
+                expect = self._known.get(groups[1]) if self._known is not None else None
             if expect is None:
                 return None
         arrow = None if self._gap is None else found.end(1) + self._gap
-        return _LINE(Line, (with_fragments(self._sql, (statement,)), expect, arrow, self._usual))
+        return _LINE(Line, (with_fragments(self._sql, groups[:1]), expect, arrow, self._usual))
 
     def _fragments(self, parts: list[str]) -> tuple[str | Var, ...]:
         assert self._pieces is not None

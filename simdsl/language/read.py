@@ -10,6 +10,7 @@ import stat
 from dataclasses import dataclass
 from typing import Final
 
+from simdsl.core import collector
 from simdsl.language import json_text, yaml_fast
 from simdsl.language.document import Document
 from simdsl.language.positions import Positions
@@ -73,7 +74,8 @@ def read_text(text: str, name: str) -> Reading:
         return _too_large(name)
     bom = text.startswith("\ufeff")
     source = Source(name=name, text=text[1:] if bom else text)
-    return _read_json(source, bom) if json_text.is_json(source.text, name) else _read_yaml(source, bom)
+    with collector.paused():
+        return _read_json(source, bom) if json_text.is_json(source.text, name) else _read_yaml(source, bom)
 
 
 def _read_json(source: Source, bom: bool) -> Reading:
