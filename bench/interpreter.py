@@ -146,13 +146,13 @@ def _connection(file: str) -> Iterator[sqlite3.Connection]:
         if file != _MEMORY:
             connection.execute("PRAGMA journal_mode=wal")
             connection.execute("PRAGMA synchronous=off")
-        connection.execute("DROP TABLE IF EXISTS t")
         connection.execute(_TABLE)
         with closing(sqlite3.connect(file, isolation_level=None, uri=file == _MEMORY)) as idle:
             idle.execute("SELECT count(*) FROM t").fetchall()
             yield connection
     finally:
         connection.close()
+        Path(file).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -52,10 +52,10 @@ class SqliteSession:
             cursor = self._execute(statement.text, arguments)
             kind, description = statement.kind, cursor.description
             if description is not None:
-                rows = cursor.fetchall()
+                if kind is not _DML:
+                    return _new(Rows, (len(description), cursor.fetchall(), None))
                 # The engine is asked: some modules set their count before the first row, when it is the last statement's.
-                affected = self._changes() if kind is _DML else None
-                return _new(Rows, (len(description), rows, affected))
+                return Rows(len(description), cursor.fetchall(), self._changes())
             if kind is _DML:
                 n = cursor.rowcount
                 return _COUNTS[n] if 0 <= n < 256 else Affected(self._affected())

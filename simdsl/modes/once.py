@@ -11,7 +11,7 @@ from simdsl.backends.protocol import Backend, Pool, World
 from simdsl.core import collector
 from simdsl.core.clock import Clock
 from simdsl.core.matcher import describe
-from simdsl.core.trace import Event, Raced, RawStep, Trace
+from simdsl.core.trace import Event, RawStep, Trace
 from simdsl.core.verdicts import (
     Failure,
     FailureKind,
@@ -240,7 +240,7 @@ def _one_run(
         failures += _finally(machine, program, prepared)
         failures += always.broken(trace, program.actions(), pooled=bool(program.pools))
         digest = trace.digest()
-    raced = any(isinstance(event, Raced) for event in trace.raw)
+    raced = machine.raced
     judged = prepared.judged + machine.judged
     warnings = tuple(_warnings(trace, raced, unknown=machine.errors[ErrorClass.OTHER] > 0))
     verdict = Verdict.FAIL if failures else Verdict.WARN if warnings or not judged else Verdict.PASS
@@ -249,7 +249,7 @@ def _one_run(
         backend=backend.name,
         params=params,
         run=number,
-        choices=trace.choices(),
+        choices=trace.choices() if program.scheduled else (),
         verdict=verdict,
         judged=judged,
         steps=trace.count(),

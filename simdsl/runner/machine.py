@@ -86,6 +86,11 @@ class Machine:
         """How many expectations, checks and invariants were judged."""
         return self._judged + self._watch.judged
 
+    @property
+    def raced(self) -> bool:
+        """Whether the engine had to choose among waiting sessions."""
+        return self._room.raced
+
     # Running
 
     def script(self, code: Code, env: Mapping[str, Value], *, watch: bool = True) -> dict[str, Value]:
@@ -146,7 +151,8 @@ class Machine:
                     if session is None or actor.uncollected is not None:
                         break
                     start, number = session.start, session.id
-                arguments = () if op.bind is None else op.bind(env)
+                bind = op.bind
+                arguments = () if bind is None else bind(env)
                 outcome = start(op.statement, arguments)  # type: ignore[arg-type]  # a plain step has one
                 if outcome is None or type(outcome) is Failed:
                     strand.pc = pc

@@ -44,6 +44,7 @@ class WaitingRoom:
         complete: Callable[[Pending, Answer], None],
     ) -> None:
         self.pending: list[Pending] = []
+        self.raced = False
         self._world = world
         self._clock = clock
         self._trace = trace
@@ -82,6 +83,7 @@ class WaitingRoom:
         while self._settle_locks(fresh) or self._settle_pools():
             pass
         if len(waiters) > 1 and any(p not in self.pending for p in waiters):
+            self.raced = True
             self._trace.raw.append(Raced(tasks=tuple(p.actor.name for p in waiters)))
 
     def clear(self) -> None:
