@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -79,9 +80,11 @@ def drop_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
 
 
 @pytest.fixture
-def terminal() -> Terminal:
+def terminal() -> Iterator[Terminal]:
     backend = resolve("sqlite:///:memory:")
-    return Terminal(backend, backend.create())
+    world = backend.create()
+    yield Terminal(backend, world)
+    world.close()
 
 
 # Where the database lies
