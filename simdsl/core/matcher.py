@@ -138,16 +138,19 @@ def _exact_bytes(rows: list[Row], ordered: bool, judge: Judge) -> Judge:
 
 def _one_row(cells: CellRow, judge: Judge) -> Judge:
     """One row of values and variables: built from the variables of the moment; equal values of equal types meet."""
-    constants = [None if isinstance(cell, Var) else getattr(cell, "value", None) for cell in cells]
-    slots = [(i, cell.name) for i, cell in enumerate(cells) if isinstance(cell, Var)]
+    parts = [
+        (i, cell.name if isinstance(cell, Var) else None, cell.value if isinstance(cell, Scalar) else None)
+        for i, cell in enumerate(cells)
+    ]
 
     def one_row(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
-        if type(outcome) is Rows and len(outcome[1]) == 1:
-            wanted = constants.copy()
-            for i, name in slots:
-                wanted[i] = env[name]
+        if type(outcome) is Rows and len(outcome[1]) == 1 and len(outcome[1][0]) == len(parts):
             row = outcome[1][0]
-            if row == tuple(wanted) and list(map(type, row)) == list(map(type, wanted)):
+            for i, name, value in parts:
+                wanted = value if name is None else env[name]
+                if row[i] != wanted or type(row[i]) is not type(wanted):
+                    break
+            else:
                 return None
         return judge(outcome, env, labels)
 

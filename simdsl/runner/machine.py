@@ -140,9 +140,12 @@ class Machine:
                 if not op.is_plain:
                     if op.kind is not following:
                         break
-                    strand.pc = pc
-                    blocks.next_round(strand, op)
-                    pc = strand.pc
+                    for value in strand.blocks[-1].following:  # type: ignore[union-attr]  # the end of a loop's body
+                        env[op.variable] = value
+                        pc = op.target + 1
+                        break
+                    else:
+                        break
                     continue
                 if op.actor != at:
                     at = op.actor
