@@ -66,9 +66,10 @@ def results(rounds: int, steps: int) -> Iterator[Result]:
 def _compare(
     what: str, plan: Plan, url: str, peer: Timed, rounds: int, steps: int, *, budget: float | None, stretch: float | None
 ) -> Result:
-    ours, theirs, ratio = side_by_side(_simdsl(plan, url), peer, rounds)
-    detail = f"{ours / steps * 1e6:.2f} us a step against {theirs / steps * 1e6:.2f} us by hand, CPU, {steps} steps"
-    return Result(what=what, value=ratio, unit="x", budget=budget, stretch=stretch, detail=detail)
+    sides = side_by_side(_simdsl(plan, url), peer, rounds)
+    ours, theirs = (seconds / steps * 1e6 for seconds in (sides.ours, sides.peers))
+    detail = f"{ours:.2f} us a step against {theirs:.2f} us by hand, best against best {sides.best:.2f}x; CPU, {steps} steps"
+    return Result(what=what, value=sides.ratio, unit="x", budget=budget, stretch=stretch, detail=detail)
 
 
 def _simdsl(plan: Plan, url: str) -> Timed:

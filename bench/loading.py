@@ -44,9 +44,9 @@ def _lines(steps: int) -> list[str]:
 def _measure(what: str, text: Callable[[int], str], rounds: int, steps: int, *, budget: float, stretch: float) -> Result:
     few = steps // 10  # ruamel's round trip is a hundred times slower, and superlinear
     ours, peers = _loader(text(steps)), _peer(text(few))
-    mine, theirs, _ = side_by_side(lambda: cpu_seconds(ours), lambda: cpu_seconds(peers), rounds)
-    detail = f"ruamel's round trip takes {theirs / few * 1e6:.0f} us a step of {few}; CPU, {steps} steps"
-    return Result(what=what, value=mine / steps * 1e6, unit=" us", budget=budget, stretch=stretch, detail=detail)
+    sides = side_by_side(lambda: cpu_seconds(ours), lambda: cpu_seconds(peers), rounds)
+    detail = f"ruamel's round trip takes {sides.peers / few * 1e6:.0f} us a step of {few}; CPU, {steps} steps"
+    return Result(what=what, value=sides.ours / steps * 1e6, unit=" us", budget=budget, stretch=stretch, detail=detail)
 
 
 def _loader(text: str) -> Callable[[], None]:
