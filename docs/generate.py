@@ -24,10 +24,10 @@ REFERENCE: Final = ROOT / "docs" / "reference"
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from simdsl.backends import sqlite  # noqa: E402 - after the path is set
 from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
-from simdsl.backends.sqlite_errors import DECLARED  # noqa: E402
+from simdsl.backends.sqlite import backend as sqlite  # noqa: E402 - after the path is set
+from simdsl.backends.sqlite.errors import DECLARED  # noqa: E402
 from simdsl.cli import exits  # noqa: E402
 from simdsl.cli.app import command  # noqa: E402
 from simdsl.plan import resources  # noqa: E402

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, unquote
 
 from simdsl.backends.protocol import Backend, BackendUnavailable, Description
+from simdsl.backends.urls import mask, split_query, suggestion
 from simdsl.backends.wrapping import WrappedBackend
 
 if TYPE_CHECKING:
@@ -28,10 +28,15 @@ if TYPE_CHECKING:
 
 GROUP: Final = "simdsl.backends"
 
+BUILT_IN: Final = ("sqlite",)
+"""The backends that come with simdsl, in the order in which they are shown."""
+
+# The module of each scheme; its ``from_url(head, query)`` makes the backend, and nothing is imported before.
+_MODULES: Final = {
+    "sqlite": "simdsl.backends.sqlite.backend",
+}
 _LATER: Final = ("postgres", "postgresql", "mssql", "libsql", "turso", "duckdb", "mariadb", "mysql", "odbc")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-_SECRET: Final = re.compile(r"pass|pwd|token|secret|auth|credential|key$", re.IGNORECASE)
-_MASK: Final = "***"
 
 
 class Kind(StrEnum):
@@ -60,48 +65,20 @@ def resolve(text: str) -> Backend:
 
 def installed() -> tuple[Entry, ...]:
     """Every backend that can be named, each one tried."""
-    entries = [_tried("sqlite", Kind.BUILT_IN)]
+    entries = [_tried(name, Kind.BUILT_IN) for name in BUILT_IN]
     entries += [_tried(name, Kind.ENTRY_POINT) for name in sorted(_entry_points())]
     return tuple(entries)
-
-
-def mask(url: str) -> str:
-    """A URL without its secrets: the password of the user, and parameters that are called like one."""
-    masked = re.sub(r"(?<=://)([^/?#@:]*):[^/?#]*@", rf"\1:{_MASK}@", url)
-    head, mark, query = masked.partition("?")
-    if not mark:
-        return masked
-    parts = (part.partition("=") for part in query.split("&"))
-    return f"{head}?" + "&".join(
-        f"{key}={_MASK}" if equals and _SECRET.search(unquote(key)) else f"{key}{equals}{value}"
-        for key, equals, value in parts
-    )
-
-
-def secrets(url: str) -> tuple[str, ...]:
-    """What ``mask`` hides in this URL, as written and as decoded, for ``mask_text``."""
-    found = [hit[1] for hit in re.finditer(r"://[^/?#@:]*:([^/?#]*)@", url)]
-    for part in url.partition("?")[2].split("&"):
-        key, _, value = part.partition("=")
-        if value and _SECRET.search(unquote(key)):
-            found.append(value)
-    return tuple(dict.fromkeys(secret for text in found for secret in (text, unquote(text)) if secret))
-
-
-def mask_text(text: str, secrets: Iterable[str]) -> str:
-    """Any text, such as a driver's message, without these secrets."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, _MASK)
-    return text
 
 
 def _selected(selector: str) -> Backend:
     if selector.startswith("python:"):
         return _from_python(selector.removeprefix("python:"))
-    head, query = _split_query(selector)
+    head, query = split_query(selector)
     scheme = head.partition(":")[0]
-    if scheme == "sqlite":
-        return _sqlite(head, query)
+    module = _MODULES.get(scheme)
+    if module is not None:
+        backend: Backend = importlib.import_module(module).from_url(head, query)
+        return backend
     point = _entry_points().get(scheme)
     if point is not None:
         arguments = query if head == scheme else {"url": head, **query}
@@ -116,46 +93,8 @@ def _alias(text: str) -> tuple[str | None, str]:
     return None, text
 
 
-def _split_query(selector: str) -> tuple[str, dict[str, str]]:
-    head, _, query = selector.partition("?")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    arguments = dict(pairs)
-    if len(arguments) != len(pairs):
-        raise BackendUnavailable(f"`{mask(selector)}` gives a parameter twice")
-    return head, arguments
-
-
-def _sqlite(head: str, query: Mapping[str, str]) -> Backend:
-    from simdsl.backends import sqlite, sqlite_driver
-
-    for key in query:
-        if key not in sqlite.OPTIONS:
-            raise BackendUnavailable(f"sqlite has no URL parameter `{key}`" + _suggestion(key, sqlite.OPTIONS))
-    mode = query.get("journal_mode")
-    if mode is not None and mode not in sqlite.JOURNAL_MODES:
-        raise BackendUnavailable(f"journal_mode is {' or '.join(sqlite.JOURNAL_MODES)}, not `{mode}`")
-    path = _sqlite_path(head)
-    if path == sqlite.MEMORY and mode is not None:
-        raise BackendUnavailable("a database in memory has no journal_mode")
-    backend = sqlite.SqliteBackend(
-        path=path, driver=query.get("driver", sqlite_driver.STDLIB), journal_mode=mode, pool=query.get("pool")
-    )
-    backend.load()
-    return backend
-
-
-def _sqlite_path(head: str) -> str | None:
-    if head in ("sqlite", "sqlite:", "sqlite://", "sqlite:///"):
-        return None
-    if not head.startswith("sqlite:///"):
-        raise BackendUnavailable(
-            f"`{mask(head)}` is no SQLite URL: write sqlite:///file.db, sqlite:////dir/file.db or sqlite:///:memory:"
-        )
-    return unquote(head.removeprefix("sqlite:///"))
-
-
 def _from_python(selector: str) -> Backend:
-    head, query = _split_query(selector)
+    head, query = split_query(selector)
     what = f"backend `python:{head}`"
     module, colon, attribute = head.partition(":")
     if not colon or not module or not attribute:
@@ -206,15 +145,8 @@ def _entry_points() -> dict[str, EntryPoint]:
 def _unknown(name: str) -> str:
     if name in _LATER:
         return f"this version of simdsl has no backend `{name}` yet; it has `sqlite`"
-    known = ("sqlite", *sorted(_entry_points()))
-    return f"there is no backend `{mask(name)}`" + (_suggestion(name, known) or f"; there are {', '.join(known)}")
-
-
-def _suggestion(word: str, known: Sequence[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(word.lower(), known, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    known = (*BUILT_IN, *sorted(_entry_points()))
+    return f"there is no backend `{mask(name)}`" + (suggestion(name, known) or f"; there are {', '.join(known)}")
 
 
 def _one_line(error: BaseException) -> str:
@@ -225,7 +157,7 @@ def _tried(name: str, kind: Kind) -> Entry:
     description = None
     if kind is Kind.BUILT_IN:
         # Loaded, it knows whether this version of SQLAlchemy can wait in virtual time, and the description says so.
-        importlib.import_module("simdsl.backends.queuepool")
+        importlib.import_module("simdsl.backends.pools.queuepool")
     try:
         backend = resolve(name)
         description = backend.describe()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from simdsl.backends.registry import mask
+from simdsl.backends.urls import mask
 from simdsl.cli.failing import usage
 from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport
 from simdsl.language.write import dump, dump_json

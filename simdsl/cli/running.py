@@ -12,7 +12,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
-from simdsl.backends.registry import mask, resolve
+from simdsl.backends.registry import resolve
+from simdsl.backends.urls import mask
 from simdsl.cli import filters
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.failing import exit_of, unavailable, usage

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from simdsl.backends.registry import secrets
+from simdsl.backends.urls import secrets
 
 MASK: Final = "***"
 

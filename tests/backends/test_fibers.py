@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from simdsl.backends.fibers import Seconds, Waits, WouldWaitForEver
-from simdsl.backends.rebinding import rebound
+from simdsl.backends.pools.fibers import Seconds, Waits, WouldWaitForEver
+from simdsl.backends.pools.rebinding import rebound
 from simdsl.core.clock import Clock
 
 
@@ -199,5 +199,5 @@ def test_rebinding_touches_every_method_and_nothing_outside(waits: Waits) -> Non
     assert made.has_lock
     assert made.count == 3
     for lock in (made.lock, made.make_lock(), made.make_other_lock()):
-        assert type(lock).__module__ == "simdsl.backends.fibers"
+        assert type(lock).__module__ == "simdsl.backends.pools.fibers"
     assert isinstance(Derived().lock, type(threading.Lock()))

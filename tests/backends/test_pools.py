@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.pool import QueuePool
 
-from simdsl.backends import queuepool
+from simdsl.backends.pools import queuepool
 from simdsl.backends.protocol import BackendUnavailable, Lease, Pool, PoolCounts, Tx, World
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock

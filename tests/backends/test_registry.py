@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.backends.registry import Kind, installed, mask, mask_text, resolve, secrets
+from simdsl.backends.registry import Kind, installed, resolve
+from simdsl.backends.urls import mask, mask_text, secrets
 
 MODULE = """
 from simdsl.backends.registry import resolve

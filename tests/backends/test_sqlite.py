@@ -13,7 +13,7 @@ import pytest
 
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal
 from simdsl.backends.registry import resolve
-from simdsl.backends.sqlite_errors import failed
+from simdsl.backends.sqlite.errors import failed
 from simdsl.plan.ir import Isolation, Mode
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
 from simdsl.plan.values import Value

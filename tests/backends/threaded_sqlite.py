@@ -17,13 +17,13 @@ from enum import Enum
 from functools import cached_property
 from queue import SimpleQueue
 
-from simdsl.backends.driven import Source
-from simdsl.backends.pooling import make_pool
+from simdsl.backends.pools.driven import Source
+from simdsl.backends.pools.making import make_pool
 from simdsl.backends.protocol import Capabilities, Pool, Session, Settled, Statement, Tx, World
-from simdsl.backends.sqlite import SqliteBackend
-from simdsl.backends.sqlite_errors import failed
-from simdsl.backends.sqlite_session import SqliteSession
-from simdsl.backends.sqlite_world import SqliteWorld
+from simdsl.backends.sqlite.backend import SqliteBackend
+from simdsl.backends.sqlite.errors import failed
+from simdsl.backends.sqlite.session import SqliteSession
+from simdsl.backends.sqlite.world import SqliteWorld
 from simdsl.backends.wrapping import WrappedBackend
 from simdsl.core.clock import Clock, real_ns
 from simdsl.plan.ir import Action, Mode, PoolSpec, Reset, SqlKind

@@ -42,7 +42,7 @@ def describe_pool(factory: str | None) -> str:
     """How reports call a pool. Never imports it: most plans have none, and SQLAlchemy is slow to load."""
     if factory not in (None, QUEUE_POOL):
         return f"{factory} (the user's)"
-    queuepool = sys.modules.get("simdsl.backends.queuepool")
+    queuepool = sys.modules.get("simdsl.backends.pools.queuepool")
     reason = queuepool.problem() if queuepool is not None else None
     waits = "waits in virtual time" if reason is None else f"is polled: {reason}"
     return f"SQLAlchemy QueuePool {_sqlalchemy_version()}, {waits}"

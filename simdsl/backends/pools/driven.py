@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from simdsl.backends.fibers import Fiber, Waits
+from simdsl.backends.pools.fibers import Fiber, Waits
 from simdsl.backends.protocol import Lease, PoolCounts, Session, Ticket
 from simdsl.core.clock import Clock
 from simdsl.plan.ir import PoolSpec

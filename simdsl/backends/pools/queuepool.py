@@ -14,10 +14,10 @@ from typing import Any, Final
 from sqlalchemy.exc import TimeoutError as QueuePoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from simdsl.backends.driven import FiberPool, PolledPool, Proxy, Source
-from simdsl.backends.fibers import Waits
+from simdsl.backends.pools.driven import FiberPool, PolledPool, Proxy, Source
+from simdsl.backends.pools.fibers import Waits
+from simdsl.backends.pools.rebinding import rebound
 from simdsl.backends.protocol import Pool
-from simdsl.backends.rebinding import rebound
 from simdsl.core.clock import Clock
 from simdsl.plan.ir import PoolSpec
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from simdsl.backends.protocol import NOTHING_PENDING, BackendUnavailable, Pool, Session, Settled
-from simdsl.backends.sqlite_driver import Driver
-from simdsl.backends.sqlite_errors import failed
-from simdsl.backends.sqlite_session import SqliteSession
+from simdsl.backends.sqlite.driver import Driver
+from simdsl.backends.sqlite.errors import failed
+from simdsl.backends.sqlite.session import SqliteSession
 from simdsl.backends.workspace import Workspace
 from simdsl.core.choices import fresh_name
 from simdsl.core.clock import Clock

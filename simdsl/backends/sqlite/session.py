@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from simdsl.backends.protocol import Statement, Tx
-from simdsl.backends.sqlite_errors import control_failed, failed
+from simdsl.backends.sqlite.errors import control_failed, failed
 from simdsl.plan.ir import SqlKind
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value

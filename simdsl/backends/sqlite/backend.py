@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from simdsl.backends import pool_names, sqlite_driver
+from simdsl.backends.pools import names as pool_names
 from simdsl.backends.protocol import (
+    Backend,
     BackendUnavailable,
     Capabilities,
     Description,
@@ -31,9 +32,11 @@ from simdsl.backends.protocol import (
     Statement,
     World,
 )
-from simdsl.backends.sqlite_driver import Driver
-from simdsl.backends.sqlite_errors import DECLARED, failed
-from simdsl.backends.sqlite_world import Place, SqliteWorld, quoted_name
+from simdsl.backends.sqlite import driver as sqlite_driver
+from simdsl.backends.sqlite.driver import Driver
+from simdsl.backends.sqlite.errors import DECLARED, failed
+from simdsl.backends.sqlite.world import Place, SqliteWorld, quoted_name
+from simdsl.backends.urls import check_parameters, mask
 from simdsl.backends.workspace import Workspace
 from simdsl.core.clock import Clock
 from simdsl.plan.ir import Action, Dialect, Isolation, Mode, PoolSpec, Sql, Transaction
@@ -42,6 +45,32 @@ OPTIONS: Final = ("driver", "journal_mode", "pool")
 JOURNAL_MODES: Final = ("wal", "delete")
 
 MEMORY: Final = ":memory:"
+
+
+def from_url(head: str, query: Mapping[str, str]) -> Backend:
+    """The backend that a URL selects. Raises ``BackendUnavailable``."""
+    check_parameters("sqlite", query, OPTIONS)
+    mode = query.get("journal_mode")
+    if mode is not None and mode not in JOURNAL_MODES:
+        raise BackendUnavailable(f"journal_mode is {' or '.join(JOURNAL_MODES)}, not `{mode}`")
+    path = _path(head)
+    if path == MEMORY and mode is not None:
+        raise BackendUnavailable("a database in memory has no journal_mode")
+    backend = SqliteBackend(
+        path=path, driver=query.get("driver", sqlite_driver.STDLIB), journal_mode=mode, pool=query.get("pool")
+    )
+    backend.load()
+    return backend
+
+
+def _path(head: str) -> str | None:
+    if head in ("sqlite", "sqlite:", "sqlite://", "sqlite:///"):
+        return None
+    if not head.startswith("sqlite:///"):
+        raise BackendUnavailable(
+            f"`{mask(head)}` is no SQLite URL: write sqlite:///file.db, sqlite:////dir/file.db or sqlite:///:memory:"
+        )
+    return unquote(head.removeprefix("sqlite:///"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +172,8 @@ class SqliteBackend:
         return Place(file=file, journal_mode=self.journal_mode)
 
     def _make_pool(self, world: SqliteWorld, spec: PoolSpec, clock: Clock) -> Pool:
-        from simdsl.backends.driven import Source
-        from simdsl.backends.pooling import make_pool
+        from simdsl.backends.pools.driven import Source
+        from simdsl.backends.pools.making import make_pool
 
         source = Source(connect=lambda: world.connect().connection, session_of=world.session_of, failed=failed)
         return make_pool(spec, clock, source, spec.driver or self.pool)

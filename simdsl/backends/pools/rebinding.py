@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import BuiltinFunctionType, CellType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, Final, Generic, Protocol
 
-from simdsl.backends.fibers import Waits
+from simdsl.backends.pools.fibers import Waits
 
 _LEFT_ALONE: Final = (object, Generic, Protocol)
 _TIMES: Final = ("time", "monotonic", "perf_counter", "sleep")

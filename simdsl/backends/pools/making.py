@@ -22,9 +22,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simdsl.backends.driven import FiberPool, Proxy, Source
-from simdsl.backends.fibers import Waits
-from simdsl.backends.pool_names import QUEUE_POOL, load_factory, one_line
+from simdsl.backends.pools.driven import FiberPool, Proxy, Source
+from simdsl.backends.pools.fibers import Waits
+from simdsl.backends.pools.names import QUEUE_POOL, load_factory, one_line
 from simdsl.backends.protocol import BackendUnavailable, Pool
 from simdsl.core.clock import Clock
 from simdsl.plan.ir import PoolSpec
@@ -37,13 +37,13 @@ def make_pool(spec: PoolSpec, clock: Clock, source: Source, factory: str | None)
     """
     waits = Waits(clock)
     if factory in (None, QUEUE_POOL):
-        from simdsl.backends import queuepool
+        from simdsl.backends.pools import queuepool
 
         return queuepool.driven(queuepool.make(spec, source), spec, clock, source, waits)
     connect = _Counted(source.connect)
     pool = _called(load_factory(str(factory)), str(factory), spec, connect, waits)
     if any(cls.__module__.startswith("sqlalchemy.pool") for cls in type(pool).__mro__):
-        from simdsl.backends import queuepool
+        from simdsl.backends.pools import queuepool
 
         return queuepool.driven(pool, spec, clock, source, waits)
     return FiberPool(PlainSubject(pool, spec.size, connect), source, waits)

@@ -1,0 +1,1 @@
+"""Real pools under the protocol, their waits in virtual time."""
