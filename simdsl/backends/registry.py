@@ -34,8 +34,13 @@ BUILT_IN: Final = ("sqlite",)
 # The module of each scheme; its ``from_url(head, query)`` makes the backend, and nothing is imported before.
 _MODULES: Final = {
     "sqlite": "simdsl.backends.sqlite.backend",
+    "postgres": "simdsl.backends.postgres.backend",
+    "postgresql": "simdsl.backends.postgres.backend",
+    "mssql": "simdsl.backends.mssql.backend",
+    "libsql": "simdsl.backends.libsql.backend",
+    "turso": "simdsl.backends.turso.backend",
 }
-_LATER: Final = ("postgres", "postgresql", "mssql", "libsql", "turso", "duckdb", "mariadb", "mysql", "odbc")
+_LATER: Final = ("duckdb", "mariadb", "mysql", "odbc")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 

@@ -17,7 +17,7 @@ from simdsl.backends.sqlite.errors import failed
 from simdsl.plan.ir import Isolation, Mode
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
 from simdsl.plan.values import Value
-from tests.backends.provocations import PROVOCATIONS, SCHEMA
+from tests.backends.idioms.sqlite import SCHEMA, SQLITE
 from tests.backends.terminal import Terminal, begin
 
 # A module that takes the place of sqlite3 and knows neither its error codes nor that its connections can be backed up.
@@ -347,14 +347,14 @@ def test_drop_in_driver_says_that_messages_classify(drop_in: Backend) -> None:
     assert drop_in.url == "sqlite?driver=simdsl_drop_in"
 
 
-@pytest.mark.parametrize("error_class", sorted(set(PROVOCATIONS) - {ErrorClass.QUERY_CANCELED}), ids=str)
+@pytest.mark.parametrize("error_class", sorted(set(SQLITE.provocations) - {ErrorClass.QUERY_CANCELED}), ids=str)
 def test_drop_in_driver_is_classified_by_messages(drop_in: Backend, error_class: ErrorClass) -> None:
     world = drop_in.create()
     try:
         setup = Terminal(drop_in, world)
         setup.ok(*SCHEMA)
         setup.session.close()
-        outcome = PROVOCATIONS[error_class](drop_in, world)
+        outcome = SQLITE.provocations[error_class](drop_in, world)
         assert isinstance(outcome, Failed)
         # Without its code, a stale snapshot cannot be told from any other lock.
         expected = ErrorClass.BUSY if error_class is ErrorClass.SNAPSHOT_CONFLICT else error_class

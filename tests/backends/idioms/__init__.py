@@ -1,0 +1,1 @@
+"""One module an engine: how it is asked what the conformance suite asks of every backend."""
