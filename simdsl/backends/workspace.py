@@ -25,8 +25,9 @@ _NAME: Final = re.compile(r"simdsl-(\d+)-")
 class Workspace:
     """A directory of this process. ``close`` removes it; so does the end of this object or of the process."""
 
-    def __init__(self, root: Path | None = None) -> None:
-        root = root or _root()
+    def __init__(self, root: Path | None = None, *, room_bytes: int = _ROOM_BYTES) -> None:
+        """``room_bytes`` is what shared memory must have free to be chosen."""
+        root = root or _root(room_bytes)
         sweep(root)
         self.path = Path(tempfile.mkdtemp(prefix=f"simdsl-{os.getpid()}-", dir=root))
         self._lock = _lock(self.path / _LOCK)
@@ -47,10 +48,10 @@ def sweep(root: Path) -> None:
                 os.close(lock)
 
 
-def _root() -> Path:
+def _root(room_bytes: int) -> Path:
     with contextlib.suppress(OSError, AttributeError):
         room = os.statvfs(_SHARED_MEMORY)
-        if room.f_bavail * room.f_frsize >= _ROOM_BYTES and os.access(_SHARED_MEMORY, os.W_OK | os.X_OK):
+        if room.f_bavail * room.f_frsize >= room_bytes and os.access(_SHARED_MEMORY, os.W_OK | os.X_OK):
             return _SHARED_MEMORY
     return Path(tempfile.gettempdir())
 

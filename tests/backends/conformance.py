@@ -157,8 +157,8 @@ class Conformance:
 
     def test_ddl_is_transactional(self, backend: Backend, a: Terminal) -> None:
         assert backend.capabilities.transactional_ddl
-        a.ok("BEGIN", "DROP TABLE t", "ROLLBACK")
-        assert a.rows("SELECT count(*) FROM t") == [(1,)]
+        a.ok("BEGIN", "DROP TABLE child", "ROLLBACK")
+        assert a.rows("SELECT count(*) FROM child") == [(0,)]
 
     def test_savepoints(self, backend: Backend, a: Terminal) -> None:
         assert backend.capabilities.savepoints
@@ -291,7 +291,9 @@ class Conformance:
         assert world.reset(Reset(tables=("t", "child"), mode=mode)) is None
         assert a.rows("SELECT count(*) FROM t") == [(0,)]
         assert a.rows("SELECT count(*) FROM kept") == [(1,)]
-        assert a.error("CREATE INDEX by_v ON t (v)") is ErrorClass.DUPLICATE_OBJECT
+        # The index is still there; some engines count it among the relations, as they do tables.
+        again = a.error("CREATE INDEX by_v ON t (v)")
+        assert again in (ErrorClass.DUPLICATE_OBJECT, ErrorClass.DUPLICATE_TABLE)
 
     def test_reset_of_a_table_that_is_not_there_empties_the_others(self, a: Terminal, world: World) -> None:
         assert world.reset(Reset(tables=("nowhere", "t"))) is None

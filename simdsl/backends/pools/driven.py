@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from simdsl.backends.pools.fibers import Fiber, Waits
+from simdsl.backends.pools.fibers import Fiber, Interruption, Waits
 from simdsl.backends.protocol import Lease, PoolCounts, Session, Ticket
 from simdsl.core.clock import Clock
 from simdsl.plan.ir import PoolSpec
@@ -71,14 +71,18 @@ class PoolLease:
 class FiberPool:
     """See ``protocol.Pool``. Every call of the pool runs in a fiber, and whom it wakes goes on before the call is over."""
 
-    def __init__(self, subject: Subject, source: Source, waits: Waits) -> None:
+    def __init__(
+        self, subject: Subject, source: Source, waits: Waits, *, interruption: type[BaseException] = Interruption
+    ) -> None:
+        """``interruption`` is what a waiting checkout meets when it is called off."""
         self._waits = waits
+        self._interruption = interruption
         self._desk = _Desk(subject, source)
         self._tickets: list[FiberTicket] = []
 
     def request(self, task: str) -> Ticket:
         """Run the pool's own checkout until it has a connection, refuses, or waits."""
-        ticket = FiberTicket(self._desk, self._waits)
+        ticket = FiberTicket(self._desk, self._waits, self._interruption)
         if ticket.is_waiting:
             self._tickets.append(ticket)
         return ticket
@@ -115,9 +119,10 @@ class FiberPool:
 class FiberTicket:
     """A checkout in a fiber."""
 
-    def __init__(self, desk: _Desk, waits: Waits) -> None:
+    def __init__(self, desk: _Desk, waits: Waits, interruption: type[BaseException]) -> None:
         self._desk = desk
         self._waits = waits
+        self._interruption = interruption
         self._fiber: Fiber[PoolLease] = waits.run(desk.check_out)
         self._is_taken = False
 
@@ -138,7 +143,7 @@ class FiberTicket:
     def cancel(self) -> None:
         """Interrupt the checkout, or give back what nobody has taken."""
         if self.is_waiting:
-            self._fiber.kill()
+            self._fiber.kill(self._interruption)
             self._waits.run_ready()
         elif not self._is_taken and self._fiber.result is not None:
             lease = self._fiber.result

@@ -13,13 +13,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace, TracebackType
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from simdsl.core.clock import Clock
 
 T = TypeVar("T")
+
+Interruption = GreenletExit
+"""What unwinds a fiber: no ``Exception``, so that code which goes on whatever happens does not."""
+
+
+# A clock of a machine is never at zero, and code relies on it: psycopg_pool takes a connection made at 0 for outdated.
+_EPOCH_S: Final = 1_000_000
 
 
 class WouldWaitForEver(RuntimeError):
@@ -60,10 +67,10 @@ class Fiber(Generic[T]):
         """Run until it waits or ends. Only ever called from outside of fibers."""
         self._greenlet.switch()
 
-    def kill(self) -> None:
+    def kill(self, interruption: type[BaseException] = Interruption) -> None:
         """Unwind it from where it waits, as if the call were interrupted. Idempotent."""
         if not self.is_over:
-            self._greenlet.throw(GreenletExit)
+            self._greenlet.throw(interruption)
 
     def is_current(self) -> bool:
         """Whether this fiber is what runs now."""
@@ -101,8 +108,8 @@ class Waits:
         )
 
     def now(self) -> Seconds:
-        """The virtual time in seconds."""
-        return Seconds(self._clock.now_us / 1_000_000)
+        """The virtual time in seconds, from no particular moment on, as ``time.monotonic`` has it."""
+        return Seconds(_EPOCH_S + self._clock.now_us / 1_000_000)
 
     def run(self, call: Callable[[], T]) -> Fiber[T]:
         """Start a blocking call, and run it and whatever it wakes until all of them wait or have ended."""
@@ -111,6 +118,14 @@ class Waits:
         self._resume(fiber)
         self.run_ready()
         return fiber
+
+    def spawn(self, call: Callable[[], object]) -> None:
+        """Start a call as soon as what runs now waits or has ended, after those that are ready already."""
+        fiber: Fiber[object] = Fiber(call)
+        self._fibers.append(fiber)
+        sleeper = _Sleeper()
+        sleeper.fiber = fiber
+        self._ready.append((fiber, sleeper))
 
     def run_ready(self) -> None:
         """Resume who was woken, first woken first."""

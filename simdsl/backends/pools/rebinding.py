@@ -17,18 +17,23 @@ from simdsl.backends.pools.fibers import Waits
 _LEFT_ALONE: Final = (object, Generic, Protocol)
 _TIMES: Final = ("time", "monotonic", "perf_counter", "sleep")
 _LOCKS: Final = ("Lock", "RLock", "Condition", "Event")
+_DRAW: Final = "Random.random"  # `random.random`: jitter, of which pools have some and traces must not
 
 
-def rebound(cls: type, waits: Waits) -> type:
-    """The class with ``threading`` and ``time`` replaced in its methods and in those of its bases."""
-    return _Rebinding(waits).of_class(cls)
+def rebound(cls: type, waits: Waits, along: tuple[type, ...] = ()) -> type:
+    """The class with ``threading`` and ``time`` replaced in its methods and in those of its bases.
+
+    Where its code names one of the classes in ``along``, it finds that class rebound too.
+    """
+    return _Rebinding(waits, along).of_class(cls)
 
 
 class _Rebinding:
     """One replacement. Classes and globals that occur twice are made once."""
 
-    def __init__(self, waits: Waits) -> None:
+    def __init__(self, waits: Waits, along: tuple[type, ...]) -> None:
         self._waits = waits
+        self._along = along
         self._classes: dict[type, type] = {}
         self._globals: dict[int, dict[str, Any]] = {}
 
@@ -73,18 +78,27 @@ class _Rebinding:
     def _of_globals(self, names: Mapping[str, Any]) -> dict[str, Any]:
         key = id(names)
         if key not in self._globals:
-            self._globals[key] = {name: self._of_global(value) for name, value in names.items()}
+            self._globals[key] = made = dict(names)  # there before it is filled: its own classes name it again
+            made.update((name, self._of_global(value)) for name, value in names.items())
         return self._globals[key]
 
     def _of_global(self, value: Any) -> Any:
+        if isinstance(value, type) and (value in self._along or value in self._classes):
+            return self.of_class(value)
         if isinstance(value, ModuleType) and value.__name__ in ("threading", "time"):
             return getattr(self._waits, value.__name__)
         if isinstance(value, BuiltinFunctionType) and value.__module__ == "time" and value.__name__ in _TIMES:
             return getattr(self._waits.time, value.__name__)
+        if getattr(value, "__qualname__", None) == _DRAW:
+            return _middle
         for name in _LOCKS:
             if value is getattr(threading, name):
                 return getattr(self._waits.threading, name)
         return value
+
+
+def _middle() -> float:
+    return 0.5
 
 
 def _is_python(cls: type) -> bool:

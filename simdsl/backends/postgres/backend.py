@@ -1,0 +1,226 @@
+"""PostgreSQL through psycopg 3.
+
+``postgres`` is a throwaway server of this process (``server``), unless libpq's environment names one (``PGHOST``,
+``PGHOSTADDR`` or ``PGSERVICE``); ``postgresql://user@host/db`` is a server of the user's, where simdsl makes a database of
+its own, or a schema if it may make no database, and never touches anything else. The URL is libpq's, so
+``?sslmode=require`` and its like work. What simdsl adds:
+
+* ``pool=queuepool`` is SQLAlchemy's QueuePool, ``pool=module:factory`` one of the user's; the default is psycopg_pool;
+* ``server=embedded`` is the throwaway server, whatever the environment says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from simdsl.backends.pools import names as pool_names
+from simdsl.backends.postgres.errors import DECLARED
+from simdsl.backends.protocol import (
+    Backend,
+    BackendUnavailable,
+    Capabilities,
+    Description,
+    Pool,
+    Refusal,
+    Statement,
+    World,
+)
+from simdsl.backends.urls import mask
+from simdsl.core.clock import Clock
+from simdsl.plan.ir import Action, Dialect, Isolation, PoolSpec, Sql, Transaction
+
+if TYPE_CHECKING:
+    from simdsl.backends.postgres.place import Place
+    from simdsl.backends.postgres.world import PostgresWorld
+
+OPTIONS: Final = ("pool", "server")
+PSYCOPG_POOL: Final = "psycopg_pool"
+
+_EMBEDDED: Final = "embedded"
+_BARE: Final = ("postgres", "postgresql", "postgres:", "postgresql:", "postgres://", "postgresql://")
+_ENVIRONMENT: Final = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
+_LEVELS: Final = frozenset(Isolation) - {Isolation.SNAPSHOT}
+
+
+def from_url(head: str, query: Mapping[str, str]) -> Backend:
+    """The backend that a URL selects. Raises ``BackendUnavailable``."""
+    own = {key: value for key, value in query.items() if key in OPTIONS}
+    theirs = {key: value for key, value in query.items() if key not in OPTIONS}
+    if own.get("server", _EMBEDDED) != _EMBEDDED:
+        raise BackendUnavailable(f"server is {_EMBEDDED} or is left out, not `{own['server']}`")
+    uri: str | None = None
+    if head not in _BARE:
+        if not head.startswith(("postgres://", "postgresql://")):
+            raise BackendUnavailable(f"`{mask(head)}` is no PostgreSQL URL: write postgresql://user@host/database")
+        uri = head
+    elif theirs or ("server" not in own and any(name in os.environ for name in _ENVIRONMENT)):
+        uri = "postgresql://"
+    if uri is not None:
+        if "server" in own:
+            raise BackendUnavailable("a URL that names a server cannot ask for the embedded one")
+        if theirs:
+            uri += "?" + "&".join(f"{quote(key)}={quote(value, safe='')}" for key, value in theirs.items())
+    backend = PostgresBackend(uri=uri, pool=own.get("pool"))
+    backend.load()
+    return backend
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresBackend:
+    """See ``protocol.Backend``. ``uri`` None is the throwaway server; ``pool`` None is psycopg_pool."""
+
+    name: str = "postgres"
+    uri: str | None = None
+    pool: str | None = None
+
+    @property
+    def url(self) -> str:
+        """A URL with what differs from the defaults, its secrets masked."""
+        place = "postgres" if self.uri is None else mask(self.uri)
+        if self.pool is None:
+            return place
+        return f"{place}{'&' if '?' in place else '?'}pool={self.pool}"
+
+    @property
+    def dialect(self) -> Dialect:
+        """PostgreSQL's own."""
+        return Dialect.POSTGRES
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """What every version that is still maintained can do."""
+        return Capabilities(
+            error_classes=DECLARED,
+            isolation_levels=_LEVELS,
+            begin_modes=frozenset(),
+            blocks_on_locks=True,
+            savepoints=True,
+            transactional_ddl=True,
+            returning=True,
+            upsert=True,
+            boolean_type=True,
+            deferred_constraints=True,
+            nulls_first=False,
+            integer_division=True,
+            cancel=True,
+        )
+
+    def describe(self) -> Description:
+        """Versions. A throwaway server need not be started for it."""
+        import psycopg
+
+        if self.uri is None:
+            from simdsl.backends.postgres import binaries
+
+            found = binaries.find()
+            engine = f"{found.version} from {found.source}"
+        else:
+            place = self._place()
+            engine = place.version
+            place.close()
+        return Description(
+            driver=f"psycopg ({psycopg.pq.__impl__})",
+            driver_version=psycopg.__version__,
+            engine="PostgreSQL",
+            engine_version=engine,
+            pool=_described_pool(self.pool),
+        )
+
+    def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
+        """Variables that name things are written as quoted names, all others become ``$1``, ``$2``, one for each name."""
+        if sql.transaction is not None:
+            text = _control(sql.transaction)
+            if isinstance(text, Refusal):
+                return text
+            return Statement(text=text, parameters=(), kind=sql.kind, transaction=sql.transaction)
+        parts: list[str] = []
+        parameters: dict[str, int] = {}
+        for part in sql.fragments:
+            if isinstance(part, str):
+                parts.append(part)
+            elif part.name in identifiers:
+                parts.append(quoted_name(identifiers[part.name]))
+            else:
+                parts.append(f"${parameters.setdefault(part.name, len(parameters) + 1)}")
+        return Statement(text="".join(parts), parameters=tuple(parameters), kind=sql.kind)
+
+    def create(self) -> World:
+        """A database of its own."""
+        from simdsl.backends.postgres.world import PostgresWorld
+
+        place = self._place()
+        try:
+            home = place.make()
+        except BackendUnavailable:
+            place.close()
+            raise
+        return PostgresWorld(place, home, self._make_pool)
+
+    def load(self) -> None:
+        """Import now what the URL names. Raises ``BackendUnavailable``."""
+        if self.pool not in (None, PSYCOPG_POOL, pool_names.QUEUE_POOL):
+            pool_names.load_factory(str(self.pool))
+
+    def _place(self) -> Place:
+        from simdsl.backends.postgres import place
+
+        return place.throwaway() if self.uri is None else place.named(self.uri)
+
+    def _make_pool(self, world: PostgresWorld, spec: PoolSpec, clock: Clock) -> Pool:
+        from simdsl.backends.pools.driven import Source
+        from simdsl.backends.postgres.errors import raised
+
+        source = Source(connect=world.connect, session_of=world.session_of, failed=raised)
+        chosen = spec.driver or self.pool
+        if chosen in (None, PSYCOPG_POOL):
+            from simdsl.backends.postgres.psycopgpool import make
+
+            return make(spec, clock, source)
+        from simdsl.backends.pools.making import make_pool
+
+        return make_pool(spec, clock, source, chosen)
+
+
+def quoted_name(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _described_pool(pool: str | None) -> str:
+    if pool in (None, PSYCOPG_POOL):
+        from importlib.metadata import version
+
+        return f"psycopg_pool {version('psycopg-pool')}, waits in virtual time"
+    return pool_names.describe_pool(pool)
+
+
+def _control(transaction: Transaction) -> str | Refusal:
+    match transaction.action:
+        case Action.BEGIN:
+            return _begin(transaction)
+        case Action.COMMIT | Action.ROLLBACK as action:
+            return action.name
+        case Action.SAVEPOINT:
+            return f"SAVEPOINT {transaction.name}"
+        case Action.ROLLBACK_TO:
+            return f"ROLLBACK TO SAVEPOINT {transaction.name}"
+        case Action.RELEASE:
+            return f"RELEASE SAVEPOINT {transaction.name}"
+
+
+def _begin(transaction: Transaction) -> str | Refusal:
+    if transaction.mode is not None:
+        return Refusal(reason=f"PostgreSQL has no BEGIN {transaction.mode.name}")
+    if transaction.isolation is not None and transaction.isolation not in _LEVELS:
+        return Refusal(reason=f"PostgreSQL has no isolation level {transaction.isolation.upper()}")
+    text = "BEGIN"
+    if transaction.isolation is not None:
+        text += f" ISOLATION LEVEL {transaction.isolation.upper()}"
+    if transaction.read_only is not None:
+        text += " READ ONLY" if transaction.read_only else " READ WRITE"
+    return text

@@ -1,0 +1,152 @@
+"""psycopg_pool's ConnectionPool with its waits in virtual time: psycopg_pool's only door.
+
+The pool's own code decides who is served, who times out and when a lost connection is replaced. Its worker and scheduler
+threads are fibers here: a task that the pool hands to its worker runs as soon as the pool's own call has ended, one that it
+schedules runs when the virtual clock is there. So nothing goes on in the background, and nothing races.
+
+This relies on how the pool is written; its versions are bounded in pyproject.toml for the same reason.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import base as pool_base
+from psycopg_pool import pool as pool_module
+
+from simdsl.backends.pools.driven import FiberPool, Proxy, Source
+from simdsl.backends.pools.fibers import Waits
+from simdsl.backends.pools.rebinding import rebound
+from simdsl.backends.protocol import Pool
+from simdsl.core.clock import Clock
+from simdsl.plan.ir import PoolSpec
+
+_FOR_EVER_S: Final = 1e9
+
+
+def make(spec: PoolSpec, clock: Clock, source: Source) -> Pool:
+    """A pool of exactly this size, all its connections made at once, as its documentation advises for a fixed size."""
+    _silence_log()
+    waits = Waits(clock)
+    subject = PsycopgSubject(_make(spec, clock, source, waits))
+    return FiberPool(subject, source, waits, interruption=Interrupted)
+
+
+class Interrupted(Exception):
+    """A checkout was called off. The pool forgets a waiting client only for an ``Exception``."""
+
+
+class Lent:
+    """See ``driven.Proxy``."""
+
+    def __init__(self, pool: Any, connection: psycopg.Connection[Any]) -> None:
+        self._pool = pool
+        self.dbapi_connection = connection
+
+    def close(self) -> None:
+        """The pool's own."""
+        self._pool.putconn(self.dbapi_connection)
+
+
+class PsycopgSubject:
+    """See ``driven.Subject``."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def connect(self) -> Proxy:
+        """The pool's own."""
+        return Lent(self._pool, self._pool.getconn())
+
+    def give_back(self, proxy: Proxy) -> None:
+        """The pool's own, with its rollback."""
+        proxy.close()
+
+    def invalidate(self, proxy: Proxy) -> None:
+        """The pool has no word for it: a connection that comes back closed is replaced."""
+        proxy.dbapi_connection.close()
+        proxy.close()
+
+    def counts(self) -> tuple[int, int, int]:
+        """Size, idle, busy, as the pool counts them."""
+        stats = self._pool.get_stats()
+        idle = stats.get("pool_available", 0)
+        return stats["pool_max"], idle, stats["pool_size"] - idle
+
+    def dispose(self) -> None:
+        """The pool's own."""
+        self._pool.close()
+
+    def timeout_text(self, error: Exception) -> str | None:
+        """The pool's own message."""
+        return str(error) if isinstance(error, PoolTimeout) else None
+
+
+def _make(spec: PoolSpec, clock: Clock, source: Source, waits: Waits) -> Any:
+    along = (pool_module.WaitingClient, pool_base.AttemptWithBackoff)
+    base: Any = rebound(ConnectionPool, waits, along=along)
+
+    class Pool(base):  # type: ignore[misc]  # made at run time
+        """The pool without threads."""
+
+        def _start_workers(self) -> None:
+            """Tasks run in fibers."""
+
+        def _start_initial_tasks(self) -> None:
+            """Connect; a pool of fixed size need not look every ten minutes whether it could shrink."""
+            for _ in range(self._nconns):
+                self.run_task(pool_module.AddConnection(self))
+
+        def _signal_stop_worker(self) -> list[Any]:
+            return []
+
+        def run_task(self, task: Any) -> None:
+            waits.spawn(lambda: _run(task))
+
+        def schedule_task(self, task: Any, delay: float) -> None:
+            clock.call_at(clock.now_us + round(delay * 1e6), lambda: _run_now(waits, task))
+
+    class Connection:
+        """What the pool calls to connect."""
+
+        @classmethod
+        def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
+            return source.connect()
+
+    pool = Pool(
+        "",
+        connection_class=Connection,
+        min_size=spec.size,
+        max_size=spec.size,
+        timeout=spec.timeout_us / 1_000_000,
+        max_lifetime=_FOR_EVER_S,
+        max_idle=_FOR_EVER_S,
+        num_workers=1,
+        name="main",
+        open=False,
+    )
+    waits.run(pool.open)
+    return pool
+
+
+def _run(task: Any) -> None:
+    # As the pool's worker does: a task that fails must not end the worker.
+    try:
+        task.run()
+    except Exception as error:  # whatever the task raises
+        logging.getLogger("psycopg.pool").warning("task run %s failed: %s", task, error)
+
+
+def _run_now(waits: Waits, task: Any) -> None:
+    waits.spawn(lambda: _run(task))
+    waits.run_ready()
+
+
+def _silence_log() -> None:
+    # What the pool warns of, such as a connection that came back in a transaction, is what plans are about.
+    logger = logging.getLogger("psycopg.pool")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())

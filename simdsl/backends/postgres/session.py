@@ -1,0 +1,349 @@
+"""A session over one psycopg connection, driven through ``psycopg.pq`` without ever blocking.
+
+A statement is sent, and the socket is looked at for a moment: nearly always the answer is there. If not, the statement is
+*under way*, and the world finds out whether it waits for a lock. A statement that comes again is prepared on the server the
+second time, and the names of prepared statements are forgotten whenever a schema may have changed.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import psycopg
+from psycopg import pq
+from psycopg.adapt import Transformer
+
+from simdsl.backends.postgres.cells import Reading, encoded, utf8
+from simdsl.backends.postgres.errors import closed, failed, lost
+from simdsl.backends.protocol import Statement, Tx
+from simdsl.core.clock import real_ns
+from simdsl.plan.ir import Action, SqlKind
+from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.values import Value
+
+if TYPE_CHECKING:
+    from psycopg.adapt import AdaptersMap
+    from psycopg.pq.abc import PGconn, PGresult
+
+_LOOK_S: Final = 0.0003
+_QUIESCE_NS: Final = 5_000_000_000
+_COUNTED: Final = (b"INSERT", b"UPDATE", b"DELETE", b"MERGE")
+# Statements of unknown kind that change no name and no type, so that what was prepared stays good.
+_HARMLESS: Final = frozenset({"WITH", "SHOW", "EXPLAIN", "TABLE", "FETCH", "MOVE", "LOCK", "NOTIFY", "ANALYZE", "VACUUM"})
+_STATES: Final = {0: Tx.IDLE, 1: Tx.OPEN, 2: Tx.OPEN, 3: Tx.FAILED, 4: Tx.LOST}
+
+_NOTHING: Final = Affected(None)
+_COUNTS: Final = tuple(Affected(n) for n in range(256))
+_TUPLES: Final = pq.ExecStatus.TUPLES_OK
+_COMMAND: Final = pq.ExecStatus.COMMAND_OK
+_QUERY: Final = SqlKind.QUERY
+_DDL: Final = SqlKind.DDL
+_OTHER: Final = SqlKind.OTHER
+_new: Final = tuple.__new__
+
+
+class Surroundings(Protocol):
+    """What a session needs of its world."""
+
+    epoch: int  # moves whenever a schema may have changed
+    wrote_schema: bool
+
+    def cancel(self, session: PostgresSession) -> None:
+        """Ask the server, through another connection, to give up the statement under way."""
+
+    def retire(self, session: PostgresSession) -> None:
+        """The session was closed: its connection may serve again."""
+
+
+class _Known:
+    """A statement that this session has seen: how often, under which name, and how its rows are read."""
+
+    __slots__ = ("name", "oids", "seen", "text", "transformer")
+
+    def __init__(self, text: bytes, oids: list[int]) -> None:
+        self.text = text
+        self.oids = oids
+        self.seen = 0
+        self.name: bytes | None = None
+        self.transformer: Any = None  # psycopg's Transformer, in C or in Python
+
+
+class PostgresSession:
+    """See ``protocol.Session``. ``connection`` is psycopg's own, for a pool to hand around."""
+
+    def __init__(self, connection: psycopg.Connection[Any], number: int, world: Surroundings, adapters: AdaptersMap) -> None:
+        self.id = number
+        self._reading = Reading(connection, adapters)
+        self.connection = connection
+        self.pgconn: PGconn = connection.pgconn
+        self.pid = self.pgconn.backend_pid
+        self._world = world
+        self._fd = self.pgconn.socket
+        self._known: dict[str, _Known] = {}
+        self._epoch = world.epoch
+        self._names = 0
+        self._is_closed = False
+        self._changed_schema = False
+        # The statement under way, if there is one: what to do with its result, and what it came to.
+        self._next: Callable[[PGresult], Outcome | None] | None = None
+        self._result: PGresult | None = None
+        self._outcome: Outcome | None = None
+        self._unsent = False
+        self._at: _Known | None = None
+
+    # The protocol
+
+    def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome | None:
+        """Send it, and look for the answer for a moment."""
+        assert self._next is None, "one statement at a time"
+        if self._is_closed:
+            return closed()
+        try:
+            if statement.transaction is not None:
+                self._send_control(statement)
+            else:
+                self._send(statement, arguments)
+        except UnicodeError as error:
+            return Failed(ErrorClass.INVALID_TEXT_REPRESENTATION, str(error), "22021")
+        except psycopg.Error as error:
+            return self._broken(error)
+        self._advance(_LOOK_S)
+        outcome, self._outcome = self._outcome, None
+        return outcome
+
+    def poll(self) -> Outcome | None:
+        """What has arrived by now."""
+        if self._next is not None:
+            self._advance(0)
+        outcome, self._outcome = self._outcome, None
+        return outcome
+
+    def cancel(self) -> None:
+        """By ``pg_cancel_backend`` on another connection."""
+        if self._next is not None:
+            self._world.cancel(self)
+
+    def tx(self) -> Tx:
+        """By the state that the server told with its last answer."""
+        return Tx.LOST if self._is_closed else _STATES[self.pgconn.transaction_status]
+
+    def quiesce(self) -> None:
+        """Cancel, drain and roll back; a connection that does not obey is closed."""
+        if self._next is not None:
+            self.cancel()
+            self._drain()
+        self._outcome = None
+        if self.tx() in (Tx.OPEN, Tx.FAILED) and self._next is None:
+            self.pgconn.send_query(b"ROLLBACK")
+            self._begin(self._finished)
+            self._forget_if_changed()
+            self._drain()
+        self._outcome = None
+        if self._next is not None:
+            self._next = None
+            self.connection.close()
+
+    def close(self) -> None:
+        """Close it, as far as the plan can see. Idempotent."""
+        if not self._is_closed:
+            if self.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+                self.quiesce()
+            self._is_closed = True
+            self._world.retire(self)
+
+    # For the world
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a statement has been sent and not been answered."""
+        return self._next is not None
+
+    def has_ended(self) -> bool:
+        """Whether the statement that was started has its outcome by now; looks at the socket, and never waits."""
+        if self._next is not None:
+            self._advance(0)
+        return self._next is None
+
+    def fileno(self) -> int:
+        """The socket, for ``select``."""
+        return self._fd
+
+    def forget(self) -> None:
+        """What is prepared on the server is prepared no longer."""
+        self._known.clear()
+
+    # Sending
+
+    def _send(self, statement: Statement, arguments: Sequence[Value]) -> None:
+        kind = statement.kind
+        if kind is _DDL or (kind is _OTHER and _first_word(statement.text) not in _HARMLESS):
+            self._changed_schema = self._world.wrote_schema = True
+            self._world.epoch += 1
+        if self._epoch != self._world.epoch:
+            self._epoch = self._world.epoch
+            self._known.clear()
+        texts, oids = encoded(arguments)
+        known = self._known.get(statement.text)
+        if known is None or known.oids != oids:
+            known = self._known[statement.text] = _Known(utf8(statement.text), oids)
+        self._at = known
+        known.seen += 1
+        pgconn = self.pgconn
+        if known.name is not None:
+            pgconn.send_query_prepared(known.name, texts)
+            self._begin(self._finished)
+        elif known.seen == 1 or kind is _DDL or kind is _OTHER:
+            pgconn.send_query_params(known.text, texts, oids)
+            self._begin(self._finished)
+        else:
+            self._names += 1
+            name = b"simdsl%d" % self._names
+            pgconn.send_prepare(name, known.text, oids)
+            self._begin(lambda result: self._prepared(result, name, texts))
+
+    def _prepared(self, result: PGresult, name: bytes, texts: list[bytes | None]) -> Outcome | None:
+        """The statement is known to the server by a name now, or cannot be."""
+        if result.status != _COMMAND:
+            return self._finished(result)
+        assert self._at is not None
+        self._at.name = name
+        self.pgconn.send_query_prepared(name, texts)
+        self._begin(self._finished)
+        return None
+
+    def _send_control(self, statement: Statement) -> None:
+        assert statement.transaction is not None
+        action, before = statement.transaction.action, self.tx()
+        self.pgconn.send_query(utf8(statement.text))
+        self._at = None
+        if action in (Action.COMMIT, Action.ROLLBACK, Action.ROLLBACK_TO):
+            self._forget_if_changed(keep=action is Action.ROLLBACK_TO)
+        self._begin(lambda result: _control_outcome(self._finished(result), action, before, result))
+
+    def _forget_if_changed(self, *, keep: bool = False) -> None:
+        # What a transaction changed in a schema is seen by others, or undone, when it ends.
+        if self._changed_schema:
+            self._world.epoch += 1
+            self._changed_schema = keep
+
+    def _begin(self, then: Callable[[PGresult], Outcome | None]) -> None:
+        self._next = then
+        self._unsent = self.pgconn.flush() == 1
+
+    # Receiving
+
+    def _advance(self, wait_s: float) -> None:
+        """Take in what has arrived, waiting this long for something to arrive. Sets the outcome when all has."""
+        try:
+            while self._next is not None:
+                writers = (self._fd,) if self._unsent else ()
+                readable, writable, _ = select.select((self._fd,), writers, (), wait_s)
+                if not readable and not writable:
+                    return
+                if readable:
+                    self.pgconn.consume_input()
+                if self._unsent:
+                    self._unsent = self.pgconn.flush() == 1
+                self._take_results()
+        except psycopg.Error as error:
+            self._next = self._result = None
+            self._outcome = self._broken(error)
+
+    def _take_results(self) -> None:
+        pgconn = self.pgconn
+        while not pgconn.is_busy():
+            result = pgconn.get_result()
+            if result is None:
+                then, last, self._next, self._result = self._next, self._result, None, None
+                assert then is not None
+                self._outcome = lost("the server sent no result") if last is None else then(last)
+                return
+            if result.status in _COPYING:
+                self._refuse_copy(result)
+            # Of several results the first error counts: libpq adds one of its own when the connection breaks, and one
+            # for the copy that was refused.
+            if self._result is None or self._result.status not in _LASTING:
+                self._result = result
+
+    def _finished(self, result: PGresult) -> Outcome:
+        """The outcome of a statement."""
+        status = result.status
+        if status == _TUPLES:
+            return self._rows(result)
+        if status == _COMMAND:
+            if (result.command_status or b"").startswith(_COUNTED):
+                n = result.command_tuples or 0
+                return _COUNTS[n] if n < 256 else Affected(n)
+            return _NOTHING
+        if status == pq.ExecStatus.EMPTY_QUERY:
+            return _NOTHING
+        if status in _COPYING:
+            return Failed(ErrorClass.FEATURE_NOT_SUPPORTED, "COPY to or from the client is not supported", "0A000")
+        return self._failed(result)
+
+    def _rows(self, result: PGresult) -> Rows:
+        known = self._at
+        transformer = known.transformer if known is not None else None
+        if transformer is None:
+            transformer = Transformer(self._reading)
+            transformer.set_pgresult(result)
+            if known is not None and known.name is not None:
+                known.transformer = transformer
+        else:
+            transformer.set_pgresult(result, set_loaders=False)
+        rows = transformer.load_rows(0, result.ntuples, tuple)
+        if (result.command_status or b"").startswith(_COUNTED):
+            return Rows(result.nfields, rows, result.command_tuples)
+        return _new(Rows, (result.nfields, rows, None))
+
+    def _failed(self, result: PGresult) -> Failed:
+        sqlstate = result.error_field(pq.DiagnosticField.SQLSTATE)
+        message = result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message or b""
+        failure = failed(sqlstate.decode() if sqlstate else None, message.decode(errors="replace"))
+        if self.pgconn.status == pq.ConnStatus.BAD and failure.error_class is not ErrorClass.CONNECTION_LOST:
+            return failure._replace(error_class=ErrorClass.CONNECTION_LOST)
+        return failure
+
+    def _refuse_copy(self, result: PGresult) -> None:
+        if result.status == pq.ExecStatus.COPY_IN:
+            self.pgconn.put_copy_end(b"simdsl has no data to copy")
+        elif result.status == pq.ExecStatus.COPY_OUT:
+            while self.pgconn.get_copy_data(0)[0] > 0:
+                pass
+
+    def _broken(self, error: psycopg.Error) -> Failed:
+        if self._is_closed or (self.connection.closed and self.pgconn.status == pq.ConnStatus.BAD and not _was_lost(error)):
+            return closed()
+        return lost(str(error))
+
+    def _drain(self) -> None:
+        deadline_ns = real_ns() + _QUIESCE_NS
+        while self._next is not None and real_ns() < deadline_ns:
+            self._advance(0.05)
+
+
+_COPYING: Final = frozenset({pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH})
+_LASTING: Final = _COPYING | {pq.ExecStatus.FATAL_ERROR}
+
+
+def _control_outcome(outcome: Outcome, action: Action, before: Tx, result: PGresult) -> Outcome:
+    """PostgreSQL only warns of control that comes at the wrong time, and ends a failed transaction in silence."""
+    if isinstance(outcome, Failed):
+        return outcome
+    if action is Action.BEGIN and before is not Tx.IDLE:
+        return failed("25001", "there is already a transaction in progress")
+    if action in (Action.COMMIT, Action.ROLLBACK) and before is Tx.IDLE:
+        return failed("25P01", "there is no transaction in progress")
+    if action is Action.COMMIT and result.command_status == b"ROLLBACK":
+        return failed("25P02", "the transaction had failed, so it was rolled back")
+    return outcome
+
+
+def _first_word(text: str) -> str:
+    return text.split(None, 1)[0].upper() if text.strip() else ""
+
+
+def _was_lost(error: psycopg.Error) -> bool:
+    return "lost" in str(error) or "terminat" in str(error)
