@@ -71,10 +71,10 @@ def _stopped(stop: Stop, arguments: Sequence[str]) -> int:
 
 
 def _secrets(arguments: Sequence[str]) -> Secrets:
-    """Whatever an error may repeat of the URLs that this call was given."""
-    from simdsl.report.secrets import secrets_of
+    """Whatever an error may repeat of the secrets that this call was given."""
+    from simdsl.report.secrets import secrets_given
 
-    return secrets_of(*arguments, os.environ.get("SIMDSL_BACKEND", ""))
+    return secrets_given(arguments=arguments)
 
 
 def _silence(stream: TextIO) -> None:

@@ -64,6 +64,35 @@ def run(
         typer.Option("-v", "--verbose", count=True, help="A line for every run; -vv: its steps too.", show_default=False),
     ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output, nothing else.")] = False,
+    pg_host: Annotated[
+        str | None, typer.Option("--pg-host", metavar="HOST", help="With `--backend postgres`: use that server.")
+    ] = None,
+    pg_port: Annotated[int | None, typer.Option("--pg-port", metavar="N", help="Its port.")] = None,
+    pg_dbname: Annotated[
+        str | None, typer.Option("--pg-dbname", metavar="NAME", help="The database to connect to; nothing is changed there.")
+    ] = None,
+    pg_user: Annotated[str | None, typer.Option("--pg-user", metavar="NAME", help="The role.")] = None,
+    pg_password: Annotated[
+        str | None, typer.Option("--pg-password", metavar="TEXT", help="Its password; `PGPASSWORD` tells it to nobody else.")
+    ] = None,
+    turso_db_path: Annotated[
+        str | None, typer.Option("--turso-db-path", metavar="FILE", help="With `--backend turso`: use that file.")
+    ] = None,
+    mssql_host: Annotated[
+        str | None, typer.Option("--mssql-host", metavar="HOST", help="With `--backend mssql`: use that server.")
+    ] = None,
+    mssql_port: Annotated[int | None, typer.Option("--mssql-port", metavar="N", help="Its port.")] = None,
+    mssql_dbname: Annotated[
+        str | None, typer.Option("--mssql-dbname", metavar="NAME", help="The database to connect to first.")
+    ] = None,
+    mssql_user: Annotated[str | None, typer.Option("--mssql-user", metavar="NAME", help="The login.")] = None,
+    mssql_password: Annotated[
+        str | None,
+        typer.Option("--mssql-password", metavar="TEXT", help="Its password.", envvar="SIMDSL_MSSQL_PASSWORD"),
+    ] = None,
+    mssql_driver: Annotated[
+        str | None, typer.Option("--mssql-driver", metavar="NAME", help="The ODBC driver, by the name it is installed as.")
+    ] = None,
 ) -> Exit:
     """Run plans and judge them.
 
@@ -73,12 +102,27 @@ def run(
     from simdsl.core import collector
 
     with collector.paused():
+        from simdsl.cli.places import backend_url
         from simdsl.cli.running import Request, run_request
 
+    places = {
+        "pg-host": pg_host,
+        "pg-port": pg_port,
+        "pg-dbname": pg_dbname,
+        "pg-user": pg_user,
+        "pg-password": pg_password,
+        "turso-db-path": turso_db_path,
+        "mssql-host": mssql_host,
+        "mssql-port": mssql_port,
+        "mssql-dbname": mssql_dbname,
+        "mssql-user": mssql_user,
+        "mssql-password": mssql_password if mssql_host is not None else None,
+        "mssql-driver": mssql_driver,
+    }
     return run_request(
         Request(
             paths=tuple(paths or ()),
-            backend=backend,
+            backend=backend_url(backend, places),
             seed=seed,
             keyword=keyword,
             tags=tuple(tag or ()),

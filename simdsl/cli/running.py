@@ -29,7 +29,7 @@ from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Severity
 from simdsl.report.reproduce import command
 from simdsl.report.screen import screen_of
-from simdsl.report.secrets import Secrets, secrets_of
+from simdsl.report.secrets import Secrets, secrets_given
 from simdsl.report.tally import Tally
 from simdsl.report.terminal import Call, Detail, Terminal
 from simdsl.report.told import Told
@@ -72,7 +72,7 @@ def run_request(request: Request) -> Exit:
     if not selected:
         sys.stderr.write("nothing is selected\n")
         return Exit.NOTHING
-    secrets = secrets_of(request.backend)
+    secrets = secrets_given(request.backend)
     backend = _backend(request.backend)
     with ExitStack() as stack:
         call = _Running(request=request, selected=selected, backend=backend, secrets=secrets, seed=fresh, stack=stack)
@@ -258,7 +258,7 @@ def _backend(url: str) -> Backend:
     try:
         return resolve(url)
     except BackendUnavailable as error:
-        raise unavailable(secrets_of(url).hide(str(error)), about=mask(url)) from error
+        raise unavailable(secrets_given(url).hide(str(error)), about=mask(url)) from error
 
 
 @contextmanager

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from simdsl.backends.urls import secrets
 
@@ -29,6 +33,21 @@ class Secrets:
 
 
 NO_SECRETS: Final = Secrets()
+
+# Drivers and backends read these themselves.
+_PASSWORD_VARIABLES: Final = ("PGPASSWORD", "SIMDSL_MSSQL_PASSWORD")
+_URL_VARIABLES: Final = ("SIMDSL_BACKEND", "SIMDSL_MSSQL_URL")
+_PASSWORD_OPTION: Final = re.compile(r"--[a-z]+-password(?:=(.*))?", re.DOTALL)
+
+
+def secrets_given(*urls: str, arguments: Sequence[str] = ()) -> Secrets:
+    """The secrets in URLs, in the environment, and in the options of a command line."""
+    passwords = [os.environ.get(name, "") for name in _PASSWORD_VARIABLES]
+    for i, argument in enumerate(arguments):
+        if found := _PASSWORD_OPTION.fullmatch(argument):
+            passwords += arguments[i + 1 : i + 2] if found[1] is None else [found[1]]
+    places = [*urls, *arguments, *(os.environ.get(name, "") for name in _URL_VARIABLES)]
+    return secrets_of(*places, *(f"?password={quote(password, safe='')}" for password in passwords))
 
 
 def secrets_of(*urls: str) -> Secrets:

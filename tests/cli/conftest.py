@@ -76,7 +76,7 @@ class Shell:
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
     """A shell in a directory of its own, without what the environment may say."""
     monkeypatch.chdir(tmp_path)
-    for name in ("SIMDSL_BACKEND", "SIMDSL_DEBUG", "COLUMNS", "NO_COLOR"):
+    for name in ("SIMDSL_BACKEND", "SIMDSL_DEBUG", "SIMDSL_MSSQL_URL", "PGHOST", "COLUMNS", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: str, stdin: str | None = None) -> Result:

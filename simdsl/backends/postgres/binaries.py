@@ -35,11 +35,6 @@ class Binaries:
         """The path of a program."""
         return str(self.directory / name)
 
-    @property
-    def root(self) -> Path:
-        """The directory that has to be copied where nobody but its owner may read it."""
-        return self.directory.parent
-
 
 def find() -> Binaries:
     """The binaries to use. Raises ``BackendUnavailable`` with the command that installs some."""

@@ -44,20 +44,18 @@ class Privileges:
         """Binaries that the server's user can run: these, or a copy of them in ``room``."""
         if self.user is None or _runs(binaries.tool("postgres"), self):
             return binaries
-        copy = room / "binaries"
-        shutil.copytree(binaries.root, copy / binaries.root.name)
-        libraries = binaries.root.parent.parent / f"{binaries.root.parent.name}.libs"
-        if libraries.is_dir():  # what auditwheel put beside the package, found from the binaries by a relative path
-            inner = copy / "package" / binaries.root.parent.name
-            inner.mkdir(parents=True)
-            (copy / binaries.root.name).rename(inner / binaries.root.name)
-            shutil.copytree(libraries, copy / "package" / libraries.name)
-            directory = inner / binaries.root.name / binaries.directory.name
-        else:
-            directory = copy / binaries.root.name / binaries.directory.name
-        self.own(copy)
+        root = binaries.directory.resolve().parent
+        package = room / "binaries" / root.parent.name
+        shutil.copytree(root, package / root.name)
+        libraries = root.parent.with_name(f"{root.parent.name}.libs")
+        if libraries.is_dir():  # auditwheel puts them beside a package, and programs find them from where they lie
+            shutil.copytree(libraries, package.with_name(libraries.name))
+        self.own(package.parent)
         return Binaries(
-            directory=directory, major=binaries.major, version=binaries.version, source=f"{binaries.source} (copied)"
+            directory=package / root.name / binaries.directory.name,
+            major=binaries.major,
+            version=binaries.version,
+            source=f"{binaries.source} (copied)",
         )
 
 
