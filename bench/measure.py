@@ -15,7 +15,7 @@ Timed = Callable[[], float]
 class Result:
     """One line of the report. ``value`` is to stay at or below ``budget``; ``stretch`` is what we would like.
 
-    Without a budget it is there to be known.
+    With ``at_least`` it is to reach it. Without a budget it is there to be known.
     """
 
     what: str
@@ -24,13 +24,15 @@ class Result:
     budget: float | None
     stretch: float | None
     detail: str
+    at_least: bool = False
 
     @property
     def verdict(self) -> str:
         """Whether the budget is kept, in a word."""
         if self.budget is None:
             return "-"
-        return "yes" if self.value <= self.budget else "**no**"
+        kept = self.value >= self.budget if self.at_least else self.value <= self.budget
+        return "yes" if kept else "**no**"
 
     def amount(self, value: float | None) -> str:
         """A figure with its unit."""

@@ -28,7 +28,7 @@ def same(left: Value, right: Value) -> bool:
     """Whether two values are of one kind and equal. ``-0.0`` is ``0.0``; NaN is NaN; NULL is NULL."""
     if type(left) is not type(right):
         return False
-    if isinstance(left, float) and isinstance(right, float) and math.isnan(left):
+    if isinstance(left, (float, Decimal)) and isinstance(right, (float, Decimal)) and math.isnan(left):
         return math.isnan(right)
     return left == right
 
@@ -45,9 +45,9 @@ def sort_key(value: Value) -> tuple[int, str | float | Decimal | bytes]:
     if value is None:
         return (0, 0)
     rank = _RANKS[type(value)]
-    if isinstance(value, float):
-        return (rank, -math.inf) if math.isnan(value) else (rank, value)
-    if isinstance(value, (bool, int, Decimal, str, bytes)):
+    if isinstance(value, (float, Decimal)) and math.isnan(value):
+        return (rank, -math.inf)
+    if isinstance(value, (bool, int, float, Decimal, str, bytes)):
         return (rank, value)
     return (rank, value.isoformat())
 

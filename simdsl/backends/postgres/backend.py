@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -75,7 +75,7 @@ class PostgresBackend:
     """See ``protocol.Backend``. ``uri`` None is the throwaway server; ``pool`` None is psycopg_pool."""
 
     name: str = "postgres"
-    uri: str | None = None
+    uri: str | None = field(default=None, repr=False)
     pool: str | None = None
 
     @property

@@ -11,7 +11,7 @@ DIFFERENCES: Final = (
         rule="unknown_savepoint",
         does="Outside of a transaction ROLLBACK TO and RELEASE are `no_active_transaction`; inside, a savepoint that is not "
         "there fails the whole transaction.",
-        why="an error within a transaction leaves it in a failed state until it is rolled back, to a savepoint or as a whole: "
+        why="an error leaves a transaction in a failed state until it is rolled back, to a savepoint or as a whole: "
         "https://www.postgresql.org/docs/current/tutorial-transactions.html",
     ),
     Difference(

@@ -33,8 +33,8 @@ class Home:
     is_superuser: bool
 
     def connect(self) -> psycopg.Connection[Any]:
-        """A connection in autocommit mode. Raises psycopg's errors."""
-        return psycopg.connect(**self.parameters, autocommit=True)
+        """A connection in autocommit mode, on which only ``session`` prepares statements. Raises psycopg's errors."""
+        return psycopg.connect(**self.parameters, autocommit=True, prepare_threshold=None)
 
 
 class Place:

@@ -16,7 +16,7 @@ from simdsl.plan.outcomes import Rows
 from simdsl.plan.values import sorted_rows
 
 _TABLES: Final = """
-SELECT n.nspname, c.relname, c.relkind = 'p', c.relispartition
+SELECT n.nspname, c.relname, c.oid::int8, c.relkind = 'p', c.relispartition
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND n.nspname = coalesce(%s, n.nspname)
@@ -28,6 +28,9 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname = coalesce(%s, n.nspname)
 ORDER BY 1, 2
 """
+# Tables, and what they refer to by foreign keys, themselves aside.
+_REFERENCES: Final = "SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid <> confrelid"
+_TRIGGERS: Final = "SELECT EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal)"
 _UNGUARDED: Final = "SET LOCAL session_replication_role = replica"  # no triggers, and so no foreign keys either
 _LOCK_LIMIT: Final = "SET LOCAL lock_timeout = '10s'"
 _PUBLIC: Final = "public"
@@ -40,6 +43,7 @@ class Table:
 
     schema: str
     name: str
+    oid: int
     is_parent: bool
     is_part: bool
 
@@ -58,16 +62,24 @@ class Kept:
     """The rows of every table and the state of every sequence, as COPY's binary format and as numbers."""
 
     def __init__(
-        self, tables: Sequence[Table], rows: Mapping[Table, bytes], sequences: Sequence[tuple[Any, ...]], home: Home
+        self,
+        tables: Sequence[Table],
+        rows: Mapping[Table, bytes],
+        sequences: Sequence[tuple[Any, ...]],
+        *,
+        can_be_put_back: bool,
+        unguarded: bool,
     ) -> None:
-        self._tables = tables
+        """``tables`` stand in the order in which rows can be put into them; ``unguarded`` lets nothing look at them."""
+        self.can_be_put_back = can_be_put_back
         self._rows = rows
-        self._home = home
+        self._order = [table for table in tables if table in rows]
         self._times = 0
+        begin = f"BEGIN; {_LOCK_LIMIT}" + (f"; {_UNGUARDED}" if unguarded else "")
         self._emptying = sql.SQL("; ").join(
             [
-                sql.SQL(f"BEGIN; {_UNGUARDED}; {_LOCK_LIMIT}"),
-                *(sql.SQL("DELETE FROM ONLY {}").format(table.identifier) for table in tables),
+                sql.SQL(begin),
+                *(sql.SQL("DELETE FROM ONLY {}").format(table.identifier) for table in reversed(tables)),
                 *(
                     sql.SQL("SELECT setval({}, {}, {})").format(
                         sql.Literal(sql.Identifier(schema, name).as_string(None)), last, called
@@ -77,15 +89,10 @@ class Kept:
             ]
         )
 
-    @property
-    def can_be_put_back(self) -> bool:
-        """Whether foreign keys and triggers can be told to look away, which takes a superuser."""
-        return self._home.is_superuser
-
     @classmethod
     def of(cls, connection: psycopg.Connection[Any], home: Home) -> Kept:
         """What is committed now."""
-        tables = [table for table in _tables(connection, home) if not table.is_parent]
+        tables, is_ordered = _in_order(connection, [t for t in _tables(connection, home) if not t.is_parent])
         rows: dict[Table, bytes] = {}
         for table in tables:
             (is_there,) = _one(connection, sql.SQL("SELECT EXISTS (SELECT FROM ONLY {})").format(table.identifier))
@@ -95,18 +102,21 @@ class Kept:
         for schema, name in connection.execute(_SEQUENCES, (home.schema,)).fetchall():
             state = _one(connection, sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(schema, name)))
             sequences.append((schema, name, *state))
-        return cls(tables, rows, sequences, home)
+        (has_triggers,) = _one(connection, sql.SQL(_TRIGGERS))
+        # A superuser can tell foreign keys and triggers to look away; for others the order must do.
+        can = home.is_superuser or (is_ordered and not has_triggers)
+        return cls(tables, rows, sequences, can_be_put_back=can, unguarded=home.is_superuser)
 
     def put_back(self, connection: psycopg.Connection[Any]) -> None:
         """Bring all rows and sequences back in one transaction. Raises psycopg's errors, then nothing has changed."""
         try:
             connection.execute(self._emptying, prepare=False)
-            for table, rows in self._rows.items():
+            for table in self._order:
                 with (
                     connection.cursor() as cursor,
                     cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(table.identifier)) as copy,
                 ):
-                    copy.write(rows)
+                    copy.write(self._rows[table])
             connection.execute(b"COMMIT")
         except psycopg.Error:
             if not connection.closed:
@@ -151,9 +161,27 @@ def end_state(connection: psycopg.Connection[Any], home: Home, reading: Reading)
 
 def _tables(connection: psycopg.Connection[Any], home: Home) -> list[Table]:
     return [
-        Table(schema=schema, name=name, is_parent=is_parent, is_part=is_part)
-        for schema, name, is_parent, is_part in connection.execute(_TABLES, (home.schema,)).fetchall()
+        Table(schema=schema, name=name, oid=oid, is_parent=is_parent, is_part=is_part)
+        for schema, name, oid, is_parent, is_part in connection.execute(_TABLES, (home.schema,)).fetchall()
     ]
+
+
+def _in_order(connection: psycopg.Connection[Any], tables: Sequence[Table]) -> tuple[list[Table], bool]:
+    """The tables, those that are referred to first; and whether there is such an order."""
+    wanted: dict[int, set[int]] = {table.oid: set() for table in tables}
+    for child, parent in connection.execute(_REFERENCES).fetchall():
+        if child in wanted and parent in wanted:
+            wanted[child].add(parent)
+    ordered: list[Table] = []
+    waiting = list(tables)
+    while waiting:
+        placed = {table.oid for table in ordered}
+        free = next((table for table in waiting if wanted[table.oid] <= placed), None)
+        if free is None:
+            return [*ordered, *waiting], False
+        ordered.append(free)
+        waiting.remove(free)
+    return ordered, True
 
 
 def _copied_out(connection: psycopg.Connection[Any], table: Table) -> bytes:
@@ -164,7 +192,7 @@ def _copied_out(connection: psycopg.Connection[Any], table: Table) -> bytes:
         return b"".join(bytes(part) for part in copy)
 
 
-def _one(connection: psycopg.Connection[Any], query: sql.Composed) -> tuple[Any, ...]:
+def _one(connection: psycopg.Connection[Any], query: sql.Composed | sql.SQL) -> tuple[Any, ...]:
     row: tuple[Any, ...] | None = connection.execute(query).fetchone()
     assert row is not None
     return row

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
 _LOOK_S: Final = 0.0003
+_PATIENCE_S: Final = 0.05
 _QUIESCE_NS: Final = 5_000_000_000
 _COUNTED: Final = (b"INSERT", b"UPDATE", b"DELETE", b"MERGE")
 # Statements of unknown kind that change no name and no type, so that what was prepared stays good.
@@ -86,6 +87,7 @@ class PostgresSession:
         self._names = 0
         self._is_closed = False
         self._changed_schema = False
+        self.is_canceled = False
         # The statement under way, if there is one: what to do with its result, and what it came to.
         self._next: Callable[[PGresult], Outcome | None] | None = None
         self._result: PGresult | None = None
@@ -121,8 +123,9 @@ class PostgresSession:
         return outcome
 
     def cancel(self) -> None:
-        """By ``pg_cancel_backend`` on another connection."""
+        """By ``pg_cancel_backend`` on another connection. The server forgets it if the statement has not begun there yet."""
         if self._next is not None:
+            self.is_canceled = True
             self._world.cancel(self)
 
     def tx(self) -> Tx:
@@ -131,15 +134,17 @@ class PostgresSession:
 
     def quiesce(self) -> None:
         """Cancel, drain and roll back; a connection that does not obey is closed."""
-        if self._next is not None:
+        deadline_ns = real_ns() + _QUIESCE_NS
+        while self._next is not None and real_ns() < deadline_ns:
             self.cancel()
-            self._drain()
+            self._advance(_PATIENCE_S)
         self._outcome = None
         if self.tx() in (Tx.OPEN, Tx.FAILED) and self._next is None:
             self.pgconn.send_query(b"ROLLBACK")
             self._begin(self._finished)
             self._forget_if_changed()
-            self._drain()
+            while self._next is not None and real_ns() < deadline_ns:
+                self._advance(_PATIENCE_S)
         self._outcome = None
         if self._next is not None:
             self._next = None
@@ -230,6 +235,7 @@ class PostgresSession:
 
     def _begin(self, then: Callable[[PGresult], Outcome | None]) -> None:
         self._next = then
+        self.is_canceled = False
         self._unsent = self.pgconn.flush() == 1
 
     # Receiving
@@ -314,14 +320,8 @@ class PostgresSession:
                 pass
 
     def _broken(self, error: psycopg.Error) -> Failed:
-        if self._is_closed or (self.connection.closed and self.pgconn.status == pq.ConnStatus.BAD and not _was_lost(error)):
-            return closed()
-        return lost(str(error))
-
-    def _drain(self) -> None:
-        deadline_ns = real_ns() + _QUIESCE_NS
-        while self._next is not None and real_ns() < deadline_ns:
-            self._advance(0.05)
+        closed_here = self._is_closed or (self.connection.closed and not self.connection.broken)
+        return closed() if closed_here else lost(str(error))
 
 
 _COPYING: Final = frozenset({pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH})
@@ -343,7 +343,3 @@ def _control_outcome(outcome: Outcome, action: Action, before: Tx, result: PGres
 
 def _first_word(text: str) -> str:
     return text.split(None, 1)[0].upper() if text.strip() else ""
-
-
-def _was_lost(error: psycopg.Error) -> bool:
-    return "lost" in str(error) or "terminat" in str(error)

@@ -38,7 +38,7 @@ class PostgresWorld:
         self.epoch = 0
         self.wrote_schema = False
         self._place = place
-        self._home = home
+        self.home = home
         self._make_pool = make_pool
         self._adapters: AdaptersMap = loaders()
         self._sessions: list[PostgresSession] = []
@@ -108,13 +108,22 @@ class PostgresWorld:
                     ended = frozenset(session.id for session in sessions if session not in waiting)
                     return Settled(ended, blockers)
                 select.select(waiting, (), (), wait_s)
-                wait_s = min(wait_s * 2, _LAST_LOOK_S)
+                wait_s *= 2
+                if wait_s > _LAST_LOOK_S:
+                    wait_s = _LAST_LOOK_S
+                    for session in waiting:
+                        if session.is_canceled:
+                            session.cancel()
 
     def _blockers(self, waiting: Sequence[PostgresSession]) -> dict[int, frozenset[int]]:
-        """Whom each one waits for. One that waits for nobody of this world is left out: it runs, or waits for a stranger."""
+        """Whom each one waits for.
+
+        One that waits for nobody of this world is left out, for it runs, or waits for a stranger; so is one that was
+        cancelled, which will end although it may still stand in the queue.
+        """
         numbers = {session.pid: session.id for session in self._sessions}
         found: dict[int, frozenset[int]] = {}
-        for pid, pids in self._observe(_WAITS, [session.pid for session in waiting]):
+        for pid, pids in self._observe(_WAITS, [s.pid for s in waiting if not s.is_canceled]):
             own = frozenset(numbers[blocker] for blocker in pids if blocker in numbers)
             if own:
                 found[numbers[pid]] = own
@@ -125,7 +134,7 @@ class PostgresWorld:
     def reset(self, reset: Reset) -> Failed | None:
         """Empty the tables in one transaction."""
         try:
-            empty(self._observing(), reset, self._home)
+            empty(self._observing(), reset, self.home)
         except psycopg.Error as error:
             return raised(error)
         return None
@@ -135,10 +144,10 @@ class PostgresWorld:
         self._forget_sessions()
         self.wrote_schema = False
         try:
-            self._kept = Kept.of(self._observing(), self._home)
+            self._kept = Kept.of(self._observing(), self.home)
             self._disconnect()
-            if self._home.schema is None:
-                self._copy = self._place.copy(self._home)
+            if self.home.schema is None:
+                self._copy = self._place.copy(self.home)
         except psycopg.Error as error:
             raise BackendUnavailable(f"postgres: {raised(error).text}") from error
 
@@ -156,11 +165,11 @@ class PostgresWorld:
             pass
         if self._copy is None:
             raise BackendUnavailable(
-                "postgres: a plan that changes its schema cannot be run again where this role may make no database; "
-                "`ALTER ROLE ... CREATEDB` lets it"
+                "postgres: a plan whose steps change its schema, or that has triggers or circular foreign keys, cannot be "
+                "run again where this role may make no database; `ALTER ROLE ... CREATEDB` lets it"
             )
         self._disconnect()
-        self._place.remake(self._home, self._copy)
+        self._place.remake(self.home, self._copy)
         self.wrote_schema = False
         self.epoch += 1
 
@@ -168,7 +177,7 @@ class PostgresWorld:
         """Read on the observer's connection, so committed rows only."""
         try:
             observer = self._observing()
-            return end_state(observer, self._home, Reading(observer, self._adapters))
+            return end_state(observer, self.home, Reading(observer, self._adapters))
         except psycopg.Error as error:
             raise BackendUnavailable(f"postgres: {raised(error).text}") from error
 
@@ -179,7 +188,7 @@ class PostgresWorld:
         self._is_closed = True
         self._forget_sessions()
         self._disconnect()
-        self._place.give_up(self._home, *([self._copy] if self._copy else ()))
+        self._place.give_up(self.home, *([self._copy] if self._copy else ()))
         self._place.close()
 
     # Connections
@@ -190,14 +199,14 @@ class PostgresWorld:
         return session
 
     def _connected(self) -> psycopg.Connection[Any]:
-        return self._home.connect()
+        return self.home.connect()
 
     def _renewed(self) -> psycopg.Connection[Any] | None:
         while self._spare:
             connection = self._spare.pop()
             try:
                 connection.execute("DISCARD ALL")
-            except psycopg.Error:  # it was terminated; the next one may be alive
+            except psycopg.OperationalError:  # it was terminated; the next one may be alive
                 connection.close()
                 continue
             return connection
@@ -205,8 +214,8 @@ class PostgresWorld:
 
     def _observing(self) -> psycopg.Connection[Any]:
         if self._observer is None or self._observer.closed:
-            self._observer = self._home.connect()
-            self._observer.prepare_threshold = 1
+            self._observer = self.home.connect()
+            self._observer.prepare_threshold = 0
         return self._observer
 
     def _observe(self, query: str, argument: Any) -> list[tuple[Any, ...]]:
