@@ -72,6 +72,15 @@ def compile_expectation(expectation: Expectation, *, ordered: bool, boolean_type
     return judge
 
 
+def certain(expectation: Expectation) -> Affected | None:
+    """The one outcome that needs no judge, for it meets the expectation and binds nothing: a count, in the usual case."""
+    match expectation:
+        case (Count(what=Counted.AFFECTED, comparison=Comparison.EQ, n=int(n)),):
+            return Affected(n)
+        case _:
+            return None
+
+
 def describe(outcome: Outcome) -> tuple[str, ...]:
     """What came, a line each, as the plan language writes it."""
     match outcome:
@@ -95,15 +104,28 @@ def _shortcut(alternative: Alternative, ordered: bool, judge: Judge) -> Judge:
     match alternative:
         case Ok():
             return lambda outcome, env, labels: judge(outcome, env, labels) if type(outcome) is Failed else None
-        case Count(what=Counted.AFFECTED, comparison=Comparison.EQ, n=int(n)):
-            wanted = Affected(n)
+        case Count() if (wanted := certain((alternative,))) is not None:
             return lambda outcome, env, labels: None if outcome == wanted else judge(outcome, env, labels)
+        case ExactRows(rows=((Scalar(value=value) as cell,),)) if _is_plain(cell):
+            return _one_cell(value, judge)
         case ExactRows(rows=rows, order=order) if (plain := _plain_rows(rows)) is not None:
             return _exact_bytes(plain, _is_ordered(ordered, order), judge)
         case ExactRows(rows=(cells,)) if all(isinstance(cell, Var) or _is_plain(cell) for cell in cells):
             return _one_row(cells, judge)
         case _:
             return judge
+
+
+def _one_cell(wanted: Value, judge: Judge) -> Judge:
+    """One value, such as a count: an equal one of an equal type meets it."""
+    rows, kind = [(wanted,)], type(wanted)
+
+    def one_cell(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
+        if type(outcome) is Rows and outcome[1] == rows and type(outcome[1][0][0]) is kind:
+            return None
+        return judge(outcome, env, labels)
+
+    return one_cell
 
 
 def _exact_bytes(rows: list[Row], ordered: bool, judge: Judge) -> Judge:
@@ -138,20 +160,22 @@ def _exact_bytes(rows: list[Row], ordered: bool, judge: Judge) -> Judge:
 
 def _one_row(cells: CellRow, judge: Judge) -> Judge:
     """One row of values and variables: built from the variables of the moment; equal values of equal types meet."""
+    width = len(cells)
     parts = [
         (i, cell.name if isinstance(cell, Var) else None, cell.value if isinstance(cell, Scalar) else None)
         for i, cell in enumerate(cells)
     ]
 
     def one_row(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
-        if type(outcome) is Rows and len(outcome[1]) == 1 and len(outcome[1][0]) == len(parts):
-            row = outcome[1][0]
-            for i, name, value in parts:
-                wanted = value if name is None else env[name]
-                if row[i] != wanted or type(row[i]) is not type(wanted):
-                    break
-            else:
-                return None
+        if type(outcome) is Rows:
+            rows = outcome[1]
+            if len(rows) == 1 and len(row := rows[0]) == width:
+                for i, name, value in parts:
+                    wanted, got = value if name is None else env[name], row[i]
+                    if got != wanted or type(got) is not type(wanted):
+                        break
+                else:
+                    return None
         return judge(outcome, env, labels)
 
     return one_row

@@ -1,19 +1,20 @@
 """The trace of a run: what was decided and what came of it, in order.
 
-The interpreter appends one raw tuple a step, because a step must cost next to nothing; whoever reads the trace gets
-frozen events. The digest is a function of what a plan can observe: the task, the statement, its arguments and its
+A step must cost next to nothing, so the interpreter keeps steps in columns; whoever reads the trace gets frozen events.
+The digest is a function of what a plan can observe: the task, the statement, its arguments and its
 outcome, the waits and the clock - not of positions, sessions or real time (docs/explanation/determinism.md).
 """
 
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 
 from simdsl.plan.ir import Path
@@ -159,87 +160,153 @@ class Described(Protocol):
     def ordered(self) -> bool: ...
     @property
     def parameters(self) -> tuple[str, ...]: ...
-    @property
-    def moves_tx(self) -> bool: ...
 
 
-RawStep: TypeAlias = tuple[Described, tuple[Value, ...], Outcome, int | None, int, int | None]
-"""(instruction, arguments, outcome, transaction state, virtual time, session): a step, before it is read."""
+Moment: TypeAlias = tuple[int, int | None]
+"""(virtual time, session): when a step ended and on which connection. Steps that share it share the tuple."""
 
 
 @dataclass(slots=True)
 class Trace:
-    """The events of one run, appended by the interpreter and read by everybody else."""
+    """The events of one run, written by the interpreter and read by everybody else.
 
-    raw: list[RawStep | Event] = field(default_factory=list)
+    The four columns hold the steps that ended, an item each, all as long as each other. ``between`` holds every other
+    event, with the number of steps that had ended before it.
+    """
+
+    ops: list[Described] = field(default_factory=list)
+    arguments: list[tuple[Value, ...]] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    transactions: dict[int, int] = field(default_factory=dict)  # the state after a step, where somebody asked, by its index
+    between: list[tuple[int, Event]] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Event]:
-        return map(_read, self.raw)
+        return self._read(range(len(self.ops)))
 
     def __len__(self) -> int:
-        return len(self.raw)
+        return len(self.ops) + len(self.between)
+
+    def add(self, event: Event) -> None:
+        """Write down what is no step."""
+        self.between.append((len(self.ops), event))
+
+    def copy(self) -> Trace:
+        """Another trace of the same events, to be gone on with."""
+        return Trace(
+            list(self.ops),
+            list(self.arguments),
+            list(self.outcomes),
+            list(self.moments),
+            dict(self.transactions),
+            list(self.between),
+        )
 
     def count(self) -> int:
         """How many steps have ended, checks included."""
-        return sum(type(event) is tuple or type(event) is Checked for event in self.raw)
+        return len(self.ops) + sum(isinstance(event, Checked) for _, event in self.between)
 
     def steps(self) -> Iterator[Stepped]:
         """The steps that ended, in the order in which they did."""
         return (event for event in self if isinstance(event, Stepped))
 
     def control(self) -> Iterator[Event]:
-        """All events, but of the steps only those that may have moved a transaction.
+        """All events, but of the steps only those after which the state of the transaction was asked.
 
-        To read every step costs as much as to run it.
+        Whatever may have moved one is among them. To read every step costs as much as to run it.
         """
-        return map(_read, [event for event in self.raw if type(event) is not tuple or event[0].moves_tx])
+        return self._read(self.transactions)
 
     def choices(self) -> tuple[int, ...]:
         """What the scheduler chose, tasks numbered from 1: the schedule that replays this run."""
-        return tuple(event.choice + 1 for event in self.raw if isinstance(event, Chosen))
+        return tuple(event.choice + 1 for _, event in self.between if isinstance(event, Chosen))
 
     def digest(self) -> str:
-        """16 hexadecimal digits: equal for two runs that a plan cannot tell apart."""
+        """16 hexadecimal digits: equal for two runs that a plan cannot tell apart (docs/adr/0024)."""
         hasher = blake2b(digest_size=8)
-        essences: list[_Essence] = []
-        for event in self.raw:
-            if not isinstance(event, tuple):
-                if essence := _essence(event):
-                    essences.append(essence)
-                continue
-            at, arguments, outcome, _, _, _ = event
-            if isinstance(outcome, Affected) or (isinstance(outcome, Rows) and (len(outcome[1]) < 2 or at.ordered)):
-                # The usual step, without a call: that would be half of what the digest costs.
-                essences.append((at.task, at.what, arguments, *outcome))
-            else:
-                essences.append((at.task, at.what, arguments, *_outcome(outcome, at.ordered)))
-        for start in range(0, len(essences), 512):
-            chunk = essences[start : start + 512]
-            try:
-                written = marshal.dumps(chunk, _MARSHAL_VERSION)
-            except ValueError:  # a Decimal, a date: what marshal cannot write is written as a trace's JSON would
-                written = marshal.dumps([_writable(essence) for essence in chunk], _MARSHAL_VERSION)
-            hasher.update(written)
+        statements = _Statements()
+        for start in range(0, len(self.ops), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            ops = self.ops[chunk]
+            hasher.update(_written([*statements.of(ops), self.arguments[chunk], _came_of(ops, self.outcomes[chunk])]))
+        hasher.update(_written([(at, essence) for at, event in self.between if (essence := _essence(event))]))
         return hasher.hexdigest()
 
+    def _read(self, steps: Iterable[int]) -> Iterator[Event]:
+        """These steps, in their order, and everything between."""
+        between = iter(self.between)
+        at, event = next(between, _NOTHING)
+        for step in steps:
+            while event is not None and at <= step:
+                yield event
+                at, event = next(between, _NOTHING)
+            yield self._stepped(step)
+        while event is not None:
+            yield event
+            _, event = next(between, _NOTHING)
 
-def _read(event: RawStep | Event) -> Event:
-    if not isinstance(event, tuple):
-        return event
-    at, arguments, outcome, tx, now_us, session = event
-    return Stepped(
-        task=at.task,
-        path=at.path,
-        what=at.what,
-        arguments=arguments,
-        outcome=outcome,
-        in_transaction=None if tx is None else tx in (1, 2),
-        now_us=now_us,
-        session=session,
-        judged=at.judged,
-        ordered=at.ordered,
-        names=at.parameters,
-    )
+    def _stepped(self, step: int) -> Stepped:
+        op, tx = self.ops[step], self.transactions.get(step)
+        now_us, session = self.moments[step]
+        return Stepped(
+            task=op.task,
+            path=op.path,
+            what=op.what,
+            arguments=self.arguments[step],
+            outcome=self.outcomes[step],
+            in_transaction=None if tx is None else tx in (1, 2),
+            now_us=now_us,
+            session=session,
+            judged=op.judged,
+            ordered=op.ordered,
+            names=op.parameters,
+        )
+
+
+_NOTHING: Final[tuple[int, Event | None]] = (0, None)
+_CHUNK: Final = 512  # steps that are digested at once: a list that fits into the cache
+
+
+class _Statements:
+    """The numbers of what tasks say, in the order in which it was first said: it is written out but once."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, str], int] = {}
+        self._numbers: dict[Described, int] = {}
+
+    def of(self, ops: Sequence[Described]) -> tuple[list[tuple[str, str]], list[int]]:
+        """What these say for the first time, and the number of each."""
+        names, numbers = self._names, self._numbers
+        try:
+            return [], [numbers[op] for op in ops]
+        except KeyError:
+            fresh = []
+            for op in ops:
+                if op not in numbers:
+                    name = (op.task, op.what)
+                    if name not in names:
+                        names[name] = len(names)
+                        fresh.append(name)
+                    numbers[op] = names[name]
+            return fresh, [numbers[op] for op in ops]
+
+
+def _came_of(ops: Sequence[Described], outcomes: Sequence[Outcome]) -> list[object]:
+    """What is digested of outcomes, one behind the other: each tells by what it begins with where it ends."""
+    parts: list[Sequence[object]] = [*outcomes]
+    for i, outcome in enumerate(outcomes):
+        # An error, or rows that may have to be sorted; of the others nothing need be asked, and a call would cost as much
+        # as all the rest.
+        if len(outcome) > 1 and (len(outcome) > 3 or len(outcome[1]) > 1):
+            parts[i] = _outcome(outcome, ops[i].ordered)
+    return list(chain.from_iterable(parts))
+
+
+def _written(essence: list[Any]) -> bytes:
+    try:
+        return marshal.dumps(essence, _MARSHAL_VERSION)
+    except ValueError:  # a Decimal, a date: what marshal cannot write is written as a trace's JSON would
+        return marshal.dumps(_writable(essence), _MARSHAL_VERSION)
 
 
 _Essence: TypeAlias = tuple[object, ...]

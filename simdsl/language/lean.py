@@ -1,78 +1,116 @@
-"""Making the frozen classes that a long plan has ten thousands of, at half the price of their own constructors.
+"""Making the frozen classes that a long plan has ten thousands of, at a sixth of the price of their own constructors.
 
-A frozen dataclass sets each field by ``object.__setattr__``, which looks the slot up by its name; the slot itself can be
-asked to set it. Only the loader's hot path does this, and the objects are equal to those that the constructors make.
+A frozen dataclass sets each field by ``object.__setattr__``, which looks the slot up by its name. A draft has the same
+slots and is not frozen; filled in, it becomes what it is a draft of. Only the loader's hot path does this, and the
+objects are equal to those that the constructors make (docs/adr/0021).
 """
 
 from __future__ import annotations
 
-from typing import Final
-
-from simdsl.plan.ir import CellRow, ExactRows, Expectation, Options, Order, Override, Scalar, Sql, SqlStep, Var
+from simdsl.plan.ir import (
+    PLAIN,
+    CellRow,
+    ExactRows,
+    Expectation,
+    Options,
+    Order,
+    Override,
+    Scalar,
+    Sql,
+    SqlKind,
+    SqlStep,
+    Transaction,
+    Var,
+)
 
 
 def with_fragments(sql: Sql, fragments: tuple[str | Var, ...]) -> Sql:
     """Another statement of the same kind, which is no transaction control."""
-    made = _new(Sql)
-    _set_fragments(made, fragments)
-    _set_kind(made, sql.kind)
-    _set_ordered(made, sql.ordered)
-    _set_transaction(made, None)
-    return made
+    made = _Sql()
+    made.fragments = fragments
+    made.kind = sql.kind
+    made.ordered = sql.ordered
+    made.transaction = None
+    made.__class__ = Sql  # type: ignore[assignment]
+    return made  # type: ignore[return-value]
 
 
-def sql_step(task: str, sql: Sql, expect: Expectation | None, beside: Options) -> SqlStep:
+def sql_step(task: str, sql: Sql, expect: Expectation | None, beside: Options = PLAIN) -> SqlStep:
     """A statement as a step."""
-    made = _new(SqlStep)
-    _set_task(made, task)
-    _set_sql(made, sql)
-    _set_expect(made, expect)
-    _set_options(made, beside)
-    return made
+    made = _SqlStep()
+    made.task = task
+    made.sql = sql
+    made.expect = expect
+    made.options = beside
+    made.__class__ = SqlStep  # type: ignore[assignment]
+    return made  # type: ignore[return-value]
 
 
 def options(label: str | None, overrides: tuple[Override, ...], why: str | None) -> Options:
     """What stands beside a step that runs everywhere and has no timeout of its own."""
-    made = _new(Options)
-    _set_label(made, label)
-    _set_overrides(made, overrides)
-    _set_skip(made, ())
-    _set_only(made, ())
-    _set_why(made, why)
-    _set_timeout_us(made, None)
-    return made
+    made = _Options()
+    made.label = label
+    made.overrides = overrides
+    made.skip = ()
+    made.only = ()
+    made.why = why
+    made.timeout_us = None
+    made.__class__ = Options  # type: ignore[assignment]
+    return made  # type: ignore[return-value]
 
 
 def scalar(value: int | str) -> Scalar:
     """A cell that is an integer or a text."""
-    made = _new(Scalar)
-    _set_value(made, value)
-    return made
+    made = _Scalar()
+    made.value = value
+    made.__class__ = Scalar  # type: ignore[assignment]
+    return made  # type: ignore[return-value]
 
 
 def exact_rows(rows: tuple[CellRow, ...], order: Order | None) -> ExactRows:
     """Rows that are expected."""
-    made = _new(ExactRows)
-    _set_rows(made, rows)
-    _set_order(made, order)
-    return made
+    made = _ExactRows()
+    made.rows = rows
+    made.order = order
+    made.__class__ = ExactRows  # type: ignore[assignment]
+    return made  # type: ignore[return-value]
 
 
-_new: Final = object.__new__
-_set_fragments: Final = Sql.__dict__["fragments"].__set__
-_set_kind: Final = Sql.__dict__["kind"].__set__
-_set_ordered: Final = Sql.__dict__["ordered"].__set__
-_set_transaction: Final = Sql.__dict__["transaction"].__set__
-_set_task: Final = SqlStep.__dict__["task"].__set__
-_set_sql: Final = SqlStep.__dict__["sql"].__set__
-_set_expect: Final = SqlStep.__dict__["expect"].__set__
-_set_options: Final = SqlStep.__dict__["options"].__set__
-_set_label: Final = Options.__dict__["label"].__set__
-_set_overrides: Final = Options.__dict__["overrides"].__set__
-_set_skip: Final = Options.__dict__["skip"].__set__
-_set_only: Final = Options.__dict__["only"].__set__
-_set_why: Final = Options.__dict__["why"].__set__
-_set_timeout_us: Final = Options.__dict__["timeout_us"].__set__
-_set_rows: Final = ExactRows.__dict__["rows"].__set__
-_set_order: Final = ExactRows.__dict__["order"].__set__
-_set_value: Final = Scalar.__dict__["value"].__set__
+# The drafts. Python lets an object change its class only into one of the same slots.
+
+
+class _Sql:
+    __slots__ = ("fragments", "kind", "ordered", "transaction")
+    fragments: tuple[str | Var, ...]
+    kind: SqlKind
+    ordered: bool
+    transaction: Transaction | None
+
+
+class _SqlStep:
+    __slots__ = ("expect", "options", "sql", "task")
+    task: str
+    sql: Sql
+    expect: Expectation | None
+    options: Options
+
+
+class _Options:
+    __slots__ = ("label", "only", "overrides", "skip", "timeout_us", "why")
+    label: str | None
+    overrides: tuple[Override, ...]
+    skip: tuple[str, ...]
+    only: tuple[str, ...]
+    why: str | None
+    timeout_us: int | None
+
+
+class _Scalar:
+    __slots__ = ("value",)
+    value: int | str
+
+
+class _ExactRows:
+    __slots__ = ("order", "rows")
+    rows: tuple[CellRow, ...]
+    order: Order | None

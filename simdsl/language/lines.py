@@ -19,11 +19,11 @@ from typing import Final, NamedTuple
 
 from simdsl.language.expectations import parse_expectation
 from simdsl.language.judging import is_usual
-from simdsl.language.lean import exact_rows, scalar, with_fragments
+from simdsl.language.lean import exact_rows, scalar, sql_step, with_fragments
 from simdsl.language.lexing import Scan, scan, statement
 from simdsl.language.problems import Refused, Trouble
 from simdsl.language.usual import usual_expectation
-from simdsl.plan.ir import Cell, CellRow, Contains, Dialect, ExactRows, Excludes, Expectation, Scalar, Sql, Var
+from simdsl.plan.ir import Cell, CellRow, Contains, Dialect, ExactRows, Excludes, Expectation, Scalar, Sql, SqlStep, Var
 
 
 class Line(NamedTuple):
@@ -76,6 +76,19 @@ class LineParser:
             self._last_rest = rest
             self._run = 0
         return (template and template.line(text, parts)) or self._learn(text, parts)
+
+    def step(self, task: str, text: str) -> SqlStep | None:
+        """The line as a step of a task with nothing beside it; None if more than that need be looked at."""
+        if self._again is not None and self._last is not None:
+            found = self._again(text)
+            step = found and self._last.step(task, found)
+            if step:
+                return step
+        try:
+            sql, expect, _, usual = self.parse(text)
+        except Refused:
+            return None
+        return sql_step(task, sql, expect) if usual and sql is not None else None
 
     def expectation(self, text: str) -> Expectation:
         """What stands behind an arrow. Raises ``Refused`` with offsets into ``text``."""
@@ -191,16 +204,25 @@ class _Template:
     def repeated(self, found: re.Match[str]) -> Line | None:
         """The line that the pattern matched, or None if it has to go the long way."""
         groups = found.groups()
-        expect = self._expect
-        if len(groups) > 1:
-            if self._rows is not None:
-                expect = self._rows.made(groups[1:])
-            else:
-                expect = self._known.get(groups[1]) if self._known is not None else None
-            if expect is None:
-                return None
+        expect = self._expect if len(groups) == 1 else self._expected(groups)
+        if expect is None and self._expect is not None:
+            return None
         arrow = None if self._gap is None else found.end(1) + self._gap
         return _LINE(Line, (with_fragments(self._sql, groups[:1]), expect, arrow, self._usual))
+
+    def step(self, task: str, found: re.Match[str]) -> SqlStep | None:
+        """The line that the pattern matched as a step, or None if it has to go a longer way."""
+        groups = found.groups()
+        expect = self._expect if len(groups) == 1 else self._expected(groups)
+        if not self._usual or (expect is None and self._expect is not None):
+            return None
+        return sql_step(task, with_fragments(self._sql, groups[:1]), expect)
+
+    def _expected(self, groups: tuple[str, ...]) -> Expectation | None:
+        """The expectation with the literals behind the statement; None if it does not follow from them."""
+        if self._rows is not None:
+            return self._rows.made(groups[1:])
+        return self._known.get(groups[1]) if self._known is not None else None
 
     def _fragments(self, parts: list[str]) -> tuple[str | Var, ...]:
         assert self._pieces is not None

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Final, TypeAlias
 
 from simdsl.language.document import Data, as_text
 from simdsl.language.expressions import parse_check
-from simdsl.language.fields import NAME, TASK_NAME, Fields, described
+from simdsl.language.fields import TASK_NAME, Fields, described
 from simdsl.language.heads import parse_fault, parse_for, parse_retry
 from simdsl.language.judging import check_line, check_session, is_usual
-from simdsl.language.lean import options, sql_step
 from simdsl.language.lexing import BACKEND_DIALECTS
 from simdsl.language.lines import Line, LineParser
 from simdsl.language.place import Place
 from simdsl.language.problems import Problems, Refused, Trouble, did_you_mean, nearest
 from simdsl.language.sessions import Sessions
+from simdsl.language.short import ShortWay
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import (
     BACKEND_NAMES,
@@ -25,7 +24,6 @@ from simdsl.plan.ir import (
     VERBS,
     Check,
     Dialect,
-    Expectation,
     Expression,
     Fault,
     For,
@@ -57,8 +55,8 @@ class Steps:
         self._sessions = Sessions(fields, self._lines, pools, self.declare)
         self._override_lines: dict[str, LineParser] = {}
         self.remarkable: dict[Path, dict[int, bool]] = {}
-        self._overrides: dict[tuple[str, str], Override | None] = {}  # of statements, as read from well-formed texts
         self._tasks: dict[str, bool] = {}  # names seen as tasks, and whether they can be
+        self._short = ShortWay(self._lines, self._lines_of, self._tasks)
         self._verbs = {
             "checkout": self._checkout,
             "return": self._return,
@@ -77,7 +75,7 @@ class Steps:
             return ()
         steps: list[Step] = []
         remarkable: dict[int, bool] = {}
-        usual = self._usual_in_steps if place.owner is None else self._usual_of_an_owner
+        usual = self._short.in_steps if place.owner is None else self._short.of_an_owner
         for index, item in enumerate(items):
             step: _Read = usual(item, place)
             if step is None:
@@ -88,77 +86,6 @@ class Steps:
             steps.append(step)
         self.remarkable[path] = remarkable
         return tuple(steps)
-
-    # A short way for statements without names and mistakes: a plan may have ten thousands of them. What it returns
-    # None for takes the long way, and only that complains.
-
-    def _usual_in_steps(self, item: Data, place: Place) -> SqlStep | None:
-        if item.__class__ is not dict:
-            return None
-        if len(item) > 1:
-            return self._usual_with_options(item)
-        for task, text in item.items():
-            if text.__class__ is str and self._tasks.get(task):
-                try:
-                    sql, expect, _, usual = self._lines.parse(text)
-                except Refused:
-                    return None
-                return sql_step(task, sql, expect, PLAIN) if usual and sql is not None else None
-        return None
-
-    def _usual_with_options(self, item: dict[str, Data]) -> SqlStep | None:
-        """A statement of a known task with a label, a reason and overrides, in one walk over its keys."""
-        task = line = label = why = None
-        overrides: tuple[Override, ...] = ()
-        for key, value in item.items():
-            if value.__class__ is not str:
-                return None
-            if key == "label":
-                label = value
-            elif key == "why":
-                why = value
-            elif key in _BACKENDS:
-                override = self._usual_override(key, value)
-                if override is None:
-                    return None
-                overrides += (override,)
-            elif line is None and self._tasks.get(key):
-                task = key
-                try:
-                    line = self._lines.parse(value)
-                except Refused:
-                    return None
-            else:
-                return None
-        if task is None or line is None or line.sql is None or not line.usual:
-            return None
-        if label is not None and NAME.fullmatch(label) is None:
-            return None
-        for override in overrides:
-            if not _is_usual_override(override, line.sql, line.expect):
-                return None
-        return sql_step(task, line.sql, line.expect, options(label, overrides, why))
-
-    def _usual_override(self, backend: str, text: str) -> Override | None:
-        """An override of a statement. Many steps say the same of a backend, and so they share it."""
-        try:
-            return self._overrides[backend, text]
-        except KeyError:
-            override = None
-            with suppress(Refused):
-                line = self._lines_of(backend).parse(text)
-                override = Override(backend=backend, sql=line.sql, expect=line.expect)
-            self._overrides[backend, text] = override
-            return override
-
-    def _usual_of_an_owner(self, item: Data, place: Place) -> SqlStep | None:
-        if not isinstance(item, str) or place.owner is None or place.section == "invariants":
-            return None
-        try:
-            sql, expect, _, usual = self._lines.parse(item)
-        except Refused:
-            return None
-        return sql_step(place.owner, sql, expect, PLAIN) if usual and sql is not None else None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -400,16 +327,6 @@ class Steps:
             return self.read(item["do"], (*path, "do"), place)
         self._problems.add(Code.S003, "the key `do` is missing", path, help="the steps to repeat stand under `do:`")
         return ()
-
-
-def _is_usual_override(override: Override, sql: Sql, expect: Expectation | None) -> bool:
-    """Whether nothing about a step on this backend need be looked at, its own statement and expectation given."""
-    if override.sql is not None:
-        sql = override.sql
-        if len(sql.fragments) != 1 or sql.fragments[0].__class__ is not str:
-            return False
-    expect = override.expect or expect
-    return expect is None or is_usual(sql, expect)
 
 
 # Stands in the place of a step that was refused, so that the others keep theirs. No plan ever holds it.

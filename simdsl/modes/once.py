@@ -11,7 +11,7 @@ from simdsl.backends.protocol import Backend, Pool, World
 from simdsl.core import collector
 from simdsl.core.clock import Clock
 from simdsl.core.matcher import describe
-from simdsl.core.trace import Event, RawStep, Trace
+from simdsl.core.trace import Trace
 from simdsl.core.verdicts import (
     Failure,
     FailureKind,
@@ -136,7 +136,7 @@ class _Tally:
 class _Prepared:
     """What setup left behind, shared by all runs over it."""
 
-    events: tuple[RawStep | Event, ...]
+    trace: Trace
     env: Mapping[str, Value]
     labels: Mapping[str, Outcome]
     judged: int
@@ -187,7 +187,7 @@ def _not_reset(program: Program, refused: Failed) -> _Prepared:
         got=describe(refused),
         fingerprint=f"setup/reset/{refused.error_class}",
     )
-    return _Prepared(events=(), env=program.env, labels={}, judged=0, failure=failure, missed=())
+    return _Prepared(trace=Trace(), env=program.env, labels={}, judged=0, failure=failure, missed=())
 
 
 def _prepare(program: Program, world: World, backend: Backend, options: RunOptions) -> _Prepared:
@@ -203,7 +203,7 @@ def _prepare(program: Program, world: World, backend: Backend, options: RunOptio
     finally:
         machine.close()
     return _Prepared(
-        events=tuple(trace.raw),
+        trace=trace,
         env=env,
         labels=machine.labels,
         judged=machine.judged,
@@ -223,7 +223,7 @@ def _one_run(
     options: RunOptions,
     number: int,
 ) -> RunReport:
-    clock, trace = Clock(), Trace(raw=list(prepared.events))
+    clock, trace = Clock(), prepared.trace.copy()
     with collector.paused(), ExitStack() as stack:
         pools: dict[str, Pool] = {}
         for spec in program.pools:

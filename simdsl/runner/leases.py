@@ -38,7 +38,7 @@ class Leases:
 
     def _record(self, actor: Actor, session: Session, *, lent: bool) -> None:
         counts = self.pools[actor.pool].counts()
-        self._trace.raw.append(
+        self._trace.add(
             PoolMoved(
                 pool=actor.pool,
                 task=actor.name,

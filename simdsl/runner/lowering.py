@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple, assert_never
 
 from simdsl.backends.protocol import Backend, Refusal, Statement
-from simdsl.core.matcher import Judge, compile_expectation
+from simdsl.core.matcher import Judge, certain, compile_expectation
 from simdsl.plan.ir import (
     Await,
     Blocks,
@@ -35,6 +35,7 @@ from simdsl.plan.ir import (
     SqlStep,
     Step,
 )
+from simdsl.plan.outcomes import Affected
 from simdsl.plan.values import Value
 from simdsl.runner.program import Attempts, Code, Instruction, Kind, Program
 
@@ -83,12 +84,13 @@ class _Judging(NamedTuple):
     """An expectation, compiled."""
 
     judge: Judge | None
+    wanted: Affected | None
     may_block: bool
     must_block: bool
 
 
 _MOVING: Final = frozenset({SqlKind.TRANSACTION, SqlKind.OTHER})
-_UNJUDGED: Final = _Judging(None, False, False)
+_UNJUDGED: Final = _Judging(None, None, False, False)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -116,9 +118,9 @@ class _Lowering:
         return tuple(code)
 
     def _append(self, code: list[Instruction], steps: Sequence[Step], path: Path) -> None:
+        name = self.backend.name
         for i, step in enumerate(steps):
             options, at = step.options, (*path, i)
-            name = self.backend.name
             if name in options.skip or (options.only and name not in options.only):
                 continue
             match step:
@@ -149,7 +151,7 @@ class _Lowering:
         expectation = step.expect if override is None or override.expect is None else override.expect
         statement = self._statement(sql, overridden=sql is not step.sql, at=at)
         judging = self._judging(expectation, sql.ordered, at)
-        options = step.options
+        options, moves_tx = step.options, sql.kind in _MOVING
         return Instruction(
             kind=Kind.SQL,
             task=step.task,
@@ -160,12 +162,14 @@ class _Lowering:
             ordered=sql.ordered,
             statement=statement,
             parameters=statement.parameters,
+            sole=statement.parameters[0] if len(statement.parameters) == 1 else None,
             bind=_binder(statement.parameters),
             judge=judging.judge,
+            wanted=judging.wanted,
             expectation=expectation,
             may_block=judging.may_block,
-            moves_tx=sql.kind in _MOVING,
-            is_plain=expectation is not None and sql.kind not in _MOVING and options.label is None,
+            moves_tx=moves_tx,
+            is_plain=expectation is not None and not moves_tx and options.label is None,
             override=override.backend if override else None,
             label=options.label,
             timeout_us=options.timeout_us or self.plan.timeout_us,
@@ -259,7 +263,10 @@ class _Lowering:
         )
 
     def _override(self, options: Options) -> Override | None:
-        return next((o for o in options.overrides if o.backend == self.backend.name), None)
+        for override in options.overrides:
+            if override.backend == self.backend.name:
+                return override
+        return None
 
     def _judging(self, expectation: Expectation | None, ordered: bool, at: Path | None) -> _Judging:
         """What an expectation becomes. ``at`` is the place of a statement, which can wait only where locks do."""
@@ -272,6 +279,7 @@ class _Lowering:
             waits = [isinstance(alternative, Blocks) for alternative in expectation]
             judging = self.judgings[key] = _Judging(
                 judge=compile_expectation(expectation, ordered=ordered, boolean_type=capabilities.boolean_type),
+                wanted=certain(expectation),
                 may_block=True in waits,
                 must_block=False not in waits,
             )

@@ -9,27 +9,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from simdsl.backends.protocol import Pool, Session, Tx, World
 from simdsl.core.clock import Clock
-from simdsl.core.evaluate import CheckError, Evaluation
-from simdsl.core.matcher import Miss, compile_expectation
-from simdsl.core.trace import Advanced, Checked, Chosen, Parked, RolledBack, Trace, Wait
+from simdsl.core.matcher import Miss
+from simdsl.core.trace import Advanced, Chosen, Parked, RolledBack, Trace, Wait
 from simdsl.core.verdicts import Failure, FailureKind
-from simdsl.plan.ir import Ok
-from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome
+from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.values import Value
-from simdsl.runner import blocks, failures
+from simdsl.runner import blocks, failures, verbs
 from simdsl.runner.failures import Stopped
 from simdsl.runner.leases import Leases
 from simdsl.runner.program import FREE, SECTIONS, Code, Instruction, Kind
 from simdsl.runner.schedules import Chooser
 from simdsl.runner.state import Actor, Attempt, Pending, Ready, Strand
-from simdsl.runner.surroundings import RunSurroundings
 from simdsl.runner.waiting import Answer, Limits, WaitingRoom
 from simdsl.runner.watch import Watch
-
-_DONE = Affected()
 
 
 class Machine:
@@ -59,32 +55,17 @@ class Machine:
         self.actors = [
             Actor(name=name, index=i, pooled=bool(pools) and name not in SECTIONS) for i, name in enumerate(tasks)
         ]
-        self._judged = 0
-        self._boolean_type = boolean_type
+        self.judgements = 0  # of steps; invariants are counted by who watches them
+        self.boolean_type = boolean_type
+        self.leases = Leases(pools, trace)
         self._shared: Mapping[str, Value] = {}
-        self._append = trace.raw.append
-        self._leases = Leases(pools, trace)
         self._watch = Watch(world=world, trace=trace, invariants=invariants, boolean_type=boolean_type, limits=limits)
-        self._room = WaitingRoom(
-            world=world, clock=clock, trace=trace, actors=self.actors, limits=limits, complete=self._complete
-        )
-        self._handlers: tuple[Callable[[Strand, Instruction], None], ...] = (
-            self._sql,
-            self._checkout,
-            self._return,
-            self._await,
-            self._check,
-            self._sleep,
-            blocks.enter_loop,
-            blocks.next_round,
-            self._try,
-            blocks.leave_retry,
-        )
+        self._room = WaitingRoom(world=world, clock=clock, trace=trace, actors=self.actors, limits=limits)
 
     @property
     def judged(self) -> int:
         """How many expectations, checks and invariants were judged."""
-        return self._judged + self._watch.judged
+        return self.judgements + self._watch.judged
 
     @property
     def raced(self) -> bool:
@@ -102,7 +83,7 @@ class Machine:
         self.strands = [strand]
         self._shared = env
         ready, end = Ready.READY, len(code)
-        handlers = [self._handlers[op.kind] for op in code]
+        handlers = [_HANDLERS[op.kind] for op in code]
         watch = watch and bool(self._watch.invariants)
         waiting = self._room.pending
         if watch:
@@ -116,9 +97,9 @@ class Machine:
                     self._hurry(strand)
                     if strand.pc != pc:
                         continue
-                handlers[pc](strand, code[pc])
+                handlers[pc](self, strand, code[pc])
                 if waiting:
-                    self._room.settle()
+                    self._room.settle(self._complete)
                 if watch:
                     self._look()
             self._pass_time()
@@ -128,9 +109,10 @@ class Machine:
 
         This is ``_sql`` written out once more, for the steps of which plans are mostly made: what a call, an attribute and
         a question cost there is half of what the interpreter costs. It stops before a step that is none of them, and
-        hands one that turns out otherwise to ``_ended``, as ``_sql`` would.
+        hands one that turns out otherwise to ``_began``, as ``_sql`` would.
         """
-        labels, now_us, append = self.labels, self.clock.now_us, self._append
+        labels, now_us = self.labels, self.clock.now_us
+        ops, given, outcomes, moments = self.trace.ops, self.trace.arguments, self.trace.outcomes, self.trace.moments
         code, env = strand.code, strand.env
         pc, end, judged, following = strand.pc, len(code), 0, Kind.NEXT
         at = -1  # the index of the actor whose connection is at hand
@@ -153,30 +135,39 @@ class Machine:
                     session = actor.session
                     if session is None or actor.uncollected is not None:
                         break
-                    start, number = session.start, session.id
-                bind = op.bind
-                arguments = () if bind is None else bind(env)
+                    start, moment = session.start, (now_us, session.id)
+                sole, bind = op.sole, op.bind
+                if sole is not None:
+                    arguments: tuple[Value, ...] = (env[sole],)
+                else:
+                    arguments = () if bind is None else bind(env)
                 outcome = start(op.statement, arguments)  # type: ignore[arg-type]  # a plain step has one
                 if outcome is None or type(outcome) is Failed:
                     strand.pc = pc
                     self._began(strand, op, arguments, outcome, session)  # type: ignore[arg-type]  # it was asked
                     pc = strand.pc
                     break
-                append((op, arguments, outcome, None, now_us, number))
-                judgement = op.judge(outcome, env, labels)  # type: ignore[misc]  # a plain step has one
+                ops.append(op)
+                given.append(arguments)
+                outcomes.append(outcome)
+                moments.append(moment)
+                wanted = op.wanted
+                if wanted is None or outcome != wanted:
+                    judgement = op.judge(outcome, env, labels)  # type: ignore[misc]  # a plain step has one
+                    if judgement is not None:
+                        judged += 1
+                        strand.pc = pc
+                        if self._bound(strand, op, arguments, outcome, judgement):
+                            strand.pc += 1
+                        pc = strand.pc
+                        break
                 judged += 1
-                if judgement is not None:
-                    strand.pc = pc
-                    if self._bound(strand, op, arguments, outcome, judgement):
-                        strand.pc += 1
-                    pc = strand.pc
-                    break
                 pc += 1
         except KeyError as error:
             raise Stopped(failures.unbound(code[pc], error.args[0])) from None
         finally:
             strand.pc = pc
-            self._judged += judged
+            self.judgements += judged
 
     def tasks(self, names: Sequence[str], codes: Sequence[Code], env: Mapping[str, Value], chooser: Chooser) -> None:
         """Run several lists of instructions, a step of the chosen one at a time, until all have ended."""
@@ -190,12 +181,12 @@ class Machine:
             enabled = tuple(strand.index for strand in self.strands if self._is_enabled(strand))
             if enabled:
                 choice = chooser.choose(enabled, self)
-                self._append(Chosen(choice=choice, enabled=enabled))
+                self.trace.add(Chosen(choice=choice, enabled=enabled))
                 strand = self.strands[choice]
                 op = strand.code[strand.pc]
-                self._handlers[op.kind](strand, op)
+                _HANDLERS[op.kind](self, strand, op)
                 if self._room.pending:
-                    self._room.settle()
+                    self._room.settle(self._complete)
                 self._look()
             elif all(strand.state is Ready.DONE for strand in self.strands):
                 chooser.finish()
@@ -210,7 +201,7 @@ class Machine:
                 strand.state = Ready.DONE
             elif strand.code[strand.pc].kind in FREE:
                 op = strand.code[strand.pc]
-                self._handlers[op.kind](strand, op)
+                _HANDLERS[op.kind](self, strand, op)
             else:
                 return True
         return False
@@ -219,7 +210,7 @@ class Machine:
         """End the run in good order (rules.md 32): what still waits is released or cancelled, and connections go back."""
         self._roll_back(actor for actor in self.actors if not self._room.holds(actor))
         if self._room.pending:
-            self._room.settle()
+            self._room.settle(self._complete)
         for actor in self.actors:
             pending, actor.uncollected = actor.uncollected, None
             if pending is not None and pending.outcome is None:
@@ -237,7 +228,7 @@ class Machine:
         self._roll_back(self.actors)
         for actor in self.actors:
             if actor.lease is not None:
-                self._leases.give_back(actor)
+                self.leases.give_back(actor)
 
     def close(self) -> None:
         """Close every connection that no pool owns."""
@@ -269,11 +260,11 @@ class Machine:
         """A statement was begun: it has ended at once, or waits."""
         if outcome is None:
             actor = self.actors[op.actor]
-            self._begin_to_wait(Pending(op=op, actor=actor, strand=strand, arguments=arguments, session=session))
+            self.begin_to_wait(Pending(op=op, actor=actor, strand=strand, arguments=arguments, session=session))
         else:
-            self._ended(strand, op, arguments, outcome, session)
+            self.ended(strand, op, arguments, outcome, session)
 
-    def _ended(
+    def ended(
         self, strand: Strand, op: Instruction, arguments: tuple[Value, ...], outcome: Outcome, session: Session | None
     ) -> None:
         """A step of a strand has its outcome: record it, judge it, and let the strand go on."""
@@ -283,22 +274,23 @@ class Machine:
                 judgement = op.judge(outcome, strand.env, self.labels)
             except KeyError as error:
                 raise Stopped(failures.unbound(op, error.args[0])) from None
-            self._judged += 1
+            self.judgements += 1
             if judgement is not None and not self._bound(strand, op, arguments, outcome, judgement):
                 return
         elif type(outcome) is Failed:
-            self._missed(strand, failures.missed(op, FailureKind.ERROR, outcome.text, outcome, arguments), outcome)
+            self.miss(strand, failures.missed(op, FailureKind.ERROR, outcome.text, outcome, arguments), outcome)
             return
         strand.pc += 1
 
     def _record(self, op: Instruction, arguments: tuple[Value, ...], outcome: Outcome, session: Session | None) -> None:
         """Write a step that ended into the trace, and keep what checks may ask of it."""
-        number = tx = None
-        if session is not None:
-            number = session.id
-            if op.moves_tx or type(outcome) is Failed:
-                tx = session.tx()
-        self._append((op, arguments, outcome, tx, self.clock.now_us, number))
+        trace = self.trace
+        if session is not None and (op.moves_tx or type(outcome) is Failed):
+            trace.transactions[len(trace.ops)] = session.tx()
+        trace.ops.append(op)
+        trace.arguments.append(arguments)
+        trace.outcomes.append(outcome)
+        trace.moments.append((self.clock.now_us, None if session is None else session.id))
         if op.label is not None:
             self.labels[op.label] = outcome
         if type(outcome) is Failed:
@@ -315,23 +307,23 @@ class Machine:
         """Take in what an expectation bound; False if it was missed."""
         if isinstance(judgement, Miss):
             failure = failures.missed(op, FailureKind.EXPECTATION, judgement.message, outcome, arguments, strand.env)
-            self._missed(strand, failure, outcome)
+            self.miss(strand, failure, outcome)
             return False
         strand.env.update(judgement)
         return True
 
     def _session(self, strand: Strand, op: Instruction, actor: Actor) -> Session | None:
         """The connection for a statement; None where it was refused, and the refusal recorded as its outcome."""
-        _must_be_free(actor, op)
+        verbs.must_be_free(actor, op)
         if not actor.pooled:
             actor.session = self.world.open()
             return actor.session
-        self._ended(strand, op, (), _no_connection(actor), None)
+        self.ended(strand, op, (), verbs.no_connection(actor), None)
         return None
 
     # Misses and further attempts
 
-    def _missed(self, strand: Strand, failure: Failure, outcome: Outcome | None) -> None:
+    def miss(self, strand: Strand, failure: Failure, outcome: Outcome | None) -> None:
         """A step missed: the innermost retry that takes it starts again, else the run is over."""
         while strand.blocks:
             block = strand.blocks[-1]
@@ -349,15 +341,15 @@ class Machine:
         actor = block.actor
         if actor is not None and actor.session is not None and block.was_idle and actor.session.tx() is not Tx.IDLE:
             actor.session.quiesce()
-            self._append(RolledBack(task=actor.name, why="a further attempt"))
+            self.trace.add(RolledBack(task=actor.name, why="a further attempt"))
         if actor is not None and actor.lease is not None and not block.had_lease:
-            self._leases.give_back(actor)
+            self.leases.give_back(actor)
         strand.env = dict(block.bindings)
         strand.pc = block.head + 1
         block.number += 1
         every_us = block.attempts.every_us
         if every_us is not None:
-            self._park(strand, strand.code[block.head], Wait.RETRY, every_us)
+            self.park(strand, strand.code[block.head], Wait.RETRY, every_us)
 
     def _fail(self, failure: Failure) -> None:
         if not self.keep_going:
@@ -366,15 +358,15 @@ class Machine:
 
     # Waiting
 
-    def _begin_to_wait(self, pending: Pending) -> None:
+    def begin_to_wait(self, pending: Pending) -> None:
         """A statement or a checkout did not end at once: its strand is parked, unless it was expected to wait."""
         strand, op = pending.strand, pending.op
         assert strand is not None
         strand.state = Ready.POOL if pending.session is None else Ready.LOCK
-        if self._room.enter(pending) and op.may_block:
+        if self._room.enter(pending, self._complete) and op.may_block:
             pending.actor.uncollected = pending
             pending.strand = None
-            self._judged += 1
+            self.judgements += 1
             strand.state = Ready.READY
             strand.pc += 1
 
@@ -384,11 +376,11 @@ class Machine:
         if isinstance(answer, tuple):
             outcome: Outcome = answer
         else:
-            self._leases.lend(actor, op.pool, answer)
-            outcome = _DONE
+            self.leases.lend(actor, op.pool, answer)
+            outcome = verbs.DONE
         if pending.strand is not None:
             pending.strand.state = Ready.READY
-            self._ended(pending.strand, op, pending.arguments, outcome, actor.session)
+            self.ended(pending.strand, op, pending.arguments, outcome, actor.session)
             return
         self._record(op, pending.arguments, outcome, actor.session)
         pending.outcome = outcome
@@ -396,13 +388,13 @@ class Machine:
             if strand.state is Ready.AWAIT:
                 strand.state = Ready.READY
 
-    def _park(self, strand: Strand, op: Instruction, wait: Wait, duration_us: int) -> None:
+    def park(self, strand: Strand, op: Instruction, wait: Wait, duration_us: int) -> None:
         """The strand sleeps for a virtual while."""
         now_us = self.clock.now_us
         until_us = now_us + duration_us
         strand.state = Ready.SLEEP
         task = strand.name or op.task
-        self._append(Parked(task=task, path=op.path, what=op.what, wait=wait, until_us=until_us, now_us=now_us))
+        self.trace.add(Parked(task=task, path=op.path, what=op.what, wait=wait, until_us=until_us, now_us=now_us))
 
         def wake() -> None:
             strand.state = Ready.READY
@@ -418,101 +410,15 @@ class Machine:
                 self._room.deadlock("if it is meant to wait, write `=> blocks` at the step" if is_script else None)
             )
         self.clock.advance_to(deadline_us)
-        self._append(Advanced(now_us=deadline_us))
+        self.trace.add(Advanced(now_us=deadline_us))
         if self._room.pending:
-            self._room.settle()
+            self._room.settle(self._complete)
 
     def _roll_back(self, actors: Iterable[Actor]) -> None:
         for actor in actors:
             if actor.session is not None and actor.session.tx() is not Tx.IDLE:
                 actor.session.quiesce()
-                self._append(RolledBack(task=actor.name, why="the end of the run"))
-
-    # Verbs
-
-    def _checkout(self, strand: Strand, op: Instruction) -> None:
-        actor = self.actors[op.actor]
-        _must_be_free(actor, op)
-        if actor.lease is not None:
-            message = f"{actor.name} holds a connection already"
-            help_ = f"one connection a task: `return: {actor.name}` first"
-            raise Stopped(failures.at_step(op, FailureKind.ERROR, message, help_))
-        ticket = self._leases.request(op.pool, actor)
-        answer = ticket.poll()
-        if answer is None:
-            self._begin_to_wait(Pending(op=op, actor=actor, strand=strand, arguments=(), ticket=ticket))
-        elif isinstance(answer, Failed):
-            self._ended(strand, op, (), answer, None)
-        else:
-            self._leases.lend(actor, op.pool, answer)
-            self._ended(strand, op, (), _DONE, actor.session)
-
-    def _return(self, strand: Strand, op: Instruction) -> None:
-        actor = self.actors[op.actor]
-        _must_be_free(actor, op)
-        outcome = _no_connection(actor) if actor.lease is None else self._leases.give_back(actor) or _DONE
-        self._ended(strand, op, (), outcome, None)
-
-    def _await(self, strand: Strand, op: Instruction) -> None:
-        targets = self.actors if op.actor < 0 else [self.actors[op.actor]]
-        collected = [actor.uncollected for actor in targets if actor.uncollected is not None]
-        if any(pending.outcome is None for pending in collected):
-            strand.state = Ready.AWAIT
-            return
-        for pending in collected:
-            pending.actor.uncollected = None
-        for pending in collected:
-            failure = self._judge_awaited(strand, op, pending)
-            if failure is not None:
-                self._missed(strand, failure, pending.outcome)
-                return
-        strand.pc += 1
-
-    def _judge_awaited(self, strand: Strand, op: Instruction, pending: Pending) -> Failure | None:
-        outcome = pending.outcome
-        assert outcome is not None
-        if op.label is not None:
-            self.labels[op.label] = outcome
-        judge = compile_expectation(op.expectation or (Ok(),), ordered=pending.op.ordered, boolean_type=self._boolean_type)
-        try:
-            judgement = judge(outcome, strand.env, self.labels)
-        except KeyError as error:
-            raise Stopped(failures.unbound(op, error.args[0])) from None
-        self._judged += op.judged
-        if isinstance(judgement, Miss):
-            kind = FailureKind.EXPECTATION if op.judged else FailureKind.ERROR
-            message = f"{pending.actor.name}: {judgement.message}"
-            return failures.missed(op, kind, message, outcome, pending.arguments, strand.env)
-        strand.env.update(judgement or {})
-        return None
-
-    def _check(self, strand: Strand, op: Instruction) -> None:
-        assert op.expression is not None
-        around = RunSurroundings(
-            env=strand.env, labels=self.labels, pools=self._leases.pools, counts=self.errors, clock=self.clock
-        )
-        evaluation = Evaluation(around)
-        reason = None
-        try:
-            held = evaluation.holds(op.expression)
-        except CheckError as error:
-            held, reason = False, str(error)
-        except KeyError as error:
-            raise Stopped(failures.unbound(op, error.args[0])) from None
-        readings, now_us = tuple(evaluation.readings), self.clock.now_us
-        self._append(Checked(task=op.task or None, path=op.path, held=held, readings=readings, now_us=now_us))
-        self._judged += 1
-        if held:
-            strand.pc += 1
-        else:
-            self._missed(strand, failures.check_failed(op, reason, around), None)
-
-    def _sleep(self, strand: Strand, op: Instruction) -> None:
-        strand.pc += 1
-        self._park(strand, op, Wait.SLEEP, op.duration_us)
-
-    def _try(self, strand: Strand, op: Instruction) -> None:
-        blocks.enter_retry(strand, op, self.actors[op.actor] if op.actor >= 0 else None)
+                self.trace.add(RolledBack(task=actor.name, why="the end of the run"))
 
     def _look(self) -> None:
         """Judge the invariants, if this is a quiet point: no transaction open, nobody parked on a statement."""
@@ -523,11 +429,16 @@ class Machine:
                 self._fail(failure)
 
 
-def _must_be_free(actor: Actor, op: Instruction) -> None:
-    if actor.uncollected is not None:
-        message = f"{actor.name} has a statement that waited and was not collected yet"
-        raise Stopped(failures.at_step(op, FailureKind.ERROR, message, f"write `await: {actor.name}` before this step"))
-
-
-def _no_connection(actor: Actor) -> Failed:
-    return Failed(ErrorClass.CONNECTION_CLOSED, f"{actor.name} has checked out no connection", by="simdsl")
+# Indexed by Kind. Functions, not bound methods: a machine that holds itself would keep its trace until the collector comes.
+_HANDLERS: Final[tuple[Callable[[Machine, Strand, Instruction], None], ...]] = (
+    Machine._sql,
+    verbs.checkout,
+    verbs.give_back,
+    verbs.collect,
+    verbs.check,
+    verbs.sleep,
+    lambda _, strand, op: blocks.enter_loop(strand, op),
+    lambda _, strand, op: blocks.next_round(strand, op),
+    lambda machine, strand, op: blocks.enter_retry(strand, op, machine.actors[op.actor] if op.actor >= 0 else None),
+    lambda _, strand, op: blocks.leave_retry(strand, op),
+)

@@ -11,7 +11,7 @@ from simdsl.backends.protocol import Statement
 from simdsl.core.evaluate import constant
 from simdsl.core.matcher import Judge
 from simdsl.plan.ir import Action, Expectation, Expression, Items, Path, PoolSpec, Range, Var
-from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.outcomes import Affected, ErrorClass
 from simdsl.plan.values import Value
 
 
@@ -63,8 +63,10 @@ class Instruction:
     ordered: bool = False
     statement: Statement | None = None
     parameters: tuple[str, ...] = ()
+    sole: str | None = None  # the only one of them
     bind: Callable[[Mapping[str, Value]], tuple[Value, ...]] | None = None  # the arguments; None: there are none
     judge: Judge | None = None
+    wanted: Affected | None = None  # what need not be judged, for it is what is expected
     expectation: Expectation | None = None
     may_block: bool = False
     moves_tx: bool = False  # the statement may begin or end a transaction

@@ -53,7 +53,7 @@ class InWords:
                 return index
             state = machine.strands[index].state
             why = "finished" if state is Ready.DONE else f"parked: {state.value}"
-            machine.trace.raw.append(WordSkipped(index=self.position, word=word, why=why))
+            machine.trace.add(WordSkipped(index=self.position, word=word, why=why))
         return enabled[0]
 
     def finish(self) -> None:
@@ -196,7 +196,7 @@ class Schedules:
 
     def learn(self, trace: Trace) -> None:
         """Take in what a run chose, to find the next interleaving in depth-first order."""
-        path = [event for event in trace.raw if isinstance(event, Chosen)]
+        path = [event for _, event in trace.between if isinstance(event, Chosen)]
         while path:
             last = path.pop()
             later = [i for i in last.enabled if i > last.choice]

@@ -30,19 +30,17 @@ class Limits:
 Answer: TypeAlias = Outcome | Lease
 
 
-class WaitingRoom:
-    """Who waits, in the order in which they began to. ``complete`` is told what each one came to."""
+Complete: TypeAlias = Callable[[Pending, Answer], None]
+"""Is told what each one came to that has waited, the moment that it does."""
 
-    def __init__(
-        self,
-        *,
-        world: World,
-        clock: Clock,
-        trace: Trace,
-        actors: Sequence[Actor],
-        limits: Limits,
-        complete: Callable[[Pending, Answer], None],
-    ) -> None:
+
+class WaitingRoom:
+    """Who waits, in the order in which they began to.
+
+    It keeps no reference to the machine, which has it: a circle would keep a whole trace until the collector comes.
+    """
+
+    def __init__(self, *, world: World, clock: Clock, trace: Trace, actors: Sequence[Actor], limits: Limits) -> None:
         self.pending: list[Pending] = []
         self.raced = False
         self._world = world
@@ -50,20 +48,19 @@ class WaitingRoom:
         self._trace = trace
         self._actors = actors
         self._limits = limits
-        self._complete = complete
         self._blockers: Mapping[int, frozenset[int]] = {}
 
-    def enter(self, pending: Pending) -> bool:
+    def enter(self, pending: Pending, complete: Complete) -> bool:
         """Take in what did not end at once. False if it was only slow, and has ended by the time all has settled."""
         self.pending.append(pending)
-        self.settle(fresh=pending)
+        self.settle(complete, fresh=pending)
         if pending not in self.pending:
             return False
         op, now_us = pending.op, self._clock.now_us
         until_us = None if op.timeout_us is None else now_us + op.timeout_us
         if until_us is not None:
             pending.timer = self._clock.call_at(until_us, lambda: _time_out(pending))
-        self._trace.raw.append(
+        self._trace.add(
             Parked(
                 task=op.task,
                 path=op.path,
@@ -77,14 +74,14 @@ class WaitingRoom:
         )
         return True
 
-    def settle(self, fresh: Pending | None = None) -> None:
+    def settle(self, complete: Complete, fresh: Pending | None = None) -> None:
         """Let everything that can end do so, until nothing changes. ``fresh`` has begun this very moment."""
         waiters = [p for p in self.pending if p.session is not None and p is not fresh]
-        while self._settle_locks(fresh) or self._settle_pools():
+        while self._settle_locks(complete, fresh) or self._settle_pools(complete):
             pass
         if len(waiters) > 1 and any(p not in self.pending for p in waiters):
             self.raced = True
-            self._trace.raw.append(Raced(tasks=tuple(p.actor.name for p in waiters)))
+            self._trace.add(Raced(tasks=tuple(p.actor.name for p in waiters)))
 
     def clear(self) -> None:
         """Nobody waits any more: timers and checkouts are called off, statements are for their sessions to cancel."""
@@ -128,7 +125,7 @@ class WaitingRoom:
             pending.op, FailureKind.STUCK, message, f"release it and write `await: {pending.actor.name}`"
         )
 
-    def _settle_locks(self, fresh: Pending | None) -> bool:
+    def _settle_locks(self, complete: Complete, fresh: Pending | None) -> bool:
         locks = [(p, p.session) for p in self.pending if p.session is not None]
         if not locks:
             self._blockers = {}
@@ -140,7 +137,7 @@ class WaitingRoom:
         for pending, session in ended:
             outcome = session.poll()
             assert outcome is not None, "settle said that it had ended"
-            self._leave(pending, outcome)
+            self._leave(pending, outcome, complete)
         if ended:
             return True
         self._check_stuck(locks, settled)
@@ -152,22 +149,22 @@ class WaitingRoom:
             return True
         return False
 
-    def _settle_pools(self) -> bool:
+    def _settle_pools(self, complete: Complete) -> bool:
         for pending in self.pending:
             if pending.ticket is not None:
                 answer = pending.refusal or pending.ticket.poll()
                 if answer is not None:
-                    self._leave(pending, answer)
+                    self._leave(pending, answer, complete)
                     return True
         return False
 
-    def _leave(self, pending: Pending, answer: Answer) -> None:
+    def _leave(self, pending: Pending, answer: Answer, complete: Complete) -> None:
         self.pending.remove(pending)
         if pending.timer is not None:
             pending.timer.cancel()
         if pending.refusal is not None and pending.session is not None and isinstance(answer, Failed):
             answer = pending.refusal._replace(native=answer.native)
-        self._complete(pending, answer)
+        complete(pending, answer)
 
     def _check_stuck(self, locks: Iterable[tuple[Pending, Session]], settled: Settled) -> None:
         for pending, session in locks:

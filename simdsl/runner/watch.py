@@ -38,7 +38,7 @@ class Watch:
             except KeyError as error:
                 raise Stopped(failures.unbound(op, error.args[0])) from None
             self.judged += 1
-            self._trace.raw.append(InvariantHeld(path=op.path, outcome=outcome, held=not isinstance(judgement, Miss)))
+            self._trace.add(InvariantHeld(path=op.path, outcome=outcome, held=not isinstance(judgement, Miss)))
             if isinstance(judgement, Miss):
                 yield failures.missed(op, FailureKind.INVARIANT, judgement.message, outcome)
 

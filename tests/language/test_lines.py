@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from simdsl.language.lines import Line, LineParser, split_head
 from simdsl.language.problems import Refused, Trouble
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import AnError, Dialect, ExactRows, Scalar, SqlKind, Var
+from simdsl.plan.ir import AnError, Dialect, ExactRows, Scalar, SqlKind, SqlStep, Var
 from simdsl.plan.outcomes import ErrorClass
 
 
@@ -18,6 +18,13 @@ def long_way(text: str, dialect: Dialect) -> Line | tuple[Trouble, ...]:
         return LineParser(dialect).slow(text)[0]
     except Refused as refused:
         return refused.troubles
+
+
+def long_step(text: str, dialect: Dialect) -> SqlStep | None:
+    line = long_way(text, dialect)
+    return (
+        SqlStep(task="a", sql=line.sql, expect=line.expect) if isinstance(line, Line) and line.sql and line.usual else None
+    )
 
 
 def short_way(parser: LineParser, text: str) -> Line | tuple[Trouble, ...]:
@@ -83,6 +90,14 @@ def test_split_head() -> None:
     assert split_head("=> ok") == ("", " ok", 2)
 
 
+def test_a_line_is_a_step_unless_more_need_be_looked_at() -> None:
+    parser = LineParser(Dialect.SQLITE)
+    texts = [f"SELECT v FROM t WHERE id = {n} => 'v{n}'" for n in range(300)]
+    texts += ["SELECT 1", "SELECT $x => 1", "SELECT 1 => ?x", "SELECT 1 => nonsense", "=> 1", texts[0]]
+    assert [parser.step("a", text) for text in texts] == [long_step(text, Dialect.SQLITE) for text in texts]
+    assert [long_step(text, Dialect.SQLITE) is None for text in texts[300:]] == [False, True, True, True, True, False]
+
+
 # Rule 53. Lines are made of pieces that matter to one lexer or the other, and then of the same pieces with other literals.
 
 LITERALS = st.sampled_from(
@@ -134,13 +149,14 @@ def filled(shape: list[object], literals: list[str]) -> str:
 @example(shape=["SELECT ", HOLE, "$x"], fillings=[["0"], ["''"]], dialect=Dialect.SQLITE)
 @example(shape=["SELECT ", HOLE, " => -", HOLE], fillings=[["1", "0"], ["1", "5"]], dialect=Dialect.SQLITE)
 def test_rule_53_templates_and_the_long_way_agree(shape: list[object], fillings: list[list[str]], dialect: Dialect) -> None:
-    parser, eager = LineParser(dialect), LineParser(dialect, long_run=0)
+    parser, eager, stepping = LineParser(dialect), LineParser(dialect, long_run=0), LineParser(dialect, long_run=0)
     for literals in fillings:
         text = filled(shape, literals)
         expected = long_way(text, dialect)
         for _ in range(2):
             assert short_way(parser, text) == expected
             assert short_way(eager, text) == expected
+            assert stepping.step("a", text) == long_step(text, dialect)
 
 
 @given(texts=st.lists(st.text(alphabet="S 1'a\"$x=>(),\n-/*;", max_size=16), max_size=6), dialect=st.sampled_from(Dialect))

@@ -78,7 +78,7 @@ def test_rows_without_an_order_are_a_bag_in_the_digest() -> None:
         setup = f"setup:\n  - CREATE TABLE t (x)\n  - INSERT INTO t VALUES {rows}\n"
         ran = run(f"{setup}steps:\n  - a: SELECT x FROM t{tail} => 1, 2 in any order\n")
         trace = ran.last.trace
-        del trace.raw[:2]  # setup's own statements differ
+        del trace.ops[:2], trace.arguments[:2], trace.outcomes[:2]  # setup's own statements differ
         return trace.digest()
 
     assert digest("(1), (2)") == digest("(2), (1)")

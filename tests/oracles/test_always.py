@@ -41,7 +41,7 @@ def step(task: str, session: int, *, what: str = "SELECT 1", outcome: Outcome | 
 
 
 def failures(*events: Event, actions: dict[Path, Action] | None = None) -> list[tuple[FailureKind, str]]:
-    return [(f.kind, f.message) for f in broken(Trace(raw=list(events)), actions or {}, pooled=True)]
+    return [(f.kind, f.message) for f in broken(Trace(between=[(0, event) for event in events]), actions or {}, pooled=True)]
 
 
 def test_an_orderly_pool_breaks_nothing() -> None:

@@ -161,7 +161,7 @@ def test_values_that_json_lacks(value: Any) -> None:
 
 
 def report(verdict: Verdict = Verdict.PASS, failure: Failure | None = None) -> RunReport:
-    trace = Trace(raw=[Chosen(choice=0, enabled=(0, 1)), Advanced(now_us=5)])
+    trace = Trace(between=[(0, Chosen(choice=0, enabled=(0, 1))), (0, Advanced(now_us=5))])
     return RunReport(
         plan="p",
         backend="sqlite",

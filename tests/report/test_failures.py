@@ -68,7 +68,7 @@ def step(what: str, outcome: Outcome, arguments: tuple[Value, ...] = (), names: 
 
 
 def report(*events: Event, **more: object) -> RunReport:
-    trace = Trace(raw=list(events))
+    trace = Trace(between=[(0, event) for event in events])
     fields: dict[str, object] = {
         "plan": "p",
         "backend": "sqlite",
