@@ -80,8 +80,7 @@ class WaitingRoom:
         while self._settle_locks(complete, fresh) or self._settle_pools(complete):
             pass
         if len(waiters) > 1 and any(p not in self.pending for p in waiters):
-            self.raced = True
-            self._trace.add(Raced(tasks=tuple(p.actor.name for p in waiters)))
+            self._race(waiters)
 
     def clear(self) -> None:
         """Nobody waits any more: timers and checkouts are called off, statements are for their sessions to cancel."""
@@ -125,13 +124,17 @@ class WaitingRoom:
             pending.op, FailureKind.STUCK, message, f"release it and write `await: {pending.actor.name}`"
         )
 
+    def _race(self, waiters: Sequence[Pending]) -> None:
+        self.raced = True
+        self._trace.add(Raced(tasks=tuple(pending.actor.name for pending in waiters)))
+
     def _settle_locks(self, complete: Complete, fresh: Pending | None) -> bool:
         locks = [(p, p.session) for p in self.pending if p.session is not None]
         if not locks:
             self._blockers = {}
             return False
         settled = self._world.settle([session for _, session in locks], self._limits.settle_us)
-        self._blockers = settled.blockers
+        before, self._blockers = self._blockers, settled.blockers
         ended = [(p, session) for p, session in locks if session.id in settled.ended]
         ended.sort(key=lambda pair: pair[0] is not fresh)  # what was just begun is what released the others
         for pending, session in ended:
@@ -141,12 +144,20 @@ class WaitingRoom:
         if ended:
             return True
         self._check_stuck(locks, settled)
-        if fresh is not None and fresh.refusal is None and self._closes_a_circle(fresh):
-            assert fresh.session is not None
-            victim = ErrorClass.DEADLOCK_DETECTED
-            fresh.refusal = Failed(victim, "deadlock detected", victim.sqlstate, by="simdsl")
-            fresh.session.cancel()
-            return True
+        return self._break_circle(fresh, before)
+
+    def _break_circle(self, fresh: Pending | None, before: Mapping[int, frozenset[int]]) -> bool:
+        """Cancel who closed a circle of waiting: what was just begun, or what was let on and waits for somebody else now."""
+        for pending in ([fresh] if fresh is not None else []) + list(reversed(self.pending)):
+            session = pending.session
+            if session is None or pending.refusal is not None:
+                continue
+            is_new = pending is fresh or self._blockers.get(session.id) != before.get(session.id)
+            if is_new and self._is_in_circle(session.id):
+                deadlock = ErrorClass.DEADLOCK_DETECTED
+                pending.refusal = Failed(deadlock, "deadlock detected", deadlock.sqlstate, by="simdsl")
+                session.cancel()
+                return True
         return False
 
     def _settle_pools(self, complete: Complete) -> bool:
@@ -164,6 +175,8 @@ class WaitingRoom:
             pending.timer.cancel()
         if pending.refusal is not None and pending.session is not None and isinstance(answer, Failed):
             answer = pending.refusal._replace(native=answer.native)
+        elif isinstance(answer, Failed) and answer.error_class is ErrorClass.DEADLOCK_DETECTED:
+            self._race([pending])  # the engine was sooner, and chose the victim by its own clock
         complete(pending, answer)
 
     def _check_stuck(self, locks: Iterable[tuple[Pending, Session]], settled: Settled) -> None:
@@ -174,9 +187,8 @@ class WaitingRoom:
                 message = f"{what} within {seconds:g} s of real time"
                 raise Stopped(failures.at_step(pending.op, FailureKind.STUCK, message))
 
-    def _closes_a_circle(self, fresh: Pending) -> bool:
-        assert fresh.session is not None
-        start, seen, front = fresh.session.id, set[int](), [fresh.session.id]
+    def _is_in_circle(self, start: int) -> bool:
+        seen, front = set[int](), [start]
         while front:
             for blocker in sorted(self._blockers.get(front.pop(), frozenset())):
                 if blocker == start:

@@ -248,6 +248,28 @@ steps:
   - a: COMMIT
   - c: SELECT id, v FROM t ORDER BY id => (1, 1), (2, 1), (3, 2)
 """
+LATE_CIRCLE = """
+simdsl: 1
+plan: circle-that-closes-late
+setup:
+  - CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)
+  - INSERT INTO t VALUES (1, 0), (2, 0), (3, 0)
+steps:
+  - a: BEGIN
+  - b: BEGIN
+  - c: BEGIN
+  - a: UPDATE t SET v = 1 WHERE id = 1 => 1 affected
+  - b: UPDATE t SET v = 2 WHERE id = 3 => 1 affected
+  - c: UPDATE t SET v = 3 WHERE id = 2 => 1 affected
+  - b: UPDATE t SET v = 2 WHERE id = 1 => blocks
+  - a: UPDATE t SET v = 1 WHERE id >= 2 => blocks
+  - c: COMMIT
+  - await: a => error deadlock_detected
+  - a: ROLLBACK
+  - await: b => 1 affected
+  - b: COMMIT
+  - c: SELECT id, v FROM t ORDER BY id => (1, 2), (2, 3), (3, 2)
+"""
 TIMEOUT = """
 simdsl: 1
 plan: timeout
@@ -281,6 +303,11 @@ def test_circle_of_three_has_one_victim() -> None:
     result = ended(CIRCLE)
     assert result.failed is None
     assert (result.verdict, result.judged) == (Verdict.WARN, 9)
+
+
+def test_circle_that_closes_when_a_waiter_goes_on_is_broken() -> None:
+    result = ended(LATE_CIRCLE)
+    assert result.failed is None, result.failed
 
 
 def test_timeout_is_virtual() -> None:
