@@ -21,7 +21,8 @@ from simdsl.backends.protocol import Statement
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import PlanEnded, Verdict
 from simdsl.language.load import load_text
-from simdsl.modes.once import RunOptions, run_plan
+from simdsl.modes.arena import RunOptions
+from simdsl.modes.once import run_plan
 from simdsl.plan.ir import Plan, SqlKind
 
 _TABLE = "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)"

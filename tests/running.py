@@ -11,7 +11,8 @@ from simdsl.backends.registry import resolve
 from simdsl.core.trace import Stepped
 from simdsl.core.verdicts import Failure, PlanEnded, RunEnded, RunReport
 from simdsl.language.load import load_text
-from simdsl.modes.once import RunOptions, run_plan
+from simdsl.modes.arena import RunOptions
+from simdsl.modes.once import run_plan
 from simdsl.plan.ir import Plan
 from simdsl.plan.outcomes import Failed
 

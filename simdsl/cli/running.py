@@ -24,7 +24,8 @@ from simdsl.cli.overrides import Selected, select
 from simdsl.cli.paths import STDIN, find
 from simdsl.core.choices import fresh_seed
 from simdsl.core.verdicts import Progress, RunEnded, RunReport
-from simdsl.modes.once import RunOptions, run_plan
+from simdsl.modes.arena import RunOptions
+from simdsl.modes.once import run_plan
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Severity
 from simdsl.report.reproduce import command

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
 from simdsl.core.trace import Trace
 from simdsl.plan.ir import Param, Path, Plan
+from simdsl.plan.outcomes import Rows
 
 
 class Verdict(StrEnum):
@@ -68,6 +70,7 @@ class RunReport:
     consequences: tuple[Failure, ...] = ()  # what `finally` missed after a failure
     warnings: tuple[str, ...] = ()
     raced: bool = False
+    tables: Mapping[str, Rows] | None = field(default=None, repr=False, compare=False)  # before `finally`, if anybody asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

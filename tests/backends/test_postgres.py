@@ -18,7 +18,8 @@ from simdsl.backends.protocol import Backend, BackendUnavailable, Tx, World
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import PlanEnded, Verdict
 from simdsl.language.load import load_text
-from simdsl.modes.once import RunOptions, run_plan
+from simdsl.modes.arena import RunOptions
+from simdsl.modes.once import run_plan
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
 from simdsl.plan.values import Value, same, sorted_rows
 from tests.backends.conformance import Conformance

@@ -13,7 +13,8 @@ from simdsl.backends.registry import resolve
 from simdsl.core import collector
 from simdsl.core.trace import Advanced, Checked, Chosen, Event, RolledBack, Stepped, Trace, WordSkipped
 from simdsl.language.load import load_text
-from simdsl.modes.once import RunOptions, run_plan
+from simdsl.modes.arena import RunOptions
+from simdsl.modes.once import run_plan
 from simdsl.plan.ir import Path
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Value

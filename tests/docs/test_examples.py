@@ -9,7 +9,8 @@ import pytest
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import PlanEnded
 from simdsl.language.load import check_text
-from simdsl.modes.once import RunOptions, run_plan
+from simdsl.modes.arena import RunOptions
+from simdsl.modes.once import run_plan
 from simdsl.plan.diagnostics import Severity
 from simdsl.plan.ir import Plan
 from tests.docs.blocks import ROOT, Block, blocks, pages

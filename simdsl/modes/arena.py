@@ -1,0 +1,229 @@
+"""One world for all runs of a plan over one entry of its params: set up once, restored between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from simdsl.backends.protocol import Backend, Pool
+from simdsl.core import collector
+from simdsl.core.clock import Clock
+from simdsl.core.matcher import describe
+from simdsl.core.trace import Trace
+from simdsl.core.verdicts import Failure, FailureKind, RunReport, Verdict
+from simdsl.oracles import always
+from simdsl.plan.ir import Param, Path, Plan
+from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.values import Value
+from simdsl.runner.failures import Stopped
+from simdsl.runner.machine import Machine
+from simdsl.runner.program import Program, schedule_length
+from simdsl.runner.schedules import Chooser, Schedules
+from simdsl.runner.waiting import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run. ``seed`` serves schedules that name none; ``last`` cuts `steps:` behind that step."""
+
+    seed: int
+    keep_going: bool = False
+    last: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+    end_state: bool = False  # look at every table when the steps have run
+
+
+class Arena:
+    """Where one program runs. Setup has run when it is made; ``close`` leaves nothing behind.
+
+    Raises ``BackendUnavailable`` whenever the backend is asked for something.
+    """
+
+    def __init__(
+        self, plan: Plan, program: Program, params: tuple[Param, ...], backend: Backend, options: RunOptions
+    ) -> None:
+        self.backend = backend
+        self.program = program
+        self._plan = plan
+        self._params = params
+        self._options = options
+        self._runs = 0
+        self._world = backend.create()
+        try:
+            refused = self._world.reset(plan.reset) if plan.reset is not None else None
+            self._prepared = self._prepare() if refused is None else _not_reset(program, refused)
+        except BaseException:
+            self._world.close()
+            raise
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether setup has done what it should; if not, there is one run, of which only `finally` is left."""
+        return self._prepared.failure is None
+
+    def schedules(self, seed: int) -> Schedules | None:
+        """The schedules of this plan, None for `steps:`."""
+        if self._plan.schedule is None or not self.is_set_up:
+            return None
+        length = sum(schedule_length(code, self._prepared.env) for code in self.program.strands)
+        return Schedules(self._plan.schedule, self.program.strand_names, seed, length)
+
+    def keep(self) -> None:
+        """There will be further runs: remember what setup left."""
+        self._world.snapshot()
+
+    def run(self, chooser: Chooser | None, number: int) -> RunReport:
+        """One run, the ``number``-th of its plan, from where setup left the database."""
+        if self._runs:
+            self._world.restore()
+        self._runs += 1
+        return self._one_run(chooser, number)
+
+    def close(self) -> None:
+        """Give the world up. Idempotent."""
+        self._world.close()
+
+    def _prepare(self) -> _Prepared:
+        trace = Trace()
+        machine = self._machine(Clock(), trace, {})
+        failure, env = None, self.program.env
+        try:
+            env = machine.script(self.program.setup, self.program.env, watch=False)
+            machine.finish()
+        except Stopped as stopped:
+            failure = replace(stopped.failure, kind=FailureKind.SETUP, fingerprint=f"setup/{stopped.failure.fingerprint}")
+            machine.abandon()
+        finally:
+            machine.close()
+        return _Prepared(
+            trace=trace,
+            env=env,
+            labels=machine.labels,
+            judged=machine.judged,
+            failure=failure,
+            missed=tuple(machine.missed),
+        )
+
+    def _one_run(self, chooser: Chooser | None, number: int) -> RunReport:
+        program, prepared = self.program, self._prepared
+        clock, trace = Clock(), prepared.trace.copy()
+        tables: Mapping[str, Rows] | None = None
+        with collector.paused(), ExitStack() as stack:
+            pools: dict[str, Pool] = {}
+            for spec in program.pools:
+                pools[spec.name] = self._world.pool(spec, clock)
+                stack.callback(pools[spec.name].close)
+            machine = self._machine(clock, trace, pools)
+            stack.callback(machine.close)
+            machine.labels.update(prepared.labels)
+            failures = list(prepared.missed)
+            if prepared.failure is not None:
+                failures.append(prepared.failure)
+            else:
+                failures += self._body(machine, chooser)
+                if self._options.end_state:
+                    tables = self._world.end_state()
+            failures += self._finally(machine)
+            failures += always.broken(trace, program.actions(), pooled=bool(program.pools))
+            digest = trace.digest()
+        raced = machine.raced
+        judged = prepared.judged + machine.judged
+        warnings = tuple(_warnings(trace, raced, unknown=machine.errors[ErrorClass.OTHER] > 0))
+        verdict = Verdict.FAIL if failures else Verdict.WARN if warnings or not judged else Verdict.PASS
+        return RunReport(
+            plan=self._plan.name,
+            backend=self.backend.name,
+            params=self._params,
+            run=number,
+            choices=trace.choices() if program.scheduled else (),
+            verdict=verdict,
+            judged=judged,
+            steps=trace.count(),
+            digest=digest,
+            trace=trace,
+            failure=failures[0] if failures else None,
+            consequences=tuple(failures[1:]),
+            warnings=warnings,
+            raced=raced,
+            tables=tables,
+        )
+
+    def _body(self, machine: Machine, chooser: Chooser | None) -> list[Failure]:
+        """Run the steps or the tasks, and end them in good order."""
+        program, env = self.program, self._prepared.env
+        try:
+            if chooser is not None:
+                machine.tasks(program.strand_names, program.strands, env, chooser)
+            else:
+                machine.script(program.strands[0], env)
+            machine.finish(watch=True)
+        except Stopped as stopped:
+            machine.abandon()
+            return [*machine.missed, stopped.failure]
+        except KeyboardInterrupt:
+            machine.abandon()
+            self._finally(machine)
+            raise
+        return list(machine.missed)
+
+    def _finally(self, machine: Machine) -> list[Failure]:
+        machine.missed.clear()
+        try:
+            machine.script(self.program.finally_, self._prepared.env, watch=False)
+            machine.finish()
+        except Stopped as stopped:
+            machine.abandon()
+            return [*machine.missed, stopped.failure]
+        return list(machine.missed)
+
+    def _machine(self, clock: Clock, trace: Trace, pools: Mapping[str, Pool]) -> Machine:
+        return Machine(
+            world=self._world,
+            clock=clock,
+            trace=trace,
+            tasks=self.program.tasks,
+            pools=pools,
+            invariants=self.program.invariants,
+            boolean_type=self.backend.capabilities.boolean_type,
+            keep_going=self._options.keep_going,
+            limits=self._options.limits,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """What setup left behind, shared by all runs over it."""
+
+    trace: Trace
+    env: Mapping[str, Value]
+    labels: Mapping[str, Outcome]
+    judged: int
+    failure: Failure | None
+    missed: tuple[Failure, ...]  # with `keep_going`
+
+
+def _not_reset(program: Program, refused: Failed) -> _Prepared:
+    """A database that could not be emptied is not set up."""
+    failure = Failure(
+        kind=FailureKind.SETUP,
+        message=refused.text,
+        path=("reset", "tables"),
+        expected=("ok",),
+        got=describe(refused),
+        fingerprint=f"setup/reset/{refused.error_class}",
+    )
+    return _Prepared(trace=Trace(), env=program.env, labels={}, judged=0, failure=failure, missed=())
+
+
+def _warnings(trace: Trace, raced: bool, unknown: bool) -> Iterator[str]:
+    if raced:
+        yield "race: the engine chose which of several waiting sessions to serve, so this digest may not repeat"
+    if not unknown:
+        return
+    for text, native in {
+        event.outcome.text: event.outcome.native
+        for event in trace.steps()
+        if isinstance(event.outcome, Failed) and event.outcome.error_class is ErrorClass.OTHER
+    }.items():
+        yield f"an error of no known class, native code {native}: {text}"
