@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from simdsl.core.trace import Trace
 from simdsl.plan.ir import Param, Path, Plan
@@ -34,6 +34,16 @@ class FailureKind(StrEnum):
     POOL = "pool_invariant"
     TRANSACTION = "transaction_invariant"
     DIVERGENCE = "divergence"  # a strict replay met another enabled task than the recorded one
+    DIFFERENCE = "backends_differ"  # two backends do not agree about a step, or about what is in a table
+    INSTABILITY = "runs_differ"  # the same run, done twice, left two traces
+
+
+class Said(NamedTuple):
+    """What one of several backends said to a step, and what was sent to it (None: nothing that is text)."""
+
+    backend: str
+    said: str
+    sent: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +60,7 @@ class Failure:
     help: str | None = None
     arguments: tuple[tuple[str, str], ...] = ()  # the variables of the step and their values as literals
     fingerprint: str = ""
+    beside: tuple[Said, ...] = ()  # of a difference: each backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

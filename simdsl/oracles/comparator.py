@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -51,15 +51,16 @@ class Divergence:
     what: str  # the statement as the plan has it, or the name of the table
     step: int | None
     said: tuple[str, str]
+    outcomes: tuple[Outcome, Outcome] | None = field(default=None, repr=False)  # of a step that ran on both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """One of the two runs."""
 
-    backend: str
     trace: Trace = field(repr=False)
     tables: Mapping[str, Rows] | None = None  # at the end; None if nobody looked
+    is_whole: bool = True  # it was not ended by a failure of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +87,20 @@ def compare(left: Side, right: Side, *, equivalence: Equivalence, sort_keys: Sor
         other = theirs.steps.get(place)
         number = ours.numbers[place]
         if other is None:
-            said = (describe_one(step.outcome), "did not run")
-            found.append(_at(step, number, Aspect.PRESENCE, said))
+            if right.is_whole:
+                found.append(_at(step, number, Aspect.PRESENCE, (describe_one(step.outcome), "did not run")))
             continue
         if locks_differ and _parts(ours, theirs, place):
             parted = _at(step, number, Aspect.WAITING, (ours.told(place), theirs.told(place)))
             break
         compared += 1
-        found += _disagreements(step, other, number, equivalence, sort_keys)
+        aspect = _aspect(step, other, equivalence, sort_keys)
+        if aspect is not None:
+            found.append(_both(step, other, number, aspect))
         if not locks_differ and ours.waited(place) != theirs.waited(place):
             said = ("waits", "does not wait") if ours.waited(place) else ("does not wait", "waits")
             found.append(_at(step, number, Aspect.WAITING, said))
-    if parted is None:
+    if parted is None and left.is_whole:
         for place, step in theirs.steps.items():
             if place not in ours.steps:
                 found.append(_at(step, None, Aspect.PRESENCE, ("did not run", describe_one(step.outcome))))
@@ -203,14 +206,6 @@ def _is_refused(outcome: Outcome) -> bool:
     return isinstance(outcome, Failed) and outcome.error_class in _REFUSALS
 
 
-def _disagreements(
-    step: Stepped, other: Stepped, number: int, equivalence: Equivalence, sort_keys: SortKeys
-) -> Iterator[Divergence]:
-    aspect = _aspect(step, other, equivalence, sort_keys)
-    if aspect is not None:
-        yield _at(step, number, aspect, (describe_one(step.outcome), describe_one(other.outcome)))
-
-
 def _aspect(step: Stepped, other: Stepped, equivalence: Equivalence, sort_keys: SortKeys) -> Aspect | None:
     left, right = step.outcome, other.outcome
     if isinstance(left, Failed) or isinstance(right, Failed):
@@ -271,3 +266,8 @@ def _lacking(rows: Sequence[Row], others: Sequence[Row], equivalence: Equivalenc
 
 def _at(step: Stepped, number: int | None, aspect: Aspect, said: tuple[str, str]) -> Divergence:
     return Divergence(aspect=aspect, task=step.task, path=step.path, what=step.what, step=number, said=said)
+
+
+def _both(step: Stepped, other: Stepped, number: int, aspect: Aspect) -> Divergence:
+    said = (describe_one(step.outcome), describe_one(other.outcome))
+    return replace(_at(step, number, aspect, said), outcomes=(step.outcome, other.outcome))

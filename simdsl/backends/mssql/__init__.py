@@ -1,0 +1,1 @@
+"""Microsoft SQL Server, through pyodbc and Microsoft's driver or FreeTDS."""

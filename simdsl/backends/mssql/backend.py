@@ -1,0 +1,146 @@
+"""Microsoft SQL Server through pyodbc.
+
+``mssql://user:password@host:1433`` names a server; ``mssql`` alone takes the URL from ``SIMDSL_MSSQL_URL``. A plan runs in a
+database that simdsl makes there and drops afterwards; a database that the URL names is only where it logs in. What the URL
+may add:
+
+* ``driver=name``: the ODBC driver, by its registered name or by path; otherwise Microsoft's from the package
+  ``mssql-python-odbc``, then an installed one of Microsoft's, then FreeTDS;
+* ``encrypt=yes|no|strict`` and ``trust=yes|no`` (of a certificate that nobody vouches for): otherwise as the driver has it;
+* ``pool=module:factory``: another pool (see ``queuepool``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+from urllib.parse import quote
+
+from simdsl.backends.mssql.catalog import quoted_name
+from simdsl.backends.mssql.connecting import connect
+from simdsl.backends.mssql.control import ISOLATION_LEVELS, control_text
+from simdsl.backends.mssql.engine import MssqlEngine
+from simdsl.backends.mssql.errors import DECLARED
+from simdsl.backends.mssql.place import PORT, Place, choose_driver, label, parse
+from simdsl.backends.mssql.world import MssqlWorld
+from simdsl.backends.odbc import driver as odbc
+from simdsl.backends.odbc.compiling import compiled
+from simdsl.backends.pools import names as pool_names
+from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Description, Refusal, Statement, World
+from simdsl.backends.urls import check_parameters, split_query
+from simdsl.plan.ir import Dialect, Sql
+
+OPTIONS: Final = ("driver", "encrypt", "trust", "pool")
+VARIABLE: Final = "SIMDSL_MSSQL_URL"
+
+_VERSION: Final = (
+    "SELECT CONVERT(nvarchar(128), SERVERPROPERTY('ProductVersion')), CONVERT(nvarchar(128), SERVERPROPERTY('Edition'))"
+)
+
+
+def from_url(head: str, query: Mapping[str, str]) -> Backend:
+    """The backend that a URL selects. Raises ``BackendUnavailable``."""
+    if head in ("mssql", "mssql:", "mssql://"):
+        head, query = _from_environment(query)
+    check_parameters("mssql", query, OPTIONS)
+    pool = query.get("pool")
+    if pool not in (None, pool_names.QUEUE_POOL):
+        pool_names.load_factory(str(pool))
+    return MssqlBackend(place=parse(head, query), pool=pool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MssqlBackend:
+    """See ``protocol.Backend``. ``pool`` None is SQLAlchemy's QueuePool."""
+
+    place: Place
+    name: str = "mssql"
+    pool: str | None = None
+    capabilities: Capabilities = field(
+        default=Capabilities(
+            error_classes=DECLARED,
+            isolation_levels=ISOLATION_LEVELS,
+            begin_modes=frozenset(),
+            blocks_on_locks=True,
+            savepoints=True,
+            transactional_ddl=True,
+            returning=False,  # OUTPUT does it, in words of its own
+            upsert=False,  # MERGE does it
+            boolean_type=False,
+            deferred_constraints=False,
+            nulls_first=True,
+            integer_division=True,
+            cancel=True,
+        ),
+        repr=False,
+    )
+
+    @property
+    def url(self) -> str:
+        """A URL with what differs from the defaults, and without the password."""
+        place = self.place
+        user = "" if place.user is None else quote(place.user, safe="")
+        secret = "" if place.password is None else ":***"
+        host = f"[{place.host}]" if ":" in place.host else quote(place.host, safe="\\")
+        given = {"driver": place.driver, "encrypt": place.encrypt, "trust": place.trust, "pool": self.pool}
+        query = "&".join(f"{key}={quote(value, safe='/:')}" for key, value in given.items() if value is not None)
+        port = "" if place.port == PORT else f":{place.port}"
+        database = "" if place.database == "master" else f"/{quote(place.database, safe='')}"
+        return f"mssql://{user}{secret}{'@' if user else ''}{host}{port}{database}{'?' if query else ''}{query}"
+
+    @property
+    def dialect(self) -> Dialect:
+        """Transact-SQL."""
+        return Dialect.TSQL
+
+    def describe(self) -> Description:
+        """Versions, from the server itself."""
+        try:
+            connection = connect(self.place, self._driver, self.place.database)
+            ((version, edition),) = connection.execute(_VERSION).fetchall()
+            connection.close()
+        except BackendUnavailable:
+            raise
+        except Exception as error:  # whatever the driver raises
+            raise BackendUnavailable(f"mssql: {self.place.address}: {self._engine.failed(error).text}") from None
+        return Description(
+            driver=f"pyodbc over {label(self._driver)}",
+            driver_version=odbc.version(),
+            engine=f"Microsoft SQL Server, {edition}",
+            engine_version=str(version),
+            pool=pool_names.describe_pool(self.pool),
+        )
+
+    def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
+        """``?`` for what is bound, names in brackets, transactions in Transact-SQL's words."""
+        if sql.transaction is None:
+            return compiled(sql, identifiers, quoted_name)
+        text = control_text(sql.transaction)
+        if isinstance(text, Refusal):
+            return text
+        return Statement(text=text, parameters=(), kind=sql.kind, transaction=sql.transaction)
+
+    def create(self) -> World:
+        """A database of its own on the server."""
+        return MssqlWorld(self.place, self._driver, self._engine, self.pool)
+
+    @cached_property
+    def _driver(self) -> str:
+        return choose_driver(self.place)
+
+    @property
+    def _engine(self) -> MssqlEngine:
+        return MssqlEngine((self.place.password,) if self.place.password else ())
+
+
+def _from_environment(query: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    url = os.environ.get(VARIABLE)
+    if not url:
+        raise BackendUnavailable(
+            f"mssql needs a server: write mssql://user:password@host:{PORT}, or set {VARIABLE} to such a URL"
+        )
+    head, given = split_query(url)
+    return head, {**given, **query}

@@ -1,0 +1,223 @@
+"""A session over one ODBC connection and a worker thread."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Any, Final
+
+from simdsl.backends.odbc.driver import Connection, Cursor
+from simdsl.backends.odbc.engine import Engine
+from simdsl.backends.odbc.values import answer, bound
+from simdsl.backends.odbc.worker import Inbox, Worker
+from simdsl.backends.protocol import Statement, Tx
+from simdsl.core.clock import real_ns
+from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome
+from simdsl.plan.values import Value
+
+FAST_US: Final = 300  # most statements end within this, and then nobody need be asked who waits for whom
+_QUIESCE_US: Final = 3_000_000
+_AGAIN_US: Final = 20_000
+_STOP_US: Final = 2_000_000
+
+_NOTHING: Final = Affected(None)
+_CANCELED: Final = Failed(ErrorClass.QUERY_CANCELED, "the statement was cancelled", "HY008")
+_HANGS: Final = Failed(ErrorClass.CONNECTION_LOST, "the driver does not come back from its last call", by="simdsl")
+
+
+class OdbcSession:
+    """See ``protocol.Session``. ``engine_id`` is the connection's number in the engine's own views."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        number: int,
+        engine_id: int,
+        engine: Engine,
+        inbox: Inbox,
+        sent: Callable[[Statement], None] | None = None,
+    ) -> None:
+        self.id = number
+        self.engine_id = engine_id
+        self.connection = connection
+        self.handed_out = HandedOut(self)
+        self.is_canceled = False
+        self._engine = engine
+        self._sent = sent
+        self._cursor: Cursor = connection.cursor()
+        self._inbox = inbox
+        self._worker = Worker(inbox, f"session {number}")
+        self._tx: Tx | None = Tx.IDLE  # as last asked; None: something has happened since
+        self._is_closed = False
+        self._hangs = False
+        # A cancel must hit the statement that it is meant for, and never what the worker sends after it.
+        self._lock = Lock()
+        self._can_be_canceled = False
+
+    def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome | None:
+        """Hand the statement to the worker; most are over in a moment, and then this is their outcome."""
+        if self._hangs:
+            return _HANGS
+        if self._is_closed:
+            return self._run(statement, arguments, None)  # the driver refuses in its own words
+        asks = statement.transaction is not None and self._engine.asks_before_control
+        before = self.tx() if asks else None
+        self._tx = None
+        self.is_canceled = False
+        if self._sent is not None:
+            self._sent(statement)
+        self._can_be_canceled = True
+        self._worker.begin(lambda: self._run(statement, arguments, before))
+        self._inbox.wait_for(self._worker, FAST_US)
+        return self._worker.take()
+
+    def poll(self) -> Outcome | None:
+        """What the worker has brought, without waiting."""
+        self._inbox.collect(0)
+        return self._worker.take()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a statement is under way, as far as the main thread has looked."""
+        return self._worker.is_busy
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether ``poll`` would give an outcome, as far as the main thread has looked."""
+        return self._worker.has_outcome
+
+    def cancel(self) -> None:
+        """``SQLCancel``. ``settle`` repeats it: a statement that the worker has not yet begun does not hear it."""
+        self._inbox.collect(0)
+        with self._lock:
+            if self._can_be_canceled:
+                self.is_canceled = True
+                # A connection that is lost refuses this too; the statement itself will say so.
+                with contextlib.suppress(Exception):
+                    self._cursor.cancel()
+
+    def tx(self) -> Tx:
+        """As the engine tells it. A statement under way is in a transaction, be it its own."""
+        if self._is_closed:
+            return Tx.LOST
+        self._inbox.collect(0)
+        if self._worker.is_busy:
+            return Tx.OPEN
+        if self._tx is None:
+            try:
+                self._tx = self._engine.tx(self)
+            except Exception:  # whatever the driver raises: a connection that cannot be asked is of no use
+                self._tx = Tx.LOST
+        return self._tx
+
+    def quiesce(self) -> None:
+        """Cancel and drain what is under way and roll back. What does not end in time is left behind, and lost."""
+        deadline_ns = real_ns() + _QUIESCE_US * 1_000
+        while self._worker.is_busy and real_ns() < deadline_ns:
+            self.cancel()
+            self._inbox.wait_for(self._worker, _AGAIN_US)
+        self._worker.take()
+        if self._worker.is_busy:
+            self._leave_behind()
+        elif self.tx() in (Tx.OPEN, Tx.FAILED):
+            self._tx = None
+            self._worker.begin(self._rolled_back)
+            if not self._inbox.wait_for(self._worker, _QUIESCE_US):
+                self._leave_behind()
+            self._worker.take()
+
+    def close(self) -> None:
+        """Roll back and disconnect, in the worker: that may hang too. Idempotent."""
+        if self._is_closed:
+            return
+        self.quiesce()
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._worker.begin(self._disconnected)
+        self._hangs = not self._inbox.wait_for(self._worker, _STOP_US)
+        self._worker.take()
+        self._worker.stop(0 if self._hangs else _STOP_US)
+
+    def roll_back(self) -> None:
+        """For a pool: the rollback of a driver's connection, here and now. Raises the driver's errors."""
+        if self._worker.is_busy:
+            self.quiesce()
+        self._tx = None
+        self.connection.execute(self._engine.rollback).close()
+
+    def _run(self, statement: Statement, arguments: Sequence[Value], before: Tx | None) -> Outcome:
+        """In the worker."""
+        outcome: Outcome
+        try:
+            values = bound(arguments)
+            if values:
+                self._cursor.execute(statement.text, *values)
+            else:
+                self._cursor.execute(statement.text)
+            outcome = answer(self._cursor, statement)
+            if self.is_canceled and outcome == _NOTHING and statement.transaction is None:
+                outcome = _CANCELED  # Microsoft's driver may say no word of an acknowledged cancel
+        except Exception as error:  # whatever a driver raises is an outcome of the statement
+            outcome = self._failed(error)
+        with self._lock:
+            self._can_be_canceled = False
+        if isinstance(outcome, Failed) and outcome.error_class is ErrorClass.QUERY_CANCELED:
+            self._after_cancel()
+        if statement.transaction is not None:
+            return self._engine.controlled(statement.transaction, before, outcome)
+        return outcome
+
+    def _failed(self, error: Exception) -> Failed:
+        failure = self._engine.failed(error)
+        if self.is_canceled and failure.error_class is ErrorClass.OTHER:
+            # The driver manager forgets the error of a statement when that is cancelled once more: none is left to read.
+            return failure._replace(error_class=ErrorClass.QUERY_CANCELED)
+        return failure
+
+    def _after_cancel(self) -> None:
+        text = self._engine.after_cancel
+        if text is not None:
+            # If the connection is lost too, the next statement says so.
+            with contextlib.suppress(Exception):
+                self.connection.execute(text).close()
+
+    def _rolled_back(self) -> Outcome:
+        try:
+            self.connection.execute(self._engine.rollback).close()
+        except Exception as error:  # a deadlock has ended the transaction before, or the connection is lost
+            return self._engine.failed(error)
+        return _NOTHING
+
+    def _disconnected(self) -> Outcome:
+        try:
+            self.connection.close()
+        except Exception as error:  # a lost connection may refuse even that
+            return self._engine.failed(error)
+        return _NOTHING
+
+    def _leave_behind(self) -> None:
+        self._is_closed = self._hangs = True
+
+
+class HandedOut:
+    """A connection as a pool knows one: what DB-API programs do to it happens to the session.
+
+    ``rollback`` ends a transaction that was begun by SQL text, as pyodbc's own does where it begins them.
+    """
+
+    def __init__(self, session: OdbcSession) -> None:
+        self.session = session
+
+    def rollback(self) -> None:
+        """Raises the driver's errors."""
+        self.session.roll_back()
+
+    def close(self) -> None:
+        """Close the session."""
+        self.session.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the driver's: a pool of the user's may want a cursor to ping with."""
+        return getattr(self.session.connection, name)
