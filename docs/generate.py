@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from enum import Enum
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
@@ -26,8 +27,6 @@ if str(ROOT) not in sys.path:
 
 from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
-from simdsl.backends.sqlite import backend as sqlite  # noqa: E402 - after the path is set
-from simdsl.backends.sqlite.errors import DECLARED  # noqa: E402
 from simdsl.cli import exits  # noqa: E402
 from simdsl.cli.app import command  # noqa: E402
 from simdsl.plan import resources  # noqa: E402
@@ -113,6 +112,9 @@ def _cli() -> Iterator[str]:
     yield "| variable | effect |"
     yield "|---|---|"
     yield "| `SIMDSL_BACKEND` | what `--backend` is where it is not given |"
+    yield "| `SIMDSL_MSSQL_URL` | what `--backend mssql` means |"
+    yield "| `PGHOST`, `PGHOSTADDR`, `PGSERVICE` ... | libpq's: `--backend postgres` means that server |"
+    yield "| `XDG_CACHE_HOME` | where an empty PostgreSQL cluster is kept; `~/.cache` without it |"
     yield "| `SIMDSL_DEBUG` | set to anything, an internal error shows its traceback |"
     yield "| `NO_COLOR` | set to anything, no colour |"
     yield "| `CI` | set to anything, no line of progress |"
@@ -242,7 +244,6 @@ def _anchor(heading: str) -> str:
 
 
 def _backends() -> Iterator[str]:
-    backend = resolve("sqlite")
     yield "`simdsl backends` shows the same for what is installed where it is called, user backends included, and says"
     yield "whether each can be reached."
     yield ""
@@ -250,44 +251,111 @@ def _backends() -> Iterator[str]:
     yield ""
     yield "| `--backend` | what it selects |"
     yield "|---|---|"
-    yield from _selectors()
+    yield from _SELECTORS
     yield ""
     yield "Any of these after `name=`: plans and reports then call the backend by that name. Passwords in a URL, and"
     yield "parameters that are called like a secret (`password`, `token`, `key`, ...), are shown as `***`."
     yield ""
-    yield "## What a URL of sqlite may add"
+    yield "Instead of a URL, `--pg-host` and its like, `--turso-db-path` and `--mssql-host` and its like may say where a"
+    yield "backend is ([simdsl run](cli.md#simdsl-run))."
     yield ""
-    for option, meaning in _SQLITE_OPTIONS.items():
-        yield f"- `?{option}=`: {meaning}"
+    yield "## What a URL may add"
     yield ""
+    for name, options in _OPTIONS.items():
+        known = import_module(f"simdsl.backends.{name}.backend").OPTIONS
+        assert set(options) == set(known), (name, known)
+        yield f"**{name}**"
+        yield ""
+        for option, meaning in options.items():
+            yield f"- `?{option}=`: {meaning}"
+        yield ""
+    shown = {name: resolve(url).capabilities for name, url in _SHOWN.items()}
     yield "## Capabilities"
     yield ""
     yield "A plan that needs what a backend lacks is skipped there, with the reason."
     yield ""
-    yield "| capability | meaning | sqlite |"
-    yield "|---|---|---|"
-    yield from _capabilities(backend.capabilities)
+    yield f"| capability | meaning | {' | '.join(shown)} |"
+    yield f"|---|---|{'---|' * len(shown)}"
+    yield from _capabilities(tuple(shown.values()))
     yield ""
     yield "## Error classes"
     yield ""
     yield "`=> error CLASS` names one of these. A class has a SQLSTATE where SQL or PostgreSQL defines one; a backend"
-    yield "declares the classes that it can give. What a driver raises and nobody knows is `other`."
+    yield "declares the classes that it can give, and the conformance suite provokes each of them on the engine (on SQL"
+    yield "Server only where one is at hand). What a driver raises and nobody knows is `other`."
     yield ""
-    yield "| class | SQLSTATE | sqlite |"
-    yield "|---|---|---|"
+    yield f"| class | SQLSTATE | {' | '.join(shown)} |"
+    yield f"|---|---|{'---|' * len(shown)}"
     for error_class in ErrorClass:
-        yield f"| `{error_class}` | {error_class.sqlstate or ''} | {'yes' if error_class in DECLARED else ''} |"
+        gives = " | ".join("yes" if error_class in one.error_classes else "" for one in shown.values())
+        yield f"| `{error_class}` | {error_class.sqlstate or ''} | {gives} |"
     yield ""
     yield "A bare `=> error` accepts every class but `connection_lost`, `driver_panic` and `other`."
+    yield ""
+    yield "## Differences"
+    yield ""
+    yield "The conformance suite holds rules that every backend keeps. Where an engine does otherwise, the backend says so,"
+    yield "and the suite tests what it does instead."
+    yield ""
+    for name in _OPTIONS:
+        module = f"simdsl.backends.{name}.differences"
+        differences = import_module(module).DIFFERENCES if find_spec(module) else ()
+        yield f"**{name}**"
+        yield ""
+        for difference in differences:
+            yield f"- {difference.rule.replace('_', ' ')}: {difference.does} ({difference.why})"
+        if not differences:
+            yield "- none"
+        yield ""
 
 
-_SQLITE_OPTIONS: Final = {
-    "driver": "a module that takes the place of the standard library's `sqlite3` ([how](../how-to/use-your-own-driver.md))",
-    "journal_mode": "`wal` or `delete`; a throwaway is in WAL mode by default, a file of yours stays as it is",
-    "pool": "`module:factory`, a pool that takes the place of SQLAlchemy's QueuePool ([how](../how-to/test-a-pool.md))",
+_POOL: Final = "`module:factory`, a pool that takes the place of SQLAlchemy's QueuePool ([how](../how-to/test-a-pool.md))"
+_OPTIONS: Final = {
+    "sqlite": {
+        "driver": "a module in the place of the standard library's `sqlite3` ([how](../how-to/use-your-own-driver.md))",
+        "journal_mode": "`wal` or `delete`; a throwaway is in WAL mode by default, a file of yours stays as it is",
+        "pool": _POOL,
+    },
+    "postgres": {
+        "pool": "`psycopg_pool` (the default), `queuepool`, or `module:factory`",
+        "server": "`embedded`: the throwaway server, whatever libpq's environment says",
+    },
+    "mssql": {
+        "driver": "an ODBC driver by the name it is installed as; else Microsoft's from PyPI, an installed one, FreeTDS",
+        "encrypt": "`yes`, `no` or `strict`, as the driver takes it",
+        "trust": "`yes`: any certificate of the server will do",
+        "pool": _POOL,
+    },
+    "libsql": {
+        "journal_mode": "`wal` or `delete`, as of sqlite",
+        "pool": _POOL,
+    },
+    "turso": {
+        "journal_mode": "`wal`, or `mvcc`, which `BEGIN CONCURRENT` needs",
+        "pool": _POOL,
+    },
 }
-
-
+_SHOWN: Final = {
+    "sqlite": "sqlite",
+    "postgres": "postgres",
+    "mssql": "mssql://host/",
+    "libsql": "libsql",
+    "turso": "turso",
+    "turso, mvcc": "turso?journal_mode=mvcc",
+}
+_SELECTORS: Final = (
+    "| `sqlite` | a throwaway SQLite database; the default |",
+    "| `sqlite:///file.db`, `sqlite:////dir/file.db` | that file, relative or absolute; used in place, never deleted |",
+    "| `sqlite:///:memory:` | a database in memory, its page cache shared by the sessions |",
+    "| `postgres` | a throwaway server, or the one that `PGHOST`, `PGHOSTADDR` or `PGSERVICE` names |",
+    "| `postgresql://user@host/db?sslmode=require` | a database of simdsl's own on that server; the URL is libpq's |",
+    "| `mssql://user:password@host:1433` | a database of simdsl's own on that server; `mssql` means `SIMDSL_MSSQL_URL` |",
+    "| `libsql`, `libsql:///file.db` | as of sqlite, through `libsql-experimental` |",
+    "| `turso`, `turso:///file.db` | as of sqlite, through `pyturso` (`pip install 'simdsl[turso]'`) |",
+    '| `python:package.module:factory?key=value` | what `factory(key="value")` returns |',
+    "| `mine`, `mine?key=value` | what the entry point `mine` of the group `simdsl.backends` makes |",
+    '| `mine:///place?key=value` | the same, called with `url="mine:///place"` too |',
+)
 _MEANINGS: Final = {
     "isolation_levels": "what may stand behind `ISOLATION LEVEL`",
     "begin_modes": "what may stand behind `BEGIN`",
@@ -305,26 +373,19 @@ _MEANINGS: Final = {
 }
 
 
-def _selectors() -> Iterator[str]:
-    assert set(_SQLITE_OPTIONS) == set(sqlite.OPTIONS)
-    yield "| `sqlite` | a throwaway SQLite database; the default |"
-    yield "| `sqlite:///file.db`, `sqlite:////dir/file.db` | that file, relative or absolute; used in place, never deleted |"
-    yield "| `sqlite:///:memory:` | a database in memory, its page cache shared by the sessions |"
-    yield '| `python:package.module:factory?key=value` | what `factory(key="value")` returns |'
-    yield "| `mine`, `mine?key=value` | what the entry point `mine` of the group `simdsl.backends` makes |"
-    yield '| `mine:///place?key=value` | the same, called with `url="mine:///place"` too |'
-
-
-def _capabilities(capabilities: Capabilities) -> Iterator[str]:
-    for name in capabilities.__dataclass_fields__:
-        value = getattr(capabilities, name)
+def _capabilities(shown: tuple[Capabilities, ...]) -> Iterator[str]:
+    for name in Capabilities.__dataclass_fields__:
         if name == "error_classes":
             continue
-        if isinstance(value, bool):
-            shown = "yes" if value else "no"
-        else:
-            shown = ", ".join(sorted(str(item) for item in value)) or "none"
-        yield f"| {name.replace('_', ' ')} | {_MEANINGS[name]} | {shown} |"
+        values = " | ".join(_capability(getattr(one, name)) for one in shown)
+        yield f"| {name.replace('_', ' ')} | {_MEANINGS[name]} | {values} |"
+
+
+def _capability(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    assert isinstance(value, frozenset)
+    return ", ".join(sorted(str(item) for item in value)) or "none"
 
 
 # trace.md

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "simdsl.backends"
 
-BUILT_IN: Final = ("sqlite",)
+BUILT_IN: Final = ("sqlite", "postgres", "mssql", "libsql", "turso")
 """The backends that come with simdsl, in the order in which they are shown."""
 
 # The module of each scheme; its ``from_url(head, query)`` makes the backend, and nothing is imported before.
@@ -149,7 +149,7 @@ def _entry_points() -> dict[str, EntryPoint]:
 
 def _unknown(name: str) -> str:
     if name in _LATER:
-        return f"this version of simdsl has no backend `{name}` yet; it has `sqlite`"
+        return f"this version of simdsl has no backend `{name}` yet; it has {', '.join(BUILT_IN)}"
     known = (*BUILT_IN, *sorted(_entry_points()))
     return f"there is no backend `{mask(name)}`" + (suggestion(name, known) or f"; there are {', '.join(known)}")
 

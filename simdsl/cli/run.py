@@ -18,6 +18,10 @@ def run(
             "--backend", "-b", metavar="URL", help="What to run on; see `simdsl backends`.", envvar="SIMDSL_BACKEND"
         ),
     ] = "sqlite",
+    differential: Annotated[
+        list[str] | None,
+        typer.Option("--differential", "-d", metavar="URL", help="Run on this backend too and compare; may be given again."),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", metavar="N", help="For everything that is drawn; else the plan's, else a fresh one."),
@@ -123,6 +127,7 @@ def run(
         Request(
             paths=tuple(paths or ()),
             backend=backend_url(backend, places),
+            differential=tuple(differential or ()),
             seed=seed,
             keyword=keyword,
             tags=tuple(tag or ()),

@@ -46,6 +46,7 @@ class Request(NamedTuple):
 
     paths: tuple[str, ...]
     backend: str
+    differential: tuple[str, ...]
     seed: int | None
     keyword: str | None
     tags: tuple[str, ...]
@@ -73,10 +74,10 @@ def run_request(request: Request) -> Exit:
     if not selected:
         sys.stderr.write("nothing is selected\n")
         return Exit.NOTHING
-    secrets = secrets_given(request.backend)
-    backend = _backend(request.backend)
+    secrets = secrets_given(request.backend, *request.differential)
+    backends = tuple(map(_backend, (request.backend, *request.differential)))
     with ExitStack() as stack:
-        call = _Running(request=request, selected=selected, backend=backend, secrets=secrets, seed=fresh, stack=stack)
+        call = _Running(request=request, selected=selected, backends=backends, secrets=secrets, seed=fresh, stack=stack)
         stack.enter_context(_terminated_like_interrupted())
         return call.run()
 
@@ -93,14 +94,14 @@ class _Running:
         *,
         request: Request,
         selected: Sequence[Selected],
-        backend: Backend,
+        backends: Sequence[Backend],
         secrets: Secrets,
         seed: int,
         stack: ExitStack,
     ) -> None:
         self.request = request
         self.selected = {one.name: one for one in selected}
-        self.backend = backend
+        self.backends = backends
         self.secrets = secrets
         self.seed = seed
         self.tally = Tally(seed=seed)
@@ -110,7 +111,7 @@ class _Running:
             from simdsl.report.jsonlines import TraceWriter
 
             out = stack.enter_context(_writable(request.trace))
-            self.listeners.append(TraceWriter(out, backend, secrets).tell)
+            self.listeners.append(TraceWriter(out, backends, secrets).tell)
         self.listeners.append(self.report.tell)
         for path, steps in ((request.dump, False), (request.unroll, True)):
             if path is not None:
@@ -142,7 +143,8 @@ class _Running:
     def reproduce(self, name: str, report: RunReport, seed: int) -> str:
         """The command that shows a failed run again."""
         selected = self.selected[name]
-        return command(name, selected.original, report, backend_url=mask(self.request.backend), seed=seed)
+        urls = tuple(map(mask, (self.request.backend, *self.request.differential)))
+        return command(name, selected.original, report, backend_urls=urls, seed=seed)
 
     def told(self, name: str) -> Told:
         """The text of a selected plan."""
@@ -151,7 +153,7 @@ class _Running:
 
     def _plan(self, selected: Selected) -> None:
         options = RunOptions(seed=selected.seed, keep_going=self.request.accept)
-        events = run_plan(selected.plan, selected.name, self.backend, options)
+        events = self._events(selected, options)
         if self.acceptance is not None:
             self.acceptance.begin(selected)
         try:
@@ -166,6 +168,13 @@ class _Running:
                 events.close()
         if self.acceptance is not None:
             self.acceptance.end()
+
+    def _events(self, selected: Selected, options: RunOptions) -> Iterator[Progress]:
+        if len(self.backends) == 1:
+            return run_plan(selected.plan, selected.name, self.backends[0], options)
+        from simdsl.modes.differential import run_differential
+
+        return run_differential(selected.plan, selected.name, self.backends, options)
 
     def _tell(self, progress: Progress) -> None:
         for listener in self.listeners:
@@ -194,15 +203,19 @@ class _Running:
         )
 
     def _described(self) -> str:
-        try:
-            description = self.backend.describe()
-        except BackendUnavailable as error:
-            raise unavailable(self.secrets.hide(str(error)), about=mask(self.request.backend)) from error
-        return f"{self.backend.name} ({description.engine} {description.engine_version}, {description.driver})"
+        told: list[str] = []
+        for backend, url in zip(self.backends, (self.request.backend, *self.request.differential), strict=True):
+            try:
+                description = backend.describe()
+            except BackendUnavailable as error:
+                raise unavailable(self.secrets.hide(str(error)), about=mask(url)) from error
+            told.append(f"{backend.name} ({description.engine} {description.engine_version}, {description.driver})")
+        return " against ".join(told)
 
 
 def _check_options(request: Request) -> None:
-    for one, other in (("quiet", "verbose"), ("accept", "dump"), ("json", "verbose"), ("json", "quiet")):
+    pairs = (("quiet", "verbose"), ("accept", "dump"), ("json", "verbose"), ("json", "quiet"), ("accept", "differential"))
+    for one, other in pairs:
         if getattr(request, one) and getattr(request, other):
             names = {"dump": "--dump-plan-on-failure"}
             options = " and ".join(names.get(name, f"--{name}") for name in (one, other))

@@ -79,8 +79,30 @@ def _difference(failure: Failure, screen: Screen) -> list[str]:
     match failure.kind:
         case FailureKind.DEADLOCK | FailureKind.STUCK | FailureKind.CHECK:
             return [f"   {fit(line, screen.width - 3)}" for line in failure.got]
+        case FailureKind.DIFFERENCE:
+            return _beside(failure, screen)
         case _:
             return rows.compare(failure.expected, failure.got, screen, values) if failure.expected or failure.got else []
+
+
+def _beside(failure: Failure, screen: Screen) -> list[str]:
+    """What each backend said and what was sent to it, a block each; statements that are the same are shown once."""
+    width = max((len(said.backend) for said in failure.beside), default=0)
+    lines = [
+        screen.wrap(visible(said.said), first=f"   {said.backend:<{width}}  ", rest=" " * (width + 5))
+        for said in failure.beside
+    ]
+    sent = dict.fromkeys(said.sent for said in failure.beside if said.sent is not None)
+    if len(sent) == 1:
+        (text,) = sent
+        lines.append(screen.wrap(visible(text), first=f"   {'sent':<{width}}  ", rest=" " * (width + 5)))
+    else:
+        lines.append("   was sent")
+        lines += [
+            screen.wrap(visible(said.sent or ""), first=f"   {said.backend:<{width}}  ", rest=" " * (width + 5))
+            for said in failure.beside
+        ]
+    return lines
 
 
 def _waiting(failure: Failure, trace: Trace, screen: Screen) -> list[str]:

@@ -7,7 +7,7 @@ end line (``"record": "end"``); schemas/trace.schema.json describes them, and `r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, assert_never
 
@@ -90,11 +90,11 @@ def as_json(progress: Progress) -> Object:
 class TraceWriter:
     """Writes the trace of every run that it is told of."""
 
-    def __init__(self, out: BinaryIO, backend: Backend, secrets: Secrets) -> None:
+    def __init__(self, out: BinaryIO, backends: Sequence[Backend], secrets: Secrets) -> None:
         self._out = out
-        self._backend = backend
+        self._backends = {backend.name: backend for backend in backends}
         self._secrets = secrets
-        self._description: Description | None = None
+        self._descriptions: dict[str, Description] = {}
         self._started: PlanStarted | None = None
 
     def tell(self, progress: Progress) -> None:
@@ -110,14 +110,15 @@ class TraceWriter:
                 assert_never(progress)
 
     def _write(self, report: RunReport) -> None:
-        if self._description is None:
-            self._description = self._backend.describe()
-        self._line(self._header(report, self._description))
+        backend = self._backends[report.backend]
+        if report.backend not in self._descriptions:
+            self._descriptions[report.backend] = backend.describe()
+        self._line(self._header(report, backend, self._descriptions[report.backend]))
         for event in report.trace:
             self._line(encode(event))
         self._line(_end(report))
 
-    def _header(self, report: RunReport, description: Description) -> Object:
+    def _header(self, report: RunReport, backend: Backend, description: Description) -> Object:
         return {
             "record": "run",
             "format": FORMAT,
@@ -125,7 +126,7 @@ class TraceWriter:
             "plan": report.plan,
             "file": self._started.file if self._started else None,
             "backend": report.backend,
-            "url": self._backend.url,
+            "url": backend.url,
             "description": {name: getattr(description, name) for name in description.__slots__},
             "seed": self._started.seed if self._started else None,
             "run": report.run,
@@ -195,6 +196,7 @@ def _failure(failure: Failure) -> Object:
         "help": failure.help,
         "arguments": dict(failure.arguments),
         "fingerprint": failure.fingerprint,
+        "beside": [said._asdict() for said in failure.beside],
     }
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from simdsl.core.verdicts import RunReport
 from simdsl.plan.ir import Plan
 
 
-def command(target: str, plan: Plan, report: RunReport, *, backend_url: str, seed: int) -> str:
+def command(target: str, plan: Plan, report: RunReport, *, backend_urls: Sequence[str], seed: int) -> str:
     """The command that runs this one run again: its file, backend, seed, entry of params and schedule.
 
-    ``target`` is the file as the call named it, with its ``:LINE``; secrets in the URL are masked by then.
+    ``target`` is the file as the call named it, with its ``:LINE``; secrets in the URLs are masked by then. Backends behind
+    the first one are those that it is compared with.
     """
-    words = ["simdsl", "run", target, "--backend", backend_url, "--seed", str(seed)]
+    words = ["simdsl", "run", target, "--backend", backend_urls[0]]
+    for url in backend_urls[1:]:
+        words += ["--differential", url]
+    words += ["--seed", str(seed)]
     entry = entry_of(plan, report)
     if entry is not None and len(plan.params) > 1:
         words += ["--params", str(entry)]

@@ -95,7 +95,7 @@ class Machine:
                     return strand.env
                 if not (watch or waiting):
                     self._hurry(strand)
-                    if strand.pc != pc:
+                    if strand.pc != pc or strand.state is not ready:
                         continue
                 handlers[pc](self, strand, code[pc])
                 if waiting:

@@ -80,9 +80,8 @@ def test_sqlite_urls(text: str, url: str) -> None:
         ("sqlit", "there is no backend `sqlit`; did you mean `sqlite`?"),
         ("oracle", "there is no backend `oracle`; there are sqlite"),
         ("", "there is no backend ``; there are sqlite"),
-        ("postgres", "this version of simdsl has no backend `postgres` yet"),
-        ("postgresql://me:hush@host/db", "this version of simdsl has no backend `postgresql` yet"),
-        ("turso:///f.db", "this version of simdsl has no backend `turso` yet"),
+        ("mariadb", "this version of simdsl has no backend `mariadb` yet"),
+        ("mariadb://me:hush@host/db", "this version of simdsl has no backend `mariadb` yet"),
         ("sqlite?drivr=x", "sqlite has no URL parameter `drivr`; did you mean `driver`?"),
         ("sqlite?xyz=1", "sqlite has no URL parameter `xyz`"),
         ("sqlite?driver=a&driver=b", "gives a parameter twice"),
@@ -100,7 +99,7 @@ def test_sqlite_urls(text: str, url: str) -> None:
         ("python:simdsl_mine:fails?x=1", "cannot be made: TypeError"),
         ("python:simdsl_mine:nothing", "is no backend: it lacks `name`"),
         ("python:simdsl_fails:make", "fails to load: RuntimeError: while loading"),
-        ("other=postgres", "this version of simdsl has no backend `postgres` yet"),
+        ("other=duckdb", "this version of simdsl has no backend `duckdb` yet"),
     ],
 )
 def test_what_cannot_be_resolved_says_why_in_a_line(module: None, text: str, message: str) -> None:

@@ -22,6 +22,9 @@ _VOLATILE: Final = tuple(
         (r"\b[0-9a-f]{16}\b", "DIGEST"),
         (r"SQLite \d[\d.]*", "SQLite V"),
         (r"(sqlite3 \(stdlib\)) \d[\d.]*", r"\1 V"),
+        (r"PostgreSQL \d[\d.]* from [\w /.-]+", "PostgreSQL V"),
+        (r"psycopg \(\w+\)", "psycopg"),
+        (r"Turso \d[\d.]*", "Turso V"),
         (r"QueuePool \d[\w.]*", "QueuePool V"),
         (r"simdsl \d+\.\d+[\w.]*", "simdsl V"),
     )

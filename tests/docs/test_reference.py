@@ -106,7 +106,7 @@ def test_every_rule_that_is_named_somewhere_is_there() -> None:
 
 def test_every_document_that_the_code_names_is_there() -> None:
     for path in _sources():
-        for name in re.findall(r"\bdocs/[\w./-]+\w", path.read_text(encoding="utf-8")):
+        for name in re.findall(r"(?<![/\w])docs/[\w./-]+\w", path.read_text(encoding="utf-8")):
             assert list(ROOT.glob(f"{name}*")), f"{path}: {name}"
 
 

@@ -17,9 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Final
-from urllib.parse import quote, unquote
 
 from simdsl.backends.pools import names as pool_names
 from simdsl.backends.protocol import (
@@ -27,24 +25,21 @@ from simdsl.backends.protocol import (
     BackendUnavailable,
     Capabilities,
     Description,
-    Pool,
     Refusal,
     Statement,
     World,
 )
 from simdsl.backends.sqlite import driver as sqlite_driver
 from simdsl.backends.sqlite.driver import Driver
-from simdsl.backends.sqlite.errors import DECLARED, failed
-from simdsl.backends.sqlite.world import Place, SqliteWorld, quoted_name
-from simdsl.backends.urls import check_parameters, mask
-from simdsl.backends.workspace import Workspace
-from simdsl.core.clock import Clock
-from simdsl.plan.ir import Action, Dialect, Isolation, Mode, PoolSpec, Sql, Transaction
+from simdsl.backends.sqlite.errors import DECLARED
+from simdsl.backends.sqlite.place import MEMORY, path_of, place_of, url_of
+from simdsl.backends.sqlite.texts import compiled
+from simdsl.backends.sqlite.world import SqliteWorld
+from simdsl.backends.urls import check_parameters
+from simdsl.plan.ir import Dialect, Isolation, Mode, Sql
 
 OPTIONS: Final = ("driver", "journal_mode", "pool")
 JOURNAL_MODES: Final = ("wal", "delete")
-
-MEMORY: Final = ":memory:"
 
 
 def from_url(head: str, query: Mapping[str, str]) -> Backend:
@@ -53,7 +48,7 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
     mode = query.get("journal_mode")
     if mode is not None and mode not in JOURNAL_MODES:
         raise BackendUnavailable(f"journal_mode is {' or '.join(JOURNAL_MODES)}, not `{mode}`")
-    path = _path(head)
+    path = path_of(head, "sqlite", "SQLite", memory=True)
     if path == MEMORY and mode is not None:
         raise BackendUnavailable("a database in memory has no journal_mode")
     backend = SqliteBackend(
@@ -61,16 +56,6 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
     )
     backend.load()
     return backend
-
-
-def _path(head: str) -> str | None:
-    if head in ("sqlite", "sqlite:", "sqlite://", "sqlite:///"):
-        return None
-    if not head.startswith("sqlite:///"):
-        raise BackendUnavailable(
-            f"`{mask(head)}` is no SQLite URL: write sqlite:///file.db, sqlite:////dir/file.db or sqlite:///:memory:"
-        )
-    return unquote(head.removeprefix("sqlite:///"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +71,15 @@ class SqliteBackend:
     @property
     def url(self) -> str:
         """A URL with what differs from the defaults."""
-        given = {
-            "driver": None if self.driver == sqlite_driver.STDLIB else self.driver,
-            "journal_mode": self.journal_mode,
-            "pool": self.pool,
-        }
-        query = "&".join(f"{key}={value}" for key, value in given.items() if value is not None)
-        place = "sqlite" if self.path is None else f"sqlite:///{quote(self.path, safe='/:')}"
-        return f"{place}?{query}" if query else place
+        return url_of(
+            "sqlite",
+            self.path,
+            {
+                "driver": None if self.driver == sqlite_driver.STDLIB else self.driver,
+                "journal_mode": self.journal_mode,
+                "pool": self.pool,
+            },
+        )
 
     @property
     def dialect(self) -> Dialect:
@@ -132,23 +118,12 @@ class SqliteBackend:
 
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
         """Variables that name things are written as quoted names, all others become ``?`` in the order of the text."""
-        if sql.transaction is not None:
-            return _control(sql, sql.transaction)
-        text: list[str] = []
-        parameters: list[str] = []
-        for part in sql.fragments:
-            if isinstance(part, str):
-                text.append(part)
-            elif part.name in identifiers:
-                text.append(quoted_name(identifiers[part.name]))
-            else:
-                text.append("?")
-                parameters.append(part.name)
-        return Statement(text="".join(text), parameters=tuple(parameters), kind=sql.kind)
+        return compiled(sql, identifiers, "SQLite")
 
     def create(self) -> World:
         """A database: made, opened in place, or in memory."""
-        return SqliteWorld(self._driver, self._place(), self._make_pool)
+        place = place_of(self.path, "sqlite", journal_mode=self.journal_mode, throwaway_mode="wal")
+        return SqliteWorld(self._driver, place, self.pool)
 
     def load(self) -> None:
         """Import now what the URL names. Raises ``BackendUnavailable``."""
@@ -159,52 +134,3 @@ class SqliteBackend:
     @cached_property
     def _driver(self) -> Driver:
         return sqlite_driver.load(self.driver)
-
-    def _place(self) -> Place:
-        if self.path is None:
-            workspace = Workspace()
-            return Place(file=workspace.path / "main.db", workspace=workspace, journal_mode=self.journal_mode or "wal")
-        if self.path == MEMORY:
-            return Place(file=None)
-        file = Path(self.path).absolute()
-        if not file.parent.is_dir():
-            raise BackendUnavailable(f"sqlite: the directory of `{self.path}` does not exist")
-        return Place(file=file, journal_mode=self.journal_mode)
-
-    def _make_pool(self, world: SqliteWorld, spec: PoolSpec, clock: Clock) -> Pool:
-        from simdsl.backends.pools.driven import Source
-        from simdsl.backends.pools.making import make_pool
-
-        source = Source(connect=lambda: world.connect().connection, session_of=world.session_of, failed=failed)
-        return make_pool(spec, clock, source, spec.driver or self.pool)
-
-
-def _control(sql: Sql, transaction: Transaction) -> Statement | Refusal:
-    text = _control_text(transaction)
-    if isinstance(text, Refusal):
-        return text
-    return Statement(text=text, parameters=(), kind=sql.kind, transaction=transaction)
-
-
-def _control_text(transaction: Transaction) -> str | Refusal:
-    match transaction.action:
-        case Action.BEGIN:
-            return _begin_text(transaction)
-        case Action.COMMIT | Action.ROLLBACK as action:
-            return action.name
-        case Action.SAVEPOINT:
-            return f"SAVEPOINT {transaction.name}"
-        case Action.ROLLBACK_TO:
-            return f"ROLLBACK TO {transaction.name}"
-        case Action.RELEASE:
-            return f"RELEASE {transaction.name}"
-
-
-def _begin_text(transaction: Transaction) -> str | Refusal:
-    if transaction.isolation not in (None, Isolation.SERIALIZABLE):
-        return Refusal(reason=f"SQLite has no isolation level {transaction.isolation.upper()}, only SERIALIZABLE")
-    if transaction.mode is Mode.CONCURRENT:
-        return Refusal(reason="SQLite has no BEGIN CONCURRENT")
-    if transaction.read_only:
-        return Refusal(reason="SQLite has no READ ONLY transactions")
-    return f"BEGIN {transaction.mode.name}" if transaction.mode else "BEGIN"

@@ -148,6 +148,11 @@ def control_failed(failure: Failed, transaction: Transaction, in_transaction: bo
     return failure._replace(error_class=error_class)
 
 
+def class_by_message(text: str) -> ErrorClass | None:
+    """The class of a message of SQLite's, for drivers of engines that took its messages over and no codes."""
+    return _first(_MESSAGES_WITHOUT_CODE, text)
+
+
 def _by_code(code: int, text: str) -> ErrorClass:
     known = _BY_EXTENDED.get(code) or _BY_PRIMARY.get(code & 0xFF)
     if known is None and code & 0xFF == _ERROR:

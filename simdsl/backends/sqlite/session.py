@@ -1,20 +1,20 @@
-"""A session over one sqlite3 connection. Nothing here ever waits: what meets a lock is ``busy`` at once."""
+"""A session over one sqlite3 connection, and what it shares with those of libSQL and Turso.
+
+Nothing here ever waits: what meets a lock is ``busy`` at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.backends.sqlite.errors import control_failed, failed
 from simdsl.plan.ir import SqlKind
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
-
-if TYPE_CHECKING:
-    import sqlite3
 
 _BINDABLE: Final = frozenset({int, str, float, bytes, bool, type(None)})
 _NOTHING: Final = Affected(None)
@@ -30,14 +30,53 @@ _IDLE: Final = Tx.IDLE
 _new: Final = tuple.__new__
 
 
-class SqliteSession:
-    """One connection. ``connection`` is the driver's own, for a pool to hand around."""
+class AtOnceSession:
+    """One connection whose statements have ended when ``start`` returns. ``connection`` is what a pool hands around.
 
-    __slots__ = ("_cursor", "_execute", "connection", "id")
+    The connection has ``in_transaction``, ``execute`` and ``close`` as the stdlib's ``sqlite3`` has them.
+    """
 
-    def __init__(self, connection: sqlite3.Connection, number: int) -> None:
+    __slots__ = ("connection", "id")
+
+    def __init__(self, connection: Any, number: int) -> None:
         self.id = number
         self.connection = connection
+
+    def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:
+        """Run the statement to its end."""
+        raise NotImplementedError
+
+    def poll(self) -> Outcome | None:
+        """Nothing is ever under way."""
+        return None
+
+    def cancel(self) -> None:
+        """Nothing is ever under way."""
+
+    def tx(self) -> Tx:
+        """By the connection's own flag."""
+        try:
+            return _OPEN if self.connection.in_transaction else _IDLE
+        except Exception:  # a closed connection refuses the question, in each driver by an error of its own
+            return Tx.LOST
+
+    def quiesce(self) -> None:
+        """Roll back what is open."""
+        if self.tx() is Tx.OPEN:
+            self.start(_ROLLBACK, ())
+
+    def close(self) -> None:
+        """Close the connection, which rolls back. Idempotent."""
+        self.connection.close()
+
+
+class SqliteSession(AtOnceSession):
+    """One connection of the stdlib's driver, or of a module that can take its place."""
+
+    __slots__ = ("_cursor", "_execute")
+
+    def __init__(self, connection: Any, number: int) -> None:
+        super().__init__(connection, number)
         # One cursor for the connection's life saves the making of one a step; every statement is read to its end.
         self._cursor = connection.cursor()
         self._execute = self._cursor.execute
@@ -65,29 +104,6 @@ class SqliteSession:
             return self._failed(error, statement)
         return _NOTHING
 
-    def poll(self) -> Outcome | None:
-        """Nothing is ever under way."""
-        return None
-
-    def cancel(self) -> None:
-        """Nothing is ever under way."""
-
-    def tx(self) -> Tx:
-        """By the connection's own flag."""
-        try:
-            return _OPEN if self.connection.in_transaction else _IDLE
-        except Exception:  # a closed connection refuses the question, in each driver by an error of its own
-            return Tx.LOST
-
-    def quiesce(self) -> None:
-        """Roll back what is open."""
-        if self.tx() is Tx.OPEN:
-            self.start(_ROLLBACK, ())
-
-    def close(self) -> None:
-        """Close the connection, which rolls back. Idempotent."""
-        self.connection.close()
-
     def _affected(self) -> int:
         n = self._cursor.rowcount
         return n if n >= 0 else self._changes()
@@ -108,6 +124,23 @@ class SqliteSession:
         if failure.error_class is ErrorClass.OTHER and self.tx() is Tx.LOST:
             return failure._replace(error_class=ErrorClass.CONNECTION_CLOSED)
         return failure
+
+
+def fitted(arguments: Sequence[Value]) -> tuple[Value, ...]:
+    """The values as ``bound`` gives them. Raises ``OverflowError`` for integers that SQLite has no room for.
+
+    For drivers that would turn these into reals and say nothing.
+    """
+    for value in arguments:
+        kind = type(value)
+        if kind not in _BINDABLE or (kind is int and not INT64_MIN <= value <= INT64_MAX):  # type: ignore[operator]
+            break
+    else:
+        return tuple(arguments)
+    values = tuple(map(bound, arguments))
+    if any(type(value) is int and not INT64_MIN <= value <= INT64_MAX for value in values):
+        raise OverflowError("integer too large to convert to 64 bits")
+    return values
 
 
 def bound(value: Value) -> int | float | str | bytes | None:

@@ -54,6 +54,7 @@ def _corrupted(backend: Backend, world: World) -> Outcome:
 def _full_disk(backend: Backend, world: World) -> Outcome:
     terminal = Terminal(backend, world)
     ((pages,),) = terminal.rows("PRAGMA page_count")
+    assert isinstance(pages, int)
     terminal.ok(f"PRAGMA max_page_count = {pages}")
     return terminal.say("INSERT INTO t (id, w) VALUES (9, printf('%.*c', 100000, 'x'))")
 

@@ -1,0 +1,1 @@
+"""libSQL, the fork of SQLite, through libsql-experimental."""

@@ -1,0 +1,125 @@
+"""libSQL through ``libsql-experimental``, as a file on this machine: no server, no replica.
+
+``libsql`` is a throwaway file, ``libsql:///file.db`` (relative) and ``libsql:////dir/file.db`` (absolute) are used in place
+and never deleted. What the URL may add:
+
+* ``journal_mode=wal|delete``: by default a throwaway is in WAL mode, and a user's file stays as it is;
+* ``pool=module:factory``: another pool (see ``queuepool``).
+
+Foreign keys are enforced from the start, where SQLite wants ``PRAGMA foreign_keys = ON``. The driver tells no error codes,
+so messages classify, and a stale snapshot is ``busy`` as any other lock. It makes reals of integers beyond 32 bits, which
+simdsl prevents; it cuts text at a NUL, which simdsl refuses to send; and it panics over text that is no UTF-8, which is
+``driver_panic``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from simdsl.backends.libsql.driver import load
+from simdsl.backends.libsql.session import compiled
+from simdsl.backends.libsql.world import LibsqlWorld
+from simdsl.backends.pools import names as pool_names
+from simdsl.backends.protocol import (
+    Backend,
+    BackendUnavailable,
+    Capabilities,
+    Description,
+    Refusal,
+    Statement,
+    World,
+)
+from simdsl.backends.sqlite import errors as sqlite_errors
+from simdsl.backends.sqlite.driver import Driver
+from simdsl.backends.sqlite.place import path_of, place_of, url_of
+from simdsl.backends.urls import check_parameters
+from simdsl.plan.ir import Dialect, Isolation, Mode, Sql
+from simdsl.plan.outcomes import ErrorClass
+
+OPTIONS: Final = ("journal_mode", "pool")
+JOURNAL_MODES: Final = ("wal", "delete")
+
+# Without codes, a stale snapshot cannot be told from any other lock.
+DECLARED: Final = sqlite_errors.DECLARED - {ErrorClass.SNAPSHOT_CONFLICT} | {ErrorClass.DRIVER_PANIC}
+
+
+def from_url(head: str, query: Mapping[str, str]) -> Backend:
+    """The backend that a URL selects. Raises ``BackendUnavailable``."""
+    check_parameters("libsql", query, OPTIONS)
+    mode = query.get("journal_mode")
+    if mode is not None and mode not in JOURNAL_MODES:
+        raise BackendUnavailable(f"journal_mode is {' or '.join(JOURNAL_MODES)}, not `{mode}`")
+    backend = LibsqlBackend(path=path_of(head, "libsql", "libSQL"), journal_mode=mode, pool=query.get("pool"))
+    backend.load()
+    return backend
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibsqlBackend:
+    """See ``protocol.Backend``. ``path`` None is a throwaway; ``pool`` None is SQLAlchemy's QueuePool."""
+
+    name: str = "libsql"
+    path: str | None = None
+    journal_mode: str | None = None
+    pool: str | None = None
+
+    @property
+    def url(self) -> str:
+        """A URL with what differs from the defaults."""
+        return url_of("libsql", self.path, {"journal_mode": self.journal_mode, "pool": self.pool})
+
+    @property
+    def dialect(self) -> Dialect:
+        """SQLite's."""
+        return Dialect.SQLITE
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """SQLite's, but for codes."""
+        return Capabilities(
+            error_classes=DECLARED,
+            isolation_levels=frozenset({Isolation.SERIALIZABLE}),
+            begin_modes=frozenset({Mode.DEFERRED, Mode.IMMEDIATE, Mode.EXCLUSIVE}),
+            blocks_on_locks=False,
+            savepoints=True,
+            transactional_ddl=True,
+            returning=True,
+            upsert=True,
+            boolean_type=False,
+            deferred_constraints=True,
+            nulls_first=True,
+            integer_division=True,
+            cancel=False,
+        )
+
+    def describe(self) -> Description:
+        """Versions, without loading the pool. The engine's is that of the SQLite in it; its own it does not tell."""
+        return Description(
+            driver=self._driver.label,
+            driver_version=self._driver.version,
+            engine="libSQL",
+            engine_version=f"SQLite {self._driver.engine_version}",
+            pool=pool_names.describe_pool(self.pool),
+        )
+
+    def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
+        """Variables that name things are written as quoted names, all others become ``?`` in the order of the text."""
+        return compiled(sql, identifiers)
+
+    def create(self) -> World:
+        """A database: made, or opened in place."""
+        place = place_of(self.path, "libsql", journal_mode=self.journal_mode, throwaway_mode="wal")
+        return LibsqlWorld(self._driver, place, self.pool)
+
+    def load(self) -> None:
+        """Import now what the URL names. Raises ``BackendUnavailable``."""
+        _ = self._driver
+        if self.pool not in (None, pool_names.QUEUE_POOL):
+            pool_names.load_factory(str(self.pool))
+
+    @cached_property
+    def _driver(self) -> Driver:
+        return load()

@@ -1,0 +1,234 @@
+"""One database of an engine that keeps SQLite's file format: SQLite's own world, libSQL's and Turso's stand on this one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from simdsl.backends.protocol import NOTHING_PENDING, BackendUnavailable, Pool, Session, Settled
+from simdsl.backends.sqlite.driver import Driver
+from simdsl.backends.sqlite.place import Place
+from simdsl.backends.sqlite.session import AtOnceSession
+from simdsl.backends.sqlite.texts import quoted_name
+from simdsl.core.clock import Clock
+from simdsl.plan.ir import PoolSpec, Reset, ResetMode
+from simdsl.plan.outcomes import Failed, Rows
+from simdsl.plan.values import sorted_rows
+
+S = TypeVar("S", bound=AtOnceSession)
+
+_TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+_DEFINITIONS: Final = (
+    "SELECT sql FROM sqlite_schema WHERE tbl_name = ? COLLATE NOCASE AND type <> 'view' AND sql IS NOT NULL "
+    "ORDER BY type <> 'table', rowid"
+)
+HELD: Final = "the database is locked by another process, or by a session that was left open"
+
+
+class FileWorld(Generic[S]):
+    """See ``protocol.World``. The snapshot is the content of the file.
+
+    One connection, the keeper, stays open between sessions, for SQLite folds a write-ahead log into its file whenever the
+    last connection closes, which costs more than to keep it. The keeper holds no lock while it is idle.
+
+    A descendant makes the sessions, knows the driver's errors, and names what lies beside the file and the tables that
+    are the engine's own.
+    """
+
+    side_files: ClassVar[tuple[str, ...]] = ("-wal", "-shm", "-journal")
+    own_tables: ClassVar[tuple[str, ...]] = ("sqlite_",)
+
+    def __init__(self, driver: Driver, place: Place, pool: str | None) -> None:
+        self._driver = driver
+        self._place = place
+        self._pool = pool
+        self._target = self._named()
+        self._sessions: list[S] = []
+        self._pools: list[Pool] = []
+        self._content: bytes | None = None
+        self._keeper = self._keep(is_new=True)
+
+    def make_session(self, connection: Any, number: int) -> S:
+        """The session around a new connection."""
+        raise NotImplementedError
+
+    def failed(self, error: BaseException) -> Failed:
+        """What the driver raised, as an outcome."""
+        raise NotImplementedError
+
+    def open(self) -> S:
+        """Raises ``BackendUnavailable`` where the file cannot be opened any more."""
+        try:
+            return self.connect()
+        except Exception as error:  # whatever the driver raises
+            raise BackendUnavailable(f"{self._target}: {error}") from error
+
+    def connect(self) -> S:
+        """As ``open``, with the driver's own exception: what a pool's creator may raise."""
+        connection = self._driver.connect(self._target)
+        if self._place.workspace is not None:
+            # A throwaway never survives a crash, so nobody waits for its disk.
+            connection.execute("PRAGMA synchronous = OFF")
+        session = self.make_session(connection, len(self._sessions) + 1)
+        self._sessions.append(session)
+        return session
+
+    def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
+        """A pool whose connections are sessions of this world."""
+        from simdsl.backends.pools.driven import Source
+        from simdsl.backends.pools.making import make_pool
+
+        source = Source(connect=lambda: self.connect().connection, session_of=self.session_of, failed=self.failed)
+        pool = make_pool(spec, clock, source, spec.driver or self._pool)
+        self._pools.append(pool)
+        return pool
+
+    def session_of(self, connection: object) -> Session:
+        """The session of a driver's connection that ``connect`` made."""
+        for session in self._sessions:
+            if session.connection is connection:
+                return session
+        raise LookupError("the pool lent a connection that was not made for it")
+
+    def settle(self, pending: Sequence[Session], limit_us: int) -> Settled:
+        """Nothing is ever pending."""
+        return NOTHING_PENDING
+
+    def reset(self, reset: Reset) -> Failed | None:
+        """Empty the tables in one transaction, foreign keys unchecked (the plan names all that it wants empty)."""
+        try:
+            self._keeper.execute("BEGIN IMMEDIATE")
+            for table in reset.tables:
+                self._reset_table(table, reset.mode)
+            self._keeper.execute("COMMIT")
+        except Exception as error:  # whatever the driver raises
+            # What was refused may have ended the connection too, which then says so in its own way.
+            with contextlib.suppress(Exception):
+                if self._keeper.in_transaction:
+                    self._keeper.execute("ROLLBACK")
+            return self.failed(error)
+        return None
+
+    def snapshot(self) -> None:
+        """Keep the content of the file."""
+        self._forget_sessions()
+        self._content = self._read()
+
+    def restore(self) -> None:
+        """Write the content back. Sessions number from 1 again."""
+        self._forget_sessions()
+        if self._content is None:
+            raise RuntimeError("restore before snapshot")
+        self._refuse_what_is_held()
+        self._rewrite(self._content)
+
+    def end_state(self) -> Mapping[str, Rows]:
+        """Read through the keeper, so committed rows only."""
+        state: dict[str, Rows] = {}
+        try:
+            for (name,) in self._keeper.execute(_TABLES).fetchall():
+                if not name.lower().startswith(self.own_tables):
+                    state[name] = self._rows_of(name)
+        except Exception as error:  # another process may hold the user's file
+            raise BackendUnavailable(f"{self._target}: {error}") from error
+        return state
+
+    def close(self) -> None:
+        """Close everything and remove the throwaway directory. Idempotent."""
+        try:
+            self._forget_sessions()
+            self._keeper.close()
+        finally:
+            if self._place.workspace is not None:
+                self._place.workspace.close()
+
+    def _rows_of(self, table: str) -> Rows:
+        cursor = self._keeper.execute(f"SELECT * FROM {quoted_name(table)}")
+        return Rows(len(cursor.description), sorted_rows(cursor.fetchall()))
+
+    def _named(self) -> str:
+        assert self._place.file is not None, "only SQLite itself has databases in memory that sessions share"
+        return str(self._place.file)
+
+    def _keep(self, *, is_new: bool = False) -> Any:
+        keeper = None
+        try:
+            keeper = self._driver.connect(self._target)
+            # Bytes that are no UTF-8 are a failure for a session, but must not hide an end state.
+            keeper.text_factory = _lenient_text
+            # Only once: a setup may have chosen another, and a file knows its own.
+            if is_new and self._place.journal_mode is not None:
+                self._set_journal_mode(keeper, self._place.journal_mode)
+            keeper.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        except Exception as error:  # whatever the driver raises
+            if keeper is not None:
+                keeper.close()
+            if self._place.workspace is not None:
+                self._place.workspace.close()
+            raise BackendUnavailable(f"{self._target}: {error}") from error
+        return keeper
+
+    def _set_journal_mode(self, keeper: Any, mode: str) -> None:
+        (got,) = keeper.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+        if got != mode:
+            raise ValueError(f"the journal mode stays {got}, not {mode}")
+
+    def _reset_table(self, table: str, mode: ResetMode) -> None:
+        known = self._keeper.execute(
+            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE", (table,)
+        ).fetchall()
+        if not known:
+            return
+        if mode is not ResetMode.RECREATE:
+            self._keeper.execute(f"DELETE FROM {quoted_name(table)}")
+            return
+        definitions = [sql for (sql,) in self._keeper.execute(_DEFINITIONS, (table,)).fetchall()]
+        self._keeper.execute(f"DROP TABLE {quoted_name(table)}")
+        for sql in definitions:
+            self._keeper.execute(sql)
+
+    def _read(self) -> bytes:
+        if self._place.file is None:
+            raise BackendUnavailable(
+                f"the driver {self._driver.name} has no backup, so an in-memory database cannot be restored"
+            )
+        (is_busy, *_) = self._keeper.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            raise BackendUnavailable(HELD)
+        # Closed while it is read: POSIX drops a process's locks on a file as soon as it closes any descriptor of it.
+        self._keeper.close()
+        content = self._place.file.read_bytes()
+        self._keeper = self._keep()
+        return content
+
+    def _refuse_what_is_held(self) -> None:
+        if self._place.workspace is not None:
+            return
+        try:
+            self._keeper.execute("BEGIN EXCLUSIVE")
+            self._keeper.execute("ROLLBACK")
+        except Exception as error:  # whatever the driver raises
+            raise BackendUnavailable(f"{HELD}: {error}") from error
+
+    def _rewrite(self, content: bytes) -> None:
+        file = self._place.file
+        assert file is not None, "a database in memory is never rewritten"
+        self._keeper.close()
+        for suffix in self.side_files:
+            Path(f"{file}{suffix}").unlink(missing_ok=True)
+        file.write_bytes(content)
+        self._keeper = self._keep(is_new=not content)
+
+    def _forget_sessions(self) -> None:
+        for pool in self._pools:
+            pool.close()
+        self._pools.clear()
+        for session in self._sessions:
+            session.close()
+        self._sessions.clear()
+
+
+def _lenient_text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
