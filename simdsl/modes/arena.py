@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from simdsl.backends.protocol import Backend, Pool
 from simdsl.core import collector
@@ -61,6 +62,12 @@ class Arena:
     def is_set_up(self) -> bool:
         """Whether setup has done what it should; if not, there is one run, of which only `finally` is left."""
         return self._prepared.failure is None
+
+    @cached_property
+    def paths(self) -> frozenset[Path]:
+        """The steps that the plan has on this backend."""
+        program = self.program
+        return frozenset(op.path for code in (*program.strands, program.setup, program.finally_) for op in code)
 
     def schedules(self, seed: int) -> Schedules | None:
         """The schedules of this plan, None for `steps:`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -14,18 +14,21 @@ from simdsl.modes.counting import PlanTally, unfit
 from simdsl.modes.pin import step_at
 from simdsl.oracles.comparator import Comparison, Divergence, Side, SortKeys, compare
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
-from simdsl.oracles.known import known
+from simdsl.oracles.known import Party, known
 from simdsl.plan.ir import Path, Plan
 from simdsl.runner.lowering import Skipped, lower
 from simdsl.runner.schedules import InWords
 
-_LOCKS = "one waits for a lock where the other refuses at once"
+
+def _no_keys(text: str) -> tuple[int, ...] | None:
+    return None
+
+
+_LOCKS = "one backend has a lock for every row and waits for it, the other a single one and refuses at once"
 _HELP = "if both are right, write at this step what one of them does, and `why:`"
 
 
-def run_differential(
-    plan: Plan, file: str, backends: Sequence[Backend], options: RunOptions, sort_keys: Callable[[Plan], SortKeys]
-) -> Iterator[Progress]:
+def run_differential(plan: Plan, file: str, backends: Sequence[Backend], options: RunOptions) -> Iterator[Progress]:
     """The events of all runs. The first backend explores, the others follow its choices and are compared with it.
 
     Raises ``BackendUnavailable``.
@@ -51,7 +54,7 @@ def run_differential(
                     return
                 arenas.append(Arena(plan, program, params, backend, options))
                 stack.callback(arenas[-1].close)
-            for report in _runs(plan, arenas, seed, tally, sort_keys(plan)):
+            for report in _runs(plan, arenas, seed, tally, _no_keys):
                 tally.add(report)
                 yield RunEnded(report=report)
                 if report.verdict is Verdict.FAIL:
@@ -96,8 +99,8 @@ class _Judge:
         """The second run's report, with what the comparison adds to it."""
         ours, theirs = self.reference.backend, self.other.backend
         comparison = compare(
-            Side(trace=left.trace, tables=left.tables, is_whole=left.failure is None),
-            Side(trace=right.trace, tables=right.tables, is_whole=right.failure is None),
+            Side(trace=left.trace, paths=self.reference.paths, tables=left.tables, is_whole=left.failure is None),
+            Side(trace=right.trace, paths=self.other.paths, tables=right.tables, is_whole=right.failure is None),
             equivalence=IDENTICAL if ours.dialect is theirs.dialect else ACROSS,
             sort_keys=self.sort_keys,
             locks_differ=ours.capabilities.blocks_on_locks is not theirs.capabilities.blocks_on_locks,
@@ -126,7 +129,8 @@ class _Judge:
         if divergence.outcomes is None:
             return None
         ours, theirs = divergence.outcomes
-        difference = known(self.reference.backend.dialect, ours, self.other.backend.dialect, theirs)
+        left, right = _party(self.reference), _party(self.other)
+        difference = known(left, ours, right, theirs, divergence.what)
         return f"{difference.reason} ({difference.name}, {difference.link})" if difference is not None else None
 
     def _warned(self, right: RunReport, comparison: Comparison, known_as: str | None) -> RunReport:
@@ -168,6 +172,10 @@ class _Judge:
         ours, theirs = self.reference.backend.name, self.other.backend.name
         what = f"table {divergence.what}" if divergence.task is None else f"{divergence.task}: {divergence.what}"
         return f"{what}: {ours} {divergence.said[0]}, {theirs} {divergence.said[1]}: {reason}"
+
+
+def _party(arena: Arena) -> Party:
+    return Party(dialect=arena.backend.dialect, engine=arena.backend.describe().engine)
 
 
 def _sent(arena: Arena, path: Path) -> str | None:

@@ -59,6 +59,7 @@ class Side:
     """One of the two runs."""
 
     trace: Trace = field(repr=False)
+    paths: frozenset[Path] = field(repr=False)  # of the steps that this backend has
     tables: Mapping[str, Rows] | None = None  # at the end; None if nobody looked
     is_whole: bool = True  # it was not ended by a failure of its own
 
@@ -76,10 +77,13 @@ class Comparison:
 def compare(left: Side, right: Side, *, equivalence: Equivalence, sort_keys: SortKeys, locks_differ: bool) -> Comparison:
     """Everything that two runs disagree about.
 
-    ``locks_differ`` says that one of the backends waits for locks and the other refuses: the first step at which exactly
-    that happens parts the two, and from there on only what both committed alike can be compared.
+    Only steps that both plans have are compared: ``skip``, ``only`` and overrides may leave some out. ``locks_differ`` says
+    that one of the backends waits for the locks of rows and the other refuses, with one lock for all of them: the first
+    step that was refused because of somebody else's transaction parts the two, and from there on only what both committed
+    alike can be compared.
     """
-    ours, theirs = _Run(left), _Run(right)
+    shared = left.paths & right.paths
+    ours, theirs = _Run(left, shared), _Run(right, shared)
     found: list[Divergence] = []
     parted: Divergence | None = None
     compared = 0
@@ -120,10 +124,11 @@ def describe_one(outcome: Outcome) -> str:
 class _Run:
     """A trace, by places."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Side, shared: frozenset[Path]) -> None:
         self.steps: dict[Place, Stepped] = {}
         self.numbers: dict[Place, int] = {}
         self.committed: list[Place] = []
+        self.refused: set[Place] = set()  # because of a lock, while another session had a transaction open
         self._waits: set[tuple[str, Path]] = set()
         self._open: dict[str, _Transaction] = {}
         counts: Counter[tuple[str, Path]] = Counter()
@@ -137,8 +142,13 @@ class _Run:
                     key = (event.task, event.path)
                     counts[key] += 1
                     place = (*key, counts[key])
-                    self.steps[place] = event
-                    self.numbers[place] = number
+                    if event.path in shared:
+                        self.steps[place] = event
+                        self.numbers[place] = number
+                    if _is_refused(event.outcome) and any(
+                        transaction.is_open for task, transaction in self._open.items() if task != event.task
+                    ):
+                        self.refused.add(place)
                     self.committed += self._open.setdefault(event.task, _Transaction()).goes_on(event, place)
                 case RolledBack():
                     self._open.pop(event.task, None)
@@ -158,15 +168,15 @@ class _Transaction:
     """The statements of one session that are not committed yet."""
 
     def __init__(self) -> None:
-        self._is_open = False
+        self.is_open = False
         self._pending: list[Place] = []
         self._savepoints: list[tuple[str, int]] = []
 
     def goes_on(self, event: Stepped, place: Place) -> list[Place]:
         """What a step commits: itself outside of a transaction, all that is pending where it ends one well."""
-        was_open = self._is_open
+        was_open = self.is_open
         if event.in_transaction is not None:
-            self._is_open = event.in_transaction
+            self.is_open = event.in_transaction
         failed = isinstance(event.outcome, Failed)
         control = _CONTROL.match(event.what)
         if control is None:
@@ -174,7 +184,7 @@ class _Transaction:
                 self._pending.append(place)
         elif not failed:
             self._controlled(control["word"].upper(), (control["name"] or "").lower())
-        if self._is_open:
+        if self.is_open:
             return []
         pending, self._pending = self._pending, []
         self._savepoints.clear()
@@ -189,9 +199,8 @@ class _Transaction:
 
 
 def _parts(ours: _Run, theirs: _Run, place: Place) -> bool:
-    """Whether one waited where the other was refused because of a lock."""
-    one, other = ours.steps[place].outcome, theirs.steps[place].outcome
-    return (ours.waited(place) and _is_refused(other)) or (theirs.waited(place) and _is_refused(one))
+    """Whether one was refused because of a lock, and the other not in the same way."""
+    return (place in ours.refused) is not (place in theirs.refused)
 
 
 _CONTROL: Final = re.compile(

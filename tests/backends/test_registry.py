@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.backends.registry import Kind, installed, resolve
+from simdsl.backends.registry import BUILT_IN, Kind, installed, resolve
 from simdsl.backends.urls import mask, mask_text, secrets
 
 MODULE = """
@@ -147,9 +147,10 @@ def test_entry_point_door(entry_points: None) -> None:
 
 def test_installed_tries_each(entry_points: None) -> None:
     entries = {entry.name: entry for entry in installed()}
-    assert list(entries) == ["sqlite", "broken", "mine"]
-    assert entries["sqlite"].kind is Kind.BUILT_IN
-    assert entries["sqlite"].problem is None
+    assert list(entries) == [*BUILT_IN, "broken", "mine"]
+    for name in ("sqlite", "postgres", "libsql", "turso"):
+        assert entries[name].kind is Kind.BUILT_IN
+        assert entries[name].problem is None
     description = entries["sqlite"].description
     assert description is not None
     assert description.driver == "sqlite3 (stdlib)"

@@ -17,7 +17,8 @@ import simdsl
 from tests.cli.conftest import FAILS, HOLDS
 
 ROOT = Path(simdsl.__file__).parent.parent
-HEAVY = ("lark", "ruamel", "_ruamel_yaml", "jsonschema", "sqlglot", "sqlalchemy", "sqlite3", "greenlet", "rich")
+DRIVERS = ("sqlite3", "psycopg", "psycopg_pool", "pyodbc", "libsql_experimental", "turso")
+HEAVY = ("lark", "ruamel", "_ruamel_yaml", "jsonschema", "sqlglot", "sqlalchemy", "greenlet", "rich", *DRIVERS)
 ENDLESS = HOLDS.split("steps:")[0] + (
     "tasks:\n  a:\n    - SELECT 1 => 1\n  b:\n    - SELECT 1 => 1\nschedule: {seed: 1, runs: 100000000}\n"
     "finally:\n  - DROP TABLE t\n"
@@ -73,6 +74,22 @@ def test_a_plan_imports_what_it_needs_and_no_more(tmp_path: Path, environment: M
     )
     assert imported(["run", "a.yaml"], tmp_path, environment).isdisjoint({"jsonschema", "sqlalchemy", "greenlet", "rich"})
     assert {"sqlalchemy", "greenlet"} <= imported(["run", "p.yaml"], tmp_path, environment)
+
+
+@pytest.mark.parametrize(
+    ("backend", "drivers"),
+    [
+        ("sqlite", {"sqlite3"}),
+        ("postgres", {"psycopg"}),
+        ("libsql", {"libsql_experimental"}),
+        ("turso", set()),  # only its child has the driver
+    ],
+)
+def test_a_driver_is_imported_by_its_backend_alone(
+    backend: str, drivers: set[str], tmp_path: Path, environment: Mapping[str, str]
+) -> None:
+    (tmp_path / "a.yaml").write_text("simdsl: 1\nplan: a\nsteps:\n  - a: SELECT 1 => 1\n")
+    assert imported(["run", "a.yaml", "--backend", backend], tmp_path, environment) & set(DRIVERS) == drivers
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

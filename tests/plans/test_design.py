@@ -7,7 +7,7 @@ import pytest
 from simdsl.core.verdicts import Verdict
 from simdsl.language.load import check_text, load_text
 from simdsl.plan import ir
-from tests.plans.bundled import SKIPPED, plan_of, ran
+from tests.plans.bundled import plan_of, problem, ran
 from tests.running import run_loaded
 
 FIRST = """\
@@ -79,9 +79,15 @@ def test_writers_that_retry_survive_every_interleaving() -> None:
     assert (ended.verdict, ended.runs) == (Verdict.PASS, 6)
 
 
-def test_a_deadlock_is_for_backends_that_wait() -> None:
-    assert plan_of("locks/two-row-deadlock").backends == ("postgres", "mssql")
-    assert "locks/two-row-deadlock" in SKIPPED
+def test_a_deadlock_needs_a_backend_that_waits() -> None:
+    if (missing := problem("postgres")) is not None:
+        pytest.skip(missing)
+    outcomes = [outcome for _, _, outcome in ran("locks/two-row-deadlock", "postgres").steps()]
+    assert outcomes.count("deadlock_detected") == 1
+    assert "busy" not in outcomes
+    outcomes = [outcome for _, _, outcome in ran("locks/two-row-deadlock").steps()]
+    assert outcomes.count("busy") == 2
+    assert "deadlock_detected" not in outcomes
 
 
 def test_a_loop_with_captured_values_runs_for_each_entry() -> None:
