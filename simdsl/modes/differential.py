@@ -15,14 +15,9 @@ from simdsl.modes.pin import step_at
 from simdsl.oracles.comparator import Comparison, Divergence, Side, SortKeys, compare
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
 from simdsl.oracles.known import Party, known
-from simdsl.plan.ir import Path, Plan
+from simdsl.plan.ir import Dialect, Path, Plan
 from simdsl.runner.lowering import Skipped, lower
 from simdsl.runner.schedules import InWords
-
-
-def _no_keys(text: str) -> tuple[int, ...] | None:
-    return None
-
 
 _LOCKS = "one backend has a lock for every row and waits for it, the other a single one and refuses at once"
 _HELP = "if both are right, write at this step what one of them does, and `why:`"
@@ -54,7 +49,7 @@ def run_differential(plan: Plan, file: str, backends: Sequence[Backend], options
                     return
                 arenas.append(Arena(plan, program, params, backend, options))
                 stack.callback(arenas[-1].close)
-            for report in _runs(plan, arenas, seed, tally, _no_keys):
+            for report in _runs(plan, arenas, seed, tally, _sort_keys(plan, backends[0])):
                 tally.add(report)
                 yield RunEnded(report=report)
                 if report.verdict is Verdict.FAIL:
@@ -172,6 +167,18 @@ class _Judge:
         ours, theirs = self.reference.backend.name, self.other.backend.name
         what = f"table {divergence.what}" if divergence.task is None else f"{divergence.task}: {divergence.what}"
         return f"{what}: {ours} {divergence.said[0]}, {theirs} {divergence.said[1]}: {reason}"
+
+
+def _sort_keys(plan: Plan, backend: Backend) -> SortKeys:
+    """For statements as the plan writes them. sqlglot is asked only where two orders differ."""
+    dialect = plan.dialect or (backend.dialect if len(plan.backends) == 1 else Dialect.SQLITE)
+
+    def keys(text: str) -> tuple[int, ...] | None:
+        from simdsl.dialect.ordering import sort_keys
+
+        return sort_keys(text, dialect)
+
+    return keys
 
 
 def _party(arena: Arena) -> Party:
