@@ -199,7 +199,9 @@ class TestWords:
         script.depth = 1
         assert a.session.tx() is Tx.OPEN
         a.session.quiesce()
-        assert heard(listener)[before:] == [
+        # A statement that is slow for once makes the observer ask whether it waits.
+        own = [text for text in heard(listener)[before:] if "dm_exec_requests" not in text]
+        assert own == [
             "IF @@TRANCOUNT > 0 RAISERROR('a transaction is open already', 16, 1) "
             "ELSE BEGIN SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN TRANSACTION END",
             "SAVE TRANSACTION s",

@@ -190,7 +190,7 @@ FAILURE = Failure(
 
 def written(*reports: RunReport, secrets: Secrets = NO_SECRETS) -> bytes:
     out = io.BytesIO()
-    writer = TraceWriter(out, resolve("sqlite"), secrets)
+    writer = TraceWriter(out, [resolve("sqlite")], secrets)
     writer.tell(PlanStarted(plan=Plan(name="p"), file="p.yaml", backend="sqlite", seed=7))
     for one in reports:
         writer.tell(RunEnded(report=one))

@@ -225,6 +225,6 @@ def test_every_kind_of_line_of_the_order() -> None:
 
 def test_the_command_that_reproduces() -> None:
     plan = told().plan
-    assert command("a b.yaml:3", plan, report(choices=(1, 2)), backend_url="x://u:***@h", seed=7) == (
+    assert command("a b.yaml:3", plan, report(choices=(1, 2)), backend_urls=["x://u:***@h"], seed=7) == (
         "simdsl run 'a b.yaml:3' --backend 'x://u:***@h' --seed 7 --schedule 1-2"
     )
