@@ -43,6 +43,7 @@ _FAMILIES: Final = {
     "R": "Rules of the language",
     "B": "Backends",
     "U": "Usage of the command line",
+    "D": "Running twice, and on two",
     "X": "simdsl itself",
     "W": "Warnings",
 }

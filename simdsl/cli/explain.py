@@ -1,4 +1,4 @@
-"""``simdsl explain``: what a diagnostic code means."""
+"""``simdsl explain``: what a diagnostic code means, and what a backend is sent of a plan."""
 
 import re
 from typing import Annotated
@@ -17,11 +17,26 @@ def _codes(incomplete: str) -> list[tuple[str, str]]:
 def explain(
     code: Annotated[
         str | None,
-        typer.Argument(metavar="[CODE]", help="Such as G201; without one, all are listed.", autocompletion=_codes),
+        typer.Argument(
+            metavar="[CODE]",
+            help="Such as G201, or a plan's file; without one, all codes are listed.",
+            autocompletion=_codes,
+        ),
     ] = None,
+    backend: Annotated[
+        str,
+        typer.Option("--backend", "-b", metavar="URL", help="With a plan: for this backend.", envvar="SIMDSL_BACKEND"),
+    ] = "sqlite",
 ) -> Exit | None:
-    """Explain a diagnostic code, with an example and what to write instead."""
+    """Explain a diagnostic code, with an example and what to write instead.
+
+    Given a plan's file, show every statement as the plan has it and as the backend is sent it. Nothing runs.
+    """
     from simdsl.plan.codes import Code
+
+    if code is not None and code.endswith((".yaml", ".yml", ".json")):
+        _plan(code, backend)
+        return None
 
     if code is None:
         for name, member in Code.__members__.items():
@@ -34,6 +49,26 @@ def explain(
 
     typer.echo(page(Code[name]).rstrip())
     return None
+
+
+def _plan(path: str, url: str) -> None:
+    from simdsl.backends.protocol import BackendUnavailable
+    from simdsl.backends.registry import resolve
+    from simdsl.backends.urls import mask
+    from simdsl.cli.exits import Stop
+    from simdsl.cli.failing import unavailable
+    from simdsl.cli.sending import sent_lines
+    from simdsl.language.load import check_file
+
+    checked = check_file(path)
+    if checked.plan is None:
+        raise Stop(Exit.BAD_INPUT, *checked.diagnostics)
+    try:
+        backend = resolve(url)
+    except BackendUnavailable as error:
+        raise unavailable(str(error), about=mask(url)) from error
+    for line in sent_lines(checked.plan, backend, only_changed=False):
+        typer.echo(line)
 
 
 def _unknown(text: str, name: str) -> Exception:

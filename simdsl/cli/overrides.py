@@ -10,7 +10,7 @@ from simdsl.language.document import Document
 from simdsl.language.heads import parse_schedule
 from simdsl.language.problems import Refused
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import Pct, Plan, RandomWalk, Schedule
+from simdsl.plan.ir import Pct, Plan, RandomWalk, Reset, Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,9 @@ class Selected:
     seed: int
 
 
-def select(opened: Opened, *, seed: int | None, fresh: int, schedule: str | None, params: int | None) -> Selected:
+def select(
+    opened: Opened, *, seed: int | None, fresh: int, schedule: str | None, params: int | None, reset: Reset | None = None
+) -> Selected:
     """The plan with what the command line says instead. Raises ``Stop`` where the two do not fit."""
     document, original, target = opened.document, opened.plan, opened.target
     assert document is not None
@@ -35,6 +37,8 @@ def select(opened: Opened, *, seed: int | None, fresh: int, schedule: str | None
         plan = _up_to(plan, document, target.file, target.line)
     if schedule is not None:
         plan = _scheduled(plan, schedule, target.file)
+    if reset is not None:
+        plan = replace(plan, reset=reset)
     if params is not None:
         plan = _with_params(plan, params, target.file)
     chosen = _seed(plan, seed, fresh)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from simdsl.cli.exits import Exit
+from simdsl.plan.ir import ResetMode
 
 
 def run(
@@ -22,10 +23,24 @@ def run(
         list[str] | None,
         typer.Option("--differential", "-d", metavar="URL", help="Run on this backend too and compare; may be given again."),
     ] = None,
+    doublecheck: Annotated[
+        bool, typer.Option("--doublecheck", help="Run everything in another process too; the traces must be the same.")
+    ] = False,
+    show_sql: Annotated[
+        bool, typer.Option("--show-sql", help="Show what is sent of each statement that is changed.")
+    ] = False,
+    reset_table: Annotated[
+        list[str] | None,
+        typer.Option("--reset-table", metavar="NAME", help="Empty this table before each setup; may be given again."),
+    ] = None,
+    reset_mode: Annotated[
+        ResetMode | None, typer.Option("--reset-mode", help="How; without it, as the plan says, else by DELETE.")
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--seed", metavar="N", help="For everything that is drawn; else the plan's, else a fresh one."),
     ] = None,
+    own_seed: Annotated[int | None, typer.Option("--fresh-seed", hidden=True)] = None,
     keyword: Annotated[
         str | None,
         typer.Option("-k", metavar="EXPR", help="Only plans whose name or file contains this; `a and not b` works."),
@@ -128,7 +143,12 @@ def run(
             paths=tuple(paths or ()),
             backend=backend_url(backend, places),
             differential=tuple(differential or ()),
+            doublecheck=doublecheck,
+            show_sql=show_sql,
+            reset_tables=tuple(reset_table or ()),
+            reset_mode=reset_mode,
             seed=seed,
+            fresh_seed=own_seed,
             keyword=keyword,
             tags=tuple(tag or ()),
             list_only=list_only,

@@ -28,6 +28,7 @@ from simdsl.modes.arena import RunOptions
 from simdsl.modes.once import run_plan
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Severity
+from simdsl.plan.ir import Reset, ResetMode
 from simdsl.report.reproduce import command
 from simdsl.report.screen import screen_of
 from simdsl.report.secrets import Secrets, secrets_given
@@ -38,6 +39,7 @@ from simdsl.report.told import Told
 # What only an option asks for is imported where it does: a plain run starts a fifth sooner.
 if TYPE_CHECKING:
     from simdsl.cli.accepting import Acceptance
+    from simdsl.cli.doublechecking import OtherProcess
     from simdsl.cli.json_report import JsonReport
 
 
@@ -47,7 +49,12 @@ class Request(NamedTuple):
     paths: tuple[str, ...]
     backend: str
     differential: tuple[str, ...]
+    doublecheck: bool
+    show_sql: bool
+    reset_tables: tuple[str, ...]
+    reset_mode: ResetMode | None
     seed: int | None
+    fresh_seed: int | None  # for plans that have none of their own, where the one who calls has drawn it already
     keyword: str | None
     tags: tuple[str, ...]
     list_only: bool
@@ -66,7 +73,8 @@ class Request(NamedTuple):
 def run_request(request: Request) -> Exit:
     """Do it. Raises ``Stop`` for everything that keeps plans from running."""
     _check_options(request)
-    fresh = request.seed if request.seed is not None else fresh_seed()
+    fresh = next((seed for seed in (request.seed, request.fresh_seed) if seed is not None), None)
+    fresh = fresh_seed() if fresh is None else fresh
     selected = _selected(request, fresh)
     if request.list_only:
         return _list(selected)
@@ -76,6 +84,10 @@ def run_request(request: Request) -> Exit:
         return Exit.NOTHING
     secrets = secrets_given(request.backend, *request.differential)
     backends = tuple(map(_backend, (request.backend, *request.differential)))
+    if request.doublecheck:
+        from simdsl.cli.doublechecking import refuse_volatile
+
+        refuse_volatile(selected)
     with ExitStack() as stack:
         call = _Running(request=request, selected=selected, backends=backends, secrets=secrets, seed=fresh, stack=stack)
         stack.enter_context(_terminated_like_interrupted())
@@ -120,6 +132,7 @@ class _Running:
                 dumping = Dumping(path=path, backend_url=request.backend, note=self.report.note, steps=steps)
                 self.listeners.append(dumping.tell)
         self.acceptance = self._acceptance() if request.accept else None
+        self.other = self._other() if request.doublecheck else None
 
     def run(self) -> Exit:
         """All plans, until enough have failed or somebody interrupts."""
@@ -153,6 +166,8 @@ class _Running:
 
     def _plan(self, selected: Selected) -> None:
         options = RunOptions(seed=selected.seed, keep_going=self.request.accept)
+        if self.request.show_sql:
+            self._show_sql(selected)
         events = self._events(selected, options)
         if self.acceptance is not None:
             self.acceptance.begin(selected)
@@ -171,7 +186,12 @@ class _Running:
 
     def _events(self, selected: Selected, options: RunOptions) -> Iterator[Progress]:
         if len(self.backends) == 1:
-            return run_plan(selected.plan, selected.name, self.backends[0], options)
+            events = run_plan(selected.plan, selected.name, self.backends[0], options)
+            if self.other is None:
+                return events
+            from simdsl.cli.doublechecking import doublechecked
+
+            return doublechecked(events, self.other, self.backends[0])
         from simdsl.modes.differential import run_differential
 
         return run_differential(selected.plan, selected.name, self.backends, options)
@@ -179,6 +199,35 @@ class _Running:
     def _tell(self, progress: Progress) -> None:
         for listener in self.listeners:
             listener(progress)
+
+    def _show_sql(self, selected: Selected) -> None:
+        from simdsl.cli.sending import sent_lines
+
+        for backend in self.backends:
+            for line in sent_lines(selected.plan, backend, only_changed=True):
+                self.report.note(line)
+
+    def _other(self) -> OtherProcess:
+        from simdsl.cli.doublechecking import OtherProcess, check_input
+
+        request = self.request
+        check_input(request.paths)
+        arguments = [*request.paths, "--fresh-seed", str(self.seed)]
+        for name, value in (
+            ("--seed", request.seed),
+            ("-k", request.keyword),
+            ("--schedule", request.schedule),
+            ("--params", request.params),
+            ("--maxfail", request.maxfail),
+            ("--reset-mode", request.reset_mode),
+        ):
+            if value is not None:
+                arguments += [name, str(value)]
+        for tag in request.tags:
+            arguments += ["--tag", tag]
+        for table in request.reset_tables:
+            arguments += ["--reset-table", table]
+        return OtherProcess(arguments, request.backend)
 
     def _acceptance(self) -> Acceptance:
         from simdsl.cli.accepting import Acceptance
@@ -214,7 +263,15 @@ class _Running:
 
 
 def _check_options(request: Request) -> None:
-    pairs = (("quiet", "verbose"), ("accept", "dump"), ("json", "verbose"), ("json", "quiet"), ("accept", "differential"))
+    pairs = (
+        ("quiet", "verbose"),
+        ("accept", "dump"),
+        ("json", "verbose"),
+        ("json", "quiet"),
+        ("accept", "differential"),
+        ("accept", "doublecheck"),
+        ("differential", "doublecheck"),
+    )
     for one, other in pairs:
         if getattr(request, one) and getattr(request, other):
             names = {"dump": "--dump-plan-on-failure"}
@@ -242,7 +299,19 @@ def _selected(request: Request, fresh: int) -> list[Selected]:
         raise Stop(Exit.BAD_INPUT, *diagnostics)
     print_diagnostics(diagnostics, sys.stderr)
     chosen = [one for one in opened if _matches(one, keyword, tags)]
-    return [select(one, seed=request.seed, fresh=fresh, schedule=request.schedule, params=request.params) for one in chosen]
+    reset = _reset(request)
+    return [
+        select(one, seed=request.seed, fresh=fresh, schedule=request.schedule, params=request.params, reset=reset)
+        for one in chosen
+    ]
+
+
+def _reset(request: Request) -> Reset | None:
+    if request.reset_tables:
+        return Reset(tables=request.reset_tables, mode=request.reset_mode or ResetMode.DELETE)
+    if request.reset_mode is not None:
+        raise usage(Code.U008, "--reset-mode says how, and no --reset-table says what", help="give `--reset-table NAME` too")
+    return None
 
 
 def _matches(opened: Opened, keyword: Filter | None, tags: list[Filter]) -> bool:

@@ -160,6 +160,8 @@ class Described(Protocol):
     def ordered(self) -> bool: ...
     @property
     def parameters(self) -> tuple[str, ...]: ...
+    @property
+    def volatile(self) -> bool: ...
 
 
 Moment: TypeAlias = tuple[int, int | None]
@@ -228,7 +230,11 @@ class Trace:
         for start in range(0, len(self.ops), _CHUNK):
             chunk = slice(start, start + _CHUNK)
             ops = self.ops[chunk]
-            hasher.update(_written([*statements.of(ops), self.arguments[chunk], _came_of(ops, self.outcomes[chunk])]))
+            fresh, numbers = statements.of(ops)
+            arguments, outcomes = self.arguments[chunk], self.outcomes[chunk]
+            if statements.has_volatile:
+                arguments, outcomes = _steadied(ops, arguments, outcomes)
+            hasher.update(_written([fresh, numbers, arguments, _came_of(ops, outcomes)]))
         hasher.update(_written([(at, essence) for at, event in self.between if (essence := _essence(event))]))
         return hasher.hexdigest()
 
@@ -271,6 +277,7 @@ class _Statements:
     """The numbers of what tasks say, in the order in which it was first said: it is written out but once."""
 
     def __init__(self) -> None:
+        self.has_volatile = False
         self._names: dict[tuple[str, str], int] = {}
         self._numbers: dict[Described, int] = {}
 
@@ -288,6 +295,7 @@ class _Statements:
                         names[name] = len(names)
                         fresh.append(name)
                     numbers[op] = names[name]
+                    self.has_volatile = self.has_volatile or op.volatile
             return fresh, [numbers[op] for op in ops]
 
 
@@ -300,6 +308,32 @@ def _came_of(ops: Sequence[Described], outcomes: Sequence[Outcome]) -> list[obje
         if len(outcome) > 1 and (len(outcome) > 3 or len(outcome[1]) > 1):
             parts[i] = _outcome(outcome, ops[i].ordered)
     return list(chain.from_iterable(parts))
+
+
+def _steadied(
+    ops: Sequence[Described], arguments: list[tuple[Value, ...]], outcomes: list[Outcome]
+) -> tuple[list[tuple[Value, ...]], list[Outcome]]:
+    """Of what is another value every time, only the types."""
+    arguments, outcomes = list(arguments), list(outcomes)
+    for i, op in enumerate(ops):
+        if op.volatile:
+            arguments[i] = _types(arguments[i])
+            outcomes[i] = _typed(outcomes[i])
+    return arguments, outcomes
+
+
+def _typed(outcome: Outcome) -> Outcome:
+    match outcome:
+        case Rows(rows=rows):
+            return outcome._replace(rows=[_types(row) for row in rows])
+        case Failed():
+            return outcome._replace(text="")
+        case _:
+            return outcome
+
+
+def _types(row: tuple[Value, ...]) -> tuple[Value, ...]:
+    return tuple(type(value).__name__ for value in row)
 
 
 def _written(essence: list[Any]) -> bytes:

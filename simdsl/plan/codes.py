@@ -132,6 +132,9 @@ class Code(Enum):
     U008 = "options that do not go together"
     U009 = "a file that cannot be written"
 
+    # D: running twice, running on two
+    D001 = "a volatile statement where runs are compared"
+
     # X: simdsl itself
     X001 = "internal error"
 

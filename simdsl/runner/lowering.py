@@ -13,11 +13,14 @@ from typing import Final, NamedTuple, assert_never
 
 from simdsl.backends.protocol import Backend, Refusal, Statement
 from simdsl.core.matcher import Judge, certain, compile_expectation
+from simdsl.language.volatile import volatile_part
 from simdsl.plan.ir import (
     Await,
+    Bind,
     Blocks,
     Check,
     Checkout,
+    ExactRows,
     Expectation,
     Fault,
     For,
@@ -34,6 +37,7 @@ from simdsl.plan.ir import (
     SqlKind,
     SqlStep,
     Step,
+    Var,
 )
 from simdsl.plan.outcomes import Affected
 from simdsl.plan.values import Value
@@ -101,6 +105,7 @@ class _Lowering:
     actors: dict[str, int] = field(default_factory=dict)
     judgings: dict[tuple[int, bool], _Judging] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
+    volatile: set[str] = field(default_factory=set)  # variables that hold another value every time
 
     def __post_init__(self) -> None:
         for param in self.params:
@@ -168,12 +173,24 @@ class _Lowering:
             wanted=judging.wanted,
             expectation=expectation,
             may_block=judging.may_block,
+            volatile=self._is_volatile(sql, expectation),
             moves_tx=moves_tx,
             is_plain=expectation is not None and not moves_tx and options.label is None,
             override=override.backend if override else None,
             label=options.label,
             timeout_us=options.timeout_us or self.plan.timeout_us,
         )
+
+    def _is_volatile(self, sql: Sql, expectation: Expectation | None) -> bool:
+        """Whether the answer is another one every time; then so is what the expectation binds, from here on."""
+        text = sql.text
+        found = volatile_part(text) is not None
+        if not found and not (self.volatile and any(isinstance(p, Var) and p.name in self.volatile for p in sql.fragments)):
+            return False
+        for alternative in expectation or ():
+            if isinstance(alternative, ExactRows):
+                self.volatile |= {cell.name for row in alternative.rows for cell in row if isinstance(cell, Bind)}
+        return True
 
     def _statement(self, sql: Sql, *, overridden: bool, at: Path) -> Statement:
         dialect = self.plan.dialect

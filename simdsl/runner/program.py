@@ -69,6 +69,7 @@ class Instruction:
     wanted: Affected | None = None  # what need not be judged, for it is what is expected
     expectation: Expectation | None = None
     may_block: bool = False
+    volatile: bool = False  # its answer, or what it binds, is another one every time
     moves_tx: bool = False  # the statement may begin or end a transaction
     is_plain: bool = False  # a statement of whose outcome nothing is wanted but that it be recorded and judged
     expression: Expression | None = None

@@ -30,6 +30,7 @@ class Op:
     judged: bool = True
     ordered: bool = False
     parameters: tuple[str, ...] = ("x",)
+    volatile: bool = False
 
 
 class Writer:
