@@ -29,8 +29,11 @@ from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
 from simdsl.cli import exits  # noqa: E402
 from simdsl.cli.app import command  # noqa: E402
+from simdsl.oracles.equivalence import RULES  # noqa: E402
+from simdsl.oracles.known import KNOWN, KnownDifference, KnownValues  # noqa: E402
 from simdsl.plan import resources  # noqa: E402
 from simdsl.plan.codes import Code  # noqa: E402
+from simdsl.plan.ir import Dialect  # noqa: E402
 from simdsl.plan.outcomes import ErrorClass  # noqa: E402
 
 _FAMILIES: Final = {
@@ -70,6 +73,7 @@ def pages() -> dict[str, str]:
         "cli.md": _page("The command line", _cli()),
         "codes.md": _page("Diagnostic codes", _codes()),
         "backends.md": _page("Backends and their capabilities", _backends()),
+        "equivalences.md": _page("What is the same on two backends", _equivalences()),
         "trace.md": _page("The trace format", _trace()),
     }
 
@@ -161,6 +165,8 @@ def _parameters(function: Any) -> tuple[list[tuple[str, bool, str]], list[str]]:
         kind, said = get_args(hint)[:2]
         # Within Annotated the first name stands where typer's own default does.
         names = [word for word in (said.default, *(said.param_decls or ())) if str(word).startswith("-")]
+        if names and said.hidden:
+            continue
         if names:
             options.append(_option(names, kind, said, parameter.default))
         else:
@@ -387,6 +393,57 @@ def _capability(value: object) -> str:
         return "yes" if value else "no"
     assert isinstance(value, frozenset)
     return ", ".join(sorted(str(item) for item in value)) or "none"
+
+
+# equivalences.md
+
+
+def _equivalences() -> Iterator[str]:
+    yield "`simdsl run --differential` compares two backends ([how to use it](../how-to/compare-two-backends.md)). Backends of"
+    yield "one dialect have to give the very same values; `-0.0` is `0.0` there too, and NaN is NaN. Between dialects these"
+    yield "rules hold, and let nothing else through."
+    yield ""
+    yield "## Rules"
+    yield ""
+    yield "| rule | two values are the same | because |"
+    yield "|---|---|---|"
+    for rule in RULES:
+        yield f"| {rule.name} | {_cell(rule.says)} | {_cell(rule.why)} |"
+    yield ""
+    yield "## Known differences"
+    yield ""
+    yield "What the manuals document is told as a warning, not as a failure. Both backends must have said exactly what the"
+    yield "difference makes of a step."
+    yield ""
+    yield "| name | what is known | where |"
+    yield "|---|---|---|"
+    for known in KNOWN:
+        yield f"| {known.name} | {_cell(known.reason)} | {_met(known)} ([manual]({known.link})) |"
+    yield ""
+
+
+def _met(known: KnownDifference | KnownValues) -> str:
+    match known:
+        case KnownDifference(fine=fine, strict=strict, classes=classes, instead=instead):
+            here = f"{_all_of(instead, ' or ')} on {_names(fine)}" if instead else f"well on {_names(fine)}"
+            return f"{here}, {_all_of(classes, ' or ')} on {_names(strict)}"
+        case KnownValues(between=between):
+            return f"other values on {_names(between)}"
+
+
+def _all_of(classes: frozenset[ErrorClass], between: str) -> str:
+    return between.join(f"`{one}`" for one in sorted(classes))
+
+
+def _names(names: frozenset[str]) -> str:
+    """Dialects and engines; of most dialects, those that are not meant."""
+    every = frozenset(map(str, Dialect))
+    left_out = every - names
+    if not left_out:
+        return "any"
+    if names <= every and len(left_out) <= 2:
+        return f"any but {', '.join(sorted(left_out))}"
+    return ", ".join(sorted(names))
 
 
 # trace.md
