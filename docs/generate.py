@@ -399,9 +399,9 @@ def _capability(value: object) -> str:
 
 
 def _equivalences() -> Iterator[str]:
-    yield "`simdsl run --differential` compares two backends ([how to use it](../how-to/compare-two-backends.md)). Backends of"
-    yield "one dialect have to give the very same values; `-0.0` is `0.0` there too, and NaN is NaN. Between dialects these"
-    yield "rules hold, and let nothing else through."
+    yield "`simdsl run --differential` compares two backends ([how to use it](../how-to/compare-two-backends.md)). Backends"
+    yield "of one dialect have to give the very same values; `-0.0` is `0.0` there too, and NaN is NaN. Between dialects"
+    yield "these rules hold, and let nothing else through."
     yield ""
     yield "## Rules"
     yield ""

@@ -12,7 +12,7 @@ from simdsl.plan.codes import Code
 from tests.cli.conftest import Shell
 from tests.cli.test_run import RAISING
 
-CODES = [code.name for code in Code if code.name[0] in "UBX"]
+CODES = [code.name for code in Code if code.name[0] in "UBDX"]
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -20,6 +20,7 @@ def test_the_example_triggers_the_code_and_the_correction_does_not(
     shell: Shell, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shell.write("plans/first.yaml", FIRST.format(name="first"))
+    shell.write("clock.yaml", "simdsl: 1\nplan: clock\nsteps:\n  - a: SELECT CURRENT_TIMESTAMP => 1 row\n")
     shell.write("my/module.py", RAISING.replace("make = Raising", "backend_that_raises = Raising"))
     monkeypatch.syspath_prepend(str(shell.home))
     page = shell("explain", code).out

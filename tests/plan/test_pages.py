@@ -18,6 +18,7 @@ ELSEWHERE = {
     "F": "tests/language/test_read.py, and tests/language/test_pages.py for what the formatter refuses",
     "B": "tests/cli/test_pages.py",
     "U": "tests/cli/test_pages.py",
+    "D": "tests/cli/test_pages.py",
     "X": "tests/cli/test_pages.py",
 }
 IN_PLANS = [code for code in Code if code.name[0] not in ELSEWHERE]
