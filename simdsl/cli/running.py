@@ -35,6 +35,7 @@ from simdsl.report.secrets import Secrets, secrets_given
 from simdsl.report.tally import Tally
 from simdsl.report.terminal import Call, Detail, Terminal
 from simdsl.report.told import Told
+from simdsl.runner.translating import Translators
 
 # What only an option asks for is imported where it does: a plain run starts a fifth sooner.
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class _Running:
         self.secrets = secrets
         self.seed = seed
         self.tally = Tally(seed=seed)
+        self.translators = Translators()
         self.report = self._reporter()
         self.listeners: list[Callable[[Progress], None]] = [self.tally.tell]
         if request.trace is not None:
@@ -165,7 +167,7 @@ class _Running:
         return Told(file=selected.file, plan=selected.original, document=selected.document)
 
     def _plan(self, selected: Selected) -> None:
-        options = RunOptions(seed=selected.seed, keep_going=self.request.accept)
+        options = RunOptions(seed=selected.seed, keep_going=self.request.accept, translators=self.translators)
         if self.request.show_sql:
             self._show_sql(selected)
         events = self._events(selected, options)

@@ -21,6 +21,7 @@ from simdsl.runner.failures import Stopped
 from simdsl.runner.machine import Machine
 from simdsl.runner.program import Program, schedule_length
 from simdsl.runner.schedules import Chooser, Schedules
+from simdsl.runner.translating import Translators
 from simdsl.runner.waiting import Limits
 
 
@@ -33,6 +34,7 @@ class RunOptions:
     last: Path | None = None
     limits: Limits = field(default_factory=Limits)
     end_state: bool = False  # look at every table when the steps have run
+    translators: Translators = field(default_factory=Translators, repr=False)  # may serve many plans
 
 
 class Arena:

@@ -26,7 +26,7 @@ def run_plan(plan: Plan, file: str, backend: Backend, options: RunOptions) -> It
         tally.warn(f"this version judges no properties, so {', '.join(plan.properties)} went unjudged")
     for params in plan.params or ((),):
         with collector.paused():
-            program = lower(plan, backend, params, last=options.last)
+            program = lower(plan, backend, params, last=options.last, translators=options.translators)
         if isinstance(program, Skipped):
             yield tally.skipped(program.reason)
             return

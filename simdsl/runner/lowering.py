@@ -13,8 +13,10 @@ from typing import Final, NamedTuple, assert_never
 
 from simdsl.backends.protocol import Backend, Refusal, Statement
 from simdsl.core.matcher import Judge, certain, compile_expectation
+from simdsl.dialect.translation import Translator
 from simdsl.language.volatile import volatile_part
 from simdsl.plan.ir import (
+    AnError,
     Await,
     Bind,
     Blocks,
@@ -42,6 +44,7 @@ from simdsl.plan.ir import (
 from simdsl.plan.outcomes import Affected
 from simdsl.plan.values import Value
 from simdsl.runner.program import Attempts, Code, Instruction, Kind, Program
+from simdsl.runner.translating import Translators, dialect_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +54,19 @@ class Skipped:
     reason: str
 
 
-def lower(plan: Plan, backend: Backend, params: tuple[Param, ...], *, last: Path | None = None) -> Program | Skipped:
-    """The program of a plan on a backend, or why it is skipped there. ``last`` cuts `steps:` behind that step."""
-    lowering = _Lowering(plan=plan, backend=backend, params=params)
+def lower(
+    plan: Plan,
+    backend: Backend,
+    params: tuple[Param, ...],
+    *,
+    last: Path | None = None,
+    translators: Translators | None = None,
+) -> Program | Skipped:
+    """The program of a plan on a backend, or why it is skipped there.
+
+    ``last`` cuts `steps:` behind that step; ``translators`` remember what they have translated for another plan.
+    """
+    lowering = _Lowering(plan=plan, backend=backend, params=params, translators=translators or Translators())
     try:
         if plan.tasks is not None:
             strands = tuple(lowering.block(task.steps, ("tasks", task.name)) for task in plan.tasks)
@@ -102,9 +115,11 @@ class _Lowering:
     plan: Plan
     backend: Backend
     params: tuple[Param, ...]
+    translators: Translators
     actors: dict[str, int] = field(default_factory=dict)
     judgings: dict[tuple[int, bool], _Judging] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
+    translator: Translator | None = None  # None where the text is sent as it stands
     volatile: set[str] = field(default_factory=set)  # variables that hold another value every time
 
     def __post_init__(self) -> None:
@@ -113,6 +128,9 @@ class _Lowering:
                 self.identifiers[param.name] = param.value.name
         for task in self.plan.tasks or ():
             self.actor(task.name)
+        source, target = dialect_of(self.plan, self.backend.dialect), self.backend.dialect
+        if source is not target:
+            self.translator = self.translators.between(source, target, frozenset(self.identifiers))
 
     def actor(self, task: str) -> int:
         return self.actors.setdefault(task, len(self.actors))
@@ -154,7 +172,10 @@ class _Lowering:
         override = self._override(step.options)
         sql = (override and override.sql) or step.sql
         expectation = step.expect if override is None or override.expect is None else override.expect
-        statement = self._statement(sql, overridden=sql is not step.sql, at=at)
+        # What only one backend runs is in its own words, as an override is.
+        is_own = sql is not step.sql or step.options.only == (self.backend.name,)
+        is_refused = expectation is not None and all(isinstance(one, AnError) for one in expectation)
+        statement = self._statement(sql, is_own=is_own, is_refused=is_refused, at=at)
         judging = self._judging(expectation, sql.ordered, at)
         options, moves_tx = step.options, sql.kind in _MOVING
         return Instruction(
@@ -192,13 +213,14 @@ class _Lowering:
                 self.volatile |= {cell.name for row in alternative.rows for cell in row if isinstance(cell, Bind)}
         return True
 
-    def _statement(self, sql: Sql, *, overridden: bool, at: Path) -> Statement:
-        dialect = self.plan.dialect
-        if not overridden and dialect is not None and dialect != self.backend.dialect and sql.transaction is None:
-            raise _Refused(
-                f"{_place(at)} is written in {dialect}, and {self.backend.name} speaks {self.backend.dialect}: "
-                f"write `{self.backend.name}: ...` beside it"
-            )
+    def _statement(self, sql: Sql, *, is_own: bool, is_refused: bool, at: Path) -> Statement:
+        if self.translator is not None and not is_own:
+            translated = self.translator.translate(sql)
+            if isinstance(translated, Sql):
+                sql = translated
+            elif not is_refused:
+                # What is expected to fail may be sent as it stands; anything else has to be carried faithfully.
+                raise _Refused(f"{_place(at)}: {translated.message}; {translated.help}")
         statement = self.backend.compile(sql, self.identifiers)
         if isinstance(statement, Refusal):
             raise _Refused(f"{_place(at)}: {statement.reason}")
