@@ -31,7 +31,7 @@ _TABLE = "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)"
 def results(rounds: int, steps: int) -> Iterator[Result]:
     """Everything about PostgreSQL. The throwaway server is started anew, so that it is on the core that we are on."""
     yield _start(rounds)
-    with _one_core():
+    with one_core():
         yield _interpreter(rounds, steps)
         yield _detection()
         yield _schedules("", rounds, budget=200, stretch=500)
@@ -39,7 +39,7 @@ def results(rounds: int, steps: int) -> Iterator[Result]:
 
 
 def _interpreter(rounds: int, steps: int) -> Result:
-    plan, backend = load_text(_looped(steps // 4)), resolve("postgres")
+    plan, backend = load_text(looped(steps // 4)), resolve("postgres")
     world = backend.create()
     assert isinstance(world, PostgresWorld)
     try:
@@ -88,7 +88,8 @@ def _by_hand(connection: psycopg.Connection[tuple[object, ...]], rounds: int) ->
     return time.perf_counter() - start
 
 
-def _looped(rounds: int) -> str:
+def looped(rounds: int) -> str:
+    """A plan of four statements a round."""
     return f"""\
 simdsl: 1
 plan: bench
@@ -190,7 +191,8 @@ def _statement(text: str) -> Statement:
 
 
 @contextmanager
-def _one_core() -> Iterator[None]:
+def one_core() -> Iterator[None]:
+    """This process, and a server that it starts meanwhile, share one core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
     try:

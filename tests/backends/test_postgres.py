@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import ClassVar
@@ -20,7 +21,7 @@ from simdsl.core.verdicts import PlanEnded, Verdict
 from simdsl.language.load import load_text
 from simdsl.modes.arena import RunOptions
 from simdsl.modes.once import run_plan
-from simdsl.plan.outcomes import ErrorClass, Failed, Rows
+from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.values import Value, same, sorted_rows
 from tests.backends.conformance import Conformance
 from tests.backends.idiom import Idiom
@@ -208,6 +209,19 @@ def test_connection_that_is_ended_while_it_waits(a: Terminal, b: Terminal, world
     assert outcome.error_class is ErrorClass.CONNECTION_LOST
     assert b.session.tx() is Tx.LOST
     assert b.error("SELECT 1") is ErrorClass.CONNECTION_LOST
+
+
+def test_descriptor_beyond_what_select_takes(world: World) -> None:
+    with ExitStack() as stack:
+        for _ in range(1_100):
+            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        a, b = (Terminal(resolve("postgres"), world) for _ in range(2))
+        assert b.session.fileno() > 1_024  # type: ignore[attr-defined]
+        a.ok("CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)", "BEGIN", "UPDATE t SET id = 2")
+        assert b.begin("UPDATE t SET id = id + 10") is None
+        a.ok("COMMIT")
+        assert b.heard() == Affected(1)
+        assert b.rows("SELECT id, $x FROM t", x="x" * 1_000_000) == [(12, "x" * 1_000_000)]
 
 
 # Whole runs

@@ -7,8 +7,8 @@ second time, and the names of prepared statements are forgotten whenever a schem
 
 from __future__ import annotations
 
-import select
 from collections.abc import Callable, Sequence
+from select import select
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import psycopg
@@ -17,6 +17,7 @@ from psycopg.adapt import Transformer
 
 from simdsl.backends.postgres.cells import Reading, encoded, utf8
 from simdsl.backends.postgres.errors import closed, failed, lost
+from simdsl.backends.postgres.sockets import SELECTABLE, ready
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.core.clock import real_ns
 from simdsl.plan.ir import Action, SqlKind
@@ -42,6 +43,7 @@ _COMMAND: Final = pq.ExecStatus.COMMAND_OK
 _QUERY: Final = SqlKind.QUERY
 _DDL: Final = SqlKind.DDL
 _OTHER: Final = SqlKind.OTHER
+_NOBODY: Final = ()
 _new: Final = tuple.__new__
 
 
@@ -61,11 +63,12 @@ class Surroundings(Protocol):
 class _Known:
     """A statement that this session has seen: how often, under which name, and how its rows are read."""
 
-    __slots__ = ("name", "oids", "seen", "text", "transformer")
+    __slots__ = ("is_query", "name", "oids", "seen", "text", "transformer")
 
-    def __init__(self, text: bytes, oids: list[int]) -> None:
+    def __init__(self, text: bytes, oids: list[int], *, is_query: bool) -> None:
         self.text = text
         self.oids = oids
+        self.is_query = is_query  # so that nothing can have been affected
         self.seen = 0
         self.name: bytes | None = None
         self.transformer: Any = None  # psycopg's Transformer, in C or in Python
@@ -82,6 +85,8 @@ class PostgresSession:
         self.pid = self.pgconn.backend_pid
         self._world = world
         self._fd = self.pgconn.socket
+        self._reader = (self._fd,)
+        self._usual = self._finished  # one bound method, not one a step
         self._known: dict[str, _Known] = {}
         self._epoch = world.epoch
         self._names = 0
@@ -111,7 +116,10 @@ class PostgresSession:
             return Failed(ErrorClass.INVALID_TEXT_REPRESENTATION, str(error), "22021")
         except psycopg.Error as error:
             return self._broken(error)
-        self._advance(_LOOK_S)
+        if self._unsent or self._next is not self._usual or self._fd >= SELECTABLE:
+            self._advance(_LOOK_S)
+        else:
+            self._look()
         outcome, self._outcome = self._outcome, None
         return outcome
 
@@ -141,7 +149,7 @@ class PostgresSession:
         self._outcome = None
         if self.tx() in (Tx.OPEN, Tx.FAILED) and self._next is None:
             self.pgconn.send_query(b"ROLLBACK")
-            self._begin(self._finished)
+            self._begin(self._usual)
             self._forget_if_changed()
             while self._next is not None and real_ns() < deadline_ns:
                 self._advance(_PATIENCE_S)
@@ -192,16 +200,16 @@ class PostgresSession:
         texts, oids = encoded(arguments)
         known = self._known.get(statement.text)
         if known is None or known.oids != oids:
-            known = self._known[statement.text] = _Known(utf8(statement.text), oids)
+            known = self._known[statement.text] = _Known(utf8(statement.text), oids, is_query=kind is _QUERY)
         self._at = known
         known.seen += 1
         pgconn = self.pgconn
         if known.name is not None:
             pgconn.send_query_prepared(known.name, texts)
-            self._begin(self._finished)
+            self._begin(self._usual)
         elif known.seen == 1 or kind is _DDL or kind is _OTHER:
             pgconn.send_query_params(known.text, texts, oids)
-            self._begin(self._finished)
+            self._begin(self._usual)
         else:
             self._names += 1
             name = b"simdsl%d" % self._names
@@ -215,7 +223,7 @@ class PostgresSession:
         assert self._at is not None
         self._at.name = name
         self.pgconn.send_query_prepared(name, texts)
-        self._begin(self._finished)
+        self._begin(self._usual)
         return None
 
     def _send_control(self, statement: Statement) -> None:
@@ -240,12 +248,22 @@ class PostgresSession:
 
     # Receiving
 
+    def _look(self) -> None:
+        """``_advance`` written out for the usual case: a moment's look at a socket that is not written to."""
+        try:
+            if select(self._reader, _NOBODY, _NOBODY, _LOOK_S)[0]:
+                self.pgconn.consume_input()
+                self._take_results()
+        except psycopg.Error as error:
+            self._next = self._result = None
+            self._outcome = self._broken(error)
+
     def _advance(self, wait_s: float) -> None:
         """Take in what has arrived, waiting this long for something to arrive. Sets the outcome when all has."""
         try:
             while self._next is not None:
                 writers = (self._fd,) if self._unsent else ()
-                readable, writable, _ = select.select((self._fd,), writers, (), wait_s)
+                readable, writable = ready((self._fd,), writers, wait_s)
                 if not readable and not writable:
                     return
                 if readable:
@@ -300,9 +318,10 @@ class PostgresSession:
         else:
             transformer.set_pgresult(result, set_loaders=False)
         rows = transformer.load_rows(0, result.ntuples, tuple)
-        if (result.command_status or b"").startswith(_COUNTED):
-            return Rows(result.nfields, rows, result.command_tuples)
-        return _new(Rows, (result.nfields, rows, None))
+        if known is not None and known.is_query:
+            return _new(Rows, (result.nfields, rows, None))
+        counted = (result.command_status or b"").startswith(_COUNTED)
+        return Rows(result.nfields, rows, result.command_tuples if counted else None)
 
     def _failed(self, result: PGresult) -> Failed:
         sqlstate = result.error_field(pq.DiagnosticField.SQLSTATE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ from simdsl.backends.postgres.errors import raised
 from simdsl.backends.postgres.place import Home, Place
 from simdsl.backends.postgres.rows import Kept, empty, end_state
 from simdsl.backends.postgres.session import PostgresSession
+from simdsl.backends.postgres.sockets import ready
 from simdsl.backends.protocol import NOTHING_PENDING, BackendUnavailable, Pool, Session, Settled
 from simdsl.core.clock import Clock, real_ns
 from simdsl.plan.ir import PoolSpec, Reset
@@ -107,7 +107,7 @@ class PostgresWorld:
                 if len(blockers) == len(waiting) or real_ns() > deadline_ns:
                     ended = frozenset(session.id for session in sessions if session not in waiting)
                     return Settled(ended, blockers)
-                select.select(waiting, (), (), wait_s)
+                ready([session.fileno() for session in waiting], (), wait_s)
                 wait_s *= 2
                 if wait_s > _LAST_LOOK_S:
                     wait_s = _LAST_LOOK_S
