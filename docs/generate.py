@@ -29,8 +29,9 @@ from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
 from simdsl.cli import exits  # noqa: E402
 from simdsl.cli.app import command  # noqa: E402
+from simdsl.oracles.differences import Known, KnownDifference, KnownKeys, KnownOrder, KnownValues  # noqa: E402
 from simdsl.oracles.equivalence import RULES  # noqa: E402
-from simdsl.oracles.known import KNOWN, KnownDifference, KnownValues  # noqa: E402
+from simdsl.oracles.known import KNOWN  # noqa: E402
 from simdsl.plan import resources  # noqa: E402
 from simdsl.plan.codes import Code  # noqa: E402
 from simdsl.plan.ir import Dialect  # noqa: E402
@@ -400,8 +401,8 @@ def _capability(value: object) -> str:
 
 def _equivalences() -> Iterator[str]:
     yield "`simdsl run --differential` compares two backends ([how to use it](../how-to/compare-two-backends.md)). Backends"
-    yield "of one dialect have to give the very same values; `-0.0` is `0.0` there too, and NaN is NaN. Between dialects"
-    yield "these rules hold, and let nothing else through."
+    yield "of one dialect have to give the very same values; `-0.0` is `0.0` there too, NaN is NaN, and a decimal's scale"
+    yield "does not count. Between dialects these rules hold, and let nothing else through."
     yield ""
     yield "## Rules"
     yield ""
@@ -422,13 +423,17 @@ def _equivalences() -> Iterator[str]:
     yield ""
 
 
-def _met(known: KnownDifference | KnownValues) -> str:
+def _met(known: Known) -> str:
     match known:
         case KnownDifference(fine=fine, strict=strict, classes=classes, instead=instead):
             here = f"{_all_of(instead, ' or ')} on {_names(fine)}" if instead else f"well on {_names(fine)}"
             return f"{here}, {_all_of(classes, ' or ')} on {_names(strict)}"
         case KnownValues(between=between):
             return f"other values on {_names(between)}"
+        case KnownKeys(dense=dense, gaps=gaps):
+            return f"larger numbers on {_names(gaps)} than on {_names(dense)}"
+        case KnownOrder(plain=plain, collated=collated):
+            return f"another order of texts on {_names(collated)} than on {_names(plain)}"
 
 
 def _all_of(classes: frozenset[ErrorClass], between: str) -> str:

@@ -5,51 +5,63 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 from simdsl.backends.protocol import Backend
+from simdsl.backends.urls import mask
 from simdsl.core import collector
+from simdsl.core.matcher import describe
 from simdsl.core.verdicts import Failure, FailureKind, PlanStarted, Progress, RunEnded, RunReport, Said, Verdict
 from simdsl.modes.arena import Arena, RunOptions
 from simdsl.modes.counting import PlanTally, unfit
 from simdsl.modes.pin import step_at
-from simdsl.oracles.comparator import Comparison, Divergence, Side, SortKeys, compare
+from simdsl.oracles.comparator import Aspect, Divergence, SortKeys, compare
+from simdsl.oracles.differences import Party, Whole
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
-from simdsl.oracles.known import Party, known
-from simdsl.plan.ir import Dialect, Path, Plan
+from simdsl.oracles.known import known
+from simdsl.oracles.sides import Side
+from simdsl.plan.ir import Bind, Dialect, ExactRows, Path, Plan
+from simdsl.plan.outcomes import Failed, Outcome, Rows
 from simdsl.runner.lowering import Skipped, lower
-from simdsl.runner.schedules import InWords
+from simdsl.runner.schedules import Chooser, InWords
 
 _LOCKS = "one backend has a lock for every row and waits for it, the other a single one and refuses at once"
+_VOLATILE = "the answer is another one every time, so only its form was compared"
 _HELP = "if both are right, write at this step what one of them does, and `why:`"
 
 
 def run_differential(plan: Plan, file: str, backends: Sequence[Backend], options: RunOptions) -> Iterator[Progress]:
     """The events of all runs. The first backend explores, the others follow its choices and are compared with it.
 
-    Raises ``BackendUnavailable``.
+    A report's ``backend`` is the label of its backend. Raises ``BackendUnavailable``.
     """
     seed = plan.seed if plan.seed is not None else options.seed
-    names = ", ".join(backend.name for backend in backends)
-    yield PlanStarted(plan=plan, file=file, backend=names, seed=seed)
-    tally = PlanTally(plan=plan, file=file, backend=names, seed=seed)
-    for backend in backends:
+    names = labels(backends)
+    yield PlanStarted(plan=plan, file=file, backend=", ".join(names), seed=seed)
+    tally = PlanTally(plan=plan, file=file, backend=", ".join(names), seed=seed)
+    for name, backend in zip(names, backends, strict=True):
         reason = unfit(plan, backend)
         if reason is not None:
-            yield tally.skipped(f"on {backend.name}: {reason}")
+            yield tally.skipped(f"on {name}: {reason}")
             return
+    if plan.properties:
+        tally.warn(f"this version judges no properties, so {', '.join(plan.properties)} went unjudged")
     options = replace(options, end_state=True)
+    told: dict[_Met, str] = {}
     for params in plan.params or ((),):
         with collector.paused():
             programs = [lower(plan, backend, params, last=options.last) for backend in backends]
         with ExitStack() as stack:
-            arenas: list[Arena] = []
-            for backend, program in zip(backends, programs, strict=True):
+            sides: list[_Party] = []
+            for name, backend, program in zip(names, backends, programs, strict=True):
                 if isinstance(program, Skipped):
-                    yield tally.skipped(f"on {backend.name}: {program.reason}")
+                    yield tally.skipped(f"on {name}: {program.reason}")
                     return
-                arenas.append(Arena(plan, program, params, backend, options))
-                stack.callback(arenas[-1].close)
-            for report in _runs(plan, arenas, seed, tally, _sort_keys(plan, backends[0])):
+                arena = Arena(plan, program, params, backend, options)
+                stack.callback(arena.close)
+                sides.append(_Party(name, arena))
+            for report in _runs(plan, sides, seed, tally, told):
                 tally.add(report)
                 yield RunEnded(report=report)
                 if report.verdict is Verdict.FAIL:
@@ -58,13 +70,21 @@ def run_differential(plan: Plan, file: str, backends: Sequence[Backend], options
     yield tally.ended()
 
 
-def _runs(plan: Plan, arenas: Sequence[Arena], seed: int, tally: PlanTally, sort_keys: SortKeys) -> Iterator[RunReport]:
-    reference, *others = arenas
-    schedules = reference.schedules(seed)
+def labels(backends: Sequence[Backend]) -> tuple[str, ...]:
+    """What reports call each: its name, its URL where others have the same name, a number where these are the same too."""
+    names = [backend.name for backend in backends]
+    names = [mask(one.url) if names.count(name) > 1 else name for name, one in zip(names, backends, strict=True)]
+    return tuple(f"{name} #{i}" if names.count(name) > 1 else name for i, name in enumerate(names, 1))
+
+
+def _runs(plan: Plan, sides: Sequence[_Party], seed: int, tally: PlanTally, told: dict[_Met, str]) -> Iterator[RunReport]:
+    reference, *others = sides
+    schedules = reference.arena.schedules(seed)
     if schedules is not None and schedules.repeats:
-        for arena in arenas:
-            arena.keep()
-    number = 0
+        for side in sides:
+            side.arena.keep()
+    judges = [_Judge(plan, reference, other, told) for other in others]
+    first = number = tally.runs
     for chooser in schedules if schedules is not None else (None,):
         number += 1
         left = reference.run(chooser, number)
@@ -73,12 +93,54 @@ def _runs(plan: Plan, arenas: Sequence[Arena], seed: int, tally: PlanTally, sort
         yield left
         if left.verdict is Verdict.FAIL:
             return
-        for arena in others:
-            names = arena.program.strand_names
+        for judge in judges:
+            names = judge.other.arena.program.strand_names
             follower = InWords(names, [names[choice - 1] for choice in left.choices]) if schedules is not None else None
-            yield _Judge(plan, reference, arena, sort_keys).judged(left, arena.run(follower, number))
+            yield judge.judged(left, judge.other.run(follower, number))
     if schedules is not None and schedules.cut:
-        tally.warn(f"the bound of {number} runs cut the exploration: there are more interleavings")
+        tally.warn(f"the bound of {number - first} runs cut the exploration: there are more interleavings")
+
+
+_Met: TypeAlias = tuple[str, Path, str, str]
+"""A known difference that was met: the other backend, the step, the table if it is one, and the reason."""
+
+
+class _Party:
+    """A backend that takes part: its world, and what of its program a comparison asks for."""
+
+    def __init__(self, label: str, arena: Arena) -> None:
+        self.label = label
+        self.arena = arena
+        program = arena.program
+        ops = [op for code in (program.setup, *program.strands, program.finally_) for op in code]
+        self.control = {op.path: op.statement.transaction for op in ops if op.statement and op.statement.transaction}
+        self.sent = {op.path: op.statement.text for op in reversed(ops) if op.statement is not None}
+        self.volatile = frozenset(op.path for op in ops if op.volatile)
+        self.said = tuple(dict.fromkeys(op.what for op in ops if op.statement is not None))
+
+    @property
+    def backend(self) -> Backend:
+        """The backend itself."""
+        return self.arena.backend
+
+    def run(self, chooser: Chooser | None, number: int) -> RunReport:
+        """One run, told under the label."""
+        return replace(self.arena.run(chooser, number), backend=self.label)
+
+    def side(self, report: RunReport) -> Side:
+        """A run for the comparator."""
+        return Side(
+            trace=report.trace,
+            paths=self.arena.paths,
+            control=self.control,
+            tables=report.tables,
+            is_whole=report.failure is None,
+        )
+
+    @cached_property
+    def known_as(self) -> Party:
+        """For the list of known differences."""
+        return Party(dialect=self.backend.dialect, engine=self.backend.describe().engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +148,39 @@ class _Judge:
     """Turns the comparison of two runs into the verdict of the second."""
 
     plan: Plan
-    reference: Arena
-    other: Arena
-    sort_keys: SortKeys
+    reference: _Party
+    other: _Party
+    told: dict[_Met, str]
 
     def judged(self, left: RunReport, right: RunReport) -> RunReport:
         """The second run's report, with what the comparison adds to it."""
         ours, theirs = self.reference.backend, self.other.backend
         comparison = compare(
-            Side(trace=left.trace, paths=self.reference.paths, tables=left.tables, is_whole=left.failure is None),
-            Side(trace=right.trace, paths=self.other.paths, tables=right.tables, is_whole=right.failure is None),
+            self.reference.side(left),
+            self.other.side(right),
             equivalence=IDENTICAL if ours.dialect is theirs.dialect else ACROSS,
-            sort_keys=self.sort_keys,
+            sort_keys=_sort_keys(self.plan, self.reference),
             locks_differ=ours.capabilities.blocks_on_locks is not theirs.capabilities.blocks_on_locks,
         )
         right = replace(right, judged=right.judged + comparison.steps + comparison.tables)
-        if comparison.divergences:
-            # All others come after the first one, and may follow from it.
-            first = comparison.divergences[0]
-            reason = self._declared(first.path) or self._documented(first)
+        warnings = list(right.warnings)
+        for number, divergence in enumerate(comparison.divergences):
+            reason = self._declared(divergence.path) or self._documented(divergence)
             if reason is None:
-                return self._failed(right, comparison)
-            return self._warned(right, comparison, f"known difference: {self._told(first, reason)}")
-        return self._warned(right, comparison, None)
+                return self._failed(replace(right, warnings=tuple(warnings)), comparison.divergences[number:])
+            warnings.append(self._known(divergence, reason))
+            if divergence.outcomes is None or not divergence.is_alone or self._binds(divergence.path):
+                if number + 1 < len(comparison.divergences):
+                    warnings.append("what differs behind that step may follow from it")
+                break
+        if comparison.parted is not None:
+            reason = self._declared(comparison.parted.path) or _LOCKS
+            compared = "what both committed alike" if comparison.tables else "nothing"
+            warnings.append(f"{self._known(comparison.parted, reason)}; behind that step {compared} was compared")
+        verdict = right.verdict
+        if verdict is not Verdict.FAIL:
+            verdict = Verdict.WARN if warnings or not right.judged else Verdict.PASS
+        return replace(right, verdict=verdict, warnings=tuple(warnings))
 
     def _declared(self, path: Path) -> str | None:
         """The plan's own words where it expects something else of one of the two."""
@@ -124,75 +196,103 @@ class _Judge:
         if divergence.outcomes is None:
             return None
         ours, theirs = divergence.outcomes
-        left, right = _party(self.reference), _party(self.other)
-        difference = known(left, ours, right, theirs, divergence.what)
-        return f"{difference.reason} ({difference.name}, {difference.link})" if difference is not None else None
+        statement = divergence.what if divergence.aspect is not Aspect.TABLE else ""
+        texts = (*self.reference.said, *self.reference.sent.values(), *self.other.sent.values())
+        difference = known(
+            self.reference.known_as,
+            ours,
+            self.other.known_as,
+            theirs,
+            statement,
+            Whole(texts, divergence.keys, divergence.undone),
+        )
+        if difference is not None:
+            return f"{difference.reason} ({difference.name}, {difference.link})"
+        # Of an answer that is another one every time only the form counts, as in a digest.
+        is_volatile = divergence.path in self.reference.volatile and divergence.aspect is Aspect.ROWS
+        return _VOLATILE if is_volatile and _as_many(ours, theirs) else None
 
-    def _warned(self, right: RunReport, comparison: Comparison, known_as: str | None) -> RunReport:
-        warnings = list(right.warnings)
-        if known_as is not None:
-            warnings.append(known_as)
-        further = len(comparison.divergences) - 1
-        if further > 0:
-            warnings.append(f"{further} further {'difference' if further == 1 else 'differences'} may follow from that")
-        if comparison.parted is not None:
-            reason = self._declared(comparison.parted.path) or _LOCKS
-            compared = "what both committed alike" if comparison.tables else "nothing"
-            told = self._told(comparison.parted, reason)
-            warnings.append(f"known difference: {told}; behind that step {compared} was compared")
-        verdict = Verdict.WARN if warnings and right.verdict is Verdict.PASS else right.verdict
-        return replace(right, verdict=verdict, warnings=tuple(warnings))
+    def _binds(self, path: Path) -> bool:
+        """Whether later steps may read what this one gave."""
+        if not path:
+            return False
+        step = step_at(self.plan, path)
+        expectations = [getattr(step, "expect", None), *(override.expect for override in step.options.overrides)]
+        return any(
+            isinstance(cell, Bind)
+            for expectation in expectations
+            for alternative in expectation or ()
+            if isinstance(alternative, ExactRows)
+            for row in alternative.rows
+            for cell in row
+        )
 
-    def _failed(self, right: RunReport, comparison: Comparison) -> RunReport:
-        first, further = comparison.divergences[0], len(comparison.divergences) - 1
-        ours, theirs = self.reference.backend.name, self.other.backend.name
+    def _known(self, divergence: Divergence, reason: str) -> str:
+        """A difference as a warning, with what came when it was first met: once a plan, however many runs meet it."""
+        table = divergence.what if divergence.aspect is Aspect.TABLE else ""
+        ours, theirs = self.reference.label, self.other.label
+        what = f"table {table}" if table else f"{divergence.task}: {divergence.what}"
+        text = f"known difference: {what}: {ours} {divergence.said[0]}, {theirs} {divergence.said[1]}: {reason}"
+        return self.told.setdefault((theirs, divergence.path, table, reason), text)
+
+    def _failed(self, right: RunReport, divergences: Sequence[Divergence]) -> RunReport:
+        first, further = divergences[0], len(divergences) - 1
+        ours, theirs = self.reference.label, self.other.label
         place = f"table {first.what}" if first.task is None else f"step {first.step}" if first.step else "a step"
+        own = right.failure if right.failure is not None and _is_of(right.failure, first) else None
+        missed = own if own is not None and own.kind is FailureKind.EXPECTATION else None
+        expects = f", and the plan expects what {ours} says" if missed is not None else ""
         follow = f"; {further} further {'one follows' if further == 1 else 'follow'}" if further else ""
         failure = Failure(
             kind=FailureKind.DIFFERENCE,
-            message=f"{ours} and {theirs} differ at {place} ({first.aspect}){follow}",
+            message=f"{ours} and {theirs} differ at {place} ({first.aspect}){expects}{follow}",
             path=first.path,
             task=first.task,
+            override=missed.override if missed is not None else None,
+            expected=missed.expected if missed is not None else (),
+            arguments=missed.arguments if missed is not None else (),
             help=_HELP if first.path else None,
             fingerprint=f"{FailureKind.DIFFERENCE}/{first.aspect}/{_word(first)}",
             beside=(
-                Said(ours, first.said[0], _sent(self.reference, first.path)),
-                Said(theirs, first.said[1], _sent(self.other, first.path)),
+                Said(ours, _fully(first, 0), self.reference.sent.get(first.path)),
+                Said(theirs, _fully(first, 1), self.other.sent.get(first.path)),
             ),
         )
-        consequences = (right.failure, *right.consequences) if right.failure is not None else right.consequences
-        return replace(right, verdict=Verdict.FAIL, failure=failure, consequences=consequences)
+        others = (right.failure, *right.consequences) if right.failure is not None else right.consequences
+        return replace(
+            right,
+            verdict=Verdict.FAIL,
+            failure=failure,
+            consequences=tuple(one for one in others if one is not own),
+        )
 
-    def _told(self, divergence: Divergence, reason: str) -> str:
-        ours, theirs = self.reference.backend.name, self.other.backend.name
-        what = f"table {divergence.what}" if divergence.task is None else f"{divergence.task}: {divergence.what}"
-        return f"{what}: {ours} {divergence.said[0]}, {theirs} {divergence.said[1]}: {reason}"
+
+def _is_of(failure: Failure, first: Divergence) -> bool:
+    """Whether the second run's own failure is the same thing: this step did not do what the plan wants."""
+    kinds = (FailureKind.EXPECTATION, FailureKind.ERROR, FailureKind.SETUP)
+    return failure.path == first.path and failure.kind in kinds
 
 
-def _sort_keys(plan: Plan, backend: Backend) -> SortKeys:
+def _as_many(ours: Outcome, theirs: Outcome) -> bool:
+    return isinstance(ours, Rows) and isinstance(theirs, Rows) and len(ours.rows) == len(theirs.rows)
+
+
+def _fully(divergence: Divergence, side: Literal[0, 1]) -> str:
+    """What one backend said; of an error its text too, which was not compared."""
+    outcome = divergence.outcomes[side] if divergence.outcomes is not None else None
+    return ": ".join(describe(outcome)) if isinstance(outcome, Failed) else divergence.said[side]
+
+
+def _sort_keys(plan: Plan, party: _Party) -> SortKeys:
     """For statements as the plan writes them. sqlglot is asked only where two orders differ."""
-    dialect = plan.dialect or (backend.dialect if len(plan.backends) == 1 else Dialect.SQLITE)
+    dialect = plan.dialect or (party.backend.dialect if len(plan.backends) == 1 else Dialect.SQLITE)
 
     def keys(text: str) -> tuple[int, ...] | None:
-        from simdsl.dialect.ordering import sort_keys
+        from simdsl.dialect.ordering import columns_of, sort_keys
 
-        return sort_keys(text, dialect)
+        return sort_keys(text, dialect, columns_of(party.said, dialect))
 
     return keys
-
-
-def _party(arena: Arena) -> Party:
-    return Party(dialect=arena.backend.dialect, engine=arena.backend.describe().engine)
-
-
-def _sent(arena: Arena, path: Path) -> str | None:
-    """The text that a step's statement had when it went to this backend."""
-    program = arena.program
-    for code in (*program.strands, program.setup, program.finally_):
-        for op in code:
-            if op.path == path and op.statement is not None:
-                return op.statement.text
-    return None
 
 
 def _word(divergence: Divergence) -> str:

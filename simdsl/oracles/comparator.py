@@ -3,29 +3,27 @@
 Steps are lined up by their task, their place in the plan and how often they have come, not by their order: where a lock is
 waited for here and refused there, the orders differ. What is compared of a step: whether it failed and with which class,
 how many columns and rows came, which rows as a bag, in which order of the ORDER BY's own columns, how many rows were
-affected, and whether it waited. At the end the content of every table is compared.
+affected, and whether it waited. Names of columns and texts of errors are not. When the steps have run, the content of every
+table is compared, and then what `finally` came to.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+import marshal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from simdsl.core.matcher import describe
 from simdsl.core.trace import Parked, RolledBack, Stepped, Trace, Wait
 from simdsl.oracles.equivalence import Equivalence
-from simdsl.plan.ir import Path
+from simdsl.oracles.sides import Place, Run, Side, describe_one
+from simdsl.plan.ir import Action, Path
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Row, literal_row
 
 SortKeys: TypeAlias = Callable[[str], "tuple[int, ...] | None"]
 """The columns of a statement's result by which its outermost ORDER BY sorts, from 0; None if that is not known."""
-
-Place: TypeAlias = tuple[str, Path, int]  # task, step, and the how-manieth time it ran
 
 
 class Aspect(StrEnum):
@@ -43,7 +41,11 @@ class Aspect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """One disagreement. ``step`` counts from 1 in the left run; None at the end of the run. ``said`` has left and right."""
+    """One disagreement. ``said`` has left and right.
+
+    ``step`` is the step's number in the left run, counted as its transcript does: from 1, without ``setup:``. It is None
+    where the left run has no such step.
+    """
 
     aspect: Aspect
     task: str | None
@@ -51,17 +53,10 @@ class Divergence:
     what: str  # the statement as the plan has it, or the name of the table
     step: int | None
     said: tuple[str, str]
-    outcomes: tuple[Outcome, Outcome] | None = field(default=None, repr=False)  # of a step that ran on both
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One of the two runs."""
-
-    trace: Trace = field(repr=False)
-    paths: frozenset[Path] = field(repr=False)  # of the steps that this backend has
-    tables: Mapping[str, Rows] | None = None  # at the end; None if nobody looked
-    is_whole: bool = True  # it was not ended by a failure of its own
+    outcomes: tuple[Outcome, Outcome] | None = field(default=None, repr=False)  # of a step, or a table, that is on both
+    keys: tuple[int, ...] = ()  # of an order: the columns by which the rows are sorted
+    undone: bool = False  # before it, one of the two undid a write, or a statement failed
+    is_alone: bool = False  # the step left nothing behind on either: what comes later does not follow from it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +78,13 @@ def compare(left: Side, right: Side, *, equivalence: Equivalence, sort_keys: Sor
     alike can be compared.
     """
     shared = left.paths & right.paths
-    ours, theirs = _Run(left, shared), _Run(right, shared)
+    if _are_twins(left.trace, right.trace):
+        # Nearly all runs are, and to see that costs a twentieth of lining them up.
+        differing, tables = _tables(left.tables, right.tables, equivalence)
+        undone = any(isinstance(outcome, Failed) for outcome in left.trace.outcomes) or _undoes(left)
+        steps = sum(op.path in shared for op in left.trace.ops)
+        return Comparison(divergences=tuple(replace(one, undone=undone) for one in differing), steps=steps, tables=tables)
+    ours, theirs = Run(left, shared), Run(right, shared)
     found: list[Divergence] = []
     parted: Divergence | None = None
     compared = 0
@@ -98,168 +99,163 @@ def compare(left: Side, right: Side, *, equivalence: Equivalence, sort_keys: Sor
             parted = _at(step, number, Aspect.WAITING, (ours.told(place), theirs.told(place)))
             break
         compared += 1
-        aspect = _aspect(step, other, equivalence, sort_keys)
-        if aspect is not None:
-            found.append(_both(step, other, number, aspect))
-        if not locks_differ and ours.waited(place) != theirs.waited(place):
-            said = ("waits", "does not wait") if ours.waited(place) else ("does not wait", "waits")
-            found.append(_at(step, number, Aspect.WAITING, said))
+        difference = _difference(step, other, equivalence, sort_keys)
+        if difference is not None:
+            aspect, said = difference
+            at = _at(step, number, aspect, said)
+            alone = ours.left_nothing(place) and theirs.left_nothing(place)
+            undone = place in ours.undone or place in theirs.undone
+            keys = (sort_keys(step.what) or ()) if aspect is Aspect.ORDER else ()
+            found.append(replace(at, outcomes=(step.outcome, other.outcome), is_alone=alone, undone=undone, keys=keys))
+        for wait in (Wait.POOL,) if locks_differ else (Wait.LOCK, Wait.POOL):
+            if ours.waited(place, wait) != theirs.waited(place, wait):
+                said = ("waits", "does not wait") if ours.waited(place, wait) else ("does not wait", "waits")
+                found.append(_at(step, number, Aspect.WAITING, said))
     if parted is None and left.is_whole:
         for place, step in theirs.steps.items():
             if place not in ours.steps:
                 found.append(_at(step, None, Aspect.PRESENCE, ("did not run", describe_one(step.outcome))))
     tables = 0
-    if left.tables is not None and right.tables is not None and (parted is None or ours.committed == theirs.committed):
+    late = [one for one in found if _is_late(one)]
+    if parted is None or ours.committed == theirs.committed:
         differing, tables = _tables(left.tables, right.tables, equivalence)
-        found += differing
+        undone = ours.has_undone or theirs.has_undone
+        differing = [replace(one, undone=undone) for one in differing]
+        found = [*(one for one in found if not _is_late(one)), *differing, *late]
     return Comparison(divergences=tuple(found), steps=compared, tables=tables, parted=parted)
 
 
-def describe_one(outcome: Outcome) -> str:
-    """What an outcome is, in one line."""
-    lines = describe(outcome)
-    return lines[0] if len(lines) == 1 else f"{lines[0]}, ... ({len(lines)} lines)"
+def _are_twins(left: Trace, right: Trace) -> bool:
+    """Whether the same steps came to the very same, but for texts of errors, in the same order, and waited for the same."""
+    if _came_to(left) != _came_to(right) or _waits(left) != _waits(right):
+        return False
+    if any(one.path != other.path or one.task != other.task for one, other in zip(left.ops, right.ops, strict=True)):
+        return False
+    try:
+        # Equal values need not be of one type.
+        return marshal.dumps(_all_rows(left), _MARSHAL_VERSION) == marshal.dumps(_all_rows(right), _MARSHAL_VERSION)
+    except ValueError:  # a Decimal, a date
+        return _types(left) == _types(right)
 
 
-class _Run:
-    """A trace, by places."""
-
-    def __init__(self, side: Side, shared: frozenset[Path]) -> None:
-        self.steps: dict[Place, Stepped] = {}
-        self.numbers: dict[Place, int] = {}
-        self.committed: list[Place] = []
-        self.refused: set[Place] = set()  # because of a lock, while another session had a transaction open
-        self._waits: set[tuple[str, Path]] = set()
-        self._open: dict[str, _Transaction] = {}
-        counts: Counter[tuple[str, Path]] = Counter()
-        number = 0
-        for event in side.trace:
-            match event:
-                case Parked(wait=Wait.LOCK):
-                    self._waits.add((event.task, event.path))
-                case Stepped():
-                    number += 1
-                    key = (event.task, event.path)
-                    counts[key] += 1
-                    place = (*key, counts[key])
-                    if event.path in shared:
-                        self.steps[place] = event
-                        self.numbers[place] = number
-                    if _is_refused(event.outcome) and any(
-                        transaction.is_open for task, transaction in self._open.items() if task != event.task
-                    ):
-                        self.refused.add(place)
-                    self.committed += self._open.setdefault(event.task, _Transaction()).goes_on(event, place)
-                case RolledBack():
-                    self._open.pop(event.task, None)
-                case _:
-                    pass
-
-    def waited(self, place: Place) -> bool:
-        """Whether the step waited for a lock."""
-        return place[:2] in self._waits
-
-    def told(self, place: Place) -> str:
-        """What came of a step, in a line; of one that waited, that it did."""
-        return "waits" if self.waited(place) else describe_one(self.steps[place].outcome)
+def _came_to(trace: Trace) -> list[Outcome | ErrorClass]:
+    return [outcome.error_class if isinstance(outcome, Failed) else outcome for outcome in trace.outcomes]
 
 
-class _Transaction:
-    """The statements of one session that are not committed yet."""
-
-    def __init__(self) -> None:
-        self.is_open = False
-        self._pending: list[Place] = []
-        self._savepoints: list[tuple[str, int]] = []
-
-    def goes_on(self, event: Stepped, place: Place) -> list[Place]:
-        """What a step commits: itself outside of a transaction, all that is pending where it ends one well."""
-        was_open = self.is_open
-        if event.in_transaction is not None:
-            self.is_open = event.in_transaction
-        failed = isinstance(event.outcome, Failed)
-        control = _CONTROL.match(event.what)
-        if control is None:
-            if not failed:
-                self._pending.append(place)
-        elif not failed:
-            self._controlled(control["word"].upper(), (control["name"] or "").lower())
-        if self.is_open:
-            return []
-        pending, self._pending = self._pending, []
-        self._savepoints.clear()
-        return [] if failed and was_open else pending
-
-    def _controlled(self, word: str, name: str) -> None:
-        if word == "SAVEPOINT":
-            self._savepoints.append((name, len(self._pending)))
-        elif word in ("ROLLBACK", "ABORT"):
-            kept = next((count for known, count in reversed(self._savepoints) if known == name), 0) if name else 0
-            del self._pending[kept:]
+def _types(trace: Trace) -> list[list[tuple[type, ...]]]:
+    return [[tuple(map(type, row)) for row in rows] for rows in _all_rows(trace)]
 
 
-def _parts(ours: _Run, theirs: _Run, place: Place) -> bool:
+def _waits(trace: Trace) -> list[tuple[int, str, Path, Wait]]:
+    return [(at, event.task, event.path, event.wait) for at, event in trace.between if isinstance(event, Parked)]
+
+
+def _all_rows(trace: Trace) -> list[list[Row]]:
+    return [outcome.rows for outcome in trace.outcomes if isinstance(outcome, Rows)]
+
+
+def _undoes(side: Side) -> bool:
+    if any(isinstance(event, RolledBack) for _, event in side.trace.between):
+        return True
+    undoing = {path for path, control in side.control.items() if control.action in (Action.ROLLBACK, Action.ROLLBACK_TO)}
+    return any(op.path in undoing for op in side.trace.ops)
+
+
+_MARSHAL_VERSION: Final = 2  # without references, which would tell equal rows apart
+
+
+def _parts(ours: Run, theirs: Run, place: Place) -> bool:
     """Whether one was refused because of a lock, and the other not in the same way."""
     return (place in ours.refused) is not (place in theirs.refused)
 
 
-_CONTROL: Final = re.compile(
-    r"\s*(?P<word>BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|SAVE|RELEASE)\b"
-    r"(?:\s+(?:TO\s+)?(?:SAVEPOINT\s+)?(?P<name>\w+))?\s*$",
-    re.IGNORECASE,
-)
-_REFUSALS: Final = frozenset({ErrorClass.BUSY, ErrorClass.SNAPSHOT_CONFLICT, ErrorClass.LOCK_NOT_AVAILABLE})
+def _is_late(divergence: Divergence) -> bool:
+    """Whether the tables were looked at before this step."""
+    return divergence.path[:1] == ("finally",)
 
 
-def _is_refused(outcome: Outcome) -> bool:
-    return isinstance(outcome, Failed) and outcome.error_class in _REFUSALS
+_Difference: TypeAlias = tuple[Aspect, tuple[str, str]]
 
 
-def _aspect(step: Stepped, other: Stepped, equivalence: Equivalence, sort_keys: SortKeys) -> Aspect | None:
+def _difference(step: Stepped, other: Stepped, equivalence: Equivalence, sort_keys: SortKeys) -> _Difference | None:
     left, right = step.outcome, other.outcome
     if isinstance(left, Failed) or isinstance(right, Failed):
         alike = isinstance(left, Failed) and isinstance(right, Failed) and left.error_class is right.error_class
-        return None if alike else Aspect.ERROR
+        return None if alike else (Aspect.ERROR, _said(left, right))
     if isinstance(left, Affected) or isinstance(right, Affected):
         if not (isinstance(left, Affected) and isinstance(right, Affected)):
-            return Aspect.COLUMNS
-        return None if left.n == right.n else Aspect.AFFECTED
+            return (Aspect.COLUMNS, _said(left, right))
+        return None if left.n == right.n else (Aspect.AFFECTED, _said(left, right))
     if left.columns != right.columns:
-        return Aspect.COLUMNS
+        return (Aspect.COLUMNS, (_width(left), _width(right)))
     if not equivalence.bags(left.rows, right.rows):
-        return Aspect.ROWS
+        return (Aspect.ROWS, _rows_apart(left.rows, right.rows, equivalence))
     if left.affected != right.affected:
-        return Aspect.AFFECTED
+        return (Aspect.AFFECTED, (f"{left.affected} affected", f"{right.affected} affected"))
     if step.ordered and not equivalence.sequences(left.rows, right.rows):
-        columns = sort_keys(step.what)
-        if columns and not equivalence.sequences(_picked(left.rows, columns), _picked(right.rows, columns)):
-            return Aspect.ORDER
+        return _order(step.what, left.rows, right.rows, equivalence, sort_keys)
     return None
 
 
-def _picked(rows: Sequence[Row], columns: Sequence[int]) -> list[Row]:
-    return [tuple(row[column] for column in columns) for row in rows]
+def _order(
+    what: str, left: Sequence[Row], right: Sequence[Row], equivalence: Equivalence, sort_keys: SortKeys
+) -> _Difference | None:
+    """Rows that are equal by the sort keys may come in any order; what is sorted by must not."""
+    columns = sort_keys(what)
+    for number, rows in enumerate(zip(left, right, strict=True), 1) if columns else ():
+        one, other = (tuple(row[column] for column in columns or ()) for row in rows)
+        if not equivalence.rows(one, other):
+            return (Aspect.ORDER, (f"row {number} is {literal_row(rows[0])}", f"row {number} is {literal_row(rows[1])}"))
+    return None
 
 
-def _tables(left: Mapping[str, Rows], right: Mapping[str, Rows], equivalence: Equivalence) -> tuple[list[Divergence], int]:
+def _said(left: Outcome, right: Outcome) -> tuple[str, str]:
+    return describe_one(left), describe_one(right)
+
+
+def _width(rows: Rows) -> str:
+    return f"{rows.columns} column{'' if rows.columns == 1 else 's'}"
+
+
+def _tables(
+    left: Mapping[str, Rows] | None, right: Mapping[str, Rows] | None, equivalence: Equivalence
+) -> tuple[list[Divergence], int]:
     found: list[Divergence] = []
-    names = dict.fromkeys([*left, *right])
-    for name in names:
-        ours, theirs = left.get(name), right.get(name)
+    compared = 0
+    if left is None or right is None:
+        return found, compared
+    for name, ours, theirs in _paired(left, right):
+        compared += 1
         if ours is None or theirs is None:
-            said = tuple("is not there" if one is None else f"has {len(one.rows)} rows" for one in (ours, theirs))
+            said = tuple("is not there" if one is None else f"has {_number(one.rows)}" for one in (ours, theirs))
         elif ours.columns != theirs.columns:
-            said = (f"has {ours.columns} columns", f"has {theirs.columns} columns")
+            said = (f"has {_width(ours)}", f"has {_width(theirs)}")
         elif not equivalence.bags(ours.rows, theirs.rows):
-            said = _rows_apart(ours.rows, theirs.rows, equivalence)
+            said = tuple(f"has {one}" for one in _rows_apart(ours.rows, theirs.rows, equivalence))
         else:
             continue
-        found.append(Divergence(aspect=Aspect.TABLE, task=None, path=(), what=name, step=None, said=(said[0], said[1])))
-    return found, len(names)
+        both = (ours, theirs) if ours is not None and theirs is not None else None
+        table = Divergence(aspect=Aspect.TABLE, task=None, path=(), what=name, step=None, said=(said[0], said[1]))
+        found.append(replace(table, outcomes=both, is_alone=True))
+    return found, compared
+
+
+def _paired(left: Mapping[str, Rows], right: Mapping[str, Rows]) -> Iterator[tuple[str, Rows | None, Rows | None]]:
+    """The tables by their names; what has no partner of the same case, by names without case: engines fold them."""
+    folded = {name.lower(): name for name in right if name not in left}
+    partners: dict[str, str] = {}
+    for name in left:
+        partner = name if name in right else folded.pop(name.lower(), None)
+        if partner is not None:
+            partners[name] = partner
+        yield name, left[name], right[partner] if partner is not None else None
+    for name in right:
+        if name not in partners.values():
+            yield name, None, right[name]
 
 
 def _rows_apart(left: Sequence[Row], right: Sequence[Row], equivalence: Equivalence) -> tuple[str, str]:
-    """The first row of each that the other lacks."""
+    """How many rows each has, and the first that the other lacks."""
     return _lacking(left, right, equivalence), _lacking(right, left, equivalence)
 
 
@@ -268,15 +264,15 @@ def _lacking(rows: Sequence[Row], others: Sequence[Row], equivalence: Equivalenc
     for row in rows:
         found = next((i for i, other in enumerate(left_over) if equivalence.rows(row, other)), None)
         if found is None:
-            return f"has {len(rows)} rows, {literal_row(row)} among them"
+            shown = literal_row(row)
+            return shown if len(rows) == 1 and len(others) < 2 else f"{_number(rows)}, {shown} among them"
         del left_over[found]
-    return f"has {len(rows)} rows"
+    return _number(rows)
+
+
+def _number(rows: Sequence[Row]) -> str:
+    return "1 row" if len(rows) == 1 else f"{len(rows) or 'no'} rows"
 
 
 def _at(step: Stepped, number: int | None, aspect: Aspect, said: tuple[str, str]) -> Divergence:
     return Divergence(aspect=aspect, task=step.task, path=step.path, what=step.what, step=number, said=said)
-
-
-def _both(step: Stepped, other: Stepped, number: int, aspect: Aspect) -> Divergence:
-    said = (describe_one(step.outcome), describe_one(other.outcome))
-    return replace(_at(step, number, aspect, said), outcomes=(step.outcome, other.outcome))

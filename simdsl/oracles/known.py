@@ -6,85 +6,69 @@ behind it. A plan adds its own by writing what it expects on one of the backends
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from datetime import date, time
+from typing import Final, assert_never
 
+from simdsl.oracles.differences import NOTHING_ELSE, Known, KnownDifference, KnownKeys, KnownOrder, KnownValues, Party, Whole
 from simdsl.plan.ir import Dialect
-from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.values import Value, same
-
-
-class Party(NamedTuple):
-    """One of two backends: the SQL that it speaks, and its engine's name as `simdsl backends` shows it."""
-
-    dialect: Dialect
-    engine: str
-
-    @property
-    def names(self) -> frozenset[str]:
-        """What a difference may call it."""
-        return frozenset({str(self.dialect), self.engine})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownDifference:
-    """A statement is well on ``fine``, or fails there with one of ``instead``; on ``strict`` it fails with ``classes``.
-
-    Both hold names of dialects and of engines.
-    """
-
-    name: str
-    fine: frozenset[str]
-    strict: frozenset[str]
-    classes: frozenset[ErrorClass]
-    reason: str
-    link: str
-    instead: frozenset[ErrorClass] = frozenset()
-
-    def explains(self, fine: Party, easy: Outcome, strict: Party, hard: Outcome, statement: str) -> bool:
-        """Whether the two outcomes are this difference."""
-        if not (self.fine & fine.names and self.strict & strict.names) or fine == strict:
-            return False
-        if not isinstance(hard, Failed) or hard.error_class not in self.classes:
-            return False
-        return easy.error_class in self.instead if isinstance(easy, Failed) else not self.instead
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownValues:
-    """Statements of a kind may give other values: ``allowed`` tells for two that are not the same."""
-
-    name: str
-    between: frozenset[str]
-    statement: re.Pattern[str]
-    allowed: Callable[[Value, Value], bool]
-    reason: str
-    link: str
-
-    def explains(self, left: Party, ours: Outcome, right: Party, theirs: Outcome, statement: str) -> bool:
-        """Whether the two outcomes differ in nothing else."""
-        if not (self.between & left.names and self.between & right.names and self.statement.search(statement)):
-            return False
-        if not isinstance(ours, Rows) or not isinstance(theirs, Rows) or len(ours.rows) != len(theirs.rows):
-            return False
-        pairs = zip(ours.rows, theirs.rows, strict=True)
-        return all(
-            same(one, other) or self.allowed(one, other) for row, twin in pairs for one, other in zip(row, twin, strict=True)
-        )
+from simdsl.plan.outcomes import ErrorClass, Outcome
+from simdsl.plan.values import Value
 
 
 def _rounding(left: Value, right: Value) -> bool:
     return isinstance(left, float) and isinstance(right, float) and abs(left - right) < 1e-12
 
 
+def _moments(left: Value, right: Value) -> bool:
+    return _is_moment(left) and _is_moment(right)
+
+
+def _is_moment(value: Value) -> bool:
+    return isinstance(value, (date, time)) or (isinstance(value, str) and _MOMENT.fullmatch(value) is not None)
+
+
+def _drawn(left: Value, right: Value) -> bool:
+    """Two that may both have been drawn: no small integers or short texts, which a plan is likelier to have written."""
+    return _is_drawn(left) and _is_drawn(right)
+
+
+def _is_drawn(value: Value) -> bool:
+    match value:
+        case bool():
+            return False
+        case int():
+            return abs(value) >= _LARGE
+        case float():
+            return math.isfinite(value) and (abs(value) >= _LARGE or not value.is_integer())
+        case str() | bytes():
+            return len(value) >= _LONG
+        case _:
+            return False
+
+
+_LARGE: Final = 2**32
+_LONG: Final = 8
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?|\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
+_CLOCK: Final = re.compile(
+    r"\b(?:current_(?:timestamp|date|time)|localtime(?:stamp)?|now\s*\(|(?:clock|statement|transaction)_timestamp\s*\("
+    r"|getdate\s*\(|sys(?:utc)?datetime\s*\()|'now'",
+    re.IGNORECASE,
+)
+_RANDOM: Final = re.compile(r"\b(?:random|randomblob|rand|gen_random_uuid|uuidv[47]|newid)\s*\(", re.IGNORECASE)
+_MOVES_A_KEY: Final = re.compile(r"^\s*UPDATE\b.*\bSET\b.*?(\w+)\s*=[^,]*\b\1\b\s*[-+*]", re.IGNORECASE | re.DOTALL)
+_ROW_BY_ROW: Final = (
+    "uniqueness is checked row by row, so whether an UPDATE that moves keys collides depends on the order of the rows"
+)
+_UNIQUENESS: Final = "https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-COMPATIBILITY"
+
 _SQLITE: Final = frozenset({str(Dialect.SQLITE)})
 _POSTGRES: Final = frozenset({str(Dialect.POSTGRES)})
 _ALL: Final = frozenset(map(str, Dialect))
 _TYPED: Final = _ALL - _SQLITE
 
-KNOWN: Final[tuple[KnownDifference | KnownValues, ...]] = (
+KNOWN: Final[tuple[Known, ...]] = (
     KnownDifference(
         name="flexible-typing",
         fine=_SQLITE,
@@ -199,14 +183,94 @@ KNOWN: Final[tuple[KnownDifference | KnownValues, ...]] = (
         reason="SQLite sums reals with a compensation since 3.43, others of its family and older ones do not",
         link="https://www.sqlite.org/releaselog/3_43_0.html",
     ),
+    KnownDifference(
+        name="keys-that-move",
+        fine=_SQLITE,
+        strict=_POSTGRES,
+        classes=frozenset({ErrorClass.UNIQUE_VIOLATION}),
+        statement=_MOVES_A_KEY,
+        reason=_ROW_BY_ROW,
+        link=_UNIQUENESS,
+    ),
+    KnownDifference(
+        name="keys-that-move-in-sqlite",
+        fine=_POSTGRES,
+        strict=_SQLITE,
+        classes=frozenset({ErrorClass.UNIQUE_VIOLATION}),
+        statement=_MOVES_A_KEY,
+        reason=_ROW_BY_ROW,
+        link=_UNIQUENESS,
+    ),
+    KnownDifference(
+        name="foreign-keys-of-libsql",
+        fine=frozenset({"SQLite", "Turso"}),
+        strict=frozenset({"libSQL"}),
+        classes=frozenset({ErrorClass.FOREIGN_KEY_VIOLATION}),
+        reason="libSQL is built to enforce foreign keys without being told",
+        link="https://www.sqlite.org/compile.html#default_foreign_keys",
+    ),
+    KnownKeys(
+        name="gaps-in-numbers",
+        dense=_SQLITE,
+        gaps=_TYPED,
+        reason="a number that was drawn for a write which did not stay is not given again; SQLite goes on from the largest",
+        link="https://www.postgresql.org/docs/current/functions-sequence.html",
+    ),
+    KnownOrder(
+        name="collation",
+        plain=_SQLITE,
+        collated=_TYPED,
+        reason="SQLite sorts texts by their bytes, a server by the collation of its database",
+        link="https://www.postgresql.org/docs/current/collation.html",
+    ),
+    KnownValues(
+        name="clock",
+        between=_ALL,
+        statement=_CLOCK,
+        allowed=_moments,
+        is_kept=True,
+        reason="the two ran at different times, and the plan asks for the time",
+        link="https://www.sqlite.org/lang_datefunc.html",
+    ),
+    KnownValues(
+        name="random",
+        between=_ALL,
+        statement=_RANDOM,
+        allowed=_drawn,
+        is_kept=True,
+        reason="the plan draws a value, which each engine does by itself",
+        link="https://www.sqlite.org/lang_corefunc.html#random",
+    ),
 )
 
 
-def known(left: Party, ours: Outcome, right: Party, theirs: Outcome, statement: str) -> KnownDifference | KnownValues | None:
-    """The documented difference that two outcomes of one statement are, if there is one."""
+def known(
+    left: Party, ours: Outcome, right: Party, theirs: Outcome, statement: str, whole: Whole = NOTHING_ELSE
+) -> Known | None:
+    """The documented difference that two outcomes of one statement are, if there is one.
+
+    What one statement of the plan stored may be what this one meets. For the content of a table ``statement`` is empty.
+    """
     for difference in KNOWN:
-        if difference.explains(left, ours, right, theirs, statement):
-            return difference
-        if difference.explains(right, theirs, left, ours, statement):
-            return difference
+        match difference:
+            case KnownDifference():
+                if difference.explains(left, ours, right, theirs, statement):
+                    return difference
+                if difference.explains(right, theirs, left, ours, statement):
+                    return difference
+            case KnownValues():
+                if difference.explains(left, ours, right, theirs, statement, whole):
+                    return difference
+            case KnownKeys():
+                if difference.explains(left, ours, right, theirs, statement, whole):
+                    return difference
+                if difference.explains(right, theirs, left, ours, statement, whole):
+                    return difference
+            case KnownOrder():
+                if difference.explains(left, ours, right, theirs, whole):
+                    return difference
+                if difference.explains(right, theirs, left, ours, whole):
+                    return difference
+            case _:
+                assert_never(difference)
     return None

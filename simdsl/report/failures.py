@@ -86,22 +86,21 @@ def _difference(failure: Failure, screen: Screen) -> list[str]:
 
 
 def _beside(failure: Failure, screen: Screen) -> list[str]:
-    """What each backend said and what was sent to it, a block each; statements that are the same are shown once."""
+    """What the plan expects if one missed it, what each backend said, and what was sent, once if it is the same."""
     width = max((len(said.backend) for said in failure.beside), default=0)
-    lines = [
-        screen.wrap(visible(said.said), first=f"   {said.backend:<{width}}  ", rest=" " * (width + 5))
-        for said in failure.beside
-    ]
-    sent = dict.fromkeys(said.sent for said in failure.beside if said.sent is not None)
+    width = max(width, len("expected") if failure.expected else len("sent"))
+
+    def line(label: str, text: str) -> str:
+        return screen.wrap(visible(text), first=f"   {label:<{width}}  ", rest=" " * (width + 5))
+
+    lines = [line("expected", ", ".join(failure.expected))] if failure.expected else []
+    lines += [line(said.backend, said.said) for said in failure.beside]
+    sent = list(dict.fromkeys(said.sent for said in failure.beside if said.sent is not None))
     if len(sent) == 1:
-        (text,) = sent
-        lines.append(screen.wrap(visible(text), first=f"   {'sent':<{width}}  ", rest=" " * (width + 5)))
-    else:
+        lines.append(line("sent", sent[0]))
+    elif sent:
         lines.append("   was sent")
-        lines += [
-            screen.wrap(visible(said.sent or ""), first=f"   {said.backend:<{width}}  ", rest=" " * (width + 5))
-            for said in failure.beside
-        ]
+        lines += [line(said.backend, said.sent if said.sent is not None else "nothing") for said in failure.beside]
     return lines
 
 

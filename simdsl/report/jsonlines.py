@@ -15,6 +15,7 @@ from simdsl import __version__
 from simdsl.backends.protocol import Backend, Description
 from simdsl.core.trace import Event
 from simdsl.core.verdicts import CallEnded, Failure, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.modes.differential import labels
 from simdsl.plan.ir import Identifier, Param
 from simdsl.plan.values import to_json
 from simdsl.report.events import Object, decode, encode
@@ -92,7 +93,7 @@ class TraceWriter:
 
     def __init__(self, out: BinaryIO, backends: Sequence[Backend], secrets: Secrets) -> None:
         self._out = out
-        self._backends = {backend.name: backend for backend in backends}
+        self._backends = dict(zip(labels(backends), backends, strict=True))
         self._secrets = secrets
         self._descriptions: dict[str, Description] = {}
         self._started: PlanStarted | None = None

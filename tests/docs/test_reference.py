@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from simdsl.core.verdicts import FailureKind
 from simdsl.language.fields import RESERVED_NAMES
 from simdsl.language.load import load_text
 from simdsl.plan.codes import Code
@@ -41,7 +43,7 @@ def test_generated_pages_are_up_to_date() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["cli.md", "codes.md", "backends.md", "trace.md"])
+@pytest.mark.parametrize("name", ["cli.md", "codes.md", "backends.md", "equivalences.md", "trace.md"])
 def test_a_generated_page_says_what_made_it(name: str) -> None:
     assert "Made by `python docs/generate.py`; do not edit." in (REFERENCE / name).read_text(encoding="utf-8")
 
@@ -77,6 +79,15 @@ def test_every_isolation_level_loads_as_the_reference_says() -> None:
     for level in Isolation:
         plan = load_text(f"simdsl: 1\nplan: p\nsteps:\n  - a: BEGIN ISOLATION LEVEL {level.upper()} => ok\n")
         assert plan.steps is not None
+
+
+def test_every_kind_of_failure_is_explained_and_in_the_schema() -> None:
+    page = (ROOT / "docs" / "explanation" / "verdicts.md").read_text(encoding="utf-8")
+    table = page[page.index("## Kinds of failure") :]
+    for kind in FailureKind:
+        assert re.search(rf"^\|.*\b{kind.replace('_', ' ')}\b.*\|.*\|$", table.lower(), re.MULTILINE), kind
+    schema = json.loads((ROOT / "schemas" / "trace.schema.json").read_text(encoding="utf-8"))
+    assert schema["$defs"]["failure"]["properties"]["kind"]["enum"] == list(FailureKind)
 
 
 @pytest.mark.parametrize("code", list(Code), ids=lambda code: code.name)

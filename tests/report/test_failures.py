@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simdsl.core.trace import Advanced, Checked, Event, Parked, Raced, RolledBack, Stepped, Trace, Wait
-from simdsl.core.verdicts import Failure, FailureKind, RunReport, Verdict
+from simdsl.core.verdicts import Failure, FailureKind, RunReport, Said, Verdict
 from simdsl.language.load import check
 from simdsl.language.read import read_text
 from simdsl.plan.ir import Param
@@ -228,3 +228,38 @@ def test_the_command_that_reproduces() -> None:
     assert command("a b.yaml:3", plan, report(choices=(1, 2)), backend_urls=["x://u:***@h"], seed=7) == (
         "simdsl run 'a b.yaml:3' --backend 'x://u:***@h' --seed 7 --schedule 1-2"
     )
+
+
+def test_what_each_backend_said_and_what_was_sent_to_it() -> None:
+    def shown(*beside: Said, width: int = 80, **more: object) -> list[str]:
+        found = failure(("steps", 3), kind=FailureKind.DIFFERENCE, beside=beside, **more)
+        lines = render(report(), found, told(), Screen(width=width))
+        start = next(i for i, line in enumerate(lines) if line.startswith("   in run"))
+        return lines[start + 1 :]
+
+    same = (Said("sqlite", "(1)", "SELECT 1"), Said("postgres", "(2)", "SELECT 1"))
+    assert shown(*same) == ["   sqlite    (1)", "   postgres  (2)", "   sent      SELECT 1"]
+    assert shown(*same, expected=("1",)) == [
+        "   expected  1",
+        "   sqlite    (1)",
+        "   postgres  (2)",
+        "   sent      SELECT 1",
+    ]
+    assert shown(same[0], Said("postgres", "(2)", "SELECT 1::int")) == [
+        "   sqlite    (1)",
+        "   postgres  (2)",
+        "   was sent",
+        "   sqlite    SELECT 1",
+        "   postgres  SELECT 1::int",
+    ]
+    assert shown(same[0], Said("postgres", "did not run", None)) == [
+        "   sqlite    (1)",
+        "   postgres  did not run",
+        "   sent      SELECT 1",
+    ]
+    assert shown(Said("a", "has 1 row", None), Said("b", "has 2 rows", None)) == [
+        "   a     has 1 row",
+        "   b     has 2 rows",
+    ]
+    narrow = shown(Said("a", "x " * 30, None), Said("b", "y", None), width=40)
+    assert all(cells(line) <= 40 for text in narrow for line in text.splitlines())
