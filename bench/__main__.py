@@ -9,7 +9,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 
-from bench import interpreter, loading, postgres, startup
+from bench import differential, interpreter, loading, postgres, startup, transpiling
 from bench.measure import Result, table
 from simdsl import __version__
 
@@ -28,7 +28,9 @@ def main() -> int:
         interpreter.results(options.rounds, options.steps),
         loading.results(options.rounds, 10_000),
         startup.results(options.rounds),
+        transpiling.results(options.rounds),
         postgres.results(options.rounds, options.steps),
+        differential.results(options.rounds, options.steps),
     ):
         print(f"{result.what}: {result.value:.2f}{result.unit} (budget {result.amount(result.budget)}; {result.detail})")
         results.append(result)

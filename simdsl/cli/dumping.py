@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -26,7 +26,7 @@ class Dumping:
     """
 
     path: str
-    backend_url: str
+    backend_urls: Sequence[str]  # the first one, and those that it is compared with
     note: Callable[[str], None]
     steps: bool
     _first: RunReport | None = None
@@ -59,7 +59,11 @@ class Dumping:
         except OSError as error:
             raise usage(Code.U009, f"cannot be written: {error.strerror}", about=path) from None
         self._written.append(path)
-        self.note(f"{what}: {shlex.join(['simdsl', 'run', path, '--backend', mask(self.backend_url)])}")
+        first, *others = map(mask, self.backend_urls)
+        words = ["simdsl", "run", path, "--backend", first]
+        for url in others:
+            words += ["--differential", url]
+        self.note(f"{what}: {shlex.join(words)}")
 
     def _next(self) -> str:
         if not self._written:

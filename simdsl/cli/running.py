@@ -131,7 +131,9 @@ class _Running:
             if path is not None:
                 from simdsl.cli.dumping import Dumping
 
-                dumping = Dumping(path=path, backend_url=request.backend, note=self.report.note, steps=steps)
+                dumping = Dumping(
+                    path=path, backend_urls=(request.backend, *request.differential), note=self.report.note, steps=steps
+                )
                 self.listeners.append(dumping.tell)
         self.acceptance = self._acceptance() if request.accept else None
         self.other = self._other() if request.doublecheck else None
@@ -299,6 +301,8 @@ def _selected(request: Request, fresh: int) -> list[Selected]:
     diagnostics = [*found.problems, *(diagnostic for one in opened for diagnostic in one.diagnostics)]
     if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
         raise Stop(Exit.BAD_INPUT, *diagnostics)
+    if request.differential or request.doublecheck:  # there, every run is judged
+        diagnostics = [diagnostic for diagnostic in diagnostics if diagnostic.code is not Code.W002]
     print_diagnostics(diagnostics, sys.stderr)
     chosen = [one for one in opened if _matches(one, keyword, tags)]
     reset = _reset(request)

@@ -1,0 +1,72 @@
+"""The only door to sqlglot: everything of it that simdsl uses goes through here, and nobody imports this without need.
+
+Its logger is silent while it works: what it warns about is refused by the modules that use this door.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect as Engine
+from sqlglot.errors import ErrorLevel, SqlglotError
+
+from simdsl.plan.ir import Dialect
+
+__all__ = ["Tree", "Unread", "Unwritten", "exp", "parse", "words", "write"]
+
+Tree = exp.Expr
+"""Any node of a tree."""
+
+_LOGGER: Final = logging.getLogger("sqlglot")
+
+
+class Unread(Exception):
+    """sqlglot does not understand a statement."""
+
+
+class Unwritten(Exception):
+    """sqlglot says that a dialect has no way to write something. The message is its own."""
+
+
+def parse(text: str, dialect: Dialect) -> Tree:
+    """One statement as a tree. Raises ``Unread``, also where sqlglot would only carry the text along."""
+    with _quietly():
+        try:
+            trees = Engine.get_or_raise(dialect.value).parse(text)
+        except (SqlglotError, RecursionError) as error:
+            raise Unread(str(error)) from error
+    if len(trees) != 1 or trees[0] is None or trees[0].find(exp.Command) is not None:
+        raise Unread(text)
+    return trees[0]
+
+
+def write(tree: Tree, dialect: Dialect) -> str:
+    """A tree as text; comments are left out. Raises ``Unwritten``."""
+    with _quietly():
+        try:
+            return Engine.get_or_raise(dialect.value).generate(tree, unsupported_level=ErrorLevel.RAISE, comments=False)
+        except (SqlglotError, RecursionError, ValueError) as error:
+            raise Unwritten(str(error)) from error
+
+
+def words(text: str, dialect: Dialect) -> list[tuple[int, int, str]]:
+    """Where each token of a text begins and ends, and what it is. Raises ``Unread``."""
+    try:
+        tokens = Engine.get_or_raise(dialect.value).tokenize(text)
+    except SqlglotError as error:
+        raise Unread(str(error)) from error
+    return [(token.start, token.end + 1, token.text) for token in tokens]
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    was = _LOGGER.disabled
+    _LOGGER.disabled = True
+    try:
+        yield
+    finally:
+        _LOGGER.disabled = was

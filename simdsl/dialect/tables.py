@@ -1,0 +1,274 @@
+"""CREATE, ALTER and DROP: types, keys that number rows, defaults, indexes, views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from simdsl.dialect import datatypes
+from simdsl.dialect.door import Tree, exp
+from simdsl.dialect.kinds import inner, is_whole
+from simdsl.dialect.numbers import raw
+from simdsl.dialect.route import Cannot, Route
+from simdsl.plan.ir import Dialect
+
+TypeOf = Callable[[exp.ColumnDef], str]
+"""The type of a column as it was written: sqlglot takes INT and INTEGER for one, and SQLite does not."""
+
+
+def mend(tree: Tree, route: Route, written: TypeOf, *, rowid: bool) -> Tree:
+    """Mend a definition; others are left alone. ``rowid`` is False where the table was to have none."""
+    match tree:
+        case exp.Create():
+            return _create(tree, route, written, rowid)
+        case exp.Alter():
+            return _alter(tree, route, written)
+        case exp.Drop():
+            _drop(tree, route)
+    return tree
+
+
+def _create(tree: exp.Create, route: Route, written: TypeOf, rowid: bool) -> Tree:
+    kind = str(tree.args.get("kind") or "").upper()
+    match kind:
+        case "TABLE":
+            _table(tree, route, written, rowid)
+        case "INDEX":
+            _index(tree, route)
+        case "VIEW":
+            if tree.args.get("exists") and route.target not in (Dialect.DUCKDB, Dialect.SQLITE):
+                raise Cannot("CREATE VIEW IF NOT EXISTS", "drop it before")
+        case _:
+            raise Cannot(f"CREATE {kind}")
+    _properties(tree, route)
+    if tree.args.get("exists") and route.target is Dialect.TSQL:
+        return _if_missing(tree, kind)
+    return tree
+
+
+def _properties(tree: exp.Create, route: Route) -> None:
+    properties = tree.args.get("properties")
+    if properties is None:
+        return
+    for one in list(properties.expressions):
+        if isinstance(one, exp.StrictProperty):
+            one.pop()  # the others have no tables that are not strict
+        elif route.target is Dialect.TSQL:
+            raise Cannot("a temporary table", "SQL Server names them `#t`")
+    if not properties.expressions:
+        tree.set("properties", None)
+
+
+def _if_missing(tree: exp.Create, kind: str) -> Tree:
+    """SQL Server has IF NOT EXISTS only as a statement around the other one."""
+    tree.set("exists", None)
+    table = tree.find(exp.Table)
+    assert table is not None
+    text = table.sql("tsql").replace("'", "''")
+    if kind == "TABLE":
+        test = f"IF OBJECT_ID(N'{text}', N'U') IS NULL"
+    else:
+        name = tree.this.name.replace("'", "''")
+        test = f"IF NOT EXISTS (SELECT 1 FROM sys.indexes WHERE name = N'{name}' AND object_id = OBJECT_ID(N'{text}'))"
+    return exp.Tuple(expressions=[exp.Var(this=test), tree])
+
+
+def _table(tree: exp.Create, route: Route, written: TypeOf, rowid: bool) -> None:
+    if not isinstance(tree.this, exp.Schema):
+        if tree.expression is None:
+            raise Cannot("CREATE TABLE without columns")
+        return
+    if tree.args.get("expression") is not None and tree.this.expressions:
+        raise Cannot("CREATE TABLE with columns and a query")
+    bare = next((one for one in tree.this.expressions if isinstance(one, exp.Identifier)), None)
+    if bare is not None and tree.expression is None:
+        raise Cannot(f"the column `{bare.name}`, which has no type", "give it a type")
+    keys = _keys(tree.this)
+    for column in tree.this.find_all(exp.ColumnDef):
+        alone = keys.get(column.name.lower()) == "only" and route.source is Dialect.SQLITE
+        numbers = alone and rowid and written(column) == "INTEGER"
+        _column(column, route, written, numbers=numbers, is_key=column.name.lower() in keys)
+    for constraint in list(tree.this.find_all(exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint, exp.Reference)):
+        _constraint(constraint, route)
+
+
+def _keys(schema: exp.Schema) -> dict[str, str]:
+    """The columns that are in some key; "only" for the one that is the primary key alone."""
+    keys: dict[str, str] = {}
+    for part in schema.find_all(exp.UniqueColumnConstraint, exp.ForeignKey, exp.PrimaryKey):
+        names = [one.name.lower() for one in part.find_all(exp.Identifier)]
+        alone = isinstance(part, exp.PrimaryKey) and len(part.expressions) == 1
+        keys.update({name: "only" if alone else keys.get(name, "part") for name in names})
+    for column in schema.find_all(exp.ColumnDef):
+        kinds = [one.args.get("kind") for one in column.args.get("constraints") or ()]
+        if any(isinstance(kind, exp.PrimaryKeyColumnConstraint) for kind in kinds):
+            keys[column.name.lower()] = "only"
+        elif any(isinstance(kind, (exp.UniqueColumnConstraint, exp.Reference)) for kind in kinds):
+            keys.setdefault(column.name.lower(), "part")
+    return keys
+
+
+def _column(column: exp.ColumnDef, route: Route, written: TypeOf, *, numbers: bool, is_key: bool) -> None:
+    kind = column.args.get("kind")
+    if kind is None:
+        raise Cannot(f"the column `{column.name}`, which has no type", "give it a type")
+    constraints = column.args.get("constraints") or []
+    counts = any(isinstance(one.args.get("kind"), _COUNTING) for one in constraints)
+    is_primary = any(isinstance(one.args.get("kind"), exp.PrimaryKeyColumnConstraint) for one in constraints)
+    serial = kind.this in datatypes.SERIALS
+    column.set("kind", raw(datatypes.carried(kind, route, written(column), is_key=is_key)))
+    for one in list(constraints):
+        _column_constraint(one, kind, route)
+    constraints = [one for one in constraints if one.parent is column]
+    if numbers or counts or serial:
+        constraints = [one for one in constraints if not isinstance(one.args.get("kind"), _COUNTING)]
+        constraints = _numbered(column, constraints, route, asked=counts or serial, is_primary=is_primary)
+    elif route.target is Dialect.SQLITE and is_primary:
+        # SQLite lets NULL into a primary key, and numbers the rows of an INTEGER one by itself.
+        if column.kind is not None and column.args["kind"].args["kind"] == "INTEGER":
+            column.set("kind", raw("INT"))
+        if not any(isinstance(one.args.get("kind"), exp.NotNullColumnConstraint) for one in constraints):
+            constraints.insert(0, exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
+    column.set("constraints", constraints)
+
+
+def _numbered(column: exp.ColumnDef, constraints: list[Tree], route: Route, *, asked: bool, is_primary: bool) -> list[Tree]:
+    """A column that numbers the rows by itself, and still takes a number that is given."""
+    match route.target:
+        case Dialect.POSTGRES:
+            identity = exp.GeneratedAsIdentityColumnConstraint(this=False)
+            return [exp.ColumnConstraint(kind=identity), *constraints]
+        case Dialect.MYSQL:
+            return [*constraints, exp.ColumnConstraint(kind=exp.AutoIncrementColumnConstraint())]
+        case Dialect.SQLITE:
+            if not is_primary:
+                raise Cannot(f"the column `{column.name}`, which numbers rows and is no primary key")
+            column.set("kind", raw("INTEGER"))
+            return constraints
+        case Dialect.DUCKDB if asked:
+            raise Cannot(f"the column `{column.name}`, which numbers the rows", "insert the numbers yourself")
+        case Dialect.TSQL if asked:
+            # It refuses numbers that are given, and says so; a key that is not asked to count takes them.
+            column.set("kind", raw(f"{column.args['kind'].args['kind']} IDENTITY(1, 1)"))
+    return constraints
+
+
+def _column_constraint(one: Tree, kind: exp.DataType, route: Route) -> None:
+    inside = one.args.get("kind")
+    match inside:
+        case exp.DefaultColumnConstraint():
+            _default(inside, kind, route)
+        case exp.CollateColumnConstraint():
+            if inside.this.name.upper() != "BINARY":
+                raise Cannot(f"COLLATE {inside.this.name} of a column", "compare LOWER(...) of both sides")
+            one.pop()
+        case exp.Reference() if route.target is Dialect.MYSQL:
+            raise Cannot("REFERENCES beside a column, which MySQL ignores", "write FOREIGN KEY")
+        case exp.GeneratedAsIdentityColumnConstraint():
+            if inside.this and route.target is not Dialect.POSTGRES:
+                raise Cannot("GENERATED ALWAYS AS IDENTITY", "write GENERATED BY DEFAULT AS IDENTITY")
+        case exp.ComputedColumnConstraint():
+            if route.target is Dialect.DUCKDB:
+                raise Cannot("a column that is calculated")
+            if not isinstance(inside.this, exp.Paren):
+                inside.set("this", exp.Paren(this=inside.this.copy()))
+
+
+def _default(default: exp.DefaultColumnConstraint, kind: exp.DataType, route: Route) -> None:
+    value = inner(default.this)
+    if kind.this is exp.DType.BOOLEAN and is_whole(value) and route.target in (Dialect.POSTGRES, Dialect.DUCKDB):
+        default.set("this", exp.Boolean(this=int(value.name) != 0))
+    if isinstance(value, (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime)):
+        if kind.this in (exp.DType.TEXT, exp.DType.VARCHAR) or not isinstance(value, exp.CurrentTimestamp):
+            raise Cannot(f"{type(value).__name__} as the default of this type", "give the column the type TIMESTAMP")
+        if route.target is Dialect.TSQL:
+            default.set("this", exp.Anonymous(this="SYSUTCDATETIME"))
+
+
+def _constraint(one: Tree, route: Route) -> None:
+    if one.args.get("options"):
+        _options(one, route)
+    if one.args.get("on_conflict") or one.args.get("nulls"):
+        raise Cannot("ON CONFLICT in a constraint" if one.args.get("on_conflict") else "NULLS NOT DISTINCT")
+    for action in (one.args.get("delete"), one.args.get("update")):
+        if action:
+            _action(str(action), route)
+
+
+def _options(one: Tree, route: Route) -> None:
+    for option in one.args["options"]:
+        text = str(option).upper()
+        if "DEFERR" in text or "INITIALLY" in text:
+            if route.target in (Dialect.TSQL, Dialect.DUCKDB, Dialect.MYSQL):
+                raise Cannot("a constraint that waits for COMMIT")
+        elif text.startswith("ON "):
+            _action(text, route)
+        elif "CONFLICT" in text or "MATCH" in text:
+            raise Cannot(text)
+
+
+def _action(text: str, route: Route) -> None:
+    if route.target is Dialect.DUCKDB:
+        raise Cannot("a foreign key that acts")
+    if "RESTRICT" in text.upper() and route.target is Dialect.TSQL:
+        raise Cannot("ON DELETE RESTRICT", "write NO ACTION")
+
+
+def _index(tree: exp.Create, route: Route) -> None:
+    parameters = tree.this.args.get("params")
+    if tree.args.get("exists") and route.target is Dialect.MYSQL:
+        raise Cannot("CREATE INDEX IF NOT EXISTS")
+    if parameters is None:
+        return
+    if parameters.args.get("where") is not None and route.target in (Dialect.DUCKDB, Dialect.MYSQL):
+        raise Cannot("an index on some rows")
+    for column in parameters.args.get("columns") or ():
+        key = inner(column.this if isinstance(column, exp.Ordered) else column)
+        if not isinstance(key, exp.Column) and route.target in (Dialect.TSQL, Dialect.MYSQL):
+            raise Cannot("an index on an expression")
+        if not isinstance(key, (exp.Column, exp.Func)) and route.target in (Dialect.POSTGRES, Dialect.DUCKDB):
+            key.replace(exp.Paren(this=key.copy()))
+
+
+def _alter(tree: exp.Alter, route: Route, written: TypeOf) -> Tree:
+    if str(tree.args.get("kind")).upper() != "TABLE" or len(tree.args.get("actions") or ()) != 1:
+        raise Cannot(f"ALTER {tree.args.get('kind')} of this form")
+    action = tree.args["actions"][0]
+    match action:
+        case exp.ColumnDef():
+            _column(action, route, written, numbers=False, is_key=False)
+            if route.target is Dialect.DUCKDB and action.args.get("constraints"):
+                kinds = [one.args.get("kind") for one in action.args["constraints"]]
+                if not all(isinstance(kind, exp.DefaultColumnConstraint) for kind in kinds):
+                    raise Cannot("ADD COLUMN with a constraint")
+        case exp.RenameColumn() if route.target is Dialect.TSQL:
+            return _renamed(f"{tree.this.sql('tsql')}.{action.this.sql('tsql')}", action.args["to"].name, ", N'COLUMN'")
+        case exp.AlterRename() if route.target is Dialect.TSQL:
+            return _renamed(tree.this.sql("tsql"), action.this.name, "")
+        case exp.RenameColumn() | exp.AlterRename():
+            pass
+        case exp.Drop() if str(action.args.get("kind")).upper() == "COLUMN":
+            _drop(action, route)
+        case _:
+            raise Cannot(f"ALTER TABLE ... {type(action).__name__.upper()}")
+    return tree
+
+
+def _renamed(old: str, new: str, kind: str) -> Tree:
+    old, new = old.replace("'", "''"), new.replace("'", "''")
+    return exp.Var(this=f"EXEC sp_rename N'{old}', N'{new}'{kind}")
+
+
+def _drop(tree: exp.Drop, route: Route) -> None:
+    kind = str(tree.args.get("kind") or "").upper()
+    if kind not in ("TABLE", "INDEX", "VIEW", "COLUMN"):
+        raise Cannot(f"DROP {kind}")
+    if kind == "INDEX" and route.target in (Dialect.TSQL, Dialect.MYSQL):
+        raise Cannot("DROP INDEX without the name of its table")
+    if tree.args.get("cascade") and route.target in (Dialect.SQLITE, Dialect.TSQL, Dialect.MYSQL):
+        raise Cannot("DROP ... CASCADE")
+    if len(tree.args.get("tables") or ()) > 1 and route.target in (Dialect.SQLITE, Dialect.DUCKDB):
+        raise Cannot("DROP of several things", "write a statement for each")
+
+
+_COUNTING: Final = (exp.AutoIncrementColumnConstraint, exp.GeneratedAsIdentityColumnConstraint)

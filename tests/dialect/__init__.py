@@ -1,0 +1,1 @@
+"""Statements carried from dialect to dialect, run on both sides and compared."""
