@@ -180,7 +180,7 @@ class PostgresBackend:
         if chosen in (None, PSYCOPG_POOL):
             from simdsl.backends.postgres.psycopgpool import make
 
-            return make(spec, clock, source)
+            return make(spec, clock, source, world.keep)
         from simdsl.backends.pools.making import make_pool
 
         return make_pool(spec, clock, source, chosen)

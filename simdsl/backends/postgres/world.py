@@ -30,8 +30,8 @@ _LAST_LOOK_S: Final = 0.02
 class PostgresWorld:
     """See ``protocol.World``.
 
-    The connection of a session that was closed is reset by ``DISCARD ALL`` and serves again: to open one costs a process
-    on the server. Connections that a pool made are closed for good, as the pool or its test wants.
+    The connection of a session that was closed is reset by ``DISCARD ALL`` and serves again, and so is one that a pool had
+    idle at its end: to open one costs a process on the server. What a pool or a plan closes is closed for good.
     """
 
     def __init__(self, place: Place, home: Home, make_pool: PoolMaker) -> None:
@@ -61,9 +61,15 @@ class PostgresWorld:
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection for a pool, with the driver's own exception."""
-        connection = self._connected()
+        connection = self._renewed() or self._connected()
         self._lent.append(self._session(connection))
         return connection
+
+    def keep(self, connection: psycopg.Connection[Any]) -> None:
+        """A connection that a pool has left behind may serve again, as one may that a session has left behind."""
+        session = self._newest(connection)
+        self._lent = [other for other in self._lent if other is not session]
+        session.close()
 
     def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
         """A pool whose connections are sessions of this world."""
@@ -73,11 +79,9 @@ class PostgresWorld:
 
     def session_of(self, connection: object) -> Session:
         """The session of a connection that ``connect`` made. A pool may have reset it since it was lent last."""
-        for session in self._sessions:
-            if session.connection is connection:
-                session.forget()
-                return session
-        raise LookupError("the pool lent a connection that was not made for it")
+        session = self._newest(connection)
+        session.forget()
+        return session
 
     def cancel(self, session: PostgresSession) -> None:
         """See ``session.Surroundings``."""
@@ -192,6 +196,13 @@ class PostgresWorld:
         self._place.close()
 
     # Connections
+
+    def _newest(self, connection: object) -> PostgresSession:
+        """A connection may have served several sessions one after the other."""
+        for session in reversed(self._sessions):
+            if session.connection is connection:
+                return session
+        raise LookupError("the pool lent a connection that was not made for it")
 
     def _session(self, connection: psycopg.Connection[Any]) -> PostgresSession:
         session = PostgresSession(connection, len(self._sessions) + 1, self, self._adapters)
