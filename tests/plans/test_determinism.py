@@ -41,6 +41,7 @@ SPIN = "import time; end = time.monotonic() + 180\nwhile time.monotonic() < end:
 
 # Everything that depends on when the server does what: waits, a deadlock, deadlines, a session in the way of another's DDL.
 WAITS = """
+backends: [postgres]
 setup:
   - CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)
   - INSERT INTO t VALUES (1, 0), (2, 0)
