@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from simdsl.cli.exits import Exit
-from simdsl.plan.ir import ResetMode
 
 
 def run(
@@ -34,7 +33,8 @@ def run(
         typer.Option("--reset-table", metavar="NAME", help="Empty this table before each setup; may be given again."),
     ] = None,
     reset_mode: Annotated[
-        ResetMode | None, typer.Option("--reset-mode", help="How; without it, as the plan says, else by DELETE.")
+        str | None,
+        typer.Option("--reset-mode", metavar="MODE", help="How: `delete`, which is the default, `truncate` or `recreate`."),
     ] = None,
     seed: Annotated[
         int | None,

@@ -53,7 +53,7 @@ class Request(NamedTuple):
     doublecheck: bool
     show_sql: bool
     reset_tables: tuple[str, ...]
-    reset_mode: ResetMode | None
+    reset_mode: str | None
     seed: int | None
     fresh_seed: int | None  # for plans that have none of their own, where the one who calls has drawn it already
     keyword: str | None
@@ -313,8 +313,11 @@ def _selected(request: Request, fresh: int) -> list[Selected]:
 
 
 def _reset(request: Request) -> Reset | None:
+    modes = [mode.value for mode in ResetMode]
+    if request.reset_mode is not None and request.reset_mode not in modes:
+        raise usage(Code.U008, f"--reset-mode is {', '.join(modes[:-1])} or {modes[-1]}, not `{request.reset_mode}`")
     if request.reset_tables:
-        return Reset(tables=request.reset_tables, mode=request.reset_mode or ResetMode.DELETE)
+        return Reset(tables=request.reset_tables, mode=ResetMode(request.reset_mode or ResetMode.DELETE))
     if request.reset_mode is not None:
         raise usage(Code.U008, "--reset-mode says how, and no --reset-table says what", help="give `--reset-table NAME` too")
     return None

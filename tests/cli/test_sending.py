@@ -61,3 +61,4 @@ def test_reset_table_empties_before_each_setup(shell: Shell) -> None:
         assert shell("run", "kept.yaml", *file, "--reset-table", "t", "--reset-mode", mode).code == 0
     assert shell("run", "kept.yaml", *file, "--reset-table", "t").code == 0
     assert "U008" in shell("run", "kept.yaml", *file, "--reset-mode", "delete").err
+    assert "truncate" in shell("run", "kept.yaml", *file, "--reset-table", "t", "--reset-mode", "trunkate").err
