@@ -7,6 +7,8 @@ validated, which no plan that is run or checked ever is.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -28,6 +30,26 @@ def violations(instance: Json, subject: Subject) -> tuple[tuple[Path, str], ...]
     errors = sorted(_validator(subject).iter_errors(instance), key=lambda e: (list(map(str, e.absolute_path)), e.message))
     deepest = [best_match([error]) or error for error in errors]
     return tuple(dict.fromkeys((tuple(error.absolute_path), error.message) for error in deepest))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One thing that a schema refuses: where, by which of its keywords, and the part of the schema that has the keyword."""
+
+    path: Path
+    keyword: str
+    shape: Mapping[str, Json]
+    message: str
+
+
+def refusals(instance: Json, subject: Subject) -> tuple[Violation, ...]:
+    """Everything that the schema of a subject refuses, for those who have words of their own for it."""
+    return tuple(
+        Violation(
+            path=tuple(error.absolute_path), keyword=str(error.validator), shape=dict(error.schema), message=error.message
+        )
+        for error in _validator(subject).iter_errors(instance)
+    )
 
 
 def to_json(data: Data) -> Json:

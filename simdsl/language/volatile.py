@@ -22,7 +22,8 @@ _CALLS: Final = (
 )
 _WORDS: Final = r"current_timestamp|current_time|current_date|localtime|localtimestamp|ctid|xmin|xmax|cmin|cmax|tableoid"
 _NOW: Final = r"(?:date|time|datetime|julianday|unixepoch|strftime)\s*\((?:\s*'[^']*'\s*,)?\s*(?:'now'|\))"
-_VOLATILE: Final = re.compile(rf"\b(?:(?:{_CALLS})\s*\(|(?:{_WORDS})\b|@@spid\b|{_NOW})", re.IGNORECASE)
+# Compiled by re when it is first needed: most plans have no such word.
+_VOLATILE: Final = rf"(?i)\b(?:(?:{_CALLS})\s*\(|(?:{_WORDS})\b|@@spid\b|{_NOW})"
 # Something of each of them, found in a fifth of the time: nearly all statements have none.
 _HINT: Final = re.compile(
     r"rand|now|current_|timestamp|uuid|_pid|xact|txid|localtime|newid|getdate|sysdate|sysutc|getutc|ctid|xmin|xmax|cmin|cmax"
@@ -35,9 +36,9 @@ _QUOTED_NOW: Final = "'now'"
 
 def volatile_part(text: str) -> str | None:
     """The function or word in a statement that makes it volatile; None if nothing does."""
-    if _HINT.search(text.lower()) is None or _VOLATILE.search(text) is None:
+    if _HINT.search(text.lower()) is None or re.search(_VOLATILE, text) is None:
         return None
     # A text literal may hold any word. Those that say `now` to a function of dates are kept.
     without = _TEXT.sub(lambda literal: literal[0] if literal[0].lower() == _QUOTED_NOW else "''", text)
-    found = _VOLATILE.search(without)
+    found = re.search(_VOLATILE, without)
     return found[0].partition("(")[0].rstrip() if found is not None else None

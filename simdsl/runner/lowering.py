@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Final, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from simdsl.backends.protocol import Backend, Refusal, Statement
 from simdsl.core.matcher import Judge, certain, compile_expectation
-from simdsl.dialect.translation import Translator
 from simdsl.language.volatile import volatile_part
 from simdsl.plan.ir import (
     AnError,
@@ -45,6 +44,9 @@ from simdsl.plan.outcomes import Affected
 from simdsl.plan.values import Value
 from simdsl.runner.program import Attempts, Code, Instruction, Kind, Program
 from simdsl.runner.translating import Translators, dialect_of
+
+if TYPE_CHECKING:
+    from simdsl.dialect.translation import Translator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

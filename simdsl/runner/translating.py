@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from simdsl.dialect.translation import Translator
+from typing import TYPE_CHECKING
+
 from simdsl.plan.ir import Dialect, Plan
+
+if TYPE_CHECKING:
+    from simdsl.dialect.translation import Translator
 
 
 def dialect_of(plan: Plan, backend_dialect: Dialect) -> Dialect:
@@ -21,6 +25,8 @@ class Translators:
 
     def between(self, source: Dialect, target: Dialect, identifiers: frozenset[str]) -> Translator:
         """``identifiers`` are the variables that stand for names."""
+        from simdsl.dialect.translation import Translator  # most plans are sent as they stand
+
         key = (source, target, identifiers)
         if key not in self._known:
             self._known[key] = Translator(source, target, identifiers)

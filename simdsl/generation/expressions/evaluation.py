@@ -1,0 +1,296 @@
+"""What an expression is worth for a row: SQL's three-valued logic, and exact about what no two engines agree on.
+
+Sources: PostgreSQL manual, 9.1 (logical operators), 9.2 (comparison), 9.3 (mathematical functions), 9.4 (strings), 9.7
+(LIKE), 9.18 (CASE, COALESCE, NULLIF), 8.1 (numbers); SQLite, https://www.sqlite.org/lang_expr.html, lang_corefunc.html
+and datatype3.html.
+
+* NULL is None. A comparison with NULL is NULL; AND and OR are Kleene's.
+* An integer has 64 bits; what leaves them is an error of PostgreSQL and a real of SQLite, so it is ``Undefined``.
+* Division by zero is an error of PostgreSQL and NULL in SQLite: ``Undefined``.
+* Reals are IEEE doubles, rounded to the nearest in both engines. An infinite result, and a zero that comes from factors
+  that are not zero, are errors of PostgreSQL: ``Undefined``.
+* Everything is evaluated, also behind FALSE AND and in branches of CASE that are not taken: the order of evaluation is an
+  engine's own (PostgreSQL manual, 4.2.14). So one part that is undefined makes the whole undefined.
+* Texts are compared by code points: BINARY in SQLite, the C collation in PostgreSQL, which the database or the column must
+  have. ``lower``, ``upper`` and LIKE without ``exact`` know letters of ASCII only, as in SQLite and in the C locale.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, assert_never
+
+from simdsl.generation.expressions.ir import (
+    Abs,
+    Arithmetic,
+    Between,
+    Case,
+    Cast,
+    Coalesce,
+    Column,
+    Compare,
+    Concat,
+    Connective,
+    Distinct,
+    Expression,
+    Extreme,
+    Fold,
+    In,
+    IsNull,
+    IsTruth,
+    Length,
+    Like,
+    Literal,
+    Logic,
+    Negate,
+    Not,
+    NullIf,
+    Operator,
+    Parameter,
+    SqlType,
+    Substring,
+    Switch,
+    When,
+)
+from simdsl.plan.ir import Comparison
+from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
+
+OVERFLOW: Final = "an integer leaves its 64 bits"
+NO_DIVISOR: Final = "a division by zero"
+NOT_FINITE: Final = "a real becomes infinite"
+VANISHED: Final = "a real becomes zero by underflow"
+OUT_OF_RANGE: Final = "a real is too large for an integer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undefined:
+    """Engines may differ here, or fail."""
+
+    reason: str
+
+
+Cells: TypeAlias = Mapping[str, Value]
+
+
+def evaluate(expression: Expression, row: Cells, parameters: Cells | None = None) -> Value | Undefined:
+    """The value for a row, which holds every column by name. ``KeyError`` for what the mappings lack."""
+    try:
+        return _value(expression, row, parameters or {})
+    except _Stop as stop:
+        return Undefined(reason=stop.reason)
+
+
+class _Stop(Exception):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+# A value of the type that the node's type says: typing.complaint tells whether it can be another.
+_Any: TypeAlias = Any
+
+
+def _value(expression: Expression, row: Cells, given: Cells) -> _Any:
+    match expression:
+        case Literal():
+            return expression.value
+        case Column():
+            return row[expression.name]
+        case Parameter():
+            return given[expression.name]
+        case Compare(left=left, right=right):
+            return _compared(expression.comparison, _value(left, row, given), _value(right, row, given))
+        case Logic(left=left, right=right):
+            return _joined(expression.connective, _value(left, row, given), _value(right, row, given))
+        case Not(operand=operand):
+            return _not(_value(operand, row, given))
+        case Arithmetic(left=left, right=right):
+            return _computed(expression.operator, _value(left, row, given), _value(right, row, given))
+        case Negate(operand=operand):
+            value = _value(operand, row, given)
+            return None if value is None else _bounded(-value)
+        case Abs(operand=operand):
+            value = _value(operand, row, given)
+            return None if value is None else _bounded(abs(value))
+        case IsNull(operand=operand):
+            return (_value(operand, row, given) is None) is not expression.negated
+        case IsTruth(operand=operand):
+            return (_value(operand, row, given) is expression.truth) is not expression.negated
+        case Distinct(left=left, right=right):
+            return (_value(left, row, given) != _value(right, row, given)) is not expression.negated
+        case Between():
+            return _between(*(_value(e, row, given) for e in (expression.operand, expression.low, expression.high)), expression)
+        case In(operand=operand, items=items):
+            found = _among(_value(operand, row, given), [_value(item, row, given) for item in items])
+            return _not(found) if expression.negated else found
+        case Like(operand=operand):
+            return _like(_value(operand, row, given), expression)
+        case Case() | Switch():
+            return _chosen(expression, row, given)
+        case Coalesce(items=items):
+            values = [_value(item, row, given) for item in items]
+            return next((value for value in values if value is not None), None)
+        case NullIf(left=left, right=right):
+            value = _value(left, row, given)
+            return None if _compared(Comparison.EQ, value, _value(right, row, given)) else value
+        case Extreme(left=left, right=right):
+            pair = (_value(left, row, given), _value(right, row, given))
+            return None if None in pair else (max(pair) if expression.greatest else min(pair))
+        case Cast(operand=operand):
+            return _cast(_value(operand, row, given), operand.type, expression.type)
+        case Concat(left=left, right=right):
+            before, after = _value(left, row, given), _value(right, row, given)
+            return None if before is None or after is None else before + after
+        case Length(operand=operand):
+            value = _value(operand, row, given)
+            return None if value is None else len(value)
+        case Fold(operand=operand):
+            value = _value(operand, row, given)
+            return None if value is None else value.translate(_UPPER if expression.upper else _LOWER)
+        case Substring(operand=operand, start=start, count=count):
+            value = _value(operand, row, given)
+            return None if value is None else value[start - 1 : start - 1 + count]
+        case _:
+            assert_never(expression)
+
+
+def _compared(comparison: Comparison, left: _Any, right: _Any) -> bool | None:
+    if left is None or right is None:
+        return None
+    match comparison:
+        case Comparison.EQ:
+            return bool(left == right)
+        case Comparison.NE:
+            return bool(left != right)
+        case Comparison.LT:
+            return bool(left < right)
+        case Comparison.LE:
+            return bool(left <= right)
+        case Comparison.GT:
+            return bool(left > right)
+        case Comparison.GE:
+            return bool(left >= right)
+
+
+def _joined(connective: Connective, left: bool | None, right: bool | None) -> bool | None:
+    decides = connective is Connective.OR  # the value that decides whatever the other one is
+    if left is decides or right is decides:
+        return decides
+    return None if left is None or right is None else not decides
+
+
+def _not(value: bool | None) -> bool | None:
+    return None if value is None else not value
+
+
+def _between(value: _Any, low: _Any, high: _Any, node: Between) -> bool | None:
+    at_least, at_most = _compared(Comparison.GE, value, low), _compared(Comparison.LE, value, high)
+    within = _joined(Connective.AND, at_least, at_most)
+    return _not(within) if node.negated else within
+
+
+def _among(value: _Any, items: Sequence[_Any]) -> bool | None:
+    answers = [_compared(Comparison.EQ, value, item) for item in items]
+    return True if True in answers else (None if None in answers else False)
+
+
+def _like(value: str | None, node: Like) -> bool | None:
+    if value is None:
+        return None
+    pattern = node.pattern
+    if not node.exact:
+        value, pattern = value.translate(_LOWER), pattern.translate(_LOWER)
+    expression = "".join(_WILDCARDS.get(letter) or re.escape(letter) for letter in pattern)
+    return (re.fullmatch(expression, value, re.DOTALL) is not None) is not node.negated
+
+
+def _chosen(node: Case | Switch, row: Cells, given: Cells) -> _Any:
+    subject = _value(node.subject, row, given) if isinstance(node, Switch) else True
+    found: list[_Any] = [
+        result for taken, result in [_branch(branch, subject, row, given) for branch in node.branches] if taken
+    ]
+    otherwise = None if node.otherwise is None else _value(node.otherwise, row, given)
+    return found[0] if found else otherwise
+
+
+def _branch(branch: When, subject: _Any, row: Cells, given: Cells) -> tuple[bool, _Any]:
+    is_taken = _compared(Comparison.EQ, subject, _value(branch.test, row, given)) is True
+    return is_taken, _value(branch.result, row, given)
+
+
+def _computed(operator: Operator, left: _Any, right: _Any) -> _Any:
+    if left is None or right is None:
+        # Whatever NULL is divided by: PostgreSQL's division is strict, so it never looks at the zero.
+        return None
+    if isinstance(left, int):
+        return _integer(operator, left, right)
+    return _real(operator, left, right)
+
+
+def _integer(operator: Operator, left: int, right: int) -> int:
+    match operator:
+        case Operator.ADD:
+            return _bounded(left + right)
+        case Operator.SUBTRACT:
+            return _bounded(left - right)
+        case Operator.MULTIPLY:
+            return _bounded(left * right)
+    if right == 0:
+        raise _Stop(NO_DIVISOR)
+    size = abs(left) // abs(right)
+    quotient = size if (left < 0) is (right < 0) else -size
+    return _bounded(quotient) if operator is Operator.DIVIDE else left - right * quotient
+
+
+def _real(operator: Operator, left: float, right: float) -> float:
+    match operator:
+        case Operator.ADD:
+            result = left + right
+        case Operator.SUBTRACT:
+            result = left - right
+        case Operator.MULTIPLY:
+            result = left * right
+        case Operator.DIVIDE:
+            if right == 0:
+                raise _Stop(NO_DIVISOR)
+            result = left / right
+        case Operator.REMAINDER:
+            raise TypeError("a real has no remainder")
+    if not math.isfinite(result):
+        raise _Stop(NOT_FINITE)
+    if result == 0 and left != 0 and operator in (Operator.MULTIPLY, Operator.DIVIDE) and right != 0:
+        raise _Stop(VANISHED)
+    return result
+
+
+def _bounded(value: _Any) -> _Any:
+    if isinstance(value, int) and not INT64_MIN <= value <= INT64_MAX:
+        raise _Stop(OVERFLOW)
+    return value
+
+
+def _cast(value: _Any, source: SqlType, target: SqlType) -> _Any:
+    if value is None:
+        return None
+    match source, target:
+        case SqlType.INTEGER, SqlType.REAL:
+            return float(value)
+        case SqlType.INTEGER, SqlType.TEXT:
+            return str(value)
+        case SqlType.BOOLEAN, SqlType.INTEGER:
+            return int(value)
+        case SqlType.REAL, SqlType.INTEGER:
+            cut = math.trunc(value)
+            if not INT64_MIN <= cut <= INT64_MAX:
+                raise _Stop(OUT_OF_RANGE)
+            return cut
+    raise TypeError(f"there is no cast of {source} to {target}")
+
+
+_WILDCARDS: Final = {"%": ".*", "_": "."}
+_UPPERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LOWER: Final = str.maketrans(_UPPERS, _UPPERS.lower())
+_UPPER: Final = str.maketrans(_UPPERS.lower(), _UPPERS)

@@ -1,0 +1,65 @@
+"""Where profiles lie: beside the one that names them, in ``./profiles``, and among those that come with simdsl."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from simdsl.plan import resources
+
+FOLDER: Final = "profiles"
+SUFFIXES: Final = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A file of a profile. ``label`` is what people are told; ``name`` is what it was found by, None for a path."""
+
+    path: str
+    label: str
+    name: str | None = None
+
+
+def is_path(text: str) -> bool:
+    """Whether a text names a file rather than a profile."""
+    return text.endswith(SUFFIXES) or "/" in text or os.sep in text
+
+
+def place_of(path: str) -> Place:
+    """A file that was named by its path."""
+    return Place(path=path, label=path)
+
+
+def candidates(name: str, beside: str | None = None) -> list[Place]:
+    """The files that a name may mean, the one that counts first. ``beside`` is the file that names it."""
+    folders = [FOLDER, _bundled()]
+    if beside is not None:
+        folders.insert(0, os.path.dirname(beside))
+    found: dict[str, Place] = {}
+    for folder in folders:
+        for suffix in SUFFIXES:
+            path = os.path.join(folder, name + suffix)
+            if os.path.isfile(path):
+                found.setdefault(os.path.realpath(path), _place(path, name))
+    return list(found.values())
+
+
+def available() -> list[Place]:
+    """Every profile that a name means here, in the order of the names."""
+    found: dict[str, Place] = {}
+    for folder in (FOLDER, _bundled()):
+        for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            name, suffix = os.path.splitext(file)
+            if suffix in SUFFIXES and not file.startswith("."):
+                found.setdefault(name, candidates(name)[0])
+    return [found[name] for name in sorted(found)]
+
+
+def _place(path: str, name: str) -> Place:
+    folder, file = os.path.split(path)
+    return Place(path=path, label=f"bundled {file}" if folder == _bundled() else path, name=name)
+
+
+def _bundled() -> str:
+    return str(resources.path(FOLDER))
