@@ -56,7 +56,7 @@ class Arena:
         try:
             refused = self._world.reset(plan.reset) if plan.reset is not None else None
             self._prepared = self._prepare() if refused is None else _not_reset(program, refused)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what was made is given up before anybody hears of it
             self._world.close()
             raise
 

@@ -97,7 +97,7 @@ class Server:
             privileges.own(path)
             self._log = path / "log"
             self._process = self._started(privileges)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nothing is left behind by a server that never was
             self._workspace.close()
             raise
         janitor, bell = _janitor(self._data, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -27,7 +28,7 @@ _DEFINITIONS: Final = (
 HELD: Final = "the database is locked by another process, or by a session that was left open"
 
 
-class FileWorld(Generic[S]):
+class FileWorld(ABC, Generic[S]):
     """See ``protocol.World``. The snapshot is the content of the file.
 
     One connection, the keeper, stays open between sessions, for SQLite folds a write-ahead log into its file whenever the
@@ -50,13 +51,13 @@ class FileWorld(Generic[S]):
         self._content: bytes | None = None
         self._keeper = self._keep(is_new=True)
 
+    @abstractmethod
     def make_session(self, connection: Any, number: int) -> S:
         """The session around a new connection."""
-        raise NotImplementedError
 
+    @abstractmethod
     def failed(self, error: BaseException) -> Failed:
         """What the driver raised, as an outcome."""
-        raise NotImplementedError
 
     def open(self) -> S:
         """Raises ``BackendUnavailable`` where the file cannot be opened any more."""

@@ -5,6 +5,7 @@ Nothing here ever waits: what meets a lock is ``busy`` at once.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -30,7 +31,7 @@ _IDLE: Final = Tx.IDLE
 _new: Final = tuple.__new__
 
 
-class AtOnceSession:
+class AtOnceSession(ABC):
     """One connection whose statements have ended when ``start`` returns. ``connection`` is what a pool hands around.
 
     The connection has ``in_transaction``, ``execute`` and ``close`` as the stdlib's ``sqlite3`` has them.
@@ -42,9 +43,9 @@ class AtOnceSession:
         self.id = number
         self.connection = connection
 
+    @abstractmethod
     def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:
         """Run the statement to its end."""
-        raise NotImplementedError
 
     def poll(self) -> Outcome | None:
         """Nothing is ever under way."""

@@ -78,7 +78,7 @@ class EngineProcess:
             self._lose(f"no answer within {self._limit_us / 1_000_000:g} s, so its process was killed")
         except (OSError, EOFError):
             self._lose(None)
-        except BaseException:
+        except BaseException:  # Ctrl-C and its like
             # Interrupted between question and answer: nobody could tell any more which answer belongs to which question.
             self._lose("interrupted")
             raise

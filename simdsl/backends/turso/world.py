@@ -35,7 +35,7 @@ class TursoWorld(FileWorld[TursoSession]):
         )
         try:
             super().__init__(driver, place, pool)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what was made is given up
             self._engine.close()
             raise
 
