@@ -1,7 +1,8 @@
 """The registry of diagnostic codes. Each has a page under simdsl/plan/pages/ and an example there that triggers it.
 
 The letter is the family: F files, Y YAML, J JSON, S structure (keys and types), G grammar of a string, N names,
-R rules of the language, B backends, U usage of the command line, X simdsl itself, W warnings.
+R rules of the language, B backends, U usage of the command line, D running twice and on two, P profiles,
+X simdsl itself, W warnings.
 A code never changes its meaning and is never used again.
 """
 
@@ -134,6 +135,22 @@ class Code(Enum):
 
     # D: running twice, running on two
     D001 = "a volatile statement where runs are compared"
+
+    # P: profiles
+    P001 = "a profile is a mapping"
+    P002 = "unknown key in a profile"
+    P003 = "a profile lacks a required key"
+    P004 = "another kind of value is wanted in a profile"
+    P005 = "a number out of its bounds in a profile"
+    P006 = "unknown word in a profile"
+    P007 = "not the form of a name or a duration in a profile"
+    P008 = "unknown version of a profile"
+    P009 = "no such profile"
+    P010 = "profiles that extend each other"
+    P011 = "not an override of a profile"
+    P012 = "nothing to draw from in a profile"
+    P013 = "the same word twice in a profile"
+    P014 = "a profile with another name than its file"
 
     # X: simdsl itself
     X001 = "internal error"

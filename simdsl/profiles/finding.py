@@ -49,7 +49,7 @@ def available() -> list[Place]:
     """Every profile that a name means here, in the order of the names."""
     found: dict[str, Place] = {}
     for folder in (FOLDER, _bundled()):
-        for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        for file in sorted(os.listdir(folder)) if os.path.isdir(folder) and os.access(folder, os.R_OK) else ():
             name, suffix = os.path.splitext(file)
             if suffix in SUFFIXES and not file.startswith("."):
                 found.setdefault(name, candidates(name)[0])

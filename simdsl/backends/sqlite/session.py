@@ -51,7 +51,7 @@ class AtOnceSession(ABC):
         """Nothing is ever under way."""
         return None
 
-    def cancel(self) -> None:
+    def cancel(self) -> None:  # noqa: B027 - not abstract: there is nothing to do for any of them
         """Nothing is ever under way."""
 
     def tx(self) -> Tx:
