@@ -159,6 +159,15 @@ KNOWN: Final[tuple[Known, ...]] = (
         link="https://www.sqlite.org/isolation.html",
     ),
     KnownDifference(
+        name="stale-snapshot-is-busy",
+        fine=frozenset({"SQLite"}),
+        strict=frozenset({"Turso"}),
+        classes=frozenset({ErrorClass.BUSY}),
+        instead=frozenset({ErrorClass.SNAPSHOT_CONFLICT}),
+        reason="with MVCC Turso tells a write on an outdated snapshot as any other busy database",
+        link="https://www.sqlite.org/rescode.html#busy_snapshot",
+    ),
+    KnownDifference(
         name="libsql-tells-no-codes",
         fine=frozenset({"SQLite", "Turso"}),
         strict=frozenset({"libSQL"}),

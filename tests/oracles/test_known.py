@@ -58,6 +58,7 @@ EXAMPLES: list[tuple[str, Party, Outcome, Party, Outcome, str]] = [
     ),
     ("snapshot-or-serialization", SQLITE, error("busy"), POSTGRES, error("serialization_failure"), "UPDATE t SET a = 1"),
     ("libsql-tells-no-codes", SQLITE, error("snapshot_conflict"), LIBSQL, error("busy"), "UPDATE t SET a = 1"),
+    ("stale-snapshot-is-busy", SQLITE, error("snapshot_conflict"), TURSO, error("busy"), "UPDATE t SET a = 1"),
     ("double-quoted-strings", SQLITE, row("nmae"), POSTGRES, error("undefined_column"), 'SELECT "nmae" FROM t'),
     ("double-quoted-strings", SQLITE, row("nmae"), TURSO, error("undefined_column"), 'SELECT "nmae" FROM t'),
     ("summation-of-reals", SQLITE, row(0.1 + 0.2), TURSO, row(0.3), "SELECT sum(x) FROM t"),
@@ -70,6 +71,7 @@ EXAMPLES: list[tuple[str, Party, Outcome, Party, Outcome, str]] = [
 ]
 
 NEAR_MISSES: list[tuple[str, Party, Outcome, Party, Outcome, str]] = [
+    ("stale-snapshot-is-busy", SQLITE, error("snapshot_conflict"), SQLITE, error("busy"), "UPDATE t SET a = 1"),
     ("typing the other way round", SQLITE, error("datatype_mismatch"), POSTGRES, ONE, "INSERT INTO t VALUES ('x')"),
     ("typing between two of a kind", SQLITE, ONE, TURSO, error("datatype_mismatch"), "INSERT INTO t VALUES ('x')"),
     ("two errors", SQLITE, error("check_violation"), POSTGRES, error("datatype_mismatch"), "INSERT INTO t VALUES ('x')"),
