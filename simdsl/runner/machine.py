@@ -416,7 +416,8 @@ class Machine:
 
     def _roll_back(self, actors: Iterable[Actor]) -> None:
         for actor in actors:
-            if actor.session is not None and actor.session.tx() is not Tx.IDLE:
+            # What was lost is rolled back already.
+            if actor.session is not None and actor.session.tx() in (Tx.OPEN, Tx.FAILED):
                 actor.session.quiesce()
                 self.trace.add(RolledBack(task=actor.name, why="the end of the run"))
 
