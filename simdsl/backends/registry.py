@@ -163,6 +163,8 @@ def _tried(name: str, kind: Kind) -> Entry:
     if kind is Kind.BUILT_IN:
         # Loaded, it knows whether this version of SQLAlchemy can wait in virtual time, and the description says so.
         importlib.import_module("simdsl.backends.pools.queuepool")
+        if name == "postgres":
+            importlib.import_module("simdsl.backends.postgres.psycopgpool")
     try:
         backend = resolve(name)
         description = backend.describe()

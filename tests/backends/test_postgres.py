@@ -7,23 +7,28 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
+from psycopg_pool import pool as pool_module
 
 from simdsl.backends.differences import Difference
+from simdsl.backends.postgres import psycopgpool
 from simdsl.backends.postgres.differences import DIFFERENCES
 from simdsl.backends.postgres.server import shared
-from simdsl.backends.protocol import Backend, BackendUnavailable, Tx, World
+from simdsl.backends.protocol import Backend, BackendUnavailable, PoolCounts, Tx, World
 from simdsl.backends.registry import resolve
+from simdsl.core.clock import Clock, real_ns
 from simdsl.core.verdicts import PlanEnded, Verdict
 from simdsl.language.load import load_text
 from simdsl.modes.arena import RunOptions
 from simdsl.modes.once import run_plan
+from simdsl.plan.ir import PoolSpec
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.values import Value, same, sorted_rows
-from tests.backends.conformance import Conformance
+from tests.backends.conformance import Conformance, lent, refused
 from tests.backends.idiom import Idiom
 from tests.backends.idioms.postgres import POSTGRES
 from tests.backends.terminal import Terminal
@@ -222,6 +227,38 @@ def test_descriptor_beyond_what_select_takes(world: World) -> None:
         a.ok("COMMIT")
         assert b.heard() == Affected(1)
         assert b.rows("SELECT id, $x FROM t", x="x" * 1_000_000) == [(12, "x" * 1_000_000)]
+
+
+# Its pool
+
+
+class StubbornClient(pool_module.WaitingClient[Any]):
+    """Waits in real time, in a way that cannot be replaced."""
+
+    def wait(self, timeout: float) -> Any:
+        deadline_ns = real_ns() + round(timeout * 1e9)
+        while real_ns() < deadline_ns:
+            pass
+        raise PoolTimeout
+
+
+def test_pool_that_cannot_wait_in_virtual_time_is_polled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert psycopgpool.problem() is None
+    monkeypatch.setattr(pool_module, "WaitingClient", StubbornClient)
+    assert resolve("postgres").describe().pool.endswith("is polled: a waiting client does not use the virtual clock")
+    clock = Clock()
+    with pytest.warns(RuntimeWarning, match="psycopg_pool is polled"):
+        pool = world.pool(PoolSpec(name="main", size=1, timeout_us=50), clock)
+    lease = lent(pool.request("a"))
+    gone, waiting, late = (pool.request(task) for task in "bcd")
+    gone.cancel()
+    pool.invalidate(lease)
+    second = lent(waiting)
+    assert second.session.id != lease.session.id
+    clock.advance_to(50)
+    assert refused(late) is ErrorClass.POOL_TIMEOUT
+    assert pool.give_back(second) is None
+    assert pool.counts() == PoolCounts(size=1, idle=1, busy=0, waiting=0)
 
 
 # Whole runs

@@ -12,6 +12,7 @@ its own, or a schema if it may make no database, and never touches anything else
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -195,7 +196,10 @@ def _described_pool(pool: str | None) -> str:
     if pool in (None, PSYCOPG_POOL):
         from importlib.metadata import version
 
-        return f"psycopg_pool {version('psycopg-pool')}, waits in virtual time"
+        module = sys.modules.get("simdsl.backends.postgres.psycopgpool")
+        reason = module.problem() if module is not None else None
+        waits = "waits in virtual time" if reason is None else f"is polled: {reason}"
+        return f"psycopg_pool {version('psycopg-pool')}, {waits}"
     return pool_names.describe_pool(pool)
 
 

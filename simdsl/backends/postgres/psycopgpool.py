@@ -4,12 +4,14 @@ The pool's own code decides who is served, who times out and when a lost connect
 threads are fibers here: a task that the pool hands to its worker runs as soon as the pool's own call has ended, one that it
 schedules runs when the virtual clock is there. So nothing goes on in the background, and nothing races.
 
-This relies on how the pool is written; its versions are bounded in pyproject.toml for the same reason.
+This relies on how the pool is written, so it is tried whenever a pool is made; versions are bounded in pyproject.toml for
+the same reason. Where it does not work, the pool is polled, with a warning.
 """
 
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,7 +20,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from psycopg_pool import base as pool_base
 from psycopg_pool import pool as pool_module
 
-from simdsl.backends.pools.driven import FiberPool, Proxy, Source
+from simdsl.backends.pools.driven import FiberPool, PolledPool, Proxy, Source
 from simdsl.backends.pools.fibers import Waits
 from simdsl.backends.pools.rebinding import rebound
 from simdsl.backends.protocol import Pool
@@ -26,6 +28,7 @@ from simdsl.core.clock import Clock
 from simdsl.plan.ir import PoolSpec
 
 _FOR_EVER_S: Final = 1e9
+_PROBE_US: Final = 1_000
 
 
 def make(spec: PoolSpec, clock: Clock, source: Source, keep: Callable[[psycopg.Connection[Any]], None]) -> Pool:
@@ -35,8 +38,28 @@ def make(spec: PoolSpec, clock: Clock, source: Source, keep: Callable[[psycopg.C
     """
     _silence_log()
     waits = Waits(clock)
-    subject = PsycopgSubject(_make(spec, clock, source, waits), keep)
-    return FiberPool(subject, source, waits, interruption=Interrupted)
+    pool = _make(spec, clock, source, waits)
+    reason = problem()
+    if reason is None:
+        return FiberPool(PsycopgSubject(pool, keep), source, waits, interruption=Interrupted)
+    text = f"psycopg_pool is polled, its own order of waiting is not tested: {reason}"
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
+    return PolledPool(PolledSubject(pool, keep, waits), source, spec, clock)
+
+
+def problem() -> str | None:
+    """Why the pool would be polled, or None."""
+    clock = Clock()
+    waits = Waits(clock)
+    try:
+        client: Any = rebound(pool_module.WaitingClient, waits)()
+        probe = waits.run(lambda: client.wait(timeout=_PROBE_US / 1_000_000))
+        if probe.is_over or clock.next_deadline_us() != clock.now_us + _PROBE_US:
+            return "a waiting client does not use the virtual clock"
+        probe.kill(Interrupted)
+    except (AttributeError, TypeError) as error:
+        return f"its waiting client is not built as expected: {error}"
+    return None
 
 
 class Interrupted(Exception):
@@ -90,6 +113,30 @@ class PsycopgSubject:
     def timeout_text(self, error: Exception) -> str | None:
         """The pool's own message."""
         return str(error) if isinstance(error, PoolTimeout) else None
+
+
+class PolledSubject(PsycopgSubject):
+    """Where nobody may wait: a checkout is only tried while the pool has a connection."""
+
+    def __init__(self, pool: Any, keep: Callable[[psycopg.Connection[Any]], None], waits: Waits) -> None:
+        super().__init__(pool, keep)
+        self._waits = waits
+
+    def connect(self) -> Proxy:
+        """Raises the pool's own refusal where it would wait."""
+        if not self._pool.get_stats()["pool_available"]:
+            raise PoolTimeout(f"couldn't get a connection after {self._pool.timeout:.2f} sec")
+        return super().connect()
+
+    def give_back(self, proxy: Proxy) -> None:
+        """The pool's own, and what it leaves to its worker."""
+        super().give_back(proxy)
+        self._waits.run_ready()
+
+    def invalidate(self, proxy: Proxy) -> None:
+        """The pool's own, and what it leaves to its worker."""
+        super().invalidate(proxy)
+        self._waits.run_ready()
 
 
 def _make(spec: PoolSpec, clock: Clock, source: Source, waits: Waits) -> Any:
