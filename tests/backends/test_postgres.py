@@ -235,6 +235,10 @@ def test_descriptor_beyond_what_select_takes(world: World) -> None:
 class StubbornClient(pool_module.WaitingClient[Any]):
     """Waits in real time, in a way that cannot be replaced."""
 
+    @classmethod
+    def __class_getitem__(cls, item: Any) -> type[StubbornClient]:
+        return cls
+
     def wait(self, timeout: float) -> Any:
         deadline_ns = real_ns() + round(timeout * 1e9)
         while real_ns() < deadline_ns:
