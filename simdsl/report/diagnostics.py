@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Final, assert_never
 
 from simdsl.plan.diagnostics import Diagnostic, Severity
@@ -14,12 +15,15 @@ from simdsl.report.screen import Ink, Screen, excerpt, visible
 LONGEST: Final = 200
 """How much of a source line is shown where the screen has no edge, in cells. Machine-made plans have very long lines."""
 
+MOST: Final = 100
+"""How many diagnostics of one file people are shown: a machine that writes plans makes one mistake ten thousand times."""
+
 
 def render(diagnostics: Sequence[Diagnostic], form: Format, screen: Screen) -> str:
     """All diagnostics in one format, ready to be printed; empty text for none, but in JSON an empty list."""
     match form:
         case Format.TEXT:
-            return "\n\n".join(text(diagnostic, screen) for diagnostic in diagnostics)
+            return "\n\n".join(_of_each_file(diagnostics, screen))
         case Format.JSON:
             return json.dumps([as_json(diagnostic) for diagnostic in diagnostics], indent=2, ensure_ascii=False)
         case Format.GITHUB:
@@ -86,6 +90,15 @@ def github(diagnostic: Diagnostic) -> str:
     properties.append(f"title={_property('simdsl ' + diagnostic.code.name)}")
     message = diagnostic.message + (f"\nhelp: {diagnostic.help}" if diagnostic.help else "")
     return f"::{diagnostic.severity} {','.join(properties)}::{_escaped(message)}"
+
+
+def _of_each_file(diagnostics: Sequence[Diagnostic], screen: Screen) -> Iterator[str]:
+    for file, found in groupby(diagnostics, key=lambda diagnostic: diagnostic.file):
+        told = list(found)
+        yield from (text(diagnostic, screen) for diagnostic in told[:MOST])
+        if len(told) > MOST:
+            rest = f"{len(told) - MOST:,} more of {visible(file)}"
+            yield screen.wrap(f"{rest}; `simdsl check --output-format json` has them all", first="... and ", rest="  ")
 
 
 def counted(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:

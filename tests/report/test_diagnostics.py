@@ -7,7 +7,7 @@ import json
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.source import Span
-from simdsl.report.diagnostics import counted, render, text
+from simdsl.report.diagnostics import MOST, counted, render, text
 from simdsl.report.formats import Format
 from simdsl.report.screen import Screen, cells
 
@@ -42,6 +42,16 @@ def test_the_gutter_grows_with_the_number_of_the_line() -> None:
 
 def test_a_whole_file_has_no_line() -> None:
     assert text(WHOLE, Screen()) == "error[F001]: no such file or directory\n --> x.yaml"
+
+
+def test_a_mistake_made_ten_thousand_times_is_shown_a_hundred_times() -> None:
+    shown = render([TYPO] * (MOST + 1234) + [WHOLE], Format.TEXT, Screen()).split("\n\n")
+    assert shown[:MOST] == [text(TYPO, Screen())] * MOST
+    assert shown[MOST:] == [
+        "... and 1,234 more of plans/typo.yaml; `simdsl check --output-format json` has them all",
+        text(WHOLE, Screen()),
+    ]
+    assert len(json.loads(render([TYPO] * 1234, Format.JSON, Screen()))) == 1234
 
 
 def test_60_columns() -> None:
