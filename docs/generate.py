@@ -36,6 +36,10 @@ from simdsl.plan import resources  # noqa: E402
 from simdsl.plan.codes import Code  # noqa: E402
 from simdsl.plan.ir import Dialect  # noqa: E402
 from simdsl.plan.outcomes import ErrorClass  # noqa: E402
+from simdsl.profiles.knobs import NAME, Kind, Knob, knobs, to_keys  # noqa: E402
+from simdsl.profiles.knobs import schema as profile_schema  # noqa: E402
+from simdsl.profiles.load import DEFAULT, check_profile  # noqa: E402
+from simdsl.profiles.profile import Profile  # noqa: E402
 
 _FAMILIES: Final = {
     "F": "Files",
@@ -48,6 +52,7 @@ _FAMILIES: Final = {
     "B": "Backends",
     "U": "Usage of the command line",
     "D": "Running twice, and on two",
+    "P": "Profiles",
     "X": "simdsl itself",
     "W": "Warnings",
 }
@@ -75,6 +80,7 @@ def pages() -> dict[str, str]:
         "codes.md": _page("Diagnostic codes", _codes()),
         "backends.md": _page("Backends and their capabilities", _backends()),
         "equivalences.md": _page("What is the same on two backends", _equivalences()),
+        "profiles.md": _page("Profiles", _profiles()),
         "trace.md": _page("The trace format", _trace()),
     }
 
@@ -92,7 +98,7 @@ def _page(title: str, lines: Iterator[str]) -> str:
 
 
 def _cli() -> Iterator[str]:
-    names = list(command().commands)
+    names = list(_names_of(command().commands))
     yield "```text"
     yield "simdsl [--version] [--install-completion] [--show-completion] [-h | --help] COMMAND ..."
     yield "```"
@@ -100,7 +106,7 @@ def _cli() -> Iterator[str]:
     yield "| command | what it does |"
     yield "|---|---|"
     for name in names:
-        yield f"| [`simdsl {name}`](#simdsl-{name}) | {_sentences(_function(name))[0]} |"
+        yield f"| [`simdsl {name}`](#{_anchor(f'simdsl {name}')}) | {_sentences(_function(name))[0]} |"
     yield ""
     yield "`--install-completion` and `--show-completion` are for the shell that calls them. Every command has `--help`."
     yield ""
@@ -127,6 +133,16 @@ def _cli() -> Iterator[str]:
     yield "| `COLUMNS` | how wide the screen is |"
 
 
+def _names_of(commands: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Every command, those of a group by both names: ``profile show``."""
+    for name, one in commands.items():
+        inner = getattr(one, "commands", None)
+        if inner is None:
+            yield f"{above}{name}"
+        else:
+            yield from _names_of(inner, f"{name} ")
+
+
 def _command(name: str) -> Iterator[str]:
     function = _function(name)
     arguments, options = _parameters(function)
@@ -151,7 +167,7 @@ def _command(name: str) -> Iterator[str]:
 
 
 def _function(name: str) -> Any:
-    return getattr(import_module(f"simdsl.cli.{name}"), name)
+    return getattr(import_module(f"simdsl.cli.{name.split(' ')[0]}"), name.replace(" ", "_"))
 
 
 def _parameters(function: Any) -> tuple[list[tuple[str, bool, str]], list[str]]:
@@ -449,6 +465,78 @@ def _names(names: frozenset[str]) -> str:
     if names <= every and len(left_out) <= 2:
         return f"any but {', '.join(sorted(left_out))}"
     return ", ".join(sorted(names))
+
+
+# profiles.md
+
+
+def _profiles() -> Iterator[str]:
+    properties = profile_schema()["properties"]
+    yield "A profile says what generated plans are made of. Nothing in this version generates plans yet: profiles can be"
+    yield "written, merged, shown and checked, and no command runs by one ([how](../how-to/write-a-profile.md))."
+    yield ""
+    yield "`simdsl schema profile` prints the JSON Schema from which this page is made. A file is YAML or JSON."
+    yield ""
+    yield "## Profiles that come with simdsl"
+    yield ""
+    yield "| profile | what it is for | extends |"
+    yield "|---|---|---|"
+    for path in sorted(resources.path("profiles").glob("*.yaml")):
+        merged = check_profile(str(path)).merged
+        assert merged is not None, path
+        files = [label.removeprefix("bundled ") for label in dict.fromkeys(merged.origins.values()) if label != DEFAULT]
+        above = ", ".join(f"`{Path(file).stem}`" for file in files if Path(file).stem != path.stem)
+        yield f"| `{path.stem}` | {_cell(merged.profile.doc or '')} | {above} |"
+    yield ""
+    yield "## The head"
+    yield ""
+    yield "| key | takes | meaning |"
+    yield "|---|---|---|"
+    for key, takes in _HEAD.items():
+        yield f"| `{key}` | {takes} | {properties[key]['description']} |"
+    yield ""
+    yield "## Knobs"
+    yield ""
+    yield from _knobs(tuple(knob for knob in knobs() if len(knob.key) == 1 and knob.key[0] not in _HEAD))
+    for group, shape in properties.items():
+        if "properties" in shape:
+            yield f"### {group}"
+            yield ""
+            yield shape["description"]
+            yield ""
+            yield from _knobs(tuple(knob for knob in knobs() if knob.key[0] == group))
+    yield "## Which value counts"
+    yield ""
+    yield "1. An option: `--set weights.update=0`."
+    yield "2. The file. A list is taken as a whole; of a group, each knob by itself."
+    yield "3. The profile that it `extends`, and so on."
+    yield "4. The default."
+    yield ""
+    yield "A name is looked for beside the file that extends it, then in `./profiles`, then among the profiles that come"
+    yield "with simdsl. A file never extends itself, so a `stress` of yours that extends `stress` means the one that comes"
+    yield "with simdsl. `simdsl profile show` says of each value where it comes from."
+    yield ""
+
+
+_HEAD: Final = {"simdsl": "`1`", "profile": "name", "doc": "text", "extends": "name"}
+_TAKES: Final = {
+    Kind.INTEGER: "integer",
+    Kind.RATE: "0 to 1",
+    Kind.DURATION: "duration",
+    Kind.TEXT: "text",
+}
+
+
+def _knobs(shown: tuple[Knob, ...]) -> Iterator[str]:
+    defaults = to_keys(Profile(name=NAME[0]))
+    yield "| key | takes | default | meaning |"
+    yield "|---|---|---|---|"
+    for knob in shown:
+        default = defaults.get(knob.key)
+        takes = f"list of {', '.join(f'`{word}`' for word in knob.words)}" if knob.words else _TAKES[knob.kind]
+        said = "" if default is None else "all" if default == list(knob.words) else f"`{default}`"
+        yield f"| `{knob.dotted}` | {takes} | {said} | {_cell(knob.description)} |"
+    yield ""
 
 
 # trace.md

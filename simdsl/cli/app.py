@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from simdsl import __version__
-from simdsl.cli import backends, check, explain, fmt, init, run, schema
+from simdsl.cli import backends, check, explain, fmt, init, profile, run, schema
 from simdsl.cli.exits import guarded
 
 EPILOG = (
@@ -35,6 +35,7 @@ def command() -> Any:
     app.command("fmt")(guarded(fmt.fmt))
     app.command("explain")(guarded(explain.explain))
     app.command("schema")(guarded(schema.schema))
+    app.add_typer(profile.profile(), name="profile")
     app.command("backends")(guarded(backends.backends))
     app.command("init")(guarded(init.init))
     return typer.main.get_command(app)

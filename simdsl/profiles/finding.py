@@ -56,6 +56,11 @@ def available() -> list[Place]:
     return [found[name] for name in sorted(found)]
 
 
+def is_same(one: Place, other: Place) -> bool:
+    """Whether two places are one file."""
+    return os.path.realpath(one.path) == os.path.realpath(other.path)
+
+
 def _place(path: str, name: str) -> Place:
     folder, file = os.path.split(path)
     return Place(path=path, label=f"bundled {file}" if folder == _bundled() else path, name=name)

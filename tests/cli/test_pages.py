@@ -9,10 +9,12 @@ import pytest
 
 from simdsl.cli.init import FIRST
 from simdsl.plan.codes import Code
+from simdsl.plan.pages import page as page_of
 from tests.cli.conftest import Shell
 from tests.cli.test_run import RAISING
 
 CODES = [code.name for code in Code if code.name[0] in "UBDX"]
+CODES += [code.name for code in Code if code.name[0] == "P" and "```console" in page_of(code)]
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -22,6 +24,8 @@ def test_the_example_triggers_the_code_and_the_correction_does_not(
     shell.write("plans/first.yaml", FIRST.format(name="first"))
     shell.write("clock.yaml", "simdsl: 1\nplan: clock\nsteps:\n  - a: SELECT CURRENT_TIMESTAMP => 1 row\n")
     shell.write("my/module.py", RAISING.replace("make = Raising", "backend_that_raises = Raising"))
+    shell.write("profiles/round.yaml", "simdsl: 1\nprofile: round\nextends: round\n")
+    shell.write("profiles/other.yaml", "simdsl: 1\nprofile: mine\n")
     monkeypatch.syspath_prepend(str(shell.home))
     page = shell("explain", code).out
     example, instead = re.split(r"^## Instead$", page, flags=re.MULTILINE)

@@ -11,7 +11,7 @@ from simdsl import __version__
 from simdsl.plan.codes import Code
 from tests.cli.conftest import Shell
 
-COMMANDS = ("run", "check", "fmt", "explain", "schema", "backends", "init")
+COMMANDS = ("run", "check", "fmt", "explain", "schema", "backends", "profile", "init")
 
 
 def test_version(shell: Shell) -> None:

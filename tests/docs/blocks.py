@@ -28,6 +28,7 @@ _NOTE: Final = re.compile(r"<!-- (.+) -->")
 _FILE: Final = re.compile(r"[\w./-]+\.(?:yaml|json|py|jsonl|toml)")
 _NAMED: Final = re.compile(r"# (\w+\.py)\n")
 _IS_PLAN: Final = re.compile(r"^simdsl:", re.MULTILINE)
+_IS_PROFILE: Final = re.compile(r"^profile:", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,8 @@ class Block:
     @property
     def is_plan(self) -> bool:
         """Whether it is a whole plan."""
-        return self.language == "yaml" and _IS_PLAN.search(self.body) is not None
+        is_ours = self.language == "yaml" and _IS_PLAN.search(self.body) is not None
+        return is_ours and _IS_PROFILE.search(self.body) is None
 
     @property
     def place(self) -> str:

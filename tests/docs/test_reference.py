@@ -43,7 +43,7 @@ def test_generated_pages_are_up_to_date() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["cli.md", "codes.md", "backends.md", "equivalences.md", "trace.md"])
+@pytest.mark.parametrize("name", ["cli.md", "codes.md", "backends.md", "equivalences.md", "profiles.md", "trace.md"])
 def test_a_generated_page_says_what_made_it(name: str) -> None:
     assert "Made by `python docs/generate.py`; do not edit." in (REFERENCE / name).read_text(encoding="utf-8")
 

@@ -19,6 +19,7 @@ ELSEWHERE = {
     "B": "tests/cli/test_pages.py",
     "U": "tests/cli/test_pages.py",
     "D": "tests/cli/test_pages.py",
+    "P": "tests/profiles/test_pages.py, and tests/cli/test_pages.py for what a command shows",
     "X": "tests/cli/test_pages.py",
 }
 IN_PLANS = [code for code in Code if code.name[0] not in ELSEWHERE]
