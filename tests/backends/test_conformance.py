@@ -20,6 +20,7 @@ BACKENDS = (
     "sqlite",
     "sqlite:///{directory}/mine.db?journal_mode=wal",
     "python:tests.backends.wrapper:make",
+    "sqlite?driver=apsw",
 )
 
 

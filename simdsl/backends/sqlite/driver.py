@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     import sqlite3
 
 STDLIB: Final = "sqlite3"
+APSW: Final = "apsw"
+_ADAPTED: Final = MappingProxyType({APSW: "simdsl.backends.sqlite.apsw_driver"})
+"""Drivers that speak another way, and the modules that make them speak as the stdlib does."""
 
+_SHARED_CACHE: Final = "file:{name}?mode=memory&cache=shared"
 _ARGUMENTS: Final = MappingProxyType({"timeout": 0, "isolation_level": None, "check_same_thread": False})
 
 
@@ -28,6 +32,7 @@ class Driver:
     engine_version: str
     module_connect: Callable[..., Any]
     tells_codes: bool  # its exceptions carry ``sqlite_errorcode``; without it, messages classify
+    memory: str = _SHARED_CACHE  # where a database in memory is that several connections share, with ``{name}`` in it
 
     def connect(self, target: str) -> sqlite3.Connection:
         """A connection that begins no transaction by itself and never waits. ``target`` is a file or a URI."""
@@ -45,8 +50,10 @@ class Driver:
 def load(name: str) -> Driver:
     """The driver of this module name. Raises ``BackendUnavailable``."""
     try:
-        module = import_module(name)
+        module = import_module(_ADAPTED.get(name, name))
     except ImportError as error:
+        if name == APSW:
+            raise BackendUnavailable("the driver `apsw` is not installed: pip install 'simdsl[apsw]'") from None
         raise BackendUnavailable(f"the driver `{name}` cannot be imported: {error}") from None
     except Exception as error:  # a module of the user's may fail in any way while it loads
         raise BackendUnavailable(f"the driver `{name}` fails to load: {type(error).__name__}: {error}") from None
@@ -58,6 +65,7 @@ def load(name: str) -> Driver:
         version=_version(module),
         engine_version=str(getattr(module, "sqlite_version", "unknown")),
         module_connect=connect,
+        memory=module.MEMORY if name in _ADAPTED else _SHARED_CACHE,
         tells_codes=name == STDLIB or _tells_codes(name, connect),
     )
 

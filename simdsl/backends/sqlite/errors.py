@@ -128,7 +128,8 @@ def failed(error: BaseException) -> Failed:
     code = getattr(error, "sqlite_errorcode", None)
     text = str(error)
     if not isinstance(code, int):
-        return Failed(_first(_MESSAGES_WITHOUT_CODE, text) or _unknown(error), text or type(error).__name__)
+        known = _of_python(error) or _first(_MESSAGES_WITHOUT_CODE, text) or ErrorClass.OTHER
+        return Failed(known, text or type(error).__name__)
     return Failed(_by_code(code, text), text, None, code)
 
 
@@ -170,15 +171,15 @@ def _first(table: tuple[tuple[str, ErrorClass], ...], text: str) -> ErrorClass |
     return None
 
 
-def _unknown(error: BaseException) -> ErrorClass:
-    # A pure Python exception from the driver's own conversions, whatever its wording.
+def _of_python(error: BaseException) -> ErrorClass | None:
+    # From the driver's own conversions, whatever its wording.
     match error:
         case OverflowError():
             return ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE
         case UnicodeError():
             return ErrorClass.INVALID_TEXT_REPRESENTATION
         case _:
-            return ErrorClass.OTHER
+            return None
 
 
 _MESSAGES_WITHOUT_CODE: Final = _CODELESS + _MESSAGES

@@ -62,7 +62,7 @@ class SqliteWorld(FileWorld[SqliteSession]):
 
     def _named(self) -> str:
         # A name of its own, for no two worlds may meet in one database, however long their connections live.
-        return str(self._place.file) if self._place.file else f"file:simdsl-{fresh_name()}?mode=memory&cache=shared"
+        return str(self._place.file) if self._place.file else self._driver.memory.format(name=f"simdsl-{fresh_name()}")
 
     def _restore_from(self, memory: sqlite3.Connection) -> None:
         if self._place.journal_mode in ("wal", "delete"):
