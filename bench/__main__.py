@@ -9,7 +9,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 
-from bench import differential, interpreter, loading, postgres, startup, transpiling
+from bench import differential, expressions, interpreter, loading, postgres, startup, transpiling
 from bench.measure import Result, table
 from simdsl import __version__
 
@@ -31,6 +31,7 @@ def main() -> int:
         transpiling.results(options.rounds),
         postgres.results(options.rounds, options.steps),
         differential.results(options.rounds, options.steps),
+        expressions.results(options.rounds),
     ):
         print(f"{result.what}: {result.value:.2f}{result.unit} (budget {result.amount(result.budget)}; {result.detail})")
         results.append(result)

@@ -78,9 +78,10 @@ Cells: TypeAlias = Mapping[str, Value]
 def evaluate(expression: Expression, row: Cells, parameters: Cells | None = None) -> Value | Undefined:
     """The value for a row, which holds every column by name. ``KeyError`` for what the mappings lack."""
     try:
-        return _value(expression, row, parameters or {})
+        value: Value = _value(expression, row, parameters or {})
     except _Stop as stop:
         return Undefined(reason=stop.reason)
+    return value
 
 
 class _Stop(Exception):
@@ -111,10 +112,10 @@ def _value(expression: Expression, row: Cells, given: Cells) -> _Any:
             return _computed(expression.operator, _value(left, row, given), _value(right, row, given))
         case Negate(operand=operand):
             value = _value(operand, row, given)
-            return None if value is None else _bounded(-value)
+            return None if value is None else _fitting(-value)
         case Abs(operand=operand):
             value = _value(operand, row, given)
-            return None if value is None else _bounded(abs(value))
+            return None if value is None else _fitting(abs(value))
         case IsNull(operand=operand):
             return (_value(operand, row, given) is None) is not expression.negated
         case IsTruth(operand=operand):
@@ -122,7 +123,9 @@ def _value(expression: Expression, row: Cells, given: Cells) -> _Any:
         case Distinct(left=left, right=right):
             return (_value(left, row, given) != _value(right, row, given)) is not expression.negated
         case Between():
-            return _between(*(_value(e, row, given) for e in (expression.operand, expression.low, expression.high)), expression)
+            value, low = _value(expression.operand, row, given), _value(expression.low, row, given)
+            within = _within(value, low, _value(expression.high, row, given))
+            return _not(within) if expression.negated else within
         case In(operand=operand, items=items):
             found = _among(_value(operand, row, given), [_value(item, row, given) for item in items])
             return _not(found) if expression.negated else found
@@ -186,10 +189,9 @@ def _not(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 
-def _between(value: _Any, low: _Any, high: _Any, node: Between) -> bool | None:
+def _within(value: _Any, low: _Any, high: _Any) -> bool | None:
     at_least, at_most = _compared(Comparison.GE, value, low), _compared(Comparison.LE, value, high)
-    within = _joined(Connective.AND, at_least, at_most)
-    return _not(within) if node.negated else within
+    return _joined(Connective.AND, at_least, at_most)
 
 
 def _among(value: _Any, items: Sequence[_Any]) -> bool | None:
@@ -266,10 +268,14 @@ def _real(operator: Operator, left: float, right: float) -> float:
     return result
 
 
-def _bounded(value: _Any) -> _Any:
-    if isinstance(value, int) and not INT64_MIN <= value <= INT64_MAX:
+def _fitting(number: _Any) -> _Any:
+    return _bounded(number) if isinstance(number, int) else number
+
+
+def _bounded(number: int) -> int:
+    if not INT64_MIN <= number <= INT64_MAX:
         raise _Stop(OVERFLOW)
-    return value
+    return number
 
 
 def _cast(value: _Any, source: SqlType, target: SqlType) -> _Any:
