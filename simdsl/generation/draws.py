@@ -1,0 +1,49 @@
+"""Many small decisions at one place, cheaply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from simdsl.core.choices import draw
+
+T = TypeVar("T")
+
+_SIZE: Final = 2**64
+_BIAS: Final = 16  # bits that are left over, so that a number is as likely as the next one
+_SCALE: Final = 1_000_000
+
+
+class Draws:
+    """Decisions in the order of the code that asks: each a function of the seed, the purpose, the place and its number.
+
+    One hash serves several decisions. What is drawn at another place does not move.
+    """
+
+    __slots__ = ("_place", "_purpose", "_rest", "_room", "_seed", "_times")
+
+    def __init__(self, seed: int, purpose: str, *place: int | str) -> None:
+        self._seed = seed
+        self._purpose = purpose
+        self._place = place
+        self._times = 0
+        self._rest = 0
+        self._room = 0
+
+    def below(self, limit: int) -> int:
+        """A number from 0 up to, not including, ``limit``, which is 1 at least and below 2**48."""
+        if self._room < limit << _BIAS:
+            self._rest = draw(_SIZE, self._seed, self._purpose, *self._place, self._times)
+            self._room = _SIZE
+            self._times += 1
+        self._room //= limit
+        self._rest, digit = divmod(self._rest, limit)
+        return digit
+
+    def chance(self, rate: float) -> bool:
+        """True at this rate, between 0 and 1. Rates of 0 and 1 are never and always."""
+        return self.below(_SCALE) < rate * _SCALE
+
+    def one_of(self, items: Sequence[T]) -> T:
+        """One of the items, of which there is one at least."""
+        return items[self.below(len(items))]

@@ -1,0 +1,168 @@
+"""INSERT, UPDATE, DELETE and upserts that succeed, and what they leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from simdsl.generation.conditions import Conditions
+from simdsl.generation.draws import Draws
+from simdsl.generation.schema import Column, Table
+from simdsl.generation.statements import Bank, Rows, State, Write, sql
+from simdsl.generation.values import TEXTS, WHOLE, Plain, Row, draw_value, literal
+from simdsl.plan.ir import SqlKind
+from simdsl.profiles.profile import Profile
+
+FULL: Final = 24
+"""A table with so many rows gets no more, so that a plan stays quick however long it is."""
+
+
+class Writer:
+    """Draws writes for a schema. It numbers rows and unique values, so that no two tasks make the same."""
+
+    def __init__(self, profile: Profile, bank: Bank) -> None:
+        self._profile = profile
+        self._bank = bank
+        self._last = 0
+
+    def insert(self, draws: Draws, tables: Sequence[Table], state: State, number: int) -> Write:
+        """New rows; where the table is full, a DELETE instead."""
+        table, rows = tables[number], state[number]
+        if len(rows) >= FULL:
+            return self.delete(draws, tables, state, number)
+        absent = [i for i, column in enumerate(table.columns) if i and column.default is not None and draws.below(3) == 0]
+        made, texts = dict(rows), []
+        count = 1 + draws.below(max(self._profile.schema.rows, 1))
+        for _ in range(count):
+            said, row = self._row(draws, table, rows, state, self._fresh(), absent)
+            made[row[0]] = row  # type: ignore[index]
+            texts.append(said)
+        names = ", ".join(column.name for i, column in enumerate(table.columns) if i not in absent)
+        text = f"INSERT INTO {table.name} ({names}) VALUES {', '.join(texts)}"
+        return Write(sql=sql(text, SqlKind.DML), affected=count, number=number, rows=made, touched=())
+
+    def upsert(self, draws: Draws, tables: Sequence[Table], state: State, number: int) -> Write:
+        """A row that is new, or whose key is there; a plain INSERT where the table has no key."""
+        table, rows = tables[number], state[number]
+        free = [i for i, column in enumerate(table.columns) if i and not column.unique]
+        if not table.has_key or not free:
+            return self.insert(draws, tables, state, number)
+        is_there = bool(rows) and (draws.below(3) > 0 or len(rows) >= FULL)
+        key = draws.one_of(tuple(rows)) if is_there else self._fresh()
+        said, row = self._row(draws, table, rows, state, key, ())
+        position = draws.one_of(free)
+        name = table.columns[position].name
+        text = (
+            f"INSERT INTO {table.name} ({table.names}) VALUES {said} ON CONFLICT (id) DO UPDATE SET {name} = excluded.{name}"
+        )
+        if is_there:
+            row = _with(rows[key], position, row[position])
+        touched = (key,) if is_there else ()
+        return Write(sql=sql(text, SqlKind.DML), affected=1, number=number, rows={**rows, key: row}, touched=touched)
+
+    def update(self, draws: Draws, tables: Sequence[Table], state: State, number: int) -> Write:
+        """A column of some rows gets a value, or becomes larger."""
+        table, rows = tables[number], state[number]
+        position = 1 + draws.below(len(table.columns) - 1)
+        column = table.columns[position]
+        where, keys = self._some(draws, table, rows, single=column.unique)
+        made = dict(rows)
+        if column.type in WHOLE and column.references is None and not column.unique and draws.below(2):
+            delta = 1 + draws.below(9)
+            if all(abs(value) < 20_000 and value + delta != column.forbidden for value in _numbers(rows, keys, position)):
+                for key in keys:
+                    old = rows[key][position]
+                    made[key] = _with(rows[key], position, None if old is None else old + delta)  # type: ignore[operator]
+                return self._written(table, number, f"SET {column.name} = {column.name} + {delta}{where}", made, keys)
+        said, value = self._value(draws, column, rows, position, state)
+        for key in keys:
+            made[key] = _with(rows[key], position, value)
+        return self._written(table, number, f"SET {column.name} = {said}{where}", made, keys)
+
+    def delete(self, draws: Draws, tables: Sequence[Table], state: State, number: int) -> Write:
+        """Some rows go, but none that another table refers to, and not most of them: there would be nothing left to do."""
+        table, rows = tables[number], state[number]
+        where, keys = self._some(draws, table, rows, single=False)
+        held = _referenced(tables, state, number)
+        if any(key in held for key in keys) or len(keys) > max(len(rows) // 2, 1):
+            free = [key for key in rows if key not in held]
+            keys = [draws.one_of(free)] if free else []
+            where = f" WHERE id = {keys[0] if keys else 0}"
+        gone = set(keys)
+        left = {key: row for key, row in rows.items() if key not in gone}
+        text = f"DELETE FROM {table.name}{where}"
+        return Write(sql=sql(text, SqlKind.DML), affected=len(keys), number=number, rows=left, touched=tuple(keys))
+
+    def fresh_row(self, draws: Draws, table: Table, state: State, number: int) -> tuple[int, list[str]]:
+        """The id of a row that could be inserted, and the text of each of its values."""
+        key = self._fresh()
+        texts = [str(key)]
+        for i, column in enumerate(table.columns[1:], 1):
+            texts.append(self._value(draws, column, state[number], i, state)[0])
+        return key, texts
+
+    def _written(self, table: Table, number: int, rest: str, made: Rows, keys: Sequence[int]) -> Write:
+        text = f"UPDATE {table.name} {rest}"
+        return Write(sql=sql(text, SqlKind.DML), affected=len(keys), number=number, rows=made, touched=tuple(keys))
+
+    def _some(self, draws: Draws, table: Table, rows: Rows, *, single: bool) -> tuple[str, list[int]]:
+        """A WHERE and the ids of the rows that meet it; ``single``: of one row at most."""
+        if single or draws.below(2):
+            key = draws.one_of(tuple(rows)) if rows else 0
+            return f" WHERE id = {key}", [key] if rows else []
+        conditions = Conditions(table, rows, self._profile.queries, self._bank, like=False)
+        condition = conditions.drawn(draws, min(self._profile.expression_depth, 2))
+        test = condition.test
+        return f" WHERE {condition.text}", [key for key, row in rows.items() if test is not None and test(row)]
+
+    def _row(self, draws: Draws, table: Table, rows: Rows, state: State, key: int, absent: Sequence[int]) -> tuple[str, Row]:
+        texts, values = [str(key)], [key]
+        made: list[Plain] = [*values]
+        for i, column in enumerate(table.columns[1:], 1):
+            if i in absent:
+                made.append(column.default)
+                continue
+            said, value = self._value(draws, column, rows, i, state)
+            texts.append(said)
+            made.append(value)
+        return f"({', '.join(texts)})", tuple(made)
+
+    def _value(self, draws: Draws, column: Column, rows: Rows, position: int, state: State) -> tuple[str, Plain]:
+        """A value that the column takes, and its text."""
+        if not column.not_null and draws.chance(self._profile.values.null):
+            return "NULL", None
+        if column.references is not None:
+            parents = tuple(state[column.references])
+            value: Plain = draws.one_of(parents) if parents and draws.below(4) else None
+            return literal(value), value
+        if column.unique:
+            number = self._fresh()
+            value = f"u{number}" if column.type in TEXTS else 100_000 + number
+            return literal(value), value
+        used = tuple(row[position] for row in rows.values()) if rows else ()
+        value = draw_value(draws, column.type, self._profile.values, used)
+        said, value = self._bank.said(draws, column.type, value)
+        return said, value
+
+    def _fresh(self) -> int:
+        self._last += 1
+        return self._last
+
+
+def _with(row: Row, position: int, value: Plain) -> Row:
+    return (*row[:position], value, *row[position + 1 :])
+
+
+def _numbers(rows: Rows, keys: Sequence[int], position: int) -> list[int]:
+    return [value for key in keys if isinstance(value := rows[key][position], int)]
+
+
+def _referenced(tables: Sequence[Table], state: State, number: int) -> set[Plain]:
+    """The ids of a table to which rows of other tables refer."""
+    return {
+        row[i]
+        for other, table in enumerate(tables)
+        for i, column in enumerate(table.columns)
+        if column.references == number
+        for row in state[other].values()
+    }
