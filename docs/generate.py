@@ -29,6 +29,7 @@ from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
 from simdsl.cli import exits  # noqa: E402
 from simdsl.cli.app import command  # noqa: E402
+from simdsl.language.named import BUILT_IN  # noqa: E402
 from simdsl.oracles.differences import Known, KnownDifference, KnownKeys, KnownOrder, KnownValues  # noqa: E402
 from simdsl.oracles.equivalence import RULES  # noqa: E402
 from simdsl.oracles.known import KNOWN  # noqa: E402
@@ -40,6 +41,9 @@ from simdsl.profiles.knobs import NAME, Kind, Knob, knobs, to_keys  # noqa: E402
 from simdsl.profiles.knobs import schema as profile_schema  # noqa: E402
 from simdsl.profiles.load import DEFAULT, check_profile  # noqa: E402
 from simdsl.profiles.profile import Profile  # noqa: E402
+from simdsl.properties.registry import find  # noqa: E402
+
+_PARTS: Final = ("Claim", "Steps", "Violated when", "Evidence")
 
 _FAMILIES: Final = {
     "F": "Files",
@@ -81,6 +85,7 @@ def pages() -> dict[str, str]:
         "backends.md": _page("Backends and their capabilities", _backends()),
         "equivalences.md": _page("What is the same on two backends", _equivalences()),
         "profiles.md": _page("Profiles", _profiles()),
+        "properties.md": _page("Properties", _properties()),
         "trace.md": _page("The trace format", _trace()),
     }
 
@@ -537,6 +542,42 @@ def _knobs(shown: tuple[Knob, ...]) -> Iterator[str]:
         said = "" if default is None else "all" if default == list(knob.words) else f"`{default}`"
         yield f"| `{knob.dotted}` | {takes} | {said} | {_cell(knob.description)} |"
     yield ""
+
+
+# properties.md
+
+
+def _properties() -> Iterator[str]:
+    yield "A property is a named claim, with a maker of plans that may break it and a judge that reads the trace of a run."
+    yield "`simdsl properties` lists them, `simdsl explain NAME` shows one, `simdsl run --property NAME` makes plans and"
+    yield "runs them, and a plan of your own that says `properties: [NAME]` is judged by it too"
+    yield "([how](../how-to/judge-properties.md)). Judges look at plans and traces only."
+    yield ""
+    yield "What is judged are *keyed tables*: `CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)`, with any names, perhaps"
+    yield "with `NOT NULL` or a simple `CHECK`; made by the plan; written by INSERT with VALUES, UPDATE of the value and"
+    yield "DELETE by the key; read by `SELECT id, v FROM t`, of one key or of all. A statement that does something else to"
+    yield "such a table, and succeeds, ends what is known about it; such a query is passed over. An error in a step that"
+    yield "would be judged judges nothing. A property that was judged nowhere in all runs of a plan is a warning."
+    yield ""
+    yield "| property | claim | needs |"
+    yield "|---|---|---|"
+    found = list(map(find, BUILT_IN))
+    for one in found:
+        yield f"| [{one.name}](#{one.name}) | {one.claim} | {', '.join(one.needs)} |"
+    yield ""
+    for one in found:
+        yield f"## {one.name}"
+        yield ""
+        for paragraph in one.specification.strip().split("\n\n"):
+            head, colon, rest = paragraph.partition(":")
+            yield f"**{head}**:{rest}" if colon and "\n" not in head and head in _PARTS else paragraph
+            yield ""
+        yield f"Not judged if {one.never}."
+        yield ""
+    yield "## Your own"
+    yield ""
+    yield 'An entry point of the group `simdsl.properties`, `my-claim = "package.module:PROPERTY"`, whose object is a'
+    yield "`simdsl.properties.property.Property` with that name, stands beside these everywhere."
 
 
 # trace.md

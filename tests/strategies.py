@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from simdsl.language.lexing import BACKEND_DIALECTS, dialect_of, parse_sql
+from simdsl.language.named import BUILT_IN
 from simdsl.plan.ir import (
     BACKEND_NAMES,
     PLAIN,
@@ -602,7 +603,7 @@ def plans(draw: DrawFn) -> Plan:
         reset=draw(optional(st.builds(Reset, tables=sets_of(WORDS), mode=st.sampled_from(ResetMode)))),
         setup=setup,
         finally_=writer.section("finally"),
-        properties=draw(sets_of(WORDS, 1)),
+        properties=draw(sets_of(st.sampled_from(BUILT_IN), 2)),
         seed=draw(optional(INTEGERS)),
         timeout_us=draw(optional(DURATIONS_US)),
         **ours,

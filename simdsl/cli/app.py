@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from simdsl import __version__
-from simdsl.cli import backends, check, explain, fmt, init, profile, run, schema
+from simdsl.cli import backends, check, explain, fmt, generate, init, profile, properties, run, schema
 from simdsl.cli.exits import guarded
 
 EPILOG = (
@@ -34,6 +34,8 @@ def command() -> Any:
     app.command("check")(guarded(check.check))
     app.command("fmt")(guarded(fmt.fmt))
     app.command("explain")(guarded(explain.explain))
+    app.command("properties")(guarded(properties.properties))
+    app.command("generate")(guarded(generate.generate))
     app.command("schema")(guarded(schema.schema))
     app.add_typer(profile.profile(), name="profile")
     app.command("backends")(guarded(backends.backends))

@@ -1,4 +1,4 @@
-"""``simdsl explain``: what a diagnostic code means, and what a backend is sent of a plan."""
+"""``simdsl explain``: what a diagnostic code means, what a property claims, what a backend is sent of a plan."""
 
 import re
 from typing import Annotated
@@ -19,7 +19,7 @@ def explain(
         str | None,
         typer.Argument(
             metavar="[CODE]",
-            help="Such as G201, or a plan's file; without one, all codes are listed.",
+            help="Such as G201, a property's name, or a plan's file; without one, all codes are listed.",
             autocompletion=_codes,
         ),
     ] = None,
@@ -30,7 +30,8 @@ def explain(
 ) -> Exit | None:
     """Explain a diagnostic code, with an example and what to write instead.
 
-    Given a plan's file, show every statement as the plan has it and as the backend is sent it. Nothing runs.
+    Given a property's name, show its specification. Given a plan's file, show every statement as the plan has it and as the
+    backend is sent it. Nothing runs.
     """
     from simdsl.plan.codes import Code
 
@@ -43,12 +44,32 @@ def explain(
             typer.echo(f"{name}  {member.title}")
         return None
     name = re.sub(r"^(?:error|warning)\[|\]?:?$", "", code.strip()).upper()
+    if name not in Code.__members__ and _property(code):
+        return None
     if name not in Code.__members__:
         raise _unknown(code, name)
     from simdsl.plan.pages import page
 
     typer.echo(page(Code[name]).rstrip())
     return None
+
+
+def _property(name: str) -> bool:
+    """Show a property, if there is one of this name."""
+    from simdsl.language.named import is_property
+
+    if not is_property(name):
+        return False
+    from simdsl.properties import registry
+
+    problem = registry.problem(name)
+    if problem is not None:
+        typer.echo(problem)
+        return True
+    found = registry.find(name)
+    needs = f"\n\nNeeds: {', '.join(found.needs)}." if found.needs else ""
+    typer.echo(f"{found.name}: {found.specification.strip()}{needs}")
+    return True
 
 
 def _plan(path: str, url: str) -> None:
@@ -75,9 +96,11 @@ def _unknown(text: str, name: str) -> Exception:
     import difflib
 
     from simdsl.cli.failing import usage
+    from simdsl.language.named import known
     from simdsl.plan.codes import Code
 
     close = difflib.get_close_matches(name, list(Code.__members__), n=1, cutoff=0.5)
+    close = close or difflib.get_close_matches(text, known(), n=1, cutoff=0.6)
     return usage(
         Code.U006,
         f"there is no diagnostic code `{text}`",

@@ -23,6 +23,7 @@ class Selected:
     original: Plan
     plan: Plan
     seed: int
+    again: tuple[str, ...] = ()  # what stands on the command line in place of the name, for a plan that is in no file
 
 
 def select(

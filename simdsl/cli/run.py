@@ -12,6 +12,18 @@ def run(
         list[str] | None,
         typer.Argument(metavar="PATHS", hidden=True),
     ] = None,
+    properties: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property",
+            metavar="NAME",
+            help="Instead of PATHS: plans of this property; may be given again. `all`: of each.",
+        ),
+    ] = None,
+    runs: Annotated[
+        int | None,
+        typer.Option("--runs", metavar="N", min=1, help="With --property: that many plans of each, three by default."),
+    ] = None,
     backend: Annotated[
         str,
         typer.Option(
@@ -122,7 +134,8 @@ def run(
 
     with collector.paused():
         from simdsl.cli.places import backend_url
-        from simdsl.cli.running import Request, run_request
+        from simdsl.cli.request import Request
+        from simdsl.cli.running import run_request
 
     places = {
         "pg-host": pg_host,
@@ -141,6 +154,8 @@ def run(
     return run_request(
         Request(
             paths=tuple(paths or ()),
+            properties=tuple(properties or ()),
+            runs=runs,
             backend=backend_url(backend, places),
             differential=tuple(differential or ()),
             doublecheck=doublecheck,

@@ -9,26 +9,22 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
-from simdsl.cli import filters
-from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.exits import Exit
 from simdsl.cli.failing import exit_of, unavailable, usage
-from simdsl.cli.filters import BadExpression, Filter
-from simdsl.cli.opening import Opened, open_all
-from simdsl.cli.output import print_diagnostics
-from simdsl.cli.overrides import Selected, select
-from simdsl.cli.paths import STDIN, find
+from simdsl.cli.overrides import Selected
+from simdsl.cli.paths import STDIN
+from simdsl.cli.request import Request
+from simdsl.cli.selecting import select_all
 from simdsl.core.choices import fresh_seed
 from simdsl.core.verdicts import Progress, RunEnded, RunReport
 from simdsl.modes.arena import RunOptions
 from simdsl.modes.once import run_plan
 from simdsl.plan.codes import Code
-from simdsl.plan.diagnostics import Severity
-from simdsl.plan.ir import Reset, ResetMode
 from simdsl.report.reproduce import command
 from simdsl.report.screen import screen_of
 from simdsl.report.secrets import Secrets, secrets_given
@@ -42,33 +38,7 @@ if TYPE_CHECKING:
     from simdsl.cli.accepting import Acceptance
     from simdsl.cli.doublechecking import OtherProcess
     from simdsl.cli.json_report import JsonReport
-
-
-class Request(NamedTuple):
-    """What the command line asked for; the names are those of the options."""
-
-    paths: tuple[str, ...]
-    backend: str
-    differential: tuple[str, ...]
-    doublecheck: bool
-    show_sql: bool
-    reset_tables: tuple[str, ...]
-    reset_mode: str | None
-    seed: int | None
-    fresh_seed: int | None  # for plans that have none of their own, where the one who calls has drawn it already
-    keyword: str | None
-    tags: tuple[str, ...]
-    list_only: bool
-    maxfail: int | None
-    schedule: str | None
-    params: int | None
-    trace: str | None
-    dump: str | None
-    unroll: str | None
-    accept: bool
-    quiet: bool
-    verbose: int
-    json: bool
+    from simdsl.cli.judging import PropertyTally
 
 
 def run_request(request: Request) -> Exit:
@@ -76,7 +46,7 @@ def run_request(request: Request) -> Exit:
     _check_options(request)
     fresh = next((seed for seed in (request.seed, request.fresh_seed) if seed is not None), None)
     fresh = fresh_seed() if fresh is None else fresh
-    selected = _selected(request, fresh)
+    selected = select_all(request, fresh)
     if request.list_only:
         return _list(selected)
     _check_files(request, selected)
@@ -127,6 +97,12 @@ class _Running:
             out = stack.enter_context(_writable(request.trace))
             self.listeners.append(TraceWriter(out, backends, secrets).tell)
         self.listeners.append(self.report.tell)
+        self.properties: PropertyTally | None = None
+        if request.properties:
+            from simdsl.cli.judging import PropertyTally
+
+            self.properties = PropertyTally({one.name: one.original.name for one in selected})
+            self.listeners.append(self.properties.tell)
         for path, steps in ((request.dump, False), (request.unroll, True)):
             if path is not None:
                 from simdsl.cli.dumping import Dumping
@@ -151,17 +127,21 @@ class _Running:
             code = Exit.TERMINATED
         except KeyboardInterrupt:
             code = Exit.INTERRUPTED
+        for line in self.properties.lines() if self.properties is not None else ():
+            self.report.note(line)
         ended = self.tally.end(interrupted=code is not None)
         self._tell(ended)
         if code is None and self.acceptance is not None:
             return self.acceptance.exit_of(ended)
+        if code is None and self.properties is not None and not self.properties.judged and not ended.failed:
+            return Exit.NOTHING
         return code or exit_of(ended)
 
     def reproduce(self, name: str, report: RunReport, seed: int) -> str:
         """The command that shows a failed run again."""
         selected = self.selected[name]
         urls = tuple(map(mask, (self.request.backend, *self.request.differential)))
-        return command(name, selected.original, report, backend_urls=urls, seed=seed)
+        return command(selected.again or name, selected.original, report, backend_urls=urls, seed=seed)
 
     def told(self, name: str) -> Told:
         """The text of a selected plan."""
@@ -217,8 +197,11 @@ class _Running:
         request = self.request
         check_input(request.paths)
         arguments = [*request.paths, "--fresh-seed", str(self.seed)]
+        for name in request.properties:
+            arguments += ["--property", name]
         for name, value in (
             ("--seed", request.seed),
+            ("--runs", request.runs),
             ("-k", request.keyword),
             ("--schedule", request.schedule),
             ("--params", request.params),
@@ -269,6 +252,8 @@ class _Running:
 def _check_options(request: Request) -> None:
     pairs = (
         ("quiet", "verbose"),
+        ("paths", "properties"),
+        ("accept", "properties"),
         ("accept", "dump"),
         ("json", "verbose"),
         ("json", "quiet"),
@@ -278,9 +263,13 @@ def _check_options(request: Request) -> None:
     )
     for one, other in pairs:
         if getattr(request, one) and getattr(request, other):
-            names = {"dump": "--dump-plan-on-failure"}
+            names = {"dump": "--dump-plan-on-failure", "paths": "PATHS", "properties": "--property"}
             options = " and ".join(names.get(name, f"--{name}") for name in (one, other))
             raise usage(Code.U008, f"{options} do not go together")
+    if request.runs is not None and not request.properties:
+        raise usage(
+            Code.U008, "--runs says how many plans, and no --property says of what", help="give `--property NAME` too"
+        )
 
 
 def _check_files(request: Request, selected: Sequence[Selected]) -> None:
@@ -291,52 +280,6 @@ def _check_files(request: Request, selected: Sequence[Selected]) -> None:
             raise usage(Code.U009, "this is one of the plans that run", about=path, help="name another file")
     if request.accept and any(one.file == STDIN for one in selected):
         raise usage(Code.U008, "--accept and standard input do not go together", help="name the plan's file")
-
-
-def _selected(request: Request, fresh: int) -> list[Selected]:
-    keyword = _filter("-k", request.keyword) if request.keyword is not None else None
-    tags = [_filter("--tag", tag) for tag in request.tags]
-    found = find(request.paths, lines=True)
-    opened = open_all(found)
-    diagnostics = [*found.problems, *(diagnostic for one in opened for diagnostic in one.diagnostics)]
-    if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
-        raise Stop(Exit.BAD_INPUT, *diagnostics)
-    if request.differential or request.doublecheck:  # there, every run is judged
-        diagnostics = [diagnostic for diagnostic in diagnostics if diagnostic.code is not Code.W002]
-    print_diagnostics(diagnostics, sys.stderr)
-    chosen = [one for one in opened if _matches(one, keyword, tags)]
-    reset = _reset(request)
-    return [
-        select(one, seed=request.seed, fresh=fresh, schedule=request.schedule, params=request.params, reset=reset)
-        for one in chosen
-    ]
-
-
-def _reset(request: Request) -> Reset | None:
-    modes = [mode.value for mode in ResetMode]
-    if request.reset_mode is not None and request.reset_mode not in modes:
-        raise usage(Code.U008, f"--reset-mode is {', '.join(modes[:-1])} or {modes[-1]}, not `{request.reset_mode}`")
-    if request.reset_tables:
-        return Reset(tables=request.reset_tables, mode=ResetMode(request.reset_mode or ResetMode.DELETE))
-    if request.reset_mode is not None:
-        raise usage(Code.U008, "--reset-mode says how, and no --reset-table says what", help="give `--reset-table NAME` too")
-    return None
-
-
-def _matches(opened: Opened, keyword: Filter | None, tags: list[Filter]) -> bool:
-    plan = opened.plan
-    assert plan is not None
-    names = (plan.name.lower(), opened.target.file.lower())
-    if keyword is not None and not keyword(lambda word: any(word.lower() in name for name in names)):
-        return False
-    return not tags or any(tag(lambda word: word in plan.tags) for tag in tags)
-
-
-def _filter(option: str, text: str) -> Filter:
-    try:
-        return filters.parse(text)
-    except BadExpression as error:
-        raise usage(Code.U004, f"{option} `{text}`: {error}", help="for example: pool and not slow") from None
 
 
 def _list(selected: list[Selected]) -> Exit:

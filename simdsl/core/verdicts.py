@@ -36,6 +36,7 @@ class FailureKind(StrEnum):
     DIVERGENCE = "divergence"  # a strict replay met another enabled task than the recorded one
     DIFFERENCE = "backends_differ"  # two backends do not agree about a step, or about what is in a table
     INSTABILITY = "runs_differ"  # the same run, done twice, left two traces
+    PROPERTY = "property_violated"  # a named property of the plan, judged on the trace
 
 
 class Said(NamedTuple):
@@ -44,6 +45,14 @@ class Said(NamedTuple):
     backend: str
     said: str
     sent: str | None
+
+
+class Tried(NamedTuple):
+    """A property on one run: how often its claim could have broken, and how often it did."""
+
+    name: str
+    judged: int
+    violated: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +82,7 @@ class RunReport:
     run: int  # from 1, within this plan and backend
     choices: tuple[int, ...]  # empty for `steps:`
     verdict: Verdict
-    judged: int  # explicit expectations, checks and invariants
+    judged: int  # explicit expectations, checks and invariants, and moments at which a property could have broken
     steps: int
     digest: str
     trace: Trace = field(repr=False, compare=False)
@@ -81,6 +90,7 @@ class RunReport:
     consequences: tuple[Failure, ...] = ()  # what `finally` missed after a failure
     warnings: tuple[str, ...] = ()
     raced: bool = False
+    properties: tuple[Tried, ...] = ()  # in the order of the plan
     tables: Mapping[str, Rows] | None = field(default=None, repr=False, compare=False)  # before `finally`, if anybody asked
 
 

@@ -163,7 +163,7 @@ class _Loader:
             schedule=self._schedule(data, tasks),
             finally_=self._section(steps, data, "finally"),
             invariants=tuple(s for s in self._section(steps, data, "invariants") if isinstance(s, SqlStep)),
-            properties=self._words(data, "properties"),
+            properties=self._properties(data),
             seed=fields.integer(data["seed"], ("seed",)) if "seed" in data else None,
             timeout_us=fields.duration_us(data["timeout"], ("timeout",)) if "timeout" in data else None,
         )
@@ -228,6 +228,19 @@ class _Loader:
 
     def _words(self, data: dict[str, Data], key: str, options: tuple[str, ...] | None = None) -> tuple[str, ...]:
         return self._fields.words(data[key], (key,), options) if key in data else ()
+
+    def _properties(self, data: dict[str, Data]) -> tuple[str, ...]:
+        if "properties" not in data:
+            return ()
+        from simdsl.language.named import is_property, known  # most plans name none
+
+        said = data["properties"]
+        for i, name in enumerate(map(as_text, said) if isinstance(said, list) else ()):
+            if name is not None and name.strip() and not is_property(name):
+                option = nearest(name, known())
+                help_ = f"did you mean `{option}`?" if option else "`simdsl properties` lists them all"
+                self._problems.add(Code.N012, f"there is no property `{name}`", ("properties", i), help=help_)
+        return self._words(data, "properties")
 
     def _section(self, steps: Steps, data: dict[str, Data], name: str) -> tuple[Step, ...]:
         return steps.read(data[name], (name,), Place(section=name, owner=name)) if name in data else ()

@@ -12,7 +12,7 @@ from simdsl.core import collector
 from simdsl.core.clock import Clock
 from simdsl.core.matcher import describe
 from simdsl.core.trace import Trace
-from simdsl.core.verdicts import Failure, FailureKind, RunReport, Verdict
+from simdsl.core.verdicts import Failure, FailureKind, RunReport, Tried, Verdict
 from simdsl.oracles import always
 from simdsl.plan.ir import Param, Path, Plan
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
@@ -135,9 +135,11 @@ class Arena:
                     tables = self._world.end_state()
             failures += self._finally(machine)
             failures += always.broken(trace, program.actions(), pooled=bool(program.pools))
+            tried, violations = _properties(self._plan, trace)
+            failures += violations
             digest = trace.digest()
         raced = machine.raced
-        judged = prepared.judged + machine.judged
+        judged = prepared.judged + machine.judged + sum(one.judged for one in tried)
         warnings = tuple(_warnings(trace, raced, unknown=machine.errors[ErrorClass.OTHER] > 0))
         verdict = Verdict.FAIL if failures else Verdict.WARN if warnings or not judged else Verdict.PASS
         return RunReport(
@@ -155,6 +157,7 @@ class Arena:
             consequences=tuple(failures[1:]),
             warnings=warnings,
             raced=raced,
+            properties=tried,
             tables=tables,
         )
 
@@ -223,6 +226,15 @@ def _not_reset(program: Program, refused: Failed) -> _Prepared:
         fingerprint=f"setup/reset/{refused.error_class}",
     )
     return _Prepared(trace=Trace(), env=program.env, labels={}, judged=0, failure=failure, missed=())
+
+
+def _properties(plan: Plan, trace: Trace) -> tuple[tuple[Tried, ...], list[Failure]]:
+    """What the properties of the plan say of a run. It may have failed already: they judge what there is."""
+    if not plan.properties:
+        return (), []
+    from simdsl.modes.properties import judged  # most plans name none
+
+    return judged(plan, trace)
 
 
 def _warnings(trace: Trace, raced: bool, unknown: bool) -> Iterator[str]:

@@ -14,6 +14,10 @@ def unfit(plan: Plan, backend: Backend) -> str | None:
     """Why a plan is not for a backend, or None."""
     if plan.backends and backend.name not in plan.backends:
         return f"it is meant for {', '.join(plan.backends)}"
+    if plan.properties:
+        from simdsl.properties import registry  # most plans name none
+
+        return next(filter(None, map(registry.problem, plan.properties)), None)
     return None
 
 
@@ -30,6 +34,7 @@ class PlanTally:
     steps: int = 0
     warnings: list[str] = field(default_factory=list)
     failed: RunReport | None = None
+    tried: dict[str, int] = field(default_factory=dict)  # how often each property of the plan was judged
     digests: list[str] = field(default_factory=list)
 
     def add(self, report: RunReport) -> None:
@@ -40,6 +45,8 @@ class PlanTally:
         self.digests.append("raced" if report.raced else report.digest)
         for warning in report.warnings:
             self.warn(warning)
+        for one in report.properties:
+            self.tried[one.name] = self.tried.get(one.name, 0) + one.judged
         if report.failure is not None and self.failed is None:
             self.failed = report
 
@@ -56,6 +63,9 @@ class PlanTally:
         """The verdict over all runs."""
         if self.failed is not None:
             return self._end(Verdict.FAIL)
+        for name, judged in self.tried.items():
+            if not judged:
+                self.warn(_unjudged(name))
         if not self.judged:
             self.warn("nothing was judged: no step has an expectation, and there is no check and no invariant")
         return self._end(Verdict.WARN if self.warnings else Verdict.PASS)
@@ -75,3 +85,9 @@ class PlanTally:
             failed=self.failed,
             digest=blake2b("".join(self.digests).encode(), digest_size=8).hexdigest() if self.digests else "",
         )
+
+
+def _unjudged(name: str) -> str:
+    from simdsl.properties import registry  # most plans name none
+
+    return f"property {name} was not judged: {registry.find(name).never}"

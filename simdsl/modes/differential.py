@@ -45,8 +45,6 @@ def run_differential(plan: Plan, file: str, backends: Sequence[Backend], options
         if reason is not None:
             yield tally.skipped(f"on {name}: {reason}")
             return
-    if plan.properties:
-        tally.warn(f"this version judges no properties, so {', '.join(plan.properties)} went unjudged")
     options = replace(options, end_state=True)
     told: dict[_Met, str] = {}
     for params in plan.params or ((),):

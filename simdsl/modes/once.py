@@ -22,8 +22,6 @@ def run_plan(plan: Plan, file: str, backend: Backend, options: RunOptions) -> It
     if reason is not None:
         yield tally.skipped(reason)
         return
-    if plan.properties:
-        tally.warn(f"this version judges no properties, so {', '.join(plan.properties)} went unjudged")
     for params in plan.params or ((),):
         with collector.paused():
             program = lower(plan, backend, params, last=options.last, translators=options.translators)

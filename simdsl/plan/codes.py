@@ -100,6 +100,7 @@ class Code(Enum):
     N009 = "a loop variable that shadows another variable"
     N010 = "no such task"
     N011 = "no such pool"
+    N012 = "no such property"
 
     # R: rules (the number is that of the rule, with a hundred added for a second code)
     R010 = "a variable where no value can be bound"

@@ -81,6 +81,9 @@ def _difference(failure: Failure, screen: Screen) -> list[str]:
             return [f"   {fit(line, screen.width - 3)}" for line in failure.got]
         case FailureKind.DIFFERENCE:
             return _beside(failure, screen)
+        case FailureKind.PROPERTY:
+            proof = [screen.wrap(visible(line), first="     ", rest="       ") for line in failure.got]
+            return ["   what proves it", *proof]
         case _:
             return rows.compare(failure.expected, failure.got, screen, values) if failure.expected or failure.got else []
 

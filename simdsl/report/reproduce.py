@@ -9,13 +9,13 @@ from simdsl.core.verdicts import RunReport
 from simdsl.plan.ir import Plan
 
 
-def command(target: str, plan: Plan, report: RunReport, *, backend_urls: Sequence[str], seed: int) -> str:
+def command(target: str | Sequence[str], plan: Plan, report: RunReport, *, backend_urls: Sequence[str], seed: int) -> str:
     """The command that runs this one run again: its file, backend, seed, entry of params and schedule.
 
-    ``target`` is the file as the call named it, with its ``:LINE``; secrets in the URLs are masked by then. Backends behind
-    the first one are those that it is compared with.
+    ``target`` is the file as the call named it, with its ``:LINE``, or the words that stand in its place; secrets in the
+    URLs are masked by then. Backends behind the first one are those that it is compared with.
     """
-    words = ["simdsl", "run", target, "--backend", backend_urls[0]]
+    words = ["simdsl", "run", *([target] if isinstance(target, str) else target), "--backend", backend_urls[0]]
     for url in backend_urls[1:]:
         words += ["--differential", url]
     words += ["--seed", str(seed)]

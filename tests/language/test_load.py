@@ -202,7 +202,7 @@ def test_rule_22_a_plan_that_judges_nothing_is_warned_about() -> None:
         with_steps("a: SELECT 1\nsqlite: => 1"),
         with_steps("for: i in 1..2\ndo:\n  - a: SELECT $i => $i"),
         with_tasks(a=["SELECT 1 => 1"]),
-        with_steps("a: SELECT 1", head="properties: [p]\n"),
+        with_steps("a: SELECT 1", head="properties: [savepoint-rollback]\n"),
     )
     for text in judged:
         assert found(text) == []

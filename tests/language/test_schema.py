@@ -63,7 +63,7 @@ finally:
   - check: now = 0
 invariants:
   - SELECT 1 => 1
-properties: [x]
+properties: [savepoint-rollback]
 seed: 1
 timeout: 5s
 """

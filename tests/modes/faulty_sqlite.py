@@ -141,10 +141,15 @@ FAULTS: Final[Mapping[str, type[Faithful]]] = MappingProxyType(
 
 def install(fault: str | None) -> str:
     """The name of the driver with this fault; without one, of a driver that only wraps."""
-    name = f"simdsl_tests_faulty_{fault or 'faithful'}"
+    return install_class(fault or "faithful", FAULTS[fault] if fault is not None else Faithful)
+
+
+def install_class(name: str, kind: type[Faithful]) -> str:
+    """The name of the driver whose cursors are of this kind."""
+    name = f"simdsl_tests_faulty_{name}"
     if name not in sys.modules:
         module = ModuleType(name)
-        module.__dict__.update(connect=_connector(FAULTS[fault] if fault is not None else Faithful), __version__="1.0")
+        module.__dict__.update(connect=_connector(kind), __version__="1.0")
         module.__dict__["sqlite_version"] = sqlite3.sqlite_version
         sys.modules[name] = module
     return name

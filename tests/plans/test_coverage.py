@@ -29,7 +29,7 @@ WORDS = (
 )
 
 OPTIONAL = {
-    # Properties are judged by a later version, so no plan of this one has any.
+    # Properties make plans of their own (tests/properties); no bundled plan names one.
     ir.Plan: {field.name for field in fields(ir.Plan)} - {"properties"},
     ir.Options: {field.name for field in fields(ir.Options)},
     ir.Override: {"sql", "expect", "expression"},

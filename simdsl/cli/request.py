@@ -1,0 +1,34 @@
+"""What `simdsl run` was asked for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Request(NamedTuple):
+    """What the command line asked for; the names are those of the options."""
+
+    paths: tuple[str, ...]
+    properties: tuple[str, ...]
+    runs: int | None  # plans of each property
+    backend: str
+    differential: tuple[str, ...]
+    doublecheck: bool
+    show_sql: bool
+    reset_tables: tuple[str, ...]
+    reset_mode: str | None
+    seed: int | None
+    fresh_seed: int | None  # for plans that have none of their own, where the one who calls has drawn it already
+    keyword: str | None
+    tags: tuple[str, ...]
+    list_only: bool
+    maxfail: int | None
+    schedule: str | None
+    params: int | None
+    trace: str | None
+    dump: str | None
+    unroll: str | None
+    accept: bool
+    quiet: bool
+    verbose: int
+    json: bool

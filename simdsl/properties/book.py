@@ -1,0 +1,369 @@
+"""The keyed model: what every row of every keyed table has been, who wrote it, and what became of that.
+
+A book is read from a trace alone. It follows the transactions of each task and says, of every row that a query gave or
+did not give, which values the query was allowed to see. What it does not understand it forgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from simdsl.core.matcher import describe
+from simdsl.core.trace import Event, RolledBack, Stepped
+from simdsl.language.transactions import parse_transaction
+from simdsl.plan.ir import Action, Isolation, Mode, Transaction
+from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
+from simdsl.plan.values import Value, literal
+from simdsl.properties.statements import Add, Create, Delete, Insert, Put, Read, may_do_anything, mentions, understand
+
+Cell: TypeAlias = tuple[Value, ...]
+"""The value of a row: one, none where there is no such row, several where a key came twice."""
+
+
+class Fate(StrEnum):
+    """What became of a change."""
+
+    OPEN = "not committed"
+    COMMITTED = "committed"
+    ROLLED_BACK = "rolled back"
+    TO_SAVEPOINT = "rolled back to a savepoint"
+    RETURNED = "left open when the connection was returned"
+    FAILED = "part of a statement that failed"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Change:
+    """A row was given a value. ``sealed`` is the step that decided its fate."""
+
+    table: _Table | None = None
+    key: int
+    cell: Cell
+    by: Stepped
+    fate: Fate = Fate.OPEN
+    sealed: Stepped | None = None
+    kept: Stepped | None = None  # a ROLLBACK TO that undid what came after this
+    committed_at: int = -1
+    is_sum: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a query said of one row: ``got``, and the changes of which it should have been one."""
+
+    read: Stepped
+    table: str
+    key: int
+    got: Cell
+    allowed: tuple[Change, ...]
+    history: tuple[Change, ...]  # every change of the row so far
+    own: bool  # the reader had changed the row itself
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is a value that was allowed."""
+        return any(change.cell == self.got for change in self.allowed)
+
+    def could_show(self, fate: Fate) -> bool:
+        """Whether some change of that fate would have been seen, had it stayed."""
+        allowed = [change.cell for change in self.allowed]
+        return any(change.fate is fate and change.cell not in allowed for change in self.history)
+
+    @property
+    def culprit(self) -> Change | None:
+        """The last change that gave the row this value; None where nobody did."""
+        others = [
+            c for c in self.history if c.cell == self.got and not (c.fate is Fate.OPEN and c.by.task == self.read.task)
+        ]
+        return others[-1] if others else None
+
+    def evidence(self, *changes: Change | None) -> tuple[str, ...]:
+        """Those changes and what sealed them, and then the query."""
+        steps: list[str] = []
+        for change in changes:
+            if change is not None:
+                steps += [told(step) for step in (change.by, change.kept, change.sealed) if step is not None]
+        return (*dict.fromkeys(steps), f"{_said(self.read)} gave {self.shown(self.got)}")
+
+    def shown(self, cell: Cell) -> str:
+        """A value of this row, in words."""
+        return ", ".join(literal_row(self.key, value) for value in cell) or f"no row with key {self.key}"
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A transaction."""
+
+    changes: list[Change] = field(default_factory=list)
+    marks: list[tuple[str, int]] = field(default_factory=list)
+    since: int | None = None  # the number of its first statement
+    dirty: bool = False  # it may see what is not committed, or nobody knows what it sees
+    implicit: bool = False  # begun by SAVEPOINT
+
+
+@dataclass(slots=True, eq=False)
+class _Table:
+    key: str
+    value: str
+    history: dict[int, list[Change]] = field(default_factory=dict)
+    committed: dict[int, list[Change]] = field(default_factory=dict)
+
+
+def told(step: Stepped) -> str:
+    """A step and what came of it, in one line."""
+    came = describe(step.outcome)[0]
+    return _said(step) if came == "ok" else f"{_said(step)}: {came}"
+
+
+def _said(step: Stepped) -> str:
+    values = ", ".join(f"${name} = {literal(value)}" for name, value in zip(step.names, step.arguments, strict=False))
+    return f"{step.task}: {step.what}{f' with {values}' if values else ''}"
+
+
+def literal_row(key: int, value: Value) -> str:
+    """A row as the plan language writes it."""
+    return f"({key}, {literal(value)})"
+
+
+class Book:
+    """One reading of one trace."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, _Table] = {}
+        self._open: dict[str, _Open] = {}
+        self._dirty: set[str] = set()  # tasks that may see what is not committed
+        self._number = 0
+
+    def read(self, events: Iterable[Event]) -> Iterator[Seen]:
+        """What every query said, in the order of the trace."""
+        for event in events:
+            self._number += 1
+            if isinstance(event, RolledBack):
+                self._seal(event.task, Fate.ROLLED_BACK, None)
+            elif isinstance(event, Stepped):
+                yield from self._step(event)
+
+    def is_open(self, task: str) -> bool:
+        """Whether a task is in a transaction at this moment."""
+        return task in self._open
+
+    @property
+    def open_tasks(self) -> tuple[str, ...]:
+        """Who is in a transaction at this moment."""
+        return tuple(self._open)
+
+    def _step(self, step: Stepped) -> Iterator[Seen]:
+        if step.what == "return":
+            self._seal(step.task, Fate.RETURNED, step)
+            return
+        transaction = parse_transaction(step.what)
+        if transaction is not None:
+            self._control(step, transaction)
+            return
+        statement = understand(step.what, dict(zip(step.names, step.arguments, strict=False)))
+        if "UNCOMMITTED" in step.what.upper():
+            self._dirty.add(step.task)
+        if isinstance(statement, Read):
+            yield from self._query(step, statement)
+        else:
+            self._write(step, statement)
+        mine = self._open.get(step.task)
+        if mine is not None and mine.since is None and not step.what.startswith(("checkout", "return")):
+            mine.since = self._number
+        if isinstance(step.outcome, Failed) and step.in_transaction is False:
+            self._seal(step.task, Fate.ROLLED_BACK, step)
+
+    # Transactions
+
+    def _control(self, step: Stepped, transaction: Transaction) -> None:
+        failed = step.outcome if isinstance(step.outcome, Failed) else None
+        mine = self._open.get(step.task)
+        if failed is not None:
+            gone = failed.error_class in (ErrorClass.IN_FAILED_SQL_TRANSACTION, ErrorClass.NO_ACTIVE_TRANSACTION)
+            if step.in_transaction is False or (gone and transaction.action is Action.COMMIT):
+                self._seal(step.task, Fate.ROLLED_BACK, step)
+            return
+        name = (transaction.name or "").lower()
+        match transaction.action:
+            case Action.BEGIN:
+                vague = transaction.mode is Mode.CONCURRENT or transaction.isolation is Isolation.READ_UNCOMMITTED
+                early = transaction.mode not in (None, Mode.DEFERRED)  # it may have its snapshot already
+                self._open[step.task] = _Open(dirty=vague, since=self._number if early else None)
+            case Action.COMMIT:
+                self._commit(step)
+            case Action.ROLLBACK:
+                self._seal(step.task, Fate.ROLLED_BACK, step)
+            case Action.SAVEPOINT:
+                mine = self._open.setdefault(step.task, _Open(implicit=True)) if mine is None else mine
+                mine.marks.append((name, len(mine.changes)))
+                mine.since = self._number if mine.since is None else mine.since  # Turso takes its snapshot here
+            case Action.ROLLBACK_TO if mine is not None:
+                at = _mark(mine, name)
+                if at is not None:
+                    for change in mine.changes[mine.marks[at][1] :]:
+                        change.fate, change.sealed = Fate.TO_SAVEPOINT, step
+                    del mine.changes[mine.marks[at][1] :]
+                    for change in mine.changes:
+                        change.kept = step
+                    del mine.marks[at + 1 :]
+            case Action.RELEASE if mine is not None:
+                at = _mark(mine, name)
+                if at is not None:
+                    del mine.marks[at:]
+                if mine.implicit and not mine.marks:
+                    self._commit(step)
+            case _:
+                pass
+
+    def _commit(self, step: Stepped) -> None:
+        mine = self._open.pop(step.task, None)
+        for change in mine.changes if mine is not None else ():
+            self._committed(change, step)
+
+    def _committed(self, change: Change, step: Stepped | None) -> None:
+        change.fate, change.sealed, change.committed_at = Fate.COMMITTED, step, self._number
+        if change.table is not None:
+            change.table.committed.setdefault(change.key, []).append(change)
+
+    def _seal(self, task: str, fate: Fate, step: Stepped | None) -> None:
+        mine = self._open.pop(task, None)
+        for change in mine.changes if mine is not None else ():
+            change.fate, change.sealed = fate, step
+
+    # Writing
+
+    def _write(self, step: Stepped, statement: Create | Insert | Put | Add | Delete | None) -> None:
+        if isinstance(statement, Create):
+            if not isinstance(step.outcome, Failed) and step.task not in self._open:
+                self._tables[statement.table] = _Table(statement.key, statement.value)
+            return
+        table = self._tables.get(statement.table) if statement is not None else None
+        mine = self._open.get(step.task)
+        if statement is None or table is None or (mine is not None and mine.dirty) or not _fits(statement, table):
+            self._forget(step)
+            return
+        wanted = self._wanted(step.task, table, statement)
+        if wanted is None:
+            self._forget(step)
+        elif isinstance(step.outcome, Failed):
+            if len(wanted) > 1 and step.outcome.error_class in HALF_WAY:
+                self._record(step, table, statement, wanted, Fate.FAILED)
+        elif isinstance(step.outcome, Affected) and step.outcome.n == 0:
+            return
+        elif isinstance(step.outcome, Affected) and step.outcome.n != len(wanted):
+            self._forget(step)  # a statement that waited does not do what came meanwhile
+        else:
+            self._record(step, table, statement, wanted, Fate.OPEN)
+
+    def _wanted(self, task: str, table: _Table, statement: Insert | Put | Add | Delete) -> dict[int, Cell] | None:
+        """What the statement makes of the rows that it touches, None where that cannot be told."""
+        match statement:
+            case Insert(rows=rows):
+                return {key: (value,) for key, value in rows}
+            case Delete(key=key):
+                return {key: ()}
+            case Put() | Add():
+                keys = table.history if statement.key is None else (statement.key,)
+                now = {key: self._now(task, table, key) for key in keys}
+                now = {key: cell for key, cell in now.items() if cell}
+                if isinstance(statement, Put):
+                    return dict.fromkeys(now, (statement.value,))
+                sums = {key: cell[0] + statement.delta for key, cell in now.items() if isinstance(cell[0], int)}
+                return {key: (total,) for key, total in sums.items()} if len(sums) == len(now) else None
+
+    def _record(
+        self, step: Stepped, table: _Table, statement: Insert | Put | Add | Delete, wanted: dict[int, Cell], fate: Fate
+    ) -> None:
+        mine = self._open.get(step.task)
+        for key, cell in wanted.items():
+            is_sum = isinstance(statement, Add)
+            change = Change(table=table, key=key, cell=cell, by=step, fate=fate, is_sum=is_sum)
+            table.history.setdefault(key, []).append(change)
+            if fate is Fate.FAILED:
+                continue
+            if mine is not None:
+                mine.changes.append(change)
+            else:
+                self._committed(change, None)
+
+    def _now(self, task: str, table: _Table, key: int) -> Cell:
+        mine = self._own(task, table, key)
+        versions = table.committed.get(key, ())
+        return mine.cell if mine is not None else versions[-1].cell if versions else ()
+
+    def _own(self, task: str, table: _Table, key: int) -> Change | None:
+        mine = self._open.get(task)
+        changes = mine.changes if mine is not None else ()
+        return next((change for change in reversed(changes) if change.table is table and change.key == key), None)
+
+    def _forget(self, step: Stepped) -> None:
+        """Something was done to a table, and nobody knows what."""
+        if isinstance(step.outcome, Rows) and step.what.lstrip()[:6].upper() == "SELECT":
+            return
+        if not isinstance(step.outcome, Failed):
+            everything = may_do_anything(step.what)
+            for name in [name for name in self._tables if everything or mentions(step.what, name)]:
+                del self._tables[name]
+
+    # Reading
+
+    def _query(self, step: Stepped, statement: Read) -> Iterator[Seen]:
+        table, mine = self._tables.get(statement.table), self._open.get(step.task)
+        if table is None or not isinstance(step.outcome, Rows) or step.task in self._dirty or (mine and mine.dirty):
+            return
+        if statement.columns[:2] != (table.key, table.value) or any(name != table.key for name in statement.columns[2:]):
+            return
+        got: dict[int, Cell] = {}
+        for key, value in step.outcome.rows:
+            if isinstance(key, int):
+                got[key] = (*got.get(key, ()), value)
+        keys = dict.fromkeys((*table.history, *got)) if statement.key is None else (statement.key,)
+        for key in keys:
+            own = self._own(step.task, table, key)
+            yield Seen(
+                read=step,
+                table=statement.table,
+                key=key,
+                got=got.get(key, ()),
+                allowed=(own,) if own is not None else self._visible(step, table, key),
+                history=tuple(table.history.get(key, ())),
+                own=own is not None,
+            )
+
+    def _visible(self, step: Stepped, table: _Table, key: int) -> tuple[Change, ...]:
+        """The last committed value; within a transaction also those since its first statement: a snapshot may be older."""
+        versions = [Change(key=key, cell=(), by=step, fate=Fate.COMMITTED), *table.committed.get(key, ())]
+        mine = self._open.get(step.task)
+        if mine is None or mine.since is None:
+            return (versions[-1],)
+        first = max(i for i, change in enumerate(versions) if change.committed_at <= mine.since)
+        return tuple(versions[first:])
+
+
+HALF_WAY: Final = frozenset(
+    (
+        ErrorClass.UNIQUE_VIOLATION,
+        ErrorClass.CHECK_VIOLATION,
+        ErrorClass.NOT_NULL_VIOLATION,
+        ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE,
+        ErrorClass.DATATYPE_MISMATCH,
+    )
+)
+"""The errors that a statement may meet at one row after it has done others."""
+
+
+def _fits(statement: Insert | Put | Add | Delete, table: _Table) -> bool:
+    """Whether its columns are those of the table, where they should be."""
+    match statement:
+        case Insert():
+            return True
+        case Delete(where=where):
+            return where == table.key
+        case Put(column=column, where=where) | Add(column=column, where=where):
+            return column == table.value and where in (None, table.key)
+
+
+def _mark(mine: _Open, name: str) -> int | None:
+    return next((i for i in range(len(mine.marks) - 1, -1, -1) if mine.marks[i][0] == name), None)

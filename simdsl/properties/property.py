@@ -1,0 +1,75 @@
+"""A property: its specification, a maker of plans, and a judge of traces. Neither of them runs anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from simdsl.core.trace import Event
+from simdsl.plan.ir import Path, Plan
+
+
+class Need(StrEnum):
+    """What a backend must have, or the plan of a property is skipped there, with the reason."""
+
+    POOLS = "pools"
+    DISCONNECT = "fault: disconnect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How large a plan is made. The defaults give 10 to 60 steps."""
+
+    writers: int = 2  # tasks that write; others read
+    rounds: int = 2  # transactions, or leases, of each
+    extras: int = 2  # random steps in between, at most that many at a place
+    runs: int = 4  # random schedules of each plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The claim could have broken at this step of the trace, and did not."""
+
+    path: Path = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """The claim is broken. ``evidence`` tells the fewest steps that prove it, a line each, in their order."""
+
+    message: str  # one sentence
+    evidence: tuple[str, ...]
+    path: Path = ()
+    task: str | None = None
+
+
+Finding: TypeAlias = Held | Violation
+"""What a judge says of one moment. A trace without findings did not judge the property."""
+
+Judge: TypeAlias = Callable[[Plan, Iterable[Event]], Iterator[Finding]]
+Make: TypeAlias = Callable[[int, Size], Plan]
+
+DEFAULT_SIZE = Size()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Property:
+    """A named invariant. ``plan`` gives the same plan for the same seed and size; ``judge`` is a function of the trace."""
+
+    name: str
+    specification: str  # the claim in a line, then the steps, what violates it, and the evidence
+    make: Make
+    judge: Judge
+    needs: tuple[Need, ...] = ()
+    never: str = "it never came to what the claim is about"  # why a run may judge nothing
+
+    def plan(self, seed: int, size: Size = DEFAULT_SIZE) -> Plan:
+        """A plain plan that says ``properties: [name]``, so that written out it is judged alike."""
+        return self.make(seed, size)
+
+    @property
+    def claim(self) -> str:
+        """The specification's first line."""
+        return self.specification.strip().partition("\n")[0]

@@ -1,0 +1,71 @@
+"""ROLLBACK TO a savepoint undoes what came after it, and nothing else.
+
+Claim: after ROLLBACK TO every table is what it was before the savepoint, for the transaction itself and, once that is
+committed, for everybody.
+
+Steps: BEGIN, writes, SAVEPOINT, writes, ROLLBACK TO, a query, RELEASE, COMMIT, a query; meanwhile another task does the
+same, and one reads. There are more tasks than connections. SQLite is asked for its integrity at the end.
+
+Violated when: a query shows a value that was rolled back to a savepoint, or does not show one that the same transaction had
+written before it; or the engine complains about its own tables.
+
+Evidence: the write, the ROLLBACK TO, and the query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from simdsl.core.trace import Event
+from simdsl.plan.ir import Plan
+from simdsl.properties.book import Book, Fate
+from simdsl.properties.making import READ, Draft, Line
+from simdsl.properties.property import Finding, Held, Need, Property, Size, Violation
+from simdsl.properties.undone import judge_undone
+
+
+def make(seed: int, size: Size) -> Plan:
+    """Writers with savepoints, and a reader."""
+    draft = Draft("savepoint-rollback", "What came after a savepoint can be undone alone.", seed, size)
+    tasks: dict[str, list[Line]] = {}
+    for number in range(1, size.writers + 1):
+        steps: list[Line] = []
+        for turn in range(size.rounds):
+            steps += [{"checkout": "from main"}, "BEGIN"]
+            if draft.pick(2, "before", number, turn):
+                steps.append(f"INSERT INTO t VALUES ({draft.key()}, {draft.value()}) => ok or error busy")
+            steps += ["SAVEPOINT s => ok", *draft.write(number, turn), *draft.extras(in_transaction=True)]
+            steps += ["ROLLBACK TO s => ok", READ]
+            if draft.pick(2, "release", number, turn):
+                steps.append("RELEASE s => ok")
+            steps += ["COMMIT => ok or error busy", READ, {"return": f"w{number}"}]
+        tasks[f"w{number}"] = steps
+    tasks["reader"] = draft.reader()
+    check: Line = {"sql": "PRAGMA integrity_check => 'ok'", "only": ["sqlite"]}
+    return draft.finish(tasks, pool=max(1, size.writers), last=[check])
+
+
+def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+    """Look for what was rolled back to a savepoint, and then for what should have been kept."""
+    known = list(events)
+    yield from judge_undone(known, Fate.TO_SAVEPOINT)
+    for seen in Book().read(known):
+        last = seen.allowed[-1]
+        if last.kept is None:
+            continue
+        if seen.holds:
+            yield Held(path=seen.read.path)
+        elif seen.culprit is None or seen.culprit.fate is Fate.COMMITTED:
+            message = f"{seen.read.task} does not see {seen.shown(last.cell)} of table {seen.table}, "
+            message += "which was written before the savepoint"
+            yield Violation(message=message, evidence=seen.evidence(last), path=seen.read.path, task=seen.read.task)
+
+
+PROPERTY = Property(
+    name="savepoint-rollback",
+    specification=__doc__,
+    make=make,
+    judge=judge,
+    needs=(Need.POOLS,),
+    never="no query came after a ROLLBACK TO that undid something",
+)

@@ -1,0 +1,74 @@
+"""Each judge on traces that hold, that violate and that prove nothing. No database is near."""
+
+from __future__ import annotations
+
+import pytest
+
+from simdsl.language.named import BUILT_IN
+from simdsl.properties.property import Held, Violation
+from simdsl.properties.registry import find
+from tests.properties.traces import FIXTURES, Case, cases
+
+
+def every(kind: str) -> list[object]:
+    """The cases of a kind of all fixture files."""
+    return [pytest.param(name, case, id=f"{name}: {case.name}") for name in BUILT_IN for case in cases(name, kind)]
+
+
+def test_every_property_has_a_fixture_and_no_other_is_there() -> None:
+    assert sorted(path.stem for path in FIXTURES.iterdir()) == sorted(BUILT_IN)
+    assert all(cases(name, kind) for name in BUILT_IN for kind in ("holds", "violates", "silent"))
+
+
+@pytest.mark.parametrize(("name", "case"), every("holds"))
+def test_a_trace_that_holds_is_judged_and_holds(name: str, case: Case) -> None:
+    findings = list(find(name).judge(case.plan, case.events))
+    assert findings
+    assert all(isinstance(finding, Held) for finding in findings), findings
+
+
+@pytest.mark.parametrize(("name", "case"), every("violates"))
+def test_a_trace_that_violates_says_so_with_the_steps_that_prove_it(name: str, case: Case) -> None:
+    violations = [one for one in find(name).judge(case.plan, case.events) if isinstance(one, Violation)]
+    assert case.says in [one.message for one in violations]
+    assert all(one.evidence for one in violations)
+
+
+@pytest.mark.parametrize(("name", "case"), every("silent"))
+def test_what_proves_nothing_is_not_judged(name: str, case: Case) -> None:
+    assert list(find(name).judge(case.plan, case.events)) == []
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_violation_of_one_property_is_not_told_by_another(name: str) -> None:
+    """But for what has two names: rows that were lost are lost updates too, and a pool can be wrong in two ways."""
+    related = {"retry-after-busy": {"tx-commit-visible"}, "pool-checkout-return": set[str]()}.get(name, set())
+    for case in cases(name, "violates"):
+        others = {
+            other
+            for other in BUILT_IN
+            if other != name and any(isinstance(one, Violation) for one in find(other).judge(case.plan, case.events))
+        }
+        assert others - {"pool-checkout-return"} <= related, case.name
+
+
+def test_evidence_is_told_in_the_words_of_the_plan() -> None:
+    (case,) = [case for case in cases("tx-rollback-invisible", "violates") if case.name == "an insert stays"]
+    (violation,) = find("tx-rollback-invisible").judge(case.plan, case.events)
+    assert isinstance(violation, Violation)
+    assert violation.evidence == (
+        "w: INSERT INTO t VALUES (1, 5): 1 affected",
+        "w: ROLLBACK",
+        "r: SELECT id, v FROM t gave (1, 5)",
+    )
+    assert violation.task == "r"
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_specification_says_what_one_must_know(name: str) -> None:
+    found = find(name)
+    paragraphs = found.specification.strip().split("\n\n")
+    assert found.name == name
+    assert [part.partition(":")[0] for part in paragraphs[1:]] == ["Claim", "Steps", "Violated when", "Evidence"]
+    assert paragraphs[0] == found.claim
+    assert found.claim.endswith(".")

@@ -1,0 +1,125 @@
+"""``properties:`` in a plan: what it names is judged over every run, and what does not exist is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simdsl.core.verdicts import FailureKind, Tried, Verdict
+from simdsl.language import named
+from simdsl.language.load import check_text
+from simdsl.plan.codes import Code
+from simdsl.properties import registry
+from simdsl.properties.property import Held, Property
+from tests.modes.faulty_sqlite import install
+from tests.running import run
+
+PLAN = """\
+simdsl: 1
+plan: p
+properties: [tx-rollback-invisible, tx-commit-visible]
+setup:
+  - CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)
+steps:
+  - a: BEGIN
+  - a: INSERT INTO t VALUES (1, $n) => 1 affected
+  - a: ROLLBACK
+  - b: SELECT id, v FROM t => ok
+params:
+  - {n: 1}
+  - {n: 2}
+"""
+MINE = Property(
+    name="mine",
+    specification="Mine holds.",
+    make=lambda seed, size: registry.find("tx-commit-visible").plan(seed, size),
+    judge=lambda plan, events: iter([Held()]),
+)
+
+
+def test_every_run_is_judged_and_counted() -> None:
+    ran = run(PLAN)
+    assert [report.properties for report in ran.reports] == [
+        (Tried("tx-rollback-invisible", 1, 0), Tried("tx-commit-visible", 0, 0))
+    ] * 2
+    assert ran.ended.judged == 6
+    assert ran.ended.verdict is Verdict.WARN
+    assert ran.ended.warnings == (
+        "property tx-commit-visible was not judged: no query came after a COMMIT, or beside an open transaction",
+    )
+
+
+def test_a_violation_is_a_failure_of_its_own_kind() -> None:
+    ran = run(PLAN, f"sqlite?driver={install('ignores_a_rollback')}")
+    assert ran.ended.verdict is Verdict.FAIL
+    failure = ran.failure
+    assert failure.kind is FailureKind.PROPERTY
+    assert failure.message == "tx-rollback-invisible: b sees (1, 1) of table t, which was rolled back"
+    assert failure.path == ("steps", 3)
+    assert failure.task == "b"
+    assert failure.fingerprint == "property_violated/tx-rollback-invisible"
+    assert failure.got == (
+        "a: INSERT INTO t VALUES (1, $n) with $n = 1: 1 affected",
+        "a: ROLLBACK",
+        "b: SELECT id, v FROM t gave (1, 1)",
+    )
+
+
+def test_a_run_that_failed_otherwise_is_judged_too() -> None:
+    text = PLAN.replace("SELECT id, v FROM t => ok", "SELECT id, v FROM t => empty")
+    ran = run(text, f"sqlite?driver={install('ignores_a_rollback')}")
+    assert ran.failure.kind is FailureKind.EXPECTATION
+    assert ran.ended.failed is not None
+    assert [one.kind for one in ran.ended.failed.consequences] == [FailureKind.PROPERTY]
+
+
+@pytest.mark.parametrize(
+    ("name", "help_"),
+    [("tx-comit-visible", "did you mean `tx-commit-visible`?"), ("x", "`simdsl properties` lists them all")],
+)
+def test_an_unknown_property_is_refused(name: str, help_: str) -> None:
+    checked = check_text(f"simdsl: 1\nplan: p\nproperties: [pool-clean-return, {name}]\nsteps:\n  - a: SELECT 1 => 1\n")
+    (diagnostic,) = checked.diagnostics
+    assert diagnostic.code is Code.N012
+    assert diagnostic.help == help_
+    assert diagnostic.span is not None
+    assert (diagnostic.span.line, diagnostic.span.column) == (3, 33)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package with three entry points: a property, one under a wrong name, and one whose module is not there."""
+    here = "tests.properties.test_naming:MINE"
+    info = tmp_path / "claims-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: claims\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        f"[{named.GROUP}]\nmine = {here}\nother = {here}\ngone = no.such.module:PROPERTY\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    named.entry_points.cache_clear()
+    yield
+    named.entry_points.cache_clear()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_property_of_another_package_is_found_by_its_entry_point() -> None:
+    assert named.known() == (*named.BUILT_IN, "gone", "mine", "other")
+    assert registry.find("mine") == MINE
+    assert [one.name for one in registry.every()] == [*named.BUILT_IN, "mine"]
+    ran = run("properties: [mine]\nsteps:\n  - a: SELECT 1\n")
+    assert ran.ended.verdict is Verdict.PASS
+    assert ran.last.properties == (Tried("mine", 1, 0),)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("other", "TypeError: the entry point `other` is not a Property of that name"), ("gone", "ModuleNotFoundError: No ")],
+)
+def test_an_entry_point_that_is_no_property_skips_the_plan_and_says_why(name: str, why: str) -> None:
+    ran = run(f"properties: [{name}]\nsteps:\n  - a: SELECT 1 => 1\n")
+    assert ran.ended.verdict is Verdict.SKIP
+    assert (ran.ended.reason or "").startswith(f"the property `{name}` cannot be loaded: {why}")

@@ -1,0 +1,115 @@
+"""Traces as people write them, for the fixtures: a line an event.
+
+a: SELECT id, v FROM t => (1, 2), (3, NULL)     a step, and what it came to; without an arrow: ok
+a: UPDATE t SET v = 1 => error busy             `=> 2 affected`, `=> no rows`, `=> error CLASS`
+a: checkout main => error pool_timeout at 9     at a virtual time in microseconds
+a on 2: SELECT 1 => (1)                         on that connection
+a waits for main at 0                           for the pool; `for a lock` for another session
+main lends a 1: 1 busy, 0 idle                  also `takes a 1`, `, 1 waiting`, `, in transaction`
+a is rolled back                                by simdsl
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+
+from simdsl.core.trace import Event, Parked, PoolMoved, RolledBack, Stepped, Wait
+from simdsl.language.load import load_text
+from simdsl.plan.ir import Plan
+from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.values import Value
+
+FIXTURES: Final = Path(__file__).parent / "fixtures"
+POOLED: Final = load_text(
+    "simdsl: 1\nplan: fixture\npools:\n  main: {size: 2, timeout: 20us}\nsteps:\n  - checkout: a => ok\n"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A trace, and for one that violates what the violation says."""
+
+    name: str
+    says: str | None
+    plan: Plan
+    events: tuple[Event, ...]
+
+
+def cases(name: str, kind: str) -> list[Case]:
+    """Those of a fixture file: `holds`, `violates`, or `silent` for what is not judged."""
+    data: Any = YAML(typ="safe").load((FIXTURES / f"{name}.yaml").read_text(encoding="utf-8"))
+    return [
+        Case(name=one["case"], says=one.get("says"), plan=POOLED, events=tuple(map(event, one["trace"])))
+        for one in data[kind]
+    ]
+
+
+def event(line: str) -> Event:
+    """The event of a line."""
+    if match := _WAITS.fullmatch(line):
+        lock = match["what"] == "a lock"
+        return Parked(
+            task=match["task"],
+            path=(),
+            what="UPDATE" if lock else f"checkout {match['what']}",
+            wait=Wait.LOCK if lock else Wait.POOL,
+            until_us=None,
+            now_us=int(match["at"] or 0),
+        )
+    if match := _POOL.fullmatch(line):
+        return PoolMoved(
+            pool=match["pool"],
+            task=match["task"],
+            session=int(match["session"]),
+            lent=match["verb"] == "lends",
+            size=2,
+            idle=int(match["idle"]),
+            busy=int(match["busy"]),
+            waiting=int(match["waiting"] or 0),
+            in_transaction=match["open"] is not None,
+        )
+    if line.endswith(" is rolled back"):
+        return RolledBack(task=line.split()[0], why="a further attempt")
+    match = _STEP.fullmatch(line)
+    assert match is not None, line
+    return Stepped(
+        task=match["task"],
+        path=(),
+        what=match["what"],
+        arguments=(),
+        outcome=outcome(match["came"] or "ok"),
+        in_transaction=None,
+        now_us=int(match["at"] or 0),
+        session=int(match["session"]) if match["session"] else None,
+        judged=False,
+        ordered=False,
+    )
+
+
+def outcome(text: str) -> Outcome:
+    """What came."""
+    if text.startswith("error "):
+        return Failed(ErrorClass(text.removeprefix("error ")), "no")
+    if text.endswith(" affected"):
+        return Affected(int(text.split()[0]))
+    if text == "ok":
+        return Affected()
+    rows = [tuple(map(_value, row.split(", "))) for row in re.findall(r"\(([^)]*)\)", text)]
+    return Rows(len(rows[0]) if rows else 2, rows)
+
+
+def _value(text: str) -> Value:
+    return None if text == "NULL" else text.strip("'") if text.startswith("'") else int(text)
+
+
+_WAITS: Final = re.compile(r"(?P<task>\w+) waits for (?P<what>a lock|\w+)(?: at (?P<at>\d+))?")
+_POOL: Final = re.compile(
+    r"(?P<pool>\w+) (?P<verb>lends|takes) (?P<task>\w+) (?P<session>\d+): (?P<busy>-?\d+) busy, (?P<idle>-?\d+) idle"
+    r"(?:, (?P<waiting>\d+) waiting)?(?P<open>, in transaction)?"
+)
+_STEP: Final = re.compile(r"(?P<task>\w+)(?: on (?P<session>\d+))?: (?P<what>.*?)(?: => (?P<came>.*?))?(?: at (?P<at>\d+))?")
