@@ -29,6 +29,7 @@ from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
 from simdsl.cli import exits  # noqa: E402
 from simdsl.cli.app import command  # noqa: E402
+from simdsl.generation.unheeded import UNHEEDED  # noqa: E402
 from simdsl.language.named import BUILT_IN  # noqa: E402
 from simdsl.oracles.differences import Known, KnownDifference, KnownKeys, KnownOrder, KnownValues  # noqa: E402
 from simdsl.oracles.equivalence import RULES  # noqa: E402
@@ -341,7 +342,7 @@ def _backends() -> Iterator[str]:
 _POOL: Final = "`module:factory`, a pool that takes the place of SQLAlchemy's QueuePool ([how](../how-to/test-a-pool.md))"
 _OPTIONS: Final = {
     "sqlite": {
-        "driver": "a module in the place of the standard library's `sqlite3` ([how](../how-to/use-your-own-driver.md))",
+        "driver": "`apsw`, or a module of yours in the place of `sqlite3` ([how](../how-to/use-your-own-driver.md))",
         "journal_mode": "`wal` or `delete`; a throwaway is in WAL mode by default, a file of yours stays as it is",
         "pool": _POOL,
     },
@@ -477,8 +478,8 @@ def _names(names: frozenset[str]) -> str:
 
 def _profiles() -> Iterator[str]:
     properties = profile_schema()["properties"]
-    yield "A profile says what generated plans are made of. Nothing in this version generates plans yet: profiles can be"
-    yield "written, merged, shown and checked, and no command runs by one ([how](../how-to/write-a-profile.md))."
+    yield "A profile says what the plans are made of that [simdsl generate](cli.md#simdsl-generate) writes"
+    yield "([how](../how-to/write-a-profile.md))."
     yield ""
     yield "`simdsl schema profile` prints the JSON Schema from which this page is made. A file is YAML or JSON."
     yield ""
@@ -510,6 +511,13 @@ def _profiles() -> Iterator[str]:
             yield shape["description"]
             yield ""
             yield from _knobs(tuple(knob for knob in knobs() if knob.key[0] == group))
+    yield "## Knobs that nothing turns yet"
+    yield ""
+    yield "| knob | why |"
+    yield "|---|---|"
+    for key, why in UNHEEDED.items():
+        yield f"| `{key}` | {why} |"
+    yield ""
     yield "## Which value counts"
     yield ""
     yield "1. An option: `--set weights.update=0`."
