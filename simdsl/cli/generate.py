@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simdsl.cli.profile import profile_names
+
 if TYPE_CHECKING:
     from simdsl.plan.ir import Plan
 
 _QUICK = "quick"
-
-
-def _profiles(incomplete: str) -> list[str]:
-    from simdsl.profiles.finding import available
-
-    return [place.name for place in available() if place.name and place.name.startswith(incomplete)]
 
 
 def generate(
@@ -25,7 +21,7 @@ def generate(
             "--profile",
             metavar="NAME",
             help=f"What the plan is made of: a profile, or the path of its file; else `{_QUICK}`.",
-            autocompletion=_profiles,
+            autocompletion=profile_names,
         ),
     ] = None,
     name: Annotated[

@@ -22,7 +22,8 @@ def profile() -> typer.Typer:
     return app
 
 
-def _names(incomplete: str) -> list[str]:
+def profile_names(incomplete: str) -> list[str]:
+    """The profiles that begin so, for a shell that completes."""
     from simdsl.profiles.finding import available
 
     return [place.name for place in available() if place.name and place.name.startswith(incomplete)]
@@ -45,7 +46,9 @@ def profile_list(
 
 
 def profile_show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A profile, or the path of its file.", autocompletion=_names)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A profile, or the path of its file.", autocompletion=profile_names)
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Turn a knob, such as weights.update=0; may be given again."),
