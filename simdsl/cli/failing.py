@@ -12,7 +12,7 @@ from simdsl.plan.diagnostics import Diagnostic
 DEBUG_VARIABLE: Final = "SIMDSL_DEBUG"
 
 
-def usage(code: Code, message: str, *, about: str = "simdsl", help: str | None = None) -> Stop:  # noqa: A002
+def usage(code: Code, message: str, *, about: str = "simdsl", help: str | None = None) -> Stop:  # noqa: A002 - the diagnostic's word
     """A mistake on the command line: exit code 2."""
     return Stop(Exit.BAD_INPUT, Diagnostic(code=code, message=message, file=about, help=help))
 

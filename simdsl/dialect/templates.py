@@ -77,7 +77,7 @@ class Template:
             literal = literals[index]
             pieces[at] = literal if quoted is None else quoted(literal)
         try:
-            return ("".join(pieces),)  # type: ignore[arg-type]
+            return ("".join(pieces),)  # type: ignore[arg-type]  # a Var among them is the error below
         except TypeError:
             return _merged(pieces)
 

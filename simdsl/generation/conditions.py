@@ -56,7 +56,7 @@ class Conditions:
             low = self._id(draws) - draws.below(3)
             high = low + draws.below(6)
             text = f"{self._prefix}id BETWEEN {low} AND {high}"
-            return Condition(text=text, test=lambda row: low <= row[0] <= high)  # type: ignore[operator]
+            return Condition(text=text, test=lambda row: low <= row[0] <= high)  # type: ignore[operator]  # the key
         position = draws.below(len(self._table.columns))
         column = self._table.columns[position]
         name = self._prefix + column.name
@@ -96,7 +96,7 @@ class Conditions:
         wanted = self._id(draws)
         if draws.below(3):
             return Condition(text=f"{self._prefix}id = {wanted}", test=lambda row: row[0] == wanted)
-        return Condition(text=f"{self._prefix}id > {wanted}", test=lambda row: row[0] > wanted)  # type: ignore[operator]
+        return Condition(text=f"{self._prefix}id > {wanted}", test=lambda row: row[0] > wanted)  # type: ignore[operator]  # the key
 
     def _in_list(self, draws: Draws) -> Condition:
         wanted = tuple(self._id(draws) for _ in range(1 + draws.below(4)))

@@ -99,13 +99,13 @@ class _Query:
         where, rows = self._where("a.")
         pairs: list[Row] = []
         for row in rows or ():
-            key: int = row[0]  # type: ignore[assignment]
+            key: int = row[0]  # type: ignore[assignment]  # a row begins with its key, an integer
             if key in self._theirs or left_too:
                 pairs.append((key, key if key in self._theirs else None))
         order = ""
         if draws.chance(self._rates.order_by):
             order = " ORDER BY a.id"
-            pairs.sort(key=lambda pair: pair[0])  # type: ignore[arg-type,return-value]
+            pairs.sort(key=lambda pair: pair[0])  # type: ignore[arg-type,return-value]  # a row begins with its key, an integer
         return _read(text + where + order, None if rows is None else pairs, ordered=order != "")
 
     def grouped(self) -> Read:
@@ -179,7 +179,7 @@ class _Query:
         has_limit = draws.chance(rates.limit)
         numbered: list[tuple[Row, int]] = []
         if rows is not None:
-            rows.sort(key=lambda row: row[0])  # type: ignore[arg-type,return-value]
+            rows.sort(key=lambda row: row[0])  # type: ignore[arg-type,return-value]  # a row begins with its key, an integer
             numbered = [(row, i) for i, row in enumerate(rows, 1)]
         if ordered := draws.chance(rates.order_by) or has_limit:
             position = draws.below(len(self._table.columns))

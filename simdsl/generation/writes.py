@@ -35,7 +35,7 @@ class Writer:
         count = 1 + draws.below(max(self._profile.schema.rows, 1))
         for _ in range(count):
             said, row = self._row(draws, table, rows, state, self._fresh(), absent)
-            made[row[0]] = row  # type: ignore[index]
+            made[row[0]] = row  # type: ignore[index]  # a row begins with its key, an integer
             texts.append(said)
         names = ", ".join(column.name for i, column in enumerate(table.columns) if i not in absent)
         text = f"INSERT INTO {table.name} ({names}) VALUES {', '.join(texts)}"
@@ -72,7 +72,7 @@ class Writer:
             if all(abs(value) < 20_000 and value + delta != column.forbidden for value in _numbers(rows, keys, position)):
                 for key in keys:
                     old = rows[key][position]
-                    made[key] = _with(rows[key], position, None if old is None else old + delta)  # type: ignore[operator]
+                    made[key] = _with(rows[key], position, None if old is None else old + delta)  # type: ignore[operator]  # a number
                 return self._written(table, number, f"SET {column.name} = {column.name} + {delta}{where}", made, keys)
         said, value = self._value(draws, column, rows, position, state)
         for key in keys:

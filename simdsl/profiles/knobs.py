@@ -150,7 +150,7 @@ def _to_json(value: Any, kind: Kind) -> Json:
         case Kind.RATE:
             return int(value) if value in (0, 1) else float(value)
         case _:
-            return value  # type: ignore[no-any-return]
+            return value  # type: ignore[no-any-return]  # an integer, as it is
 
 
 def _to_field(value: Any, knob: Knob) -> Any:

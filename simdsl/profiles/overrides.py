@@ -50,7 +50,7 @@ def about(
     *,
     start: int = 0,
     end: int | None = None,
-    help: str | None = None,  # noqa: A002
+    help: str | None = None,  # noqa: A002 - the diagnostic's word
 ) -> Diagnostic:
     """What is wrong with a part of an option."""
     stop = len(text) if end is None else end

@@ -81,7 +81,7 @@ def at_step(op: Instruction, kind: FailureKind, message: str, help: str | None =
     )
 
 
-def of_run(kind: FailureKind, message: str, help: str | None = None, got: Sequence[str] = ()) -> Failure:  # noqa: A002
+def of_run(kind: FailureKind, message: str, help: str | None = None, got: Sequence[str] = ()) -> Failure:  # noqa: A002 - the same
     """The run as a whole broke."""
     return Failure(kind=kind, message=message, path=(), help=help, got=tuple(got), fingerprint=str(kind))
 
