@@ -9,6 +9,11 @@ from typing import TypeAlias
 
 from simdsl.core.trace import Event
 from simdsl.plan.ir import Path, Plan
+from simdsl.profiles.profile import Profile
+
+
+_DEFAULT = Profile(name="default", steps=50, tasks=3)
+_ROUND = 12  # steps of a transaction with what is around it
 
 
 class Need(StrEnum):
@@ -20,12 +25,19 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How large a plan is made. The defaults give 10 to 60 steps."""
+    """How large a plan is made, and of what. The defaults give 10 to 60 steps."""
 
     writers: int = 2  # tasks that write; others read
     rounds: int = 2  # transactions, or leases, of each
     extras: int = 2  # random steps in between, at most that many at a place
     runs: int = 4  # random schedules of each plan
+    profile: Profile = _DEFAULT  # schema, values, expressions and queries of what is about SQL
+
+    @classmethod
+    def of(cls, profile: Profile) -> Size:
+        """The size that a profile means: its tasks, less the one that only reads, share its steps."""
+        writers = max(1, profile.tasks - 1)
+        return cls(writers=writers, rounds=max(1, profile.steps // (_ROUND * writers)), profile=profile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
