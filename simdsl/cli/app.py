@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from simdsl import __version__
-from simdsl.cli import backends, check, explain, fmt, generate, init, profile, properties, run, schema
+from simdsl.cli import backends, check, explain, fmt, generate, init, profile, properties, run, schema, shrink
 from simdsl.cli.exits import guarded
 
 EPILOG = (
@@ -36,6 +36,7 @@ def command() -> Any:
     app.command("explain")(guarded(explain.explain))
     app.command("properties")(guarded(properties.properties))
     app.command("generate")(guarded(generate.generate))
+    app.command("shrink")(guarded(shrink.shrink))
     app.command("schema")(guarded(schema.schema))
     app.add_typer(profile.profile(), name="profile")
     app.command("backends")(guarded(backends.backends))

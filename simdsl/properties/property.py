@@ -11,7 +11,6 @@ from simdsl.core.trace import Event
 from simdsl.plan.ir import Path, Plan
 from simdsl.profiles.profile import Profile
 
-
 _DEFAULT = Profile(name="default", steps=50, tasks=3)
 _ROUND = 12  # steps of a transaction with what is around it
 

@@ -28,18 +28,15 @@ class StopsHalfWay(Faithful):
 
 
 class ForgetsAfterBusy(Faithful):
-    """Whoever was refused once updates nothing the next time, and says that he did."""
-
-    refused = False
+    """A connection that was refused once updates nothing the next time, and says that it did."""
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if sql.startswith("UPDATE") and ForgetsAfterBusy.refused:
-            ForgetsAfterBusy.refused = False
+        if sql.startswith("UPDATE") and vars(self.connection).pop("refused", False):
             sql = sql.replace("v = v +", "v = v + 0 *")
         try:
             return super().execute(sql, parameters)
         except sqlite3.OperationalError:
-            ForgetsAfterBusy.refused = True
+            vars(self.connection)["refused"] = True
             raise
 
 

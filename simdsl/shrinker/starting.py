@@ -1,0 +1,106 @@
+"""Where shrinking starts: the run that failed, as a plan with one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from simdsl.core.trace import Advanced, Checked, Chosen, Event, Parked, Stepped, Trace, Wait
+from simdsl.plan.ir import (
+    Await,
+    Blocks,
+    Check,
+    Checkout,
+    For,
+    Param,
+    Path,
+    Plan,
+    Retry,
+    Return,
+    Sleep,
+    SqlStep,
+    Step,
+)
+from simdsl.shrinker.case import Case
+
+
+def in_order(plan: Plan, params: tuple[Param, ...], trace: Trace) -> Case:
+    """The run of a plan, its tasks scheduled by words; a plan of `steps:` as it is."""
+    plan = replace(plan, params=(params,) if params else ())
+    if plan.tasks is None:
+        return Case(plan=plan)
+    return Case(plan=plan).in_order(_started(plan, trace))
+
+
+def as_steps(plan: Plan, params: tuple[Param, ...], trace: Trace) -> Case | None:
+    """The same run as one order of `steps:`, every step with the expectation that it has in the plan.
+
+    It reads like a transcript. None for a plan of `steps:`, and for one with loops, whose steps have no place in it.
+    """
+    if plan.tasks is None or any(isinstance(step, For | Retry) for task in plan.tasks for step in task.steps):
+        return None
+    telling = _Telling(steps={("tasks", task.name, i): step for task in plan.tasks for i, step in enumerate(task.steps)})
+    told = tuple(telling.told(trace))
+    params_ = (params,) if params else ()
+    return Case(plan=replace(plan, params=params_, tasks=None, schedule=None, steps=told)) if told else None
+
+
+def _started(plan: Plan, trace: Trace) -> Iterator[Path]:
+    """The step that each choice of the scheduler started."""
+    names = [task.name for task in plan.tasks or ()]
+    chosen: str | None = None
+    for event in trace:
+        match event:
+            case Chosen(choice=choice):
+                chosen = names[choice]
+            case Stepped(task=task, path=path) | Parked(task=task, path=path) | Checked(task=task, path=path):
+                if task == chosen and path and path[0] == "tasks":
+                    yield path
+                    chosen = None
+            case _:
+                pass
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Telling:
+    steps: dict[Path, Step]
+    waiting: set[str] = field(default_factory=set)
+    now_us: int = 0
+
+    def told(self, trace: Trace) -> Iterator[Step]:
+        for event in trace:
+            yield from self._one(event)
+
+    def _one(self, event: Event) -> Iterator[Step]:
+        match event:
+            case Advanced(now_us=now_us):
+                yield Sleep(duration_us=now_us - self.now_us)
+                self.now_us = now_us
+            case Parked(wait=Wait.LOCK | Wait.POOL, task=task, path=path) if path in self.steps:
+                self.waiting.add(task)
+                yield _waiting(self.steps[path])
+            case Stepped(task=task, path=path) if path in self.steps:
+                if task in self.waiting:
+                    self.waiting.remove(task)
+                    step = self.steps[path]
+                    expect = step.expect if isinstance(step, SqlStep | Checkout) else None
+                    yield Await(task=task, expect=expect, options=replace(step.options, overrides=()))
+                else:
+                    yield self.steps[path]
+            case Checked(path=path) if path in self.steps:
+                yield replace(_check(self.steps[path]), task=None)
+            case _:
+                pass
+
+
+def _waiting(step: Step) -> Step:
+    match step:
+        case SqlStep() | Checkout() | Return():
+            return replace(step, expect=(Blocks(),), options=replace(step.options, label=None))
+        case _:
+            return step
+
+
+def _check(step: Step) -> Check:
+    assert isinstance(step, Check)
+    return step
