@@ -9,7 +9,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 
-from bench import differential, expressions, interpreter, loading, postgres, shrinking, startup, transpiling
+from bench import differential, expressions, generation, interpreter, loading, postgres, shrinking, startup, transpiling
 from bench.measure import Result, table
 from simdsl import __version__
 
@@ -32,6 +32,7 @@ def main() -> int:
         postgres.results(options.rounds, options.steps),
         differential.results(options.rounds, options.steps),
         expressions.results(options.rounds),
+        generation.results(options.rounds),
         shrinking.results(),
     ):
         print(f"{result.what}: {result.value:.2f}{result.unit} (budget {result.amount(result.budget)}; {result.detail})")

@@ -58,6 +58,7 @@ _FAMILIES: Final = {
     "U": "Usage of the command line",
     "D": "Running twice, and on two",
     "P": "Profiles",
+    "K": "Bugs that are kept",
     "X": "simdsl itself",
     "W": "Warnings",
 }
@@ -561,10 +562,13 @@ def _properties() -> Iterator[str]:
     yield "runs them, and a plan of your own that says `properties: [NAME]` is judged by it too"
     yield "([how](../how-to/judge-properties.md)). Judges look at plans and traces only."
     yield ""
-    yield "What is judged are *keyed tables*: `CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)`, with any names, perhaps"
-    yield "with `NOT NULL` or a simple `CHECK`; made by the plan; written by INSERT with VALUES, UPDATE of the value and"
-    yield "DELETE by the key; read by `SELECT id, v FROM t`, of one key or of all. A statement that does something else to"
-    yield "such a table, and succeeds, ends what is known about it; such a query is passed over. An error in a step that"
+    yield "A property about conditions says its claim in the plan itself: queries with labels, and a `check:` over them that"
+    yield "the judge evaluates again. It judges the checks whose labels begin with its tag and a number: `pqs1_row`."
+    yield ""
+    yield "What the others judge are *keyed tables*: `CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)`, with any names,"
+    yield "perhaps with `NOT NULL` or a simple `CHECK`; made by the plan; written by INSERT with VALUES, UPDATE of the value"
+    yield "and DELETE by the key; read by `SELECT id, v FROM t`, of one key or of all. A statement that does something else"
+    yield "to such a table, and succeeds, ends what is known about it; such a query is passed over. An error in a step that"
     yield "would be judged judges nothing. A property that was judged nowhere in all runs of a plan is a warning."
     yield ""
     yield "| property | claim | needs |"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from simdsl import __version__
-from simdsl.cli import backends, check, explain, fmt, generate, init, profile, properties, run, schema, shrink
+from simdsl.cli import backends, bugs, check, explain, fmt, generate, init, profile, properties, run, schema, shrink
 from simdsl.cli.exits import guarded
 
 EPILOG = (
@@ -37,6 +37,7 @@ def command() -> Any:
     app.command("properties")(guarded(properties.properties))
     app.command("generate")(guarded(generate.generate))
     app.command("shrink")(guarded(shrink.shrink))
+    app.add_typer(bugs.bugs(), name="bugs")
     app.command("schema")(guarded(schema.schema))
     app.add_typer(profile.profile(), name="profile")
     app.command("backends")(guarded(backends.backends))

@@ -22,7 +22,7 @@ class Exit(IntEnum):
     BAD_INPUT = 2  # a bad plan, or bad usage of the command line
     UNAVAILABLE = 3  # an unknown backend, or one that cannot be reached
     INTERNAL = 4  # simdsl itself is wrong
-    NOTHING = 5  # nothing was selected, or nothing was judged in the whole call
+    NOTHING = 5  # nothing was selected, nothing was judged in the whole call, or less than a floor
     INTERRUPTED = 130  # Ctrl-C
     UNREAD = 141  # whoever read the output has gone
     TERMINATED = 143  # a request to terminate

@@ -39,9 +39,11 @@ def internal(error: BaseException) -> Stop:
 
 
 def exit_of(ended: CallEnded) -> Exit:
-    """The exit code of a call of `simdsl run`: a failure outweighs what was skipped or not judged."""
+    """The exit code of a call of `simdsl run`: a failure outweighs what was skipped, not judged, or judged too seldom."""
     if ended.interrupted:
         return Exit.INTERRUPTED
     if ended.failed:
         return Exit.FAILURE
+    if ended.health is not None and (ended.health.below or not any(one.judged for one in ended.health.of)):
+        return Exit.NOTHING
     return Exit.HELD if ended.judged else Exit.NOTHING

@@ -24,6 +24,7 @@ class Selected:
     plan: Plan
     seed: int
     again: tuple[str, ...] = ()  # what stands on the command line in place of the name, for a plan that is in no file
+    maker: str | None = None  # the profile or the property of such a plan
 
 
 def select(

@@ -10,7 +10,11 @@ class Request(NamedTuple):
 
     paths: tuple[str, ...]
     properties: tuple[str, ...]
-    runs: int | None  # plans of each property
+    generate: bool
+    profile: str | None
+    knobs: tuple[str, ...]  # as `--set` takes them
+    runs: int | None  # plans of each property, or of the profile
+    min_judged: int | None
     backend: str
     differential: tuple[str, ...]
     doublecheck: bool
@@ -32,3 +36,8 @@ class Request(NamedTuple):
     quiet: bool
     verbose: int
     json: bool
+
+    @property
+    def makes(self) -> bool:
+        """Whether plans are made, instead of read from files."""
+        return self.generate or bool(self.properties)

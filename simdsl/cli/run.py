@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from simdsl.cli import knobs
 from simdsl.cli.exits import Exit
 
 
@@ -12,6 +13,9 @@ def run(
         list[str] | None,
         typer.Argument(metavar="PATHS", hidden=True),
     ] = None,
+    generate: Annotated[
+        bool, typer.Option("--generate", help="Instead of PATHS: plans of a profile, one for each seed from --seed on.")
+    ] = False,
     properties: Annotated[
         list[str] | None,
         typer.Option(
@@ -22,8 +26,27 @@ def run(
     ] = None,
     runs: Annotated[
         int | None,
-        typer.Option("--runs", metavar="N", min=1, help="With --property: that many plans of each, three by default."),
+        typer.Option("--runs", metavar="N", min=1, help="That many generated plans, three by default; of each property."),
     ] = None,
+    min_judged: Annotated[
+        int | None,
+        typer.Option(
+            "--min-judged",
+            metavar="N",
+            min=1,
+            help="Exit with 5 if generated plans judged less: in all, or by any property; 1 by default.",
+        ),
+    ] = None,
+    profile: knobs.ProfileName = None,
+    steps: knobs.Steps = None,
+    tasks: knobs.Tasks = None,
+    pool_size: knobs.PoolSize = None,
+    max_in_flight_tx: knobs.MaxInFlightTx = None,
+    ddl_rate: knobs.DdlRate = None,
+    busy_rate: knobs.BusyRate = None,
+    panic_rate: knobs.PanicRate = None,
+    sleep_rate: knobs.SleepRate = None,
+    overrides: knobs.Overrides = None,
     backend: Annotated[
         str,
         typer.Option(
@@ -155,7 +178,21 @@ def run(
         Request(
             paths=tuple(paths or ()),
             properties=tuple(properties or ()),
+            generate=generate,
+            profile=profile,
+            knobs=knobs.turned(
+                steps=steps,
+                tasks=tasks,
+                pool_size=pool_size,
+                max_in_flight_tx=max_in_flight_tx,
+                ddl_rate=ddl_rate,
+                busy_rate=busy_rate,
+                panic_rate=panic_rate,
+                sleep_rate=sleep_rate,
+                overrides=overrides,
+            ),
             runs=runs,
+            min_judged=min_judged,
             backend=backend_url(backend, places),
             differential=tuple(differential or ()),
             doublecheck=doublecheck,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
+from simdsl.cli.contradictions import check_options
 from simdsl.cli.exits import Exit
 from simdsl.cli.failing import exit_of, unavailable, usage
 from simdsl.cli.overrides import Selected
@@ -21,7 +22,7 @@ from simdsl.cli.paths import STDIN
 from simdsl.cli.request import Request
 from simdsl.cli.selecting import select_all
 from simdsl.core.choices import fresh_seed
-from simdsl.core.verdicts import Progress, RunEnded, RunReport
+from simdsl.core.verdicts import Health, Progress, RunEnded, RunReport
 from simdsl.modes.arena import RunOptions
 from simdsl.modes.once import run_plan
 from simdsl.plan.codes import Code
@@ -37,16 +38,19 @@ from simdsl.runner.translating import Translators
 if TYPE_CHECKING:
     from simdsl.cli.accepting import Acceptance
     from simdsl.cli.doublechecking import OtherProcess
+    from simdsl.cli.health import HealthTally
     from simdsl.cli.json_report import JsonReport
-    from simdsl.cli.judging import PropertyTally
+    from simdsl.cli.making import Making
 
 
 def run_request(request: Request) -> Exit:
     """Do it. Raises ``Stop`` for everything that keeps plans from running."""
-    _check_options(request)
-    fresh = next((seed for seed in (request.seed, request.fresh_seed) if seed is not None), None)
+    check_options(request)
+    making = _making(request) if request.makes else None
+    given = (request.seed, None if making is None else making.seed, request.fresh_seed)
+    fresh = next((seed for seed in given if seed is not None), None)
     fresh = fresh_seed() if fresh is None else fresh
-    selected = select_all(request, fresh)
+    selected = select_all(request, fresh, making)
     if request.list_only:
         return _list(selected)
     _check_files(request, selected)
@@ -97,12 +101,9 @@ class _Running:
             out = stack.enter_context(_writable(request.trace))
             self.listeners.append(TraceWriter(out, backends, secrets).tell)
         self.listeners.append(self.report.tell)
-        self.properties: PropertyTally | None = None
-        if request.properties:
-            from simdsl.cli.judging import PropertyTally
-
-            self.properties = PropertyTally({one.name: one.original.name for one in selected})
-            self.listeners.append(self.properties.tell)
+        self.health = self._health() if request.makes else None
+        if self.health is not None:
+            self.listeners.append(self.health.tell)
         for path, steps in ((request.dump, False), (request.unroll, True)):
             if path is not None:
                 from simdsl.cli.dumping import Dumping
@@ -127,14 +128,10 @@ class _Running:
             code = Exit.TERMINATED
         except KeyboardInterrupt:
             code = Exit.INTERRUPTED
-        for line in self.properties.lines() if self.properties is not None else ():
-            self.report.note(line)
-        ended = self.tally.end(interrupted=code is not None)
+        ended = self.tally.end(interrupted=code is not None, health=self._healthy())
         self._tell(ended)
         if code is None and self.acceptance is not None:
             return self.acceptance.exit_of(ended)
-        if code is None and self.properties is not None and not self.properties.judged and not ended.failed:
-            return Exit.NOTHING
         return code or exit_of(ended)
 
     def reproduce(self, name: str, report: RunReport, seed: int) -> str:
@@ -197,10 +194,15 @@ class _Running:
         request = self.request
         check_input(request.paths)
         arguments = [*request.paths, "--fresh-seed", str(self.seed)]
+        if request.generate:
+            arguments.append("--generate")
         for name in request.properties:
             arguments += ["--property", name]
+        for knob in request.knobs:
+            arguments += ["--set", knob]
         for name, value in (
             ("--seed", request.seed),
+            ("--profile", request.profile),
             ("--runs", request.runs),
             ("-k", request.keyword),
             ("--schedule", request.schedule),
@@ -215,6 +217,24 @@ class _Running:
         for table in request.reset_tables:
             arguments += ["--reset-table", table]
         return OtherProcess(arguments, request.backend)
+
+    def _health(self) -> HealthTally:
+        from simdsl.cli.health import DEFAULT_FLOOR, HealthTally
+
+        makers = {one.name: one.maker for one in self.selected.values() if one.maker is not None}
+        floor = DEFAULT_FLOOR if self.request.min_judged is None else self.request.min_judged
+        return HealthTally(makers, are_properties=bool(self.request.properties), floor=floor)
+
+    def _healthy(self) -> Health | None:
+        """What generated plans came to, which is told too."""
+        if self.health is None:
+            return None
+        from simdsl.cli.health import lines
+
+        health = self.health.end()
+        for line in lines(health):
+            self.report.note(line)
+        return health
 
     def _acceptance(self) -> Acceptance:
         from simdsl.cli.accepting import Acceptance
@@ -249,27 +269,10 @@ class _Running:
         return " against ".join(told)
 
 
-def _check_options(request: Request) -> None:
-    pairs = (
-        ("quiet", "verbose"),
-        ("paths", "properties"),
-        ("accept", "properties"),
-        ("accept", "dump"),
-        ("json", "verbose"),
-        ("json", "quiet"),
-        ("accept", "differential"),
-        ("accept", "doublecheck"),
-        ("differential", "doublecheck"),
-    )
-    for one, other in pairs:
-        if getattr(request, one) and getattr(request, other):
-            names = {"dump": "--dump-plan-on-failure", "paths": "PATHS", "properties": "--property"}
-            options = " and ".join(names.get(name, f"--{name}") for name in (one, other))
-            raise usage(Code.U008, f"{options} do not go together")
-    if request.runs is not None and not request.properties:
-        raise usage(
-            Code.U008, "--runs says how many plans, and no --property says of what", help="give `--property NAME` too"
-        )
+def _making(request: Request) -> Making:
+    from simdsl.cli.making import making
+
+    return making(request.properties, generate_too=request.generate, profile=request.profile, knobs=request.knobs)
 
 
 def _check_files(request: Request, selected: Sequence[Selected]) -> None:

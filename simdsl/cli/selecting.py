@@ -1,10 +1,11 @@
-"""The plans of a call of ``simdsl run``: those of files, or those of properties."""
+"""The plans of a call of ``simdsl run``: those of files, or those that are made."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from simdsl.cli import filters
 from simdsl.cli.exits import Exit, Stop
@@ -19,14 +20,17 @@ from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Severity
 from simdsl.plan.ir import Plan, Reset, ResetMode
 
+if TYPE_CHECKING:
+    from simdsl.cli.making import Making
 
-def select_all(request: Request, fresh: int) -> list[Selected]:
+
+def select_all(request: Request, fresh: int, making: Making | None = None) -> list[Selected]:
     """The plans that the call names, as the command line wants them. Raises ``Stop`` if one is bad."""
     keyword = _filter("-k", request.keyword) if request.keyword is not None else None
     tags = [_filter("--tag", tag) for tag in request.tags]
     reset = _reset(request)
-    if request.properties:
-        return [one for one in _of_properties(request, fresh, reset) if _matches(one.name, one.original, keyword, tags)]
+    if making is not None:
+        return [one for one in _made(making, request, fresh, reset) if _matches(one.name, one.original, keyword, tags)]
     found = find(request.paths, lines=True)
     opened = open_all(found)
     diagnostics = [*found.problems, *(diagnostic for one in opened for diagnostic in one.diagnostics)]
@@ -53,15 +57,15 @@ def _reset(request: Request) -> Reset | None:
     return None
 
 
-def _of_properties(request: Request, fresh: int, reset: Reset | None) -> Iterator[Selected]:
-    """The plans of the properties, made for as many seeds."""
-    from simdsl.cli.judging import DEFAULT_RUNS, chosen, generated
+def _made(making: Making, request: Request, fresh: int, reset: Reset | None) -> Iterator[Selected]:
+    """The plans of each maker, for as many seeds."""
+    from simdsl.cli.making import DEFAULT_RUNS
 
-    for made in generated(chosen(request.properties), fresh, request.runs or DEFAULT_RUNS):
+    for made in making.plans(fresh, request.runs or DEFAULT_RUNS):
         selected = select(
             made.opened, seed=made.seed, fresh=fresh, schedule=request.schedule, params=request.params, reset=reset
         )
-        yield replace(selected, again=made.again)
+        yield replace(selected, again=made.maker.again, maker=made.maker.name)
 
 
 def _matches(file: str, plan: Plan, keyword: Filter | None, tags: list[Filter]) -> bool:

@@ -167,4 +167,3 @@ def _write(plan: Plan, output: str | None) -> None:
             out.write(text)
     except OSError as error:
         raise usage(Code.U009, f"cannot be written: {error.strerror}", about=output) from None
-

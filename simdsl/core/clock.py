@@ -74,3 +74,8 @@ class Clock:
 def real_ns() -> int:
     """Real, monotonic time in nanoseconds, for limits on real waits and for progress. No trace ever holds it."""
     return time.monotonic_ns()
+
+
+def utc_now() -> str:
+    """The hour of the day to the second, as ``2025-01-31T23:59:59Z``: for when a bug was seen. No trace ever holds it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

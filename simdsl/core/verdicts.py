@@ -134,6 +134,37 @@ class PlanEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exercised:
+    """What the generated plans of one profile or property came to."""
+
+    name: str
+    generated: int  # plans that ended
+    judged: int  # how often a claim could have broken, or an expectation was compared
+    failed: int  # plans
+    skipped: tuple[tuple[str, int], ...]  # plans, by reason
+    unjudged: int  # plans that ran and judged nothing
+    never: str | None  # why those did
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What a call over generated plans exercised, and what it never met."""
+
+    floor: int  # how often each must have been judged
+    of: tuple[Exercised, ...]
+    runs: int
+    conflicts: int
+    pool_waits: int
+
+    @property
+    def below(self) -> tuple[Exercised, ...]:
+        """Those that were judged too seldom. One whose plans were all skipped has said why instead."""
+        return tuple(
+            one for one in self.of if one.generated > sum(number for _, number in one.skipped) and one.judged < self.floor
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded:
     """Everything that was selected has run."""
 
@@ -146,6 +177,7 @@ class CallEnded:
     runs: int
     judged: int
     interrupted: bool = False
+    health: Health | None = None  # of generated plans
 
 
 Progress: TypeAlias = PlanStarted | RunEnded | PlanEnded | CallEnded

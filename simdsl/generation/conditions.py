@@ -1,33 +1,64 @@
-"""Conditions on the rows of one table, and what they are worth, as far as that is certain."""
+"""Conditions on the rows of one table: expressions, their text, and what they are worth for a row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from operator import eq, gt, lt, ne
+from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from simdsl.generation.draws import Draws
+from simdsl.generation.expressions.compiled import compiled
+from simdsl.generation.expressions.ir import (
+    Between,
+    Coalesce,
+    Column,
+    Compare,
+    Connective,
+    Distinct,
+    Expression,
+    In,
+    IsNull,
+    IsTruth,
+    Length,
+    Like,
+    Literal,
+    Logic,
+    Not,
+    NullIf,
+    Parameter,
+    SqlType,
+    Substring,
+)
+from simdsl.generation.expressions.printing import Printed, Rank
+from simdsl.generation.expressions.sqlite import SqlitePrinter
 from simdsl.generation.schema import Table
-from simdsl.generation.statements import Bank, Rows
+from simdsl.generation.statements import MARK, Bank, Rows
 from simdsl.generation.values import COMPARED, TEXTS, Plain, Row, literal, ordinary
-from simdsl.profiles.profile import Queries
+from simdsl.plan.ir import Comparison
+from simdsl.plan.values import Value
+from simdsl.profiles.profile import ColumnType, Queries
 
-Test: TypeAlias = Callable[[Row], bool | None]
-"""TRUE, FALSE or NULL (None) of a row."""
+Test: TypeAlias = Callable[[Row], object]
+"""True, False or None (NULL) of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """What stands behind WHERE. ``test`` is None where nobody says what it is worth."""
+    """What stands behind WHERE. ``is_loose``: its top is AND or OR, so that another AND needs parentheses around it."""
 
     text: str
-    test: Test | None
+    test: Test
+    is_loose: bool
 
 
 class Conditions:
-    """Draws conditions over a table. ``prefix`` stands before the names of columns (``a.``); ``like``: with LIKE."""
+    """Draws conditions over a table. ``prefix`` stands before the names of columns (``a.``); ``like``: with LIKE.
+
+    A column is compared with values that it could have, and with columns of its own type: so a decimal may be taken for
+    a real here and a date for a text, though no expression could compute with them.
+    """
 
     def __init__(self, table: Table, rows: Rows, rates: Queries, bank: Bank, *, prefix: str = "", like: bool = True) -> None:
         self._table = table
@@ -37,70 +68,118 @@ class Conditions:
         self._bank = bank
         self._prefix = prefix
         self._like = like
+        self._used: dict[str, int] = {}
 
     def drawn(self, draws: Draws, depth: int) -> Condition:
         """A condition, at most ``depth`` connectives deep."""
-        form = draws.below(9) if depth > 1 else 8
-        if form > 2:
-            return self._leaf(draws)
-        left = self.drawn(draws, depth - 1)
-        if form == 0:
-            return _negated(left)
-        return _joined(left, self.drawn(draws, depth - 1), is_and=form == 1)
+        expression = self._drawn(draws, depth)
+        return Condition(
+            text=_PRINTER.text(expression),
+            test=compiled(expression, self._used, self._bank.values),
+            is_loose=isinstance(expression, Logic),
+        )
 
-    def _leaf(self, draws: Draws) -> Condition:
+    def _drawn(self, draws: Draws, depth: int) -> Expression:
+        form = draws.below(20) if depth > 1 else 19
+        if form > 6:
+            return self._leaf(draws)
+        left = self._drawn(draws, depth - 1)
+        if form < 2:
+            return Not(operand=left)
+        if form == 2:
+            return IsTruth(operand=left, truth=draws.below(2) == 1, negated=draws.below(2) == 1)
+        connective = Connective.AND if form < 5 else Connective.OR
+        return Logic(connective=connective, left=left, right=self._drawn(draws, depth - 1))
+
+    def _leaf(self, draws: Draws) -> Expression:
         rates = self._rates
         if draws.chance(rates.in_list):
             return self._in_list(draws)
         if draws.chance(rates.between):
-            low = self._id(draws) - draws.below(3)
-            high = low + draws.below(6)
-            text = f"{self._prefix}id BETWEEN {low} AND {high}"
-            return Condition(text=text, test=lambda row: low <= row[0] <= high)  # type: ignore[operator]  # the key
-        position = draws.below(len(self._table.columns))
-        column = self._table.columns[position]
-        name = self._prefix + column.name
+            return self._between(draws)
         if self._like and draws.chance(rates.like):
-            texts = [other.name for other in self._table.columns if other.type in TEXTS]
+            texts = [i for i, column in enumerate(self._table.columns) if column.type in TEXTS]
             if texts:
-                pattern = draws.one_of("aAbXé%_") + draws.one_of("%_") * draws.below(3)
-                return Condition(text=f"{self._prefix}{draws.one_of(texts)} LIKE {literal(pattern)}", test=None)
-        value = self._value(draws, position)
+                pattern = draws.one_of("aAbX09%_") + draws.one_of("%_") * draws.below(3)
+                negated = draws.below(4) == 0
+                return Like(operand=self._column(draws.one_of(texts)), pattern=pattern, exact=False, negated=negated)
+        position = draws.below(len(self._table.columns))
         if draws.chance(rates.is_distinct_from):
-            text = f"{name} IS DISTINCT FROM {literal(value)}"
-            return Condition(text=text, test=lambda row: row[position] != value)
+            value = self._literal(position, self._value(draws, position))
+            return Distinct(left=self._column(position), right=value, negated=draws.below(3) == 0)
         match draws.below(6):
-            case 0:
-                return Condition(text=f"{name} IS NULL", test=lambda row: row[position] is None)
-            case 1:
-                return Condition(text=f"{name} IS NOT NULL", test=lambda row: row[position] is not None)
+            case 0 | 1:
+                return IsNull(operand=self._column(position), negated=draws.below(2) == 1)
             case 2 | 3:
                 return self._about_id(draws)
             case _:
-                if value is None:
-                    return self._about_id(draws)
-                return self._compared(draws, position, value)
+                return self._compared(draws, position)
 
-    def _compared(self, draws: Draws, position: int, value: Plain) -> Condition:
+    def _compared(self, draws: Draws, position: int) -> Expression:
+        if draws.below(4) == 0:
+            return self._computed(draws, position)
         column = self._table.columns[position]
-        said, wanted = self._bank.said(draws, column.type, value)
-        sign = draws.one_of(("=", "<>", "<", ">") if column.type in COMPARED else ("=", "<>"))
-        compare = _COMPARE[sign]
+        comparison = draws.one_of(_COMPARISONS if column.type in COMPARED else _EQUALITIES)
+        others = [i for i, other in enumerate(self._table.columns) if i != position and other.type is column.type]
+        if others and draws.below(6) == 0:
+            right: Expression = self._column(draws.one_of(others))
+        else:
+            value = self._value(draws, position)
+            if value is None:
+                return self._about_id(draws)
+            name = self._bank.bound(draws, column.type)
+            right = self._literal(position, value) if name is None else Parameter(name=name, type=_TYPES[column.type])
+        return Compare(comparison=comparison, left=self._column(position), right=right)
 
-        def test(row: Row) -> bool | None:
-            return None if row[position] is None else compare(row[position], wanted)
+    def _computed(self, draws: Draws, position: int) -> Expression:
+        """What is made of a column is compared with a value that it could be."""
+        column, operand = self._table.columns[position], self._column(position)
+        other, wanted = (self._literal(position, ordinary(draws, column.type)) for _ in range(2))
+        comparison = draws.one_of(_COMPARISONS if column.type in COMPARED else _EQUALITIES)
+        form = draws.below(4)
+        if form == 0 and column.type in TEXTS:
+            size = Literal(type=SqlType.INTEGER, value=draws.below(6))
+            return Compare(comparison=draws.one_of(_COMPARISONS), left=Length(operand=operand), right=size)
+        if form == 1 and column.type in TEXTS:
+            made: Expression = Substring(operand=operand, start=1 + draws.below(2), count=1)
+            wanted = Literal(type=SqlType.TEXT, value=draws.one_of("aAbX09"))
+        elif form < 3:
+            made = Coalesce(items=(operand, other))
+        else:
+            value = self._literal(position, self._value(draws, position))
+            made, wanted = NullIf(left=operand, right=other if value.value is None else value), other
+        return Compare(comparison=comparison, left=made, right=wanted)
 
-        return Condition(text=f"{self._prefix}{column.name} {sign} {said}", test=test)
+    def _about_id(self, draws: Draws) -> Expression:
+        comparison = Comparison.EQ if draws.below(3) else Comparison.GT
+        return Compare(comparison=comparison, left=self._column(0), right=self._literal(0, self._id(draws)))
 
-    def _about_id(self, draws: Draws) -> Condition:
-        wanted = self._id(draws)
-        if draws.below(3):
-            return Condition(text=f"{self._prefix}id = {wanted}", test=lambda row: row[0] == wanted)
-        return Condition(text=f"{self._prefix}id > {wanted}", test=lambda row: row[0] > wanted)  # type: ignore[operator]  # the key
+    def _in_list(self, draws: Draws) -> Expression:
+        """Mostly of ids."""
+        position = draws.below(len(self._table.columns)) if draws.below(3) == 0 else 0
+        values = [self._value(draws, position) for _ in range(1 + draws.below(4))]
+        items = tuple(self._literal(position, value) for value in values)
+        return In(operand=self._column(position), items=items, negated=draws.below(5) == 0)
 
-    def _in_list(self, draws: Draws) -> Condition:
-        wanted = tuple(self._id(draws) for _ in range(1 + draws.below(4)))
-        return Condition(text=f"{self._prefix}id IN ({', '.join(map(str, wanted))})", test=lambda row: row[0] in wanted)
+    def _between(self, draws: Draws) -> Expression:
+        """Mostly of ids."""
+        position, negated = draws.below(len(self._table.columns)) if draws.below(3) == 0 else 0, draws.below(5) == 0
+        ends = [value for _ in range(2) if (value := self._value(draws, position)) is not None]
+        if self._table.columns[position].type in COMPARED and len(ends) == 2:
+            low, high = (self._literal(position, end) for end in sorted(ends))
+        else:
+            least = self._id(draws) - draws.below(3)
+            position, low, high = 0, self._literal(0, least), self._literal(0, least + draws.below(6))
+        return Between(operand=self._column(position), low=low, high=high, negated=negated)
+
+    def _column(self, position: int) -> Column:
+        column = self._table.columns[position]
+        name = self._prefix + column.name
+        self._used[name] = position
+        return Column(name=name, type=_TYPES[column.type])
+
+    def _literal(self, position: int, value: Plain) -> Literal:
+        return Literal(type=_TYPES[self._table.columns[position].type], value=value)
 
     def _id(self, draws: Draws) -> int:
         return draws.one_of(self._ids) if self._ids else 1
@@ -112,34 +191,37 @@ class Conditions:
         return ordinary(draws, self._table.columns[position].type)
 
 
-def _negated(operand: Condition) -> Condition:
-    test = operand.test
-    if test is None:
-        return Condition(text=f"NOT ({operand.text})", test=None)
+class _Printer(SqlitePrinter):
+    """What SQLite and PostgreSQL read alike, or what is carried from the one to the other."""
 
-    def negated(row: Row) -> bool | None:
-        worth = test(row)
-        return None if worth is None else not worth
+    def literal(self, value: Value, of: SqlType) -> Printed:
+        if isinstance(value, Decimal):
+            return (literal(value), Rank.SIGN if value < 0 else Rank.ATOM)
+        return super().literal(value, of)
 
-    return Condition(text=f"NOT ({operand.text})", test=negated)
+    def parameter(self, name: str, of: SqlType) -> str:
+        return f"{MARK}{name}{MARK}"
 
-
-def _joined(left: Condition, right: Condition, *, is_and: bool) -> Condition:
-    text = f"({left.text}) {'AND' if is_and else 'OR'} ({right.text})"
-    one, other = left.test, right.test
-    if one is None or other is None:
-        return Condition(text=text, test=None)
-
-    def both(row: Row) -> bool | None:
-        first = one(row)
-        if first is (not is_and):
-            return first
-        second = other(row)
-        if second is (not is_and):
-            return second
-        return None if first is None or second is None else is_and
-
-    return Condition(text=text, test=both)
+    def distinct(self, left: str, right: str, *, negated: bool) -> str:
+        return f"{left} IS {'NOT ' if negated else ''}DISTINCT FROM {right}"
 
 
-_COMPARE: Final = MappingProxyType[str, Callable[[Any, Any], bool]]({"=": eq, "<>": ne, "<": lt, ">": gt})
+_PRINTER: Final = _Printer()
+_EQUALITIES: Final = (Comparison.EQ, Comparison.NE)
+_COMPARISONS: Final = tuple(Comparison)
+_TYPES: Final[Mapping[ColumnType, SqlType]] = MappingProxyType(
+    {
+        ColumnType.INTEGER: SqlType.INTEGER,
+        ColumnType.BIGINT: SqlType.INTEGER,
+        ColumnType.SMALLINT: SqlType.INTEGER,
+        ColumnType.REAL: SqlType.REAL,
+        ColumnType.DECIMAL: SqlType.REAL,
+        ColumnType.TEXT: SqlType.TEXT,
+        ColumnType.VARCHAR: SqlType.TEXT,
+        ColumnType.BOOLEAN: SqlType.BOOLEAN,
+        ColumnType.BLOB: SqlType.BLOB,
+        ColumnType.DATE: SqlType.TEXT,
+        ColumnType.TIME: SqlType.TEXT,
+        ColumnType.TIMESTAMP: SqlType.TEXT,
+    }
+)

@@ -11,7 +11,8 @@ T = TypeVar("T")
 
 _SIZE: Final = 2**64
 _BIAS: Final = 16  # bits that are left over, so that a number is as likely as the next one
-_SCALE: Final = 1_000_000
+_SCALE: Final = 2**16  # so finely rates are told apart; a coarser one serves more decisions with one hash
+_BORDER: Final = "\x1f"  # as choices.draw joins the parts of a place: joined once, not for every hash
 
 
 class Draws:
@@ -20,12 +21,11 @@ class Draws:
     One hash serves several decisions. What is drawn at another place does not move.
     """
 
-    __slots__ = ("_place", "_purpose", "_rest", "_room", "_seed", "_times")
+    __slots__ = ("_purpose", "_rest", "_room", "_seed", "_times")
 
     def __init__(self, seed: int, purpose: str, *place: int | str) -> None:
         self._seed = seed
-        self._purpose = purpose
-        self._place = place
+        self._purpose = _BORDER.join((purpose, *map(str, place)))
         self._times = 0
         self._rest = 0
         self._room = 0
@@ -33,7 +33,7 @@ class Draws:
     def below(self, limit: int) -> int:
         """A number from 0 up to, not including, ``limit``, which is 1 at least and below 2**48."""
         if self._room < limit << _BIAS:
-            self._rest = draw(_SIZE, self._seed, self._purpose, *self._place, self._times)
+            self._rest = draw(_SIZE, self._seed, self._purpose, self._times)
             self._room = _SIZE
             self._times += 1
         self._room //= limit

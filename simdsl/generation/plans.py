@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.generation.workload import POOL, Workload
+from simdsl.generation.crew import POOL
+from simdsl.generation.workload import Workload
 from simdsl.plan.ir import Dialect, Plan, PoolSpec
 from simdsl.profiles.profile import Profile
 

@@ -1,21 +1,17 @@
-"""Queries over one or two tables, and the rows that they must give, which is known for nearly all of them."""
+"""Queries over one or two tables, and the rows that they must give."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
-from simdsl.generation.conditions import Condition, Conditions
+from simdsl.generation.conditions import Conditions, Test
 from simdsl.generation.draws import Draws
 from simdsl.generation.schema import Table
 from simdsl.generation.statements import Bank, Read, State, sql, these
+from simdsl.generation.summaries import Cellular, draw_aggregate, draw_window
 from simdsl.generation.values import Plain, Row
 from simdsl.plan.ir import SqlKind
 from simdsl.profiles.profile import Queries
-
-Cellular: TypeAlias = Callable[[Row, int], Plain]
-"""The cell of a result for a row, which is the so-manieth by id (from 1)."""
 
 
 def draw_query(draws: Draws, tables: Sequence[Table], state: State, rates: Queries, bank: Bank, depth: int) -> Read:
@@ -39,7 +35,7 @@ def draw_query(draws: Draws, tables: Sequence[Table], state: State, rates: Queri
 class _Query:
     """What the forms share."""
 
-    __slots__ = ("_bank", "_depth", "_draws", "_mine", "_other", "_rates", "_table", "_theirs")
+    __slots__ = ("_bank", "_depth", "_draws", "_mine", "_number_of_other", "_other", "_rates", "_table", "_theirs")
 
     def __init__(
         self,
@@ -53,7 +49,7 @@ class _Query:
         depth: int,
     ) -> None:
         self._draws = draws
-        self._table, self._other = tables[number], tables[other]
+        self._table, self._other, self._number_of_other = tables[number], tables[other], other
         self._mine, self._theirs = state[number], state[other]
         self._rates, self._bank, self._depth = rates, bank, depth
 
@@ -72,141 +68,166 @@ class _Query:
             position = draws.below(len(table.columns))
             parts.append(table.columns[position].name)
             cells.append(_column(position))
-        known = True
+        where, rows = self._where()
         if draws.chance(rates.case):
             condition = Conditions(table, self._mine, rates, self._bank).drawn(draws, self._depth - 1)
-            parts.append(f"CASE WHEN {condition.text} THEN 1 ELSE 0 END")
-            known = condition.test is not None
-            cells.append(_case(condition))
+            position = draws.below(len(table.columns))
+            says, make = ("1 ELSE 0", None) if draws.below(2) else (table.columns[position].name, position)
+            parts.append(f"CASE WHEN {condition.text} THEN {says} END")
+            cells.append(_case(condition.test, make))
         if draws.chance(rates.cast):
             parts.append("CAST(id AS TEXT) AS said")
             cells.append(lambda row, i: str(row[0]))
         if draws.chance(rates.window):
-            parts.append("row_number() OVER (ORDER BY id)")
-            cells.append(lambda row, i: i)
-        where, rows = self._where()
+            position = draws.below(len(table.columns))
+            text, cell = draw_window(draws, table.columns[position].name, position, rows)
+            parts.append(text)
+            cells.append(cell)
         source, head = table.name, ""
         if draws.chance(rates.cte):
             head, source, where = f"WITH q AS (SELECT {table.names} FROM {table.name}{where}) ", "q", ""
         text = f"{head}SELECT {', '.join(parts)} FROM {source}{where}"
-        return self._ordered(text, rows, cells if known else None)
+        return self._ordered(text, rows, cells)
 
     def join(self) -> Read:
-        """Rows of two tables whose ids are equal."""
-        draws, left_too = self._draws, self._draws.below(3) == 0
-        word = "LEFT JOIN" if left_too else "JOIN"
-        text = f"SELECT a.id, b.id FROM {self._table.name} AS a {word} {self._other.name} AS b ON a.id = b.id"
-        where, rows = self._where("a.")
-        pairs: list[Row] = []
-        for row in rows or ():
-            key: int = row[0]  # type: ignore[assignment]  # a row begins with its key, an integer
-            if key in self._theirs or left_too:
-                pairs.append((key, key if key in self._theirs else None))
-        order = ""
+        """Rows of two tables whose ids are equal, or that refer to each other; or those that have no partner."""
+        draws = self._draws
+        parents = [i for i, column in enumerate(self._table.columns) if column.references == self._number_of_other]
+        by = draws.one_of(parents) if parents and draws.below(2) else 0
+        form = draws.below(5)
+        word = "JOIN" if form < 3 else "LEFT JOIN"
+        mine, other = self._table, self._other
+        text = f"SELECT a.id, b.id FROM {mine.name} AS a {word} {other.name} AS b ON a.{mine.columns[by].name} = b.id"
+        where, rows = self._where("a.", "b.id IS NULL" if form == 4 else "")
+        pairs: list[Row] = [(row[0], row[by] if row[by] in self._theirs else None) for row in rows]
+        if form == 4:
+            pairs = [pair for pair in pairs if pair[1] is None]
+        elif form < 3:
+            pairs = [pair for pair in pairs if pair[1] is not None]
         if draws.chance(self._rates.order_by):
-            order = " ORDER BY a.id"
-            pairs.sort(key=lambda pair: pair[0])  # type: ignore[arg-type,return-value]  # a row begins with its key, an integer
-        return _read(text + where + order, None if rows is None else pairs, ordered=order != "")
+            pairs.sort(key=_key)
+            return _read(f"{text}{where} ORDER BY a.id", pairs, ordered=True)
+        return _read(text + where, pairs)
 
     def grouped(self) -> Read:
-        """How many rows there are of each value of a column."""
-        draws = self._draws
-        position = draws.below(len(self._table.columns))
-        name = self._table.columns[position].name
+        """What there is of each value of a column; perhaps of those groups that are large or late enough."""
+        draws, table = self._draws, self._table
+        position, other = draws.below(len(table.columns)), draws.below(len(table.columns))
+        name = table.columns[position].name
+        said, made = draw_aggregate(draws, table.columns[other], other)
         where, rows = self._where()
-        text = f"SELECT {name}, count(*) FROM {self._table.name}{where} GROUP BY {name}"
-        least = 1
+        groups: dict[Plain, list[Row]] = {}
+        for row in rows:
+            groups.setdefault(row[position], []).append(row)
+        having = ""
         if draws.chance(self._rates.having):
             least = 1 + draws.below(3)
-            text += f" HAVING count(*) >= {least}"
-        if rows is None:
-            return _read(text, None)
-        counted = Counter(row[position] for row in rows)
-        return _read(text, [(value, n) for value, n in counted.items() if n >= least])
+            having = f" HAVING count(*) >= {least}"
+            if draws.below(2):
+                latest = max(self._mine, default=0) // 2
+                having += f" AND max(id) > {latest}"
+                groups = {value: group for value, group in groups.items() if max(map(_key, group)) > latest}
+            groups = {value: group for value, group in groups.items() if len(group) >= least}
+        text = f"SELECT {name}, count(*), {said} AS made FROM {table.name}{where} GROUP BY {name}{having}"
+        if draws.chance(self._rates.cte):
+            sizes = [len(group) for group in groups.values()]
+            text = f"WITH q (v, n, made) AS ({text}) SELECT count(*), max(n) FROM q"
+            return _read(text, [(len(sizes), max(sizes, default=None))])
+        return _read(text, [(value, len(group), made(group)) for value, group in groups.items()])
 
     def combined(self) -> Read:
-        """The ids of two tables as bags or sets."""
-        operation = self._draws.one_of(("UNION ALL", "UNION", "INTERSECT", "EXCEPT"))
+        """The ids of two tables, or values of columns of one type, as bags or sets."""
+        draws = self._draws
+        operation = draws.one_of(("UNION ALL", "UNION", "INTERSECT", "EXCEPT"))
+        here = there = 0
+        if draws.below(2):
+            here = draws.below(len(self._table.columns))
+            of = self._table.columns[here].type
+            there = next((i for i, column in enumerate(self._other.columns) if i and column.type is of), 0)
+            here = here if there else 0
         where, rows = self._where()
-        text = f"SELECT id FROM {self._table.name}{where} {operation} SELECT id FROM {self._other.name}"
-        if rows is None:
-            return _read(text, None)
-        mine: list[Plain] = [row[0] for row in rows]
-        theirs: list[Plain] = list(self._theirs)
+        names = self._table.columns[here].name, self._other.columns[there].name
+        text = f"SELECT {names[0]} FROM {self._table.name}{where} {operation} SELECT {names[1]} FROM {self._other.name}"
+        mine, theirs = [row[here] for row in rows], [row[there] for row in self._theirs.values()]
         match operation:
             case "UNION ALL":
-                keys = mine + theirs
+                values = mine + theirs
             case "UNION":
-                keys = list(dict.fromkeys(mine + theirs))
+                values = list(dict.fromkeys(mine + theirs))
             case "INTERSECT":
-                keys = [key for key in mine if key in self._theirs]
+                values = [value for value in dict.fromkeys(mine) if value in theirs]
             case _:
-                keys = [key for key in mine if key not in self._theirs]
-        return _read(text, [(key,) for key in keys])
+                values = [value for value in dict.fromkeys(mine) if value not in theirs]
+        return _read(text, [(value,) for value in values])
 
     def distinct(self) -> Read:
         """The values of a column, each once."""
         position = self._draws.below(len(self._table.columns))
         where, rows = self._where()
         text = f"SELECT DISTINCT {self._table.columns[position].name} FROM {self._table.name}{where}"
-        return _read(text, None if rows is None else [(value,) for value in dict.fromkeys(row[position] for row in rows)])
+        return _read(text, [(value,) for value in dict.fromkeys(row[position] for row in rows)])
 
-    def _where(self, prefix: str = "") -> tuple[str, list[Row] | None]:
-        """A WHERE or nothing, and the rows that it leaves, by id; None where nobody says."""
+    def _where(self, prefix: str = "", further: str = "") -> tuple[str, list[Row]]:
+        """A WHERE or nothing, and the rows that it leaves but for what is ``further`` demanded."""
         draws, rates = self._draws, self._rates
-        texts: list[str] = []
-        rows: list[Row] | None = list(self._mine.values())
-        if draws.chance(rates.where):
-            conditions = Conditions(self._table, self._mine, rates, self._bank, prefix=prefix)
-            condition = conditions.drawn(draws, self._depth)
-            texts.append(condition.text)
-            test = condition.test
-            rows = None if test is None else [row for row in self._mine.values() if test(row)]
+        texts = [further] if further else []
+        rows = list(self._mine.values())
         if draws.chance(rates.subquery):
-            texts.append(f"{prefix}id IN (SELECT id FROM {self._other.name})")
-            rows = None if rows is None else [row for row in rows if row[0] in self._theirs]
-        match texts:
-            case []:
-                return "", rows
-            case [one]:
-                return f" WHERE {one}", rows
-            case _:
-                return f" WHERE ({texts[0]}) AND {texts[1]}", rows
+            text, has_it = self._subquery(prefix)
+            texts.append(text)
+            rows = [row for row in rows if (row[0] in self._theirs) is has_it]
+        if draws.chance(rates.where):
+            condition = Conditions(self._table, self._mine, rates, self._bank, prefix=prefix).drawn(draws, self._depth)
+            texts.insert(0, f"({condition.text})" if texts and condition.is_loose else condition.text)
+            test = condition.test
+            rows = [row for row in rows if test(row) is True]
+        return (f" WHERE {' AND '.join(texts)}" if texts else "", rows)
 
-    def _ordered(self, text: str, rows: list[Row] | None, cells: list[Cellular] | None) -> Read:
+    def _subquery(self, prefix: str) -> tuple[str, bool]:
+        """A condition that the other table has the id, or has not, and which of the two."""
+        other, has_it = self._other.name, self._draws.below(3) > 0
+        if self._draws.below(2):
+            return f"{prefix}id {'' if has_it else 'NOT '}IN (SELECT id FROM {other})", has_it
+        outer = f"{prefix or f'{self._table.name}.'}id"
+        return f"{'' if has_it else 'NOT '}EXISTS (SELECT 1 FROM {other} AS o WHERE o.id = {outer})", has_it
+
+    def _ordered(self, text: str, rows: list[Row], cells: list[Cellular]) -> Read:
         """With ORDER BY and LIMIT, which stands behind a total order only. NULL is less than everything."""
         draws, rates = self._draws, self._rates
         has_limit = draws.chance(rates.limit)
-        numbered: list[tuple[Row, int]] = []
-        if rows is not None:
-            rows.sort(key=lambda row: row[0])  # type: ignore[arg-type,return-value]  # a row begins with its key, an integer
-            numbered = [(row, i) for i, row in enumerate(rows, 1)]
+        rows.sort(key=_key)
+        numbered = list(enumerate(rows, 1))
         if ordered := draws.chance(rates.order_by) or has_limit:
             position = draws.below(len(self._table.columns))
             descends = draws.below(2) == 1
             name = self._table.columns[position].name
             text += f" ORDER BY {name}{' DESC' if descends else ''}{', id' if position else ''}"
-            numbered.sort(key=lambda pair: _sort_key(pair[0][position]), reverse=descends)
+            numbered.sort(key=lambda pair: _sort_key(pair[1][position]), reverse=descends)
         if has_limit:
             count, skipped = 1 + draws.below(5), draws.below(3)
             text += f" LIMIT {count}{f' OFFSET {skipped}' if skipped else ''}"
             numbered = numbered[skipped : skipped + count]
-        if rows is None or cells is None:
-            return _read(text, None, ordered=ordered)
-        return _read(text, [tuple(make(row, i) for make in cells) for row, i in numbered], ordered=ordered)
+        return _read(text, [tuple(make(row, i) for make in cells) for i, row in numbered], ordered=ordered)
 
 
-def _read(text: str, rows: Sequence[Row] | None, *, ordered: bool = False) -> Read:
-    return Read(sql=sql(text, SqlKind.QUERY, ordered=ordered), expect=None if rows is None else these(rows))
+def _read(text: str, rows: Sequence[Row], *, ordered: bool = False) -> Read:
+    return Read(sql=sql(text, SqlKind.QUERY, ordered=ordered), expect=these(rows))
 
 
 def _column(position: int) -> Cellular:
     return lambda row, i: row[position]
 
 
-def _case(condition: Condition) -> Cellular:
-    test = condition.test
-    return lambda row, i: 1 if test is not None and test(row) else 0
+def _case(test: Test, position: int | None) -> Cellular:
+    """``1 ELSE 0`` without a position, else the column there or NULL."""
+    if position is None:
+        return lambda row, i: 1 if test(row) is True else 0
+    return lambda row, i: row[position] if test(row) is True else None
+
+
+def _key(row: Row) -> int:
+    key: int = row[0]  # type: ignore[assignment]  # a row begins with its key, an integer
+    return key
 
 
 def _sort_key(value: Plain) -> tuple[bool, Plain]:

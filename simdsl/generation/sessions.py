@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeAlias
 
 from simdsl.generation.statements import Rows, State
+from simdsl.plan.ir import Expectation
+
+Wakes: TypeAlias = Callable[[State, bool], Expectation]
+"""What a wait comes to when the other transaction has left this state, by committing or not."""
 
 
 class Wait(Enum):
@@ -35,12 +41,12 @@ class Session:
     is_connected: bool = False
     transaction: Transaction | None = None
     waits: Wait | None = None
-    touched: tuple[int, int] | None = None  # (table, id) of the row that it waits for
+    wakes: Wakes | None = None  # what its wait for a lock will come to
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Database:
-    """What is committed. Only one transaction at a time has written; it is the ``writer``."""
+    """What is committed. Only one transaction at a time has written what may stay; its session is the ``writer``."""
 
     state: State
     version: int = 0
@@ -59,8 +65,11 @@ class Database:
         """Whether a write neither meets the writer nor a snapshot that is not the latest."""
         if self.writer is not None:
             return self.writer is session
-        transaction = session.transaction
-        return transaction is None or transaction.state is None or transaction.version == self.version
+        return session.transaction is None or self.is_latest(session.transaction)
+
+    def is_latest(self, transaction: Transaction) -> bool:
+        """Whether the transaction sees what is committed now, if it sees anything yet."""
+        return transaction.state is None or transaction.version == self.version
 
     def written(self, session: Session, number: int, rows: Rows, touched: tuple[int, ...]) -> None:
         """A write of the session has succeeded: a table holds these rows now."""

@@ -38,10 +38,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """A query, and what it must come to; None where nobody says."""
+    """A query, and what it must come to."""
 
     sql: Sql
-    expect: Expectation | None
+    expect: Expectation
 
 
 class Bank:
@@ -52,28 +52,29 @@ class Bank:
 
     def __init__(self, seed: int) -> None:
         draws = Draws(seed, "bank")
-        self._values: dict[ColumnType, list[tuple[str, int | str]]] = {}
+        values: dict[str, int | str] = {}
+        names: dict[ColumnType, tuple[str, ...]] = {}
         for of in _BOUND:
-            self._values[of] = [
-                (
-                    f"{of}_{i}",
-                    draws.below(90) - 30 if of in WHOLE else f"{draws.one_of('abcXYZ')}{draws.one_of('é ß')}{i}",
-                )
-                for i in range(3)
-            ]
+            names[of] = tuple(f"{of}_{i}" for i in range(3))
+            for i, name in enumerate(names[of]):
+                values[name] = draws.below(90) - 30 if of in WHOLE else f"{draws.one_of('abcXYZ')}{draws.one_of('é ß')}{i}"
+        self._names: Mapping[ColumnType, tuple[str, ...]] = names
+        self.values: Mapping[str, int | str] = values
 
     @property
     def params(self) -> tuple[Param, ...]:
         """All of them, as the plan declares them."""
-        return tuple(Param(name=name, value=value) for values in self._values.values() for name, value in values)
+        return tuple(Param(name=name, value=value) for name, value in self.values.items())
 
     def said(self, draws: Draws, of: ColumnType, value: Plain) -> tuple[str, Plain]:
         """A value and its text: mostly the one that is given, and now and then a bound one in its place."""
-        values = self._values.get(of)
-        if values is None or draws.below(8):
-            return literal(value), value
-        name, bound = draws.one_of(values)
-        return f"{MARK}{name}{MARK}", bound
+        name = self.bound(draws, of)
+        return (literal(value), value) if name is None else (f"{MARK}{name}{MARK}", self.values[name])
+
+    def bound(self, draws: Draws, of: ColumnType) -> str | None:
+        """Now and then the name of a value for a type of column."""
+        names = self._names.get(of)
+        return None if names is None or draws.below(8) else draws.one_of(names)
 
 
 def sql(text: str, kind: SqlKind, *, ordered: bool = False) -> Sql:

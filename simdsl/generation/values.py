@@ -137,7 +137,7 @@ _LIMITS: Final = MappingProxyType[ColumnType, tuple[Plain, ...]](
         ColumnType.INTEGER: (2**31 - 1, -(2**31)),
         ColumnType.BIGINT: (2**63 - 1, -(2**63) + 1),
         ColumnType.SMALLINT: (2**15 - 1, -(2**15)),
-        ColumnType.REAL: (1e300, -1e300, 1e-300),
+        ColumnType.REAL: (1e300, -1e300, 1e-200),
         ColumnType.DECIMAL: (Decimal("9999999999.75"), Decimal("-9999999999.75")),
         ColumnType.DATE: ("0001-01-01", "9999-12-31"),
         ColumnType.TIME: ("23:59:59",),

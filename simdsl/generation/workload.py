@@ -1,9 +1,9 @@
 """Tasks that interleave: who says what when, and what must come of it.
 
-One order of steps, in which everything is certain. Transactions are serializable, and at most one of them has written; a
-transaction whose snapshot is old only reads. So what a statement sees is known on every backend. What contends is one row,
-written as it was by somebody who is in no transaction: where locks are of rows he waits, where there is one lock for
-everything he is refused. At most one task waits at a time, so that nothing races.
+One order of steps, in which everything is certain. Transactions are serializable, and at most one of them has written
+what will stay; what a statement sees is known on every backend. Whoever wants to write beside it, or with a snapshot that
+is old, is refused on one engine and waits, succeeds or fails on another: `contention` says which, and that none of it
+stays. At most one task waits at a time, so that nothing races.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from simdsl.generation.changes import draw_change
-from simdsl.generation.controls import BEGIN, COMMIT, ROLLBACK, nothing_is_lent, release, rollback_to, savepoint
+from simdsl.generation.contention import Clash, draw_clash, draw_late, draw_touch
+from simdsl.generation.controls import nothing_is_lent, release, rollback_to, savepoint
+from simdsl.generation.crew import POOL, Crew
 from simdsl.generation.draws import Draws
 from simdsl.generation.mistakes import draw_mistake
 from simdsl.generation.queries import draw_query
 from simdsl.generation.schema import create, draw_schema
-from simdsl.generation.sessions import Database, Session, Transaction, Wait
+from simdsl.generation.sessions import Session, Transaction
 from simdsl.generation.statements import Bank, State, affected, sql, these
 from simdsl.generation.writes import Writer
 from simdsl.plan import ir
-from simdsl.plan.ir import Expectation, Options, SqlKind, SqlStep, Step
-from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.ir import SqlKind, SqlStep, Step
 from simdsl.profiles.profile import Profile
-
-POOL: Final = "main"
 
 
 class Workload:
@@ -37,9 +36,8 @@ class Workload:
         self._bank = Bank(seed)
         self._writer = Writer(profile, self._bank)
         self._tables = list(draw_schema(seed, profile.schema))
-        self._database = Database(state=tuple({} for _ in self._tables))
-        self._sessions = [Session(name=f"t{i + 1}") for i in range(profile.tasks)]
-        self._waiting: Session | None = None
+        self._crew = Crew(profile, tuple({} for _ in self._tables))
+        self._database = self._crew.database
         self._names = 0
         weights = profile.weights
         kinds = ("select", "insert", "update", "delete", "upsert", "ddl", "tx", "savepoint", "checkout", "sleep")
@@ -65,7 +63,7 @@ class Workload:
     def steps(self) -> Iterator[Step]:
         """About as many steps as the profile says; at the end everybody has finished and nothing is lent."""
         said, number = 0, 0
-        while said + self._open() < self._profile.steps:
+        while said + self._crew.steps_to_finish() < self._profile.steps:
             before = said
             for step in self._drawn(Draws(self._seed, "step", number)):
                 said += 1
@@ -86,7 +84,7 @@ class Workload:
 
     def _drawn(self, draws: Draws) -> Iterator[Step]:
         profile = self._profile
-        session = self._mover(draws)
+        session = self._crew.mover(draws)
         if draws.chance(profile.sleep_rate):
             yield from self._slept(draws, session)
         if draws.chance(profile.ddl_rate):
@@ -102,15 +100,15 @@ class Workload:
             yield from self._changed(draws)
             return
         if kind == "checkout" and session.is_connected and session.transaction is None:
-            yield from self._returned(session)
+            yield from self._crew.give_back(session)
             return
         if not session.is_connected:
-            yield from self._lent(draws, session)
+            yield from self._crew.lend(draws, session)
             if kind == "checkout" or not session.is_connected or session.waits:
                 return
         transaction = session.transaction
         if transaction is not None and transaction.failed:
-            yield from self._ended(session, commits=False)
+            yield from self._crew.end(session, commits=False)
         elif kind == "tx" or (kind == "savepoint" and transaction is None):
             yield from self._moved(draws, session)
         elif kind == "savepoint" and transaction is not None and transaction.state is not None:
@@ -118,22 +116,9 @@ class Workload:
         elif draws.chance(profile.error_rate):
             yield self._mistaken(draws, session)
         elif kind in _WRITES:
-            yield self._wrote(draws, session, kind)
+            yield from self._wrote(draws, session, kind)
         else:
             yield self._asked(draws, session)
-
-    def _mover(self, draws: Draws) -> Session:
-        """A task that does not wait. Where all connections are lent, mostly one that has one; always, if somebody waits.
-
-        Who has written moves more often, or little would be in its transaction.
-        """
-        if self._database.writer is not None and draws.below(3) == 0:
-            return self._database.writer
-        free = [session for session in self._sessions if session.waits is None]
-        is_full = self._lent_out() >= self._profile.pool.size
-        if is_full and (self._waiting is not None or draws.below(8)):
-            free = [session for session in free if session.is_connected] or free
-        return draws.one_of(free)
 
     def _asked(self, draws: Draws, session: Session) -> Step:
         state = self._database.seen_by(session)
@@ -141,11 +126,14 @@ class Workload:
         read = draw_query(draws, self._tables, state, profile.queries, self._bank, profile.expression_depth)
         return SqlStep(task=session.name, sql=read.sql, expect=read.expect)
 
-    def _wrote(self, draws: Draws, session: Session, kind: str) -> Step:
+    def _wrote(self, draws: Draws, session: Session, kind: str) -> Iterator[Step]:
         database = self._database
         if not database.may_write(session):
-            contended = self._contended(draws, session) if kind == "update" else None
-            return contended if contended is not None else self._asked(draws, session)
+            if draws.chance(self._profile.contention_rate):
+                yield from self._contended(draws, session)
+            else:
+                yield self._asked(draws, session)
+            return
         number = draws.below(len(self._tables))
         state = database.seen_by(session)
         match kind:
@@ -158,7 +146,7 @@ class Workload:
             case _:
                 write = self._writer.upsert(draws, self._tables, state, number)
         database.written(session, write.number, write.rows, write.touched)
-        return SqlStep(task=session.name, sql=write.sql, expect=affected(write.affected))
+        yield SqlStep(task=session.name, sql=write.sql, expect=affected(write.affected))
 
     def _mistaken(self, draws: Draws, session: Session) -> Step:
         may_write = session.transaction is None and self._database.writer is None
@@ -170,51 +158,37 @@ class Workload:
 
     # Contention
 
-    def _contended(self, draws: Draws, session: Session) -> Step | None:
-        """A row that the writer has locked is written as it was; None where nobody could say what comes of it."""
-        writer = self._database.writer
-        holder = writer.transaction if writer is not None else None
-        if holder is None or self._waiting is not None or session.transaction is not None:
-            return None
-        if holder.savepoints or not holder.locked or holder.failed:
-            return None
-        number, key = draws.one_of(holder.locked)
-        table = self._tables[number]
-        name = table.columns[1].name
-        session.waits, session.touched, self._waiting = Wait.LOCK, (number, key), session
-        text = f"UPDATE {table.name} SET {name} = {name} WHERE id = {key}"
-        blocks = tuple(ir.Override(backend=backend, expect=(ir.Blocks(),)) for backend in _ROW_LOCKS)
-        options = Options(overrides=blocks, why="where locks are of rows, it waits for the one that has written this row")
-        return SqlStep(task=session.name, sql=sql(text, SqlKind.DML), expect=_BUSY, options=options)
-
-    def _served(self, session: Session) -> Iterator[Step]:
-        """The task that waited for the writer's lock goes on."""
-        assert session.touched is not None
-        number, key = session.touched
-        session.waits, session.touched, self._waiting = None, None, None
-        self._database.touched()
-        expect = affected(1 if key in self._database.state[number] else 0)
-        yield ir.Await(task=session.name, expect=expect, options=Options(only=_ROW_LOCKS))
+    def _contended(self, draws: Draws, session: Session) -> Iterator[Step]:
+        """Somebody writes who comes second, or, where nobody could say what comes of it, reads."""
+        crew, database, holder = self._crew, self._database, self._database.writer
+        held = holder.transaction if holder is not None else None
+        clash: Clash | None = None
+        if held is not None and held.failed:
+            pass
+        elif session.transaction is not None and not database.is_latest(session.transaction):
+            clash = draw_late(draws, self._tables, database, session, self._writer)
+        elif held is not None and session.transaction is None and (crew.is_busy() or draws.below(2)):
+            clash = draw_touch(draws, self._tables, held) if crew.waiting is None else None
+        elif held is not None:
+            may_wait = crew.waiting is None
+            clash = draw_clash(draws, self._tables, database, held, self._writer, may_wait=may_wait)
+            if clash is not None and session.transaction is None:
+                yield crew.begin(session)
+        if clash is None:
+            yield self._asked(draws, session)
+            return
+        yield from crew.clash(session, clash)
 
     # Transactions
 
     def _moved(self, draws: Draws, session: Session) -> Iterator[Step]:
         """A transaction ends, or begins; where too many are open, the task reads instead."""
         if session.transaction is not None:
-            yield from self._ended(session, commits=not draws.chance(self._profile.panic_rate))
-        elif sum(other.transaction is not None for other in self._sessions) < self._profile.max_in_flight_tx:
-            session.transaction = Transaction()
-            yield SqlStep(task=session.name, sql=BEGIN)
+            yield from self._crew.end(session, commits=not draws.chance(self._profile.panic_rate))
+        elif not self._crew.is_busy():
+            yield self._crew.begin(session)
         else:
             yield self._asked(draws, session)
-
-    def _ended(self, session: Session, *, commits: bool) -> Iterator[Step]:
-        was_writer = self._database.writer is session
-        self._database.ended(session, commits=commits)
-        yield SqlStep(task=session.name, sql=COMMIT if commits else ROLLBACK)
-        waiting = self._waiting
-        if was_writer and waiting is not None and waiting.waits is Wait.LOCK:
-            yield from self._served(waiting)
 
     def _saved(self, draws: Draws, session: Session, transaction: Transaction, state: State) -> Step:
         """SAVEPOINT, or where there is one perhaps ROLLBACK TO or RELEASE of the last one."""
@@ -232,14 +206,11 @@ class Workload:
 
     def _changed(self, draws: Draws) -> Iterator[Step]:
         """The schema changes, when nobody is in a transaction any more."""
-        for session in self._sessions:
-            if session.transaction is not None:
-                commits = not session.transaction.failed and not draws.chance(self._profile.panic_rate)
-                yield from self._ended(session, commits=commits)
-        able = [session for session in self._sessions if session.is_connected and session.waits is None]
-        session = draws.one_of(able) if able else self._sessions[0]
+        yield from self._crew.end_all(draws)
+        able = [session for session in self._crew.sessions if session.is_connected and session.waits is None]
+        session = draws.one_of(able) if able else self._crew.sessions[0]
         if not session.is_connected:
-            yield self._takes(session)
+            yield self._crew.take(session)
         number = draws.below(len(self._tables))
         self._names += 1
         state = self._database.state
@@ -256,58 +227,21 @@ class Workload:
 
     # The pool and the clock
 
-    def _lent_out(self) -> int:
-        return sum(session.is_connected for session in self._sessions)
-
-    def _takes(self, session: Session) -> Step:
-        session.is_connected = True
-        return ir.Checkout(task=session.name, pool=POOL, expect=(ir.Ok(),))
-
-    def _lent(self, draws: Draws, session: Session) -> Iterator[Step]:
-        """A connection, or a wait for one, or a refusal at the pool's deadline."""
-        if self._lent_out() < self._profile.pool.size:
-            yield self._takes(session)
-        elif self._waiting is None and draws.below(2):
-            session.waits, self._waiting = Wait.POOL, session
-            yield ir.Checkout(task=session.name, pool=POOL, expect=(ir.Blocks(),))
-        elif self._waiting is None:
-            yield ir.Checkout(task=session.name, pool=POOL, expect=_REFUSED)
-
-    def _returned(self, session: Session) -> Iterator[Step]:
-        session.is_connected = False
-        yield ir.Return(task=session.name, expect=(ir.Ok(),))
-        waiting = self._waiting
-        if waiting is not None and waiting.waits is Wait.POOL:
-            waiting.waits, waiting.is_connected, self._waiting = None, True, None
-            yield ir.Await(task=waiting.name, expect=(ir.Ok(),))
-
     def _slept(self, draws: Draws, session: Session) -> Iterator[Step]:
         """Time passes, unless somebody waits; a task that is in no transaction may give its connection back before."""
         holds = draws.chance(self._profile.busy_rate)
         if session.is_connected and session.transaction is None and not holds:
-            yield from self._returned(session)
-        if self._waiting is None and self._profile.max_sleep_us > 0:
+            yield from self._crew.give_back(session)
+        if self._crew.waiting is None and self._profile.max_sleep_us > 0:
             yield ir.Sleep(duration_us=1 + draws.below(self._profile.max_sleep_us))
 
     # The end
 
-    def _open(self) -> int:
-        """How many steps it takes to finish."""
-        transactions = sum(session.transaction is not None for session in self._sessions)
-        waiting = 0 if self._waiting is None else 2 if self._waiting.waits is Wait.POOL else 1
-        return transactions + waiting + self._lent_out() + 1
-
     def _finished(self, draws: Draws) -> Iterator[Step]:
-        for session in self._sessions:
-            if session.transaction is not None:
-                commits = not session.transaction.failed and not draws.chance(self._profile.panic_rate)
-                yield from self._ended(session, commits=commits)
-        while lent := [session for session in self._sessions if session.is_connected]:
-            yield from self._returned(lent[0])
+        yield from self._crew.end_all(draws)
+        while lent := [session for session in self._crew.sessions if session.is_connected]:
+            yield from self._crew.give_back(lent[0])
         yield ir.Check(expression=nothing_is_lent(POOL))
 
 
 _WRITES: Final = frozenset({"insert", "update", "delete", "upsert"})
-_ROW_LOCKS: Final = ("postgres", "mssql")
-_BUSY: Final[Expectation] = (ir.AnError(error_class=ErrorClass.BUSY),)
-_REFUSED: Final[Expectation] = (ir.AnError(error_class=ErrorClass.POOL_TIMEOUT),)

@@ -10,7 +10,7 @@ from simdsl.generation.draws import Draws
 from simdsl.generation.schema import Column, Table
 from simdsl.generation.statements import Bank, Rows, State, Write, sql
 from simdsl.generation.values import TEXTS, WHOLE, Plain, Row, draw_value, literal
-from simdsl.plan.ir import SqlKind
+from simdsl.plan.ir import Sql, SqlKind
 from simdsl.profiles.profile import Profile
 
 FULL: Final = 24
@@ -101,6 +101,28 @@ class Writer:
             texts.append(self._value(draws, column, state[number], i, state)[0])
         return key, texts
 
+    def overwrite(self, draws: Draws, tables: Sequence[Table], state: State, number: int, key: int) -> Sql:
+        """One row that is there gets a value that it could keep, which no other row and no reference depends on."""
+        table, rows = tables[number], state[number]
+        free = [i for i, column in enumerate(table.columns) if i and not column.unique and column.references is None]
+        if not free:
+            name = table.columns[1].name
+            return sql(f"UPDATE {table.name} SET {name} = {name} WHERE id = {key}", SqlKind.DML)
+        position = draws.one_of(free)
+        column = table.columns[position]
+        said, _ = self._value(draws, column, rows, position, state)
+        return sql(f"UPDATE {table.name} SET {column.name} = {said} WHERE id = {key}", SqlKind.DML)
+
+    def again(self, draws: Draws, tables: Sequence[Table], state: State, number: int, key: int) -> Sql:
+        """A row with a key that is taken, and with nothing else that could be in the way."""
+        table = tables[number]
+        _, texts = self.fresh_row(draws, table, state, number)
+        texts[0] = str(key)
+        for i, column in enumerate(table.columns):
+            if column.references is not None:
+                texts[i] = "NULL"
+        return sql(f"INSERT INTO {table.name} ({table.names}) VALUES ({', '.join(texts)})", SqlKind.DML)
+
     def _written(self, table: Table, number: int, rest: str, made: Rows, keys: Sequence[int]) -> Write:
         text = f"UPDATE {table.name} {rest}"
         return Write(sql=sql(text, SqlKind.DML), affected=len(keys), number=number, rows=made, touched=tuple(keys))
@@ -113,7 +135,7 @@ class Writer:
         conditions = Conditions(table, rows, self._profile.queries, self._bank, like=False)
         condition = conditions.drawn(draws, min(self._profile.expression_depth, 2))
         test = condition.test
-        return f" WHERE {condition.text}", [key for key, row in rows.items() if test is not None and test(row)]
+        return f" WHERE {condition.text}", [key for key, row in rows.items() if test(row) is True]
 
     def _row(self, draws: Draws, table: Table, rows: Rows, state: State, key: int, absent: Sequence[int]) -> tuple[str, Row]:
         texts, values = [str(key)], [key]

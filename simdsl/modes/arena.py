@@ -136,7 +136,7 @@ class Arena:
             failures += self._finally(machine)
             failures += always.broken(trace, program.actions(), pooled=bool(program.pools))
             tried, violations = _properties(self._plan, trace)
-            failures += violations
+            failures = _told_once(failures, violations)
             digest = trace.digest()
         raced = machine.raced
         judged = prepared.judged + machine.judged + sum(one.judged for one in tried)
@@ -226,6 +226,13 @@ def _not_reset(program: Program, refused: Failed) -> _Prepared:
         fingerprint=f"setup/reset/{refused.error_class}",
     )
     return _Prepared(trace=Trace(), env=program.env, labels={}, judged=0, failure=failure, missed=())
+
+
+def _told_once(failures: list[Failure], violations: list[Failure]) -> list[Failure]:
+    """All of them; where a property's violation is a check that failed, the check is told as the violation."""
+    at = {one.path: one for one in violations if one.path}
+    told = [at.pop(one.path, one) if one.kind is FailureKind.CHECK else one for one in failures]
+    return [*told, *(one for one in violations if one not in told)]
 
 
 def _properties(plan: Plan, trace: Trace) -> tuple[tuple[Tried, ...], list[Failure]]:

@@ -2,7 +2,7 @@
 
 The letter is the family: F files, Y YAML, J JSON, S structure (keys and types), G grammar of a string, N names,
 R rules of the language, B backends, U usage of the command line, D running twice and on two, P profiles,
-X simdsl itself, W warnings.
+K bugs that are kept, X simdsl itself, W warnings.
 A code never changes its meaning and is never used again.
 """
 
@@ -152,6 +152,11 @@ class Code(Enum):
     P012 = "nothing to draw from in a profile"
     P013 = "the same word twice in a profile"
     P014 = "a profile with another name than its file"
+
+    # K: bugs that are kept
+    K001 = "no such bug"
+    K002 = "a damaged bug"
+    K003 = "several bugs begin so"
 
     # X: simdsl itself
     X001 = "internal error"

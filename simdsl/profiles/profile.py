@@ -145,6 +145,7 @@ class Profile:
     panic_rate: float = 0.1
     sleep_rate: float = 0.05
     error_rate: float = 0.01
+    contention_rate: float = 0.5
     max_sleep_us: int = 100_000
     expression_depth: int = 3
     schema: Schema = field(default_factory=Schema)

@@ -17,7 +17,7 @@ from simdsl.language.transactions import parse_transaction
 from simdsl.plan.ir import Action, Isolation, Mode, Transaction
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.values import Value, literal
-from simdsl.properties.statements import Add, Create, Delete, Insert, Put, Read, may_do_anything, mentions, understand
+from simdsl.properties.statements import Add, Create, Delete, Index, Insert, Put, Read, may_do_anything, mentions, understand
 
 Cell: TypeAlias = tuple[Value, ...]
 """The value of a row: one, none where there is no such row, several where a key came twice."""
@@ -154,6 +154,51 @@ class Book:
         """Who is in a transaction at this moment."""
         return tuple(self._open)
 
+    # What is certain of one row, for a statement that comes next
+
+    def last(self, task: str, table: str, key: int) -> Change | None:
+        """The change that made the row what it is for a task; None where that is not certain.
+
+        A row that nobody wrote is a change with an empty ``cell``.
+        """
+        known, mine = self._tables.get(table), self._open.get(task)
+        if known is None or task in self._dirty or (mine is not None and mine.dirty):
+            return None
+        own = self._own(task, known, key)
+        if own is not None:
+            return own
+        if self.pending(task, table, key):
+            return None
+        versions = known.committed.get(key, ())
+        last = versions[-1] if versions else Change(table=known, key=key, cell=(), by=_NOBODY, fate=Fate.COMMITTED)
+        old = mine is not None and mine.since is not None and last.committed_at > mine.since
+        return None if old and not last.cell else last
+
+    def pending(self, task: str, table: str, key: int) -> tuple[Change, ...]:
+        """What others have done to the row and not committed: the last change of each."""
+        known = self._tables.get(table)
+        if known is None:
+            return ()
+        found = (self._own(other, known, key) for other in self._open if other != task)
+        return tuple(change for change in found if change is not None)
+
+    def written(self, step: Stepped, like: Change) -> Change | None:
+        """The change that this step has made to the same row, if it was a change."""
+        history = like.table.history.get(like.key, ()) if like.table is not None else ()
+        return next((one for one in reversed(history) if one.by is step and one.fate is not Fate.FAILED), None)
+
+    def stands(self, change: Change) -> bool:
+        """Whether nobody has deleted the row since."""
+        history = change.table.history.get(change.key, ()) if change.table is not None else []
+        after = history[history.index(change) + 1 :] if change in history else ()
+        return all(one.cell for one in after)
+
+    def was_undone(self, table: str, key: int) -> bool:
+        """Whether a change of the row was rolled back, as the last thing that happened to it."""
+        known = self._tables.get(table)
+        history = known.history.get(key, ()) if known is not None else ()
+        return len(history) > 0 and history[-1].fate in (Fate.ROLLED_BACK, Fate.TO_SAVEPOINT)
+
     def _step(self, step: Stepped) -> Iterator[Seen]:
         if step.what == "return":
             self._seal(step.task, Fate.RETURNED, step)
@@ -234,7 +279,9 @@ class Book:
 
     # Writing
 
-    def _write(self, step: Stepped, statement: Create | Insert | Put | Add | Delete | None) -> None:
+    def _write(self, step: Stepped, statement: Create | Index | Insert | Put | Add | Delete | None) -> None:
+        if isinstance(statement, Index):
+            return
         if isinstance(statement, Create):
             if not isinstance(step.outcome, Failed) and step.task not in self._open:
                 self._tables[statement.table] = _Table(statement.key, statement.value)
@@ -341,6 +388,19 @@ class Book:
         first = max(i for i, change in enumerate(versions) if change.committed_at <= mine.since)
         return tuple(versions[first:])
 
+
+_NOBODY: Final = Stepped(
+    task="nobody",
+    path=(),
+    what="nobody wrote the row",
+    arguments=(),
+    outcome=Affected(),
+    in_transaction=None,
+    now_us=0,
+    session=None,
+    judged=False,
+    ordered=False,
+)
 
 HALF_WAY: Final = frozenset(
     (

@@ -17,6 +17,9 @@ Line: TypeAlias = str | dict[str, Any]
 MAYBE: Final = " or error busy or error snapshot_conflict"
 """What may come of a write while somebody else writes, where engines have one lock for everything."""
 
+CONFLICTS: Final = "busy or snapshot_conflict or serialization_failure or deadlock_detected or lock_not_available"
+"""What may come of a transaction because of others, so that it is worth trying again."""
+
 HOT: Final = 1
 """The key of the row that everybody wants."""
 
@@ -74,6 +77,11 @@ class Draft:
         if self.pick(3, "hot", *place):
             steps.append(f"UPDATE t SET v = {self.value()} WHERE id = {HOT} => 1 affected{MAYBE}")
         return steps
+
+    def until_done(self, steps: list[Line], *place: int | str) -> Line:
+        """The steps, as often as it takes while others are in the way: as many attempts as all others have steps."""
+        attempts = 12 * (self.size.writers + 1) * self.size.rounds
+        return {"retry": f"{attempts} times on {CONFLICTS} every {1 + self.pick(5, 'every', *place)}ms", "do": steps}
 
     def reader(self) -> list[Line]:
         """A task that looks at the table again and again, in no transaction."""

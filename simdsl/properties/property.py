@@ -24,7 +24,7 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How large a plan is made, and of what. The defaults give 10 to 60 steps."""
+    """How large a plan is made, and of what. The defaults give 10 to 120 steps."""
 
     writers: int = 2  # tasks that write; others read
     rounds: int = 2  # transactions, or leases, of each

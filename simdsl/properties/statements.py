@@ -24,6 +24,11 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """An index comes or goes; no row changes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """Rows of key and value."""
 
@@ -71,7 +76,7 @@ class Read:
     columns: tuple[str, ...]
 
 
-Statement: TypeAlias = Create | Insert | Put | Add | Delete | Read
+Statement: TypeAlias = Create | Index | Insert | Put | Add | Delete | Read
 
 _NAME: Final = r"([a-z_][a-z0-9_]*)"
 _VALUE: Final = r"(?:-?\d+|NULL)"  # what an engine may store as something else, text for one, is not understood
@@ -80,6 +85,7 @@ _CREATE: Final = re.compile(
     rf"CREATE TABLE {_NAME} \({_NAME} INTEGER PRIMARY KEY, {_NAME} INTEGER(?: NOT NULL)?(?: CHECK \([^()]*\))?\)",
     re.IGNORECASE,
 )
+_INDEX: Final = re.compile(rf"CREATE INDEX {_NAME} ON {_NAME} \([^()]*\)|DROP INDEX {_NAME}", re.IGNORECASE)
 _INSERT: Final = re.compile(rf"INSERT INTO {_NAME} VALUES (\(.*\))", re.IGNORECASE)
 _ROW: Final = rf"\((-?\d+), ({_VALUE})\)"
 _ROWS: Final = re.compile(rf"{_ROW}(?:, {_ROW})*", re.IGNORECASE)
@@ -107,6 +113,8 @@ def understand(text: str, values: Mapping[str, Value]) -> Statement | None:
         return Delete(match[1].lower(), int(match[3]), match[2])
     if match := _CREATE.fullmatch(said):
         return Create(match[1].lower(), match[2], match[3])
+    if _INDEX.fullmatch(said):
+        return Index()
     return None
 
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final, assert_never
 from simdsl import __version__
 from simdsl.backends.protocol import Backend, Description
 from simdsl.core.trace import Event
-from simdsl.core.verdicts import CallEnded, Failure, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.core.verdicts import CallEnded, Failure, Health, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
 from simdsl.modes.differential import labels
 from simdsl.plan.ir import Identifier, Param
 from simdsl.plan.values import to_json
@@ -83,7 +83,9 @@ def as_json(progress: Progress) -> Object:
                 "digest": progress.digest,
             }
         case CallEnded():
-            return {"event": "call_ended"} | {name: getattr(progress, name) for name in progress.__slots__}
+            counts = {name: getattr(progress, name) for name in progress.__slots__ if name != "health"}
+            health = {} if progress.health is None else {"health": _health(progress.health)}
+            return {"event": "call_ended", **counts, **health}
         case _:
             assert_never(progress)
 
@@ -198,6 +200,28 @@ def _failure(failure: Failure) -> Object:
         "arguments": dict(failure.arguments),
         "fingerprint": failure.fingerprint,
         "beside": [said._asdict() for said in failure.beside],
+    }
+
+
+def _health(health: Health) -> Object:
+    below = {one.name for one in health.below}
+    return {
+        "floor": health.floor,
+        "of": [
+            {
+                "name": one.name,
+                "generated": one.generated,
+                "judged": one.judged,
+                "failed": one.failed,
+                "skipped": dict(one.skipped),
+                "not_judged": one.unjudged,
+                "never": one.never,
+                "below_floor": one.name in below,
+            }
+            for one in health.of
+        ],
+        "conflicts": health.conflicts,
+        "pool_waits": health.pool_waits,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simdsl.core.verdicts import CallEnded, PlanEnded, Progress, Verdict
+from simdsl.core.verdicts import CallEnded, Health, PlanEnded, Progress, Verdict
 
 
 @dataclass(slots=True, eq=False)
@@ -37,7 +37,7 @@ class Tally:
             case Verdict.WARN:
                 self.warned += 1
 
-    def end(self, *, interrupted: bool = False) -> CallEnded:
+    def end(self, *, interrupted: bool = False, health: Health | None = None) -> CallEnded:
         """What the call came to."""
         return CallEnded(
             seed=self.seed,
@@ -49,4 +49,5 @@ class Tally:
             runs=self.runs,
             judged=self.judged,
             interrupted=interrupted,
+            health=health,
         )

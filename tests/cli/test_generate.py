@@ -65,8 +65,9 @@ def test_mistakes_are_told_all_at_once(shell: Shell) -> None:
     assert "error[P005]: an integer of 1 or more is wanted here, not `-1`" in said.err
 
 
-@pytest.mark.parametrize("more", [("--profile", "quick"), ("--steps", "3"), ("--set", "tasks=2")])
-def test_a_property_takes_no_profile_and_no_knobs(shell: Shell, more: tuple[str, ...]) -> None:
-    said = shell("generate", "--property", "tx-commit-visible", *more)
-    assert said.code == 2
-    assert "error[U008]: a property makes its plan itself: --property takes no profile and no knobs" in said.err
+@pytest.mark.parametrize("more", [("--profile", "write-heavy"), ("--steps", "300"), ("--set", "tasks=6")])
+def test_a_property_is_sized_by_profile_and_knobs(shell: Shell, more: tuple[str, ...]) -> None:
+    call = ("generate", "--property", "tx-commit-visible", "--seed", "1")
+    assert load_text(shell(*call, *more).out).properties == ("tx-commit-visible",)
+    assert shell(*call, *more).out == shell(*call, *more).out
+    assert shell(*call, *more).out != shell(*call).out

@@ -13,7 +13,7 @@ from simdsl.plan.pages import page as page_of
 from tests.cli.conftest import Shell
 from tests.cli.test_run import RAISING
 
-CODES = [code.name for code in Code if code.name[0] in "UBDX"]
+CODES = [code.name for code in Code if code.name[0] in "UBDKX"]
 CODES += [code.name for code in Code if code.name[0] == "P" and "```console" in page_of(code)]
 
 
@@ -26,6 +26,9 @@ def test_the_example_triggers_the_code_and_the_correction_does_not(
     shell.write("my/module.py", RAISING.replace("make = Raising", "backend_that_raises = Raising"))
     shell.write("profiles/round.yaml", "simdsl: 1\nprofile: round\nextends: round\n")
     shell.write("profiles/other.yaml", "simdsl: 1\nprofile: mine\n")
+    shell.write(".simdsl/bugs/notes/todo.txt", "no bug\n")
+    for name in ("missed_expectation-select-1", "missed_expectation-select-2"):
+        (shell.home / ".simdsl/bugs" / name).mkdir()
     monkeypatch.syspath_prepend(str(shell.home))
     page = shell("explain", code).out
     example, instead = re.split(r"^## Instead$", page, flags=re.MULTILINE)

@@ -116,7 +116,7 @@ RATES = [
     ("values.empty", r", ''[,)]", TEXTS),
     ("values.unicode", r"日本|😀|Ω|א", (*TEXTS, "values.empty=0", "values.long=0")),
     ("values.long", r"(.)\1{19}", (*TEXTS, "values.empty=0")),
-    ("panic_rate", r"^ROLLBACK$", ("weights.tx=40", "error_rate=0")),
+    ("panic_rate", r"^ROLLBACK$", ("weights.tx=40", "error_rate=0", "contention_rate=0")),
     ("ddl_rate", r"^(?:CREATE|DROP|ALTER) ", ("weights.ddl=0",)),
     ("error_rate", r" missing", ()),
 ]
@@ -144,6 +144,7 @@ WEIGHTS = [
 def test_a_weight_of_0_is_never(weight: str, pattern: str, base: tuple[str, ...]) -> None:
     if weight == "select":  # where nobody is in a transaction every write can be, and none turns into a query
         base = (*base, "weights.tx=0", "weights.savepoint=0")
+    base = (*base, "contention_rate=0")  # who comes second writes what there is to contend for
     without, with_it = (said("weights.tx=0", *base, f"weights.{weight}={n}") for n in (0, 60))
     assert not re.findall(pattern, without, re.MULTILINE)
     assert len(re.findall(pattern, with_it, re.MULTILINE)) > 5
@@ -159,10 +160,22 @@ def test_sleeps_and_checkouts_come_of_their_weights_and_rates() -> None:
     assert lent > 3 * held
 
 
+def test_a_rate_of_contention_is_how_often_somebody_comes_second() -> None:
+    def seconds(rate: str) -> int:
+        many = ("weights.tx=40", "weights.update=80", "tasks=6", "pool.size=6", "max_in_flight_tx=6")
+        steps = (step for plan in plans(*many, f"contention_rate={rate}") for step in plan.steps or ())
+        return sum(isinstance(step, ir.SqlStep) and step.options.only != () for step in steps)
+
+    assert seconds("0") == 0
+    assert seconds("1") > 2 * seconds("0.2") > 5
+
+
 def test_an_expression_is_as_deep_as_its_knob_says() -> None:
     assert " AND " not in said(*READS, "expression_depth=1", "queries.subquery=0", "queries.between=0")
-    assert "NOT ((" not in said(*READS, "expression_depth=2")
-    assert "NOT ((" in said(*READS, "expression_depth=4")
+    within = r"NOT \(.* (?:AND|OR) "  # AND is a level of its own within NOT
+    base = (*READS, "queries.subquery=0", "queries.between=0")
+    assert not re.search(within, said(*base, "expression_depth=2"))
+    assert re.search(within, said(*base, "expression_depth=4"))
 
 
 def _others(knob: Knob) -> tuple[str, str]:

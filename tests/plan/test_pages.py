@@ -20,6 +20,7 @@ ELSEWHERE = {
     "U": "tests/cli/test_pages.py",
     "D": "tests/cli/test_pages.py",
     "P": "tests/profiles/test_pages.py, and tests/cli/test_pages.py for what a command shows",
+    "K": "tests/cli/test_pages.py",
     "X": "tests/cli/test_pages.py",
 }
 IN_PLANS = [code for code in Code if code.name[0] not in ELSEWHERE]

@@ -40,6 +40,79 @@ class ForgetsAfterBusy(Faithful):
             raise
 
 
+class SkipsARow(Faithful):
+    """What is written by a condition leaves out every third row."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        if sql.startswith(("UPDATE t", "DELETE FROM t")) and " BETWEEN " in sql:
+            sql = f"{sql} AND id % 3 <> 0"
+        return super().execute(sql, parameters)
+
+
+class IgnoresLimit(Faithful):
+    """All rows, whatever LIMIT says."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.partition(" LIMIT ")[0], parameters)
+
+
+class StartsLate(Faithful):
+    """An OFFSET of one row more."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.replace(" OFFSET ", " OFFSET 1 + "), parameters)
+
+
+class TurnsIsNullRound(Faithful):
+    """IS NULL in a query is true where it should be false."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.replace("IS NULL", "IS NOT NULL") if sql.startswith("SELECT") else sql, parameters)
+
+
+class CreatesSilently(Faithful):
+    """A table that exists may be created again, and nothing happens."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS "), parameters)
+
+
+class CreatesAnew(Faithful):
+    """A table that exists is emptied, and its name refused all the same."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if "already exists" in str(error):
+                super().execute(f"DELETE FROM {sql.split()[2]}")
+            raise
+
+
+class KeepsWhatIsDropped(Faithful):
+    """DROP TABLE empties a table."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.replace("DROP TABLE ", "DELETE FROM "), parameters)
+
+
+class Replaces(Faithful):
+    """A second row of a key takes the place of the first."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.replace("INSERT INTO", "INSERT OR REPLACE INTO"), parameters)
+
+
+class LosesARowToAnIndex(Faithful):
+    """A new index costs the table its last row, as does a DROP of another table."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        done = super().execute(sql, parameters)
+        if sql.startswith(("CREATE INDEX", "DROP TABLE")):
+            super().execute("DELETE FROM u WHERE id = (SELECT max(id) FROM u)")
+        return done
+
+
 def never_resets(connect: Callable[[], Any], *, size: int, timeout: float, **_: object) -> QueuePool:
     """What is returned is lent again as it is."""
     return QueuePool(connect, pool_size=size, max_overflow=0, timeout=timeout, reset_on_return=None)
@@ -68,6 +141,37 @@ PLANTED: Final[Mapping[str, tuple[Callable[[], Backend], ...]]] = MappingProxyTy
         "savepoint-rollback": (driver(install("ignores_a_rollback_to_a_savepoint")),),
         "retry-after-busy": (driver(install_class("forgets_after_busy", ForgetsAfterBusy)),),
         "statement-atomicity": (driver(install_class("stops_half_way", StopsHalfWay)),),
+        "insert-values-select": (
+            driver(install("drops_a_row")),
+            driver(install_class("turns_is_null_round", TurnsIsNullRound)),
+        ),
+        "read-your-updates-back": (
+            driver(install_class("skips_a_row", SkipsARow)),
+            driver(install("ignores_a_rollback")),
+        ),
+        "delete-select": (driver(install_class("skips_a_row", SkipsARow)), driver(install("loses_a_commit"))),
+        "select-limit": (
+            driver(install_class("ignores_limit", IgnoresLimit)),
+            driver(install_class("starts_late", StartsLate)),
+        ),
+        "double-create-failure": (
+            driver(install_class("creates_silently", CreatesSilently)),
+            driver(install_class("creates_anew", CreatesAnew)),
+        ),
+        "drop-select": (
+            driver(install_class("keeps_what_is_dropped", KeepsWhatIsDropped)),
+            driver(install("ignores_a_rollback")),
+        ),
+        "unique-insert": (
+            driver(install_class("replaces", Replaces)),
+            driver(install("swallows_an_error")),
+            driver(install("raises_the_wrong_error")),
+        ),
+        "table-has-expected-content": (driver(install("loses_a_commit")), driver(install("duplicates_a_row"))),
+        "all-tables-have-expected-content": (
+            driver(install_class("loses_a_row_to_an_index", LosesARowToAnIndex)),
+            driver(install("drops_a_row")),
+        ),
     }
 )
 """The backends with a bug that the property must find. No backend can lose a connection, so one property has none."""

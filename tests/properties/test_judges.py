@@ -41,15 +41,29 @@ def test_what_proves_nothing_is_not_judged(name: str, case: Case) -> None:
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_violation_of_one_property_is_not_told_by_another(name: str) -> None:
-    """But for what has two names: rows that were lost are lost updates too, and a pool can be wrong in two ways."""
-    related = {"retry-after-busy": {"tx-commit-visible"}, "pool-checkout-return": set[str]()}.get(name, set())
+    """But for what has two names: rows that were lost are lost updates too, and a pool can be wrong in two ways.
+
+    What a table holds is wrong whatever made it so.
+    """
+    what_is_there = dict.fromkeys(
+        (
+            "retry-after-busy",
+            "double-create-failure",
+            "unique-insert",
+            "table-has-expected-content",
+            "all-tables-have-expected-content",
+        ),
+        frozenset({"tx-commit-visible"}),
+    )
+    related = what_is_there.get(name, frozenset())
     for case in cases(name, "violates"):
         others = {
             other
             for other in BUILT_IN
             if other != name and any(isinstance(one, Violation) for one in find(other).judge(case.plan, case.events))
         }
-        assert others - {"pool-checkout-return"} <= related, case.name
+        general = {"pool-checkout-return", "table-has-expected-content", "all-tables-have-expected-content"}
+        assert others - general <= related, case.name
 
 
 def test_evidence_is_told_in_the_words_of_the_plan() -> None:

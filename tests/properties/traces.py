@@ -7,18 +7,21 @@ a on 2: SELECT 1 => (1)                         on that connection
 a waits for main at 0                           for the pool; `for a lock` for another session
 main lends a 1: 1 busy, 0 idle                  also `takes a 1`, `, 1 waiting`, `, in transaction`
 a is rolled back                                by simdsl
+a: SELECT v FROM t [cut1_part] => (1, 2)        labelled, in a case that has checks
+check: rows(cut1_part) = 1                      of those labels
 """
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from ruamel.yaml import YAML
 
-from simdsl.core.trace import Event, Parked, PoolMoved, RolledBack, Stepped, Wait
+from simdsl.core.trace import Checked, Event, Parked, PoolMoved, RolledBack, Stepped, Wait
 from simdsl.language.load import load_text
 from simdsl.plan.ir import Plan
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
@@ -44,13 +47,36 @@ def cases(name: str, kind: str) -> list[Case]:
     """Those of a fixture file: `holds`, `violates`, or `silent` for what is not judged."""
     data: Any = YAML(typ="safe").load((FIXTURES / f"{name}.yaml").read_text(encoding="utf-8"))
     return [
-        Case(name=one["case"], says=one.get("says"), plan=POOLED, events=tuple(map(event, one["trace"])))
+        Case(name=one["case"], says=one.get("says"), plan=_plan(one["trace"]), events=_events(one["trace"]))
         for one in data[kind]
     ]
 
 
+def _plan(lines: list[str]) -> Plan:
+    """What the checks stand in: the lines as steps of a plan."""
+    if not any(line.startswith(_CHECK) for line in lines):
+        return POOLED
+    steps: list[dict[str, str]] = []
+    for line in lines:
+        match = _STEP.fullmatch(line)
+        if line.startswith(_CHECK) or match is None:
+            steps.append({"check": line.removeprefix(_CHECK)})
+        else:
+            steps.append({match["task"]: match["what"], **({"label": match["label"]} if match["label"] else {})})
+    return load_text(json.dumps({"simdsl": 1, "plan": "fixture", "dialect": "sqlite", "steps": steps}), "fixture.json")
+
+
+def _events(lines: list[str]) -> tuple[Event, ...]:
+    events = tuple(map(event, lines))
+    if not any(isinstance(one, Checked) for one in events):
+        return events
+    return tuple(replace(one, path=("steps", i)) for i, one in enumerate(events) if isinstance(one, Stepped | Checked))
+
+
 def event(line: str) -> Event:
     """The event of a line."""
+    if line.startswith(_CHECK):
+        return Checked(task=None, path=(), held=True, readings=(), now_us=0)
     if match := _WAITS.fullmatch(line):
         lock = match["what"] == "a lock"
         return Parked(
@@ -112,4 +138,8 @@ _POOL: Final = re.compile(
     r"(?P<pool>\w+) (?P<verb>lends|takes) (?P<task>\w+) (?P<session>\d+): (?P<busy>-?\d+) busy, (?P<idle>-?\d+) idle"
     r"(?:, (?P<waiting>\d+) waiting)?(?P<open>, in transaction)?"
 )
-_STEP: Final = re.compile(r"(?P<task>\w+)(?: on (?P<session>\d+))?: (?P<what>.*?)(?: => (?P<came>.*?))?(?: at (?P<at>\d+))?")
+_STEP: Final = re.compile(
+    r"(?P<task>\w+)(?: on (?P<session>\d+))?: (?P<what>.*?)(?: \[(?P<label>\w+)\])?"
+    r"(?: => (?P<came>.*?))?(?: at (?P<at>\d+))?"
+)
+_CHECK: Final = "check: "

@@ -152,7 +152,7 @@ def _value(expression: Expression, row: Cells, given: Cells) -> _Any:
             return None if value is None else len(value)
         case Fold(operand=operand):
             value = _value(operand, row, given)
-            return None if value is None else value.translate(_UPPER if expression.upper else _LOWER)
+            return None if value is None else value.translate(_UPPER if expression.upper else LOWER)
         case Substring(operand=operand, start=start, count=count):
             value = _value(operand, row, given)
             return None if value is None else value[start - 1 : start - 1 + count]
@@ -199,14 +199,17 @@ def _among(value: _Any, items: Sequence[_Any]) -> bool | None:
     return True if True in answers else (None if None in answers else False)
 
 
+def like_pattern(node: Like) -> str:
+    """The pattern as a regular expression, for ``DOTALL`` and the whole text; without ``exact`` of ``LOWER`` letters."""
+    pattern = node.pattern if node.exact else node.pattern.translate(LOWER)
+    return "".join(_WILDCARDS.get(letter) or re.escape(letter) for letter in pattern)
+
+
 def _like(value: str | None, node: Like) -> bool | None:
     if value is None:
         return None
-    pattern = node.pattern
-    if not node.exact:
-        value, pattern = value.translate(_LOWER), pattern.translate(_LOWER)
-    expression = "".join(_WILDCARDS.get(letter) or re.escape(letter) for letter in pattern)
-    return (re.fullmatch(expression, value, re.DOTALL) is not None) is not node.negated
+    text = value if node.exact else value.translate(LOWER)
+    return (re.fullmatch(like_pattern(node), text, re.DOTALL) is not None) is not node.negated
 
 
 def _chosen(node: Case | Switch, row: Cells, given: Cells) -> _Any:
@@ -298,5 +301,5 @@ def _cast(value: _Any, source: SqlType, target: SqlType) -> _Any:
 
 _WILDCARDS: Final = {"%": ".*", "_": "."}
 _UPPERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LOWER: Final = str.maketrans(_UPPERS, _UPPERS.lower())
+LOWER: Final = str.maketrans(_UPPERS, _UPPERS.lower())
 _UPPER: Final = str.maketrans(_UPPERS.lower(), _UPPERS)

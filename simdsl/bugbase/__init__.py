@@ -1,0 +1,1 @@
+"""The bug base: one folder for each bug, as it was found, to be replayed by a later version."""

@@ -1,0 +1,187 @@
+"""The folder of all bugs, which processes may share.
+
+Writers take turns by one lock, so no count is lost. Readers take none: a folder appears by being renamed, whole, and a
+file changes by being replaced, whole. What a killed writer left begins with a dot and is swept by the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from simdsl.bugbase.damage import BugbaseError, Object, unusable
+from simdsl.bugbase.entry import CONFIG, FAILURE, PLAN, SHRUNK, TRACE, Config, Entry, Record
+from simdsl.bugbase.identity import folder_name
+from simdsl.bugbase.locking import locked
+from simdsl.bugbase.states import State
+from simdsl.language.write import dump
+from simdsl.modes.alike import Bug
+from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.ir import Plan
+
+DEFAULT_DIR: Final = ".simdsl/bugs"
+
+_LOCK: Final = ".lock"
+_LEFT: Final = (".new-", ".gone-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A bug as it was found. ``plan`` is pinned, ``trace`` are the lines of its run; secrets are masked in both JSONs."""
+
+    bug: Bug
+    plan: Plan
+    config: Config
+    failure: Object
+    trace: bytes
+
+
+class Kept(NamedTuple):
+    """What storing came to."""
+
+    name: str
+    is_new: bool
+
+
+class Store:
+    """A base. Nothing is made before something is stored. Every method raises ``BugbaseError``."""
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory)
+
+    def add(self, found: Found, now: str) -> Kept:
+        """Store a bug, or count it if it is there."""
+        name = folder_name(found.bug)
+        with self._writing():
+            folder = self.directory / name
+            if folder.exists():
+                self._write_record(folder, Record.read(folder / FAILURE).seen(now))
+                return Kept(name, is_new=False)
+            record = Record(bug=found.bug, failure=found.failure, first_seen=now, last_seen=now, count=1)
+            new = self.directory / f"{_LEFT[0]}{name}"
+            new.mkdir()
+            _write(new / PLAN, dump(found.plan).encode("utf-8"))
+            _write(new / CONFIG, _json(found.config.to_json()))
+            _write(new / TRACE, found.trace)
+            _write(new / FAILURE, _json(record.to_json()))
+            _settle(new)
+            new.rename(folder)
+            _settle(self.directory)
+            return Kept(name, is_new=True)
+
+    def add_shrunk(self, name: str, plan: Plan) -> None:
+        """Store the shrunk plan of a bug, in place of an earlier one that is larger or as large."""
+        with self._writing():
+            entry = self.find(name)
+            text = dump(plan).encode("utf-8")
+            if entry.shrunk is None or len(text) <= entry.shrunk.stat().st_size:
+                _replace(entry.folder / SHRUNK, text)
+
+    def seen(self, name: str, now: str) -> None:
+        """Count a bug that was met again."""
+        with self._writing():
+            entry = self.find(name)
+            self._write_record(entry.folder, entry.record.seen(now))
+
+    def mark(self, name: str, state: State, why: str | None = None) -> None:
+        """Note what somebody decided about a bug."""
+        with self._writing():
+            entry = self.find(name)
+            self._write_record(entry.folder, replace(entry.record, state=state, why=why))
+
+    def remove(self, name: str) -> None:
+        """Take a bug out."""
+        with self._writing():
+            gone = self.directory / f"{_LEFT[1]}{name}"
+            self.find(name).folder.rename(gone)
+            shutil.rmtree(gone)
+
+    def entries(self) -> tuple[tuple[Entry, ...], tuple[Diagnostic, ...]]:
+        """All bugs by name, and what is wrong with the folders that are none."""
+        entries: list[Entry] = []
+        problems: list[Diagnostic] = []
+        for name in self._names():
+            try:
+                entries.append(Entry.read(self.directory / name))
+            except BugbaseError as error:
+                if (self.directory / name).exists():  # else somebody has just removed it
+                    problems.append(error.diagnostic)
+        return tuple(entries), tuple(problems)
+
+    def find(self, name: str) -> Entry:
+        """The bug of this name, or the only one whose name begins so."""
+        names = self._names()
+        hits = [name] if name in names else [one for one in names if one.startswith(name)]
+        if len(hits) > 1:
+            hint = f"these do: {', '.join(hits)}"
+            message = f"{len(hits)} bugs begin with `{name}`"
+            raise BugbaseError(Diagnostic(code=Code.K003, message=message, file=str(self.directory), help=hint))
+        if not hits:
+            hint = "`simdsl bugs list` shows all"
+            message = f"there is no bug `{name}`"
+            raise BugbaseError(Diagnostic(code=Code.K001, message=message, file=str(self.directory), help=hint))
+        return Entry.read(self.directory / hits[0])
+
+    def _names(self) -> list[str]:
+        try:
+            with os.scandir(self.directory) as found:
+                return sorted(one.name for one in found if one.is_dir() and not one.name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise unusable(self.directory, error) from error
+
+    def _write_record(self, folder: Path, record: Record) -> None:
+        _replace(folder / FAILURE, _json(record.to_json()))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with locked(self.directory / _LOCK):
+                self._sweep()
+                yield
+        except OSError as error:
+            raise unusable(self.directory, error) from error
+
+    def _sweep(self) -> None:
+        """Whoever left these has not got the lock, so it is gone."""
+        for path in self.directory.iterdir():
+            if path.name.startswith(_LEFT) and path.is_dir():
+                shutil.rmtree(path)
+
+
+def _json(data: Object) -> bytes:
+    return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+
+
+def _write(path: Path, content: bytes) -> None:
+    with open(path, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    new = path.with_name(f".{path.name}")
+    _write(new, content)
+    new.replace(path)
+    _settle(path.parent)
+
+
+def _settle(folder: Path) -> None:
+    """See that the names in a folder outlast a loss of power, where the system can do that."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,190 @@
+"""What the commands of ``simdsl bugs`` do."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
+
+from simdsl.bugbase.damage import BugbaseError, Object
+from simdsl.bugbase.entry import TRACE, Entry
+from simdsl.bugbase.replay import Answer
+from simdsl.bugbase.states import State
+from simdsl.bugbase.store import Store
+from simdsl.cli.exits import Exit
+from simdsl.cli.failing import usage
+from simdsl.cli.keeping import stop
+from simdsl.cli.output import print_diagnostics
+from simdsl.cli.replaying import Tried, exit_of, try_again
+from simdsl.core.clock import utc_now
+from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Diagnostic
+from simdsl.report.screen import visible
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_DATE: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
+
+
+def _stopping(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Diagnostics of the bug base end the call."""
+
+    @wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(*args, **kwargs)
+        except BugbaseError as error:
+            raise stop(error) from None
+
+    return call
+
+
+@_stopping
+def list_bugs(directory: str, *, as_json: bool) -> Exit | None:
+    """Print all of them."""
+    entries, problems = Store(directory).entries()
+    if as_json:
+        _print_json([entry.to_json() for entry in entries])
+    else:
+        for entry in entries:
+            record = entry.record
+            _print(f"{record.state:<5}  {record.count:>4}x  {record.last_seen}  {entry.name}  {record.message}")
+    return _told(problems)
+
+
+@_stopping
+def show_bug(directory: str, name: str, *, as_json: bool) -> Exit | None:
+    """Print one."""
+    entry = Store(directory).find(name)
+    if as_json:
+        _print_json(entry.to_json())
+    else:
+        for line in _shown(entry):
+            _print(line)
+    return None
+
+
+@_stopping
+def replay_bugs(
+    directory: str, names: Sequence[str], backends: Sequence[str], *, shrunk: bool, update: bool, as_json: bool
+) -> Exit | None:
+    """Run these, or all, and print an answer each."""
+    store = Store(directory)
+    entries, problems = _chosen(store, names)
+    tried: list[Tried] = []
+    for entry in entries:
+        one = try_again(entry, backends, shrunk=shrunk)
+        tried.append(one)
+        if not as_json:
+            _print_answer(one)
+        if update:
+            _update(store, one)
+    if as_json:
+        _print_json([_answer(one) for one in tried])
+    elif not tried and not problems:
+        sys.stderr.write(f"there is no bug in {directory}\n")
+    code = exit_of(tried)
+    refused = _told(problems)
+    return code if code is Exit.FAILURE else refused or code
+
+
+@_stopping
+def mark_bug(directory: str, name: str, state: State, why: str | None) -> Exit | None:
+    """Note the state of one."""
+    if state is State.KNOWN and not (why or "").strip():
+        raise usage(Code.U008, "a known bug needs a reason", help="give --why TEXT")
+    store = Store(directory)
+    entry = store.find(name)
+    store.mark(entry.name, state, why)
+    _print(f"{entry.name} is {state}")
+    return None
+
+
+@_stopping
+def prune_bugs(directory: str, not_seen_since: str | None, *, dry_run: bool) -> Exit | None:
+    """Remove those that are fixed, and those that were last seen before a date."""
+    if not_seen_since is not None and not _DATE.fullmatch(not_seen_since):
+        raise usage(Code.U008, f"--not-seen-since `{not_seen_since}` is not a date", help="such as 2025-01-31")
+    store = Store(directory)
+    entries, problems = store.entries()
+    for entry in entries:
+        record = entry.record
+        is_old = not_seen_since is not None and record.last_seen[:10] < not_seen_since
+        if record.state is not State.FIXED and not is_old:
+            continue
+        if not dry_run:
+            store.remove(entry.name)
+        verb = "would remove" if dry_run else "removed"
+        _print(f"{verb} {entry.name} ({record.state}, last seen {record.last_seen})")
+    return _told(problems)
+
+
+def _chosen(store: Store, names: Sequence[str]) -> tuple[tuple[Entry, ...], tuple[Diagnostic, ...]]:
+    if not names:
+        return store.entries()
+    found = {entry.name: entry for entry in map(store.find, names)}
+    return tuple(found.values()), ()
+
+
+def _update(store: Store, tried: Tried) -> None:
+    entry = tried.replayed.entry
+    if tried.replayed.answer is Answer.FIXED and entry.record.state is not State.FIXED:
+        store.mark(entry.name, State.FIXED, entry.record.why)
+    elif tried.replayed.answer is Answer.FAILED:
+        store.seen(entry.name, utc_now())
+
+
+def _shown(entry: Entry) -> Iterator[str]:
+    record, config = entry.record, entry.config
+    why = "" if record.why is None else f": {record.why}"
+    yield f"{entry.name}"
+    yield f"  {record.message}"
+    for name in ("expected", "got"):
+        for line in record.failure.get(name, ()):
+            yield f"  {name:<11} {line}"
+    yield f"  state       {record.state}{why}"
+    yield f"  fingerprint {record.bug.fingerprint}"
+    yield f"  seen        {record.count}x, first {record.first_seen}, last {record.last_seen}"
+    yield f"  found by    simdsl {config.simdsl} {config.how}, {config.file}, seed {config.seed}"
+    for party in config.backends:
+        yield f"  on          {party.url}: {party.engine} {party.engine_version}, {party.driver} {party.driver_version}"
+    yield f"  plan        {entry.plan_file()}"
+    if entry.shrunk is not None:
+        yield f"  shrunk      {entry.shrunk}"
+    yield f"  trace       {entry.folder / TRACE}"
+
+
+def _answer(tried: Tried) -> Object:
+    one = tried.replayed
+    return {
+        "name": one.entry.name,
+        "state": str(one.entry.record.state),
+        "answer": str(one.answer),
+        "reason": one.reason,
+        "other": one.other,
+        "expected": one.is_expected,
+    }
+
+
+def _print_answer(tried: Tried) -> None:
+    one = tried.replayed
+    reason = f": {one.reason}" if one.reason else ""
+    _print(f"{one.answer:<6}  {one.entry.name} ({one.entry.record.state}){reason}")
+
+
+def _told(problems: Sequence[Diagnostic]) -> Exit | None:
+    sys.stdout.flush()
+    print_diagnostics(problems, sys.stderr)
+    return Exit.BAD_INPUT if problems else None
+
+
+def _print(line: str) -> None:
+    print(visible(line), flush=True)
+
+
+def _print_json(data: Object | list[Object]) -> None:
+    print(json.dumps(data, indent=2, ensure_ascii=False))

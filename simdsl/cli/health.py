@@ -1,0 +1,130 @@
+"""The health of a run of generated plans: what each profile or property came to, and what was never met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from simdsl.core.trace import Parked, Stepped, Trace, Wait
+from simdsl.core.verdicts import Exercised, Health, PlanEnded, Progress, RunEnded, Verdict
+from simdsl.language.named import known
+from simdsl.plan.outcomes import ErrorClass, Failed
+from simdsl.properties import registry
+
+DEFAULT_FLOOR: Final = 1
+
+_CONFLICTS: Final = frozenset(
+    (
+        ErrorClass.BUSY,
+        ErrorClass.LOCK_NOT_AVAILABLE,
+        ErrorClass.DEADLOCK_DETECTED,
+        ErrorClass.SERIALIZATION_FAILURE,
+        ErrorClass.SNAPSHOT_CONFLICT,
+    )
+)
+
+
+@dataclass(slots=True, eq=False)
+class _Count:
+    generated: int = 0
+    judged: int = 0
+    failed: int = 0
+    unjudged: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+
+
+class HealthTally:
+    """Folds the progress of a call into its health."""
+
+    def __init__(self, makers: Mapping[str, str], *, are_properties: bool, floor: int) -> None:
+        """``makers`` are the names of the profile or the properties by the files of their plans.
+
+        A property was judged where its claim could have broken; a profile's plans, where an expectation was compared.
+        """
+        self._makers = makers
+        self._are_properties = are_properties
+        self._floor = floor
+        self._counts: dict[str, _Count] = {name: _Count() for name in makers.values()}
+        self._tried: dict[str, int] = {}
+        self._conflicts = self._waits = self._runs = 0
+
+    def tell(self, progress: Progress) -> None:
+        """Count a run and look at its trace; count a plan."""
+        if isinstance(progress, RunEnded):
+            self._runs += 1
+            for one in progress.report.properties:
+                self._tried[one.name] = self._tried.get(one.name, 0) + one.judged
+            self._look(progress.report.trace)
+        elif isinstance(progress, PlanEnded):
+            self._count(progress)
+            self._tried.clear()
+
+    def end(self) -> Health:
+        """What the call came to."""
+        return Health(
+            floor=self._floor,
+            of=tuple(
+                Exercised(
+                    name=name,
+                    generated=count.generated,
+                    judged=count.judged,
+                    failed=count.failed,
+                    skipped=tuple(count.skipped.items()),
+                    unjudged=count.unjudged,
+                    never=self._never(name) if count.unjudged else None,
+                )
+                for name, count in self._counts.items()
+            ),
+            runs=self._runs,
+            conflicts=self._conflicts,
+            pool_waits=self._waits,
+        )
+
+    def _count(self, ended: PlanEnded) -> None:
+        name = self._makers[ended.file]
+        judged = self._tried.get(name, 0) if self._are_properties else ended.judged
+        count = self._counts[name]
+        count.generated += 1
+        count.judged += judged
+        count.failed += ended.verdict is Verdict.FAIL
+        count.unjudged += ended.verdict is not Verdict.SKIP and not judged
+        if ended.verdict is Verdict.SKIP:
+            reason = _reason(ended.reason or "")
+            count.skipped[reason] = count.skipped.get(reason, 0) + 1
+
+    def _never(self, name: str) -> str:
+        return registry.find(name).never if self._are_properties and name in known() else "nothing was compared"
+
+    def _look(self, trace: Trace) -> None:
+        for event in trace:
+            if isinstance(event, Parked):
+                self._conflicts += event.wait is Wait.LOCK
+                self._waits += event.wait is Wait.POOL
+            elif isinstance(event, Stepped) and isinstance(event.outcome, Failed):
+                self._conflicts += event.outcome.error_class in _CONFLICTS
+
+
+def lines(health: Health) -> Iterator[str]:
+    """A line for each property or profile, one for each thing that was never met, and one for each floor missed."""
+    for one in health.of:
+        facts = [f"{one.generated} generated", f"judged {one.judged:,} times", f"{one.failed} failed"]
+        facts += [f"{number} skipped ({reason})" for reason, number in one.skipped]
+        if one.unjudged:
+            facts.append(f"{one.unjudged} not judged ({one.never})")
+        yield f"{one.name}: {', '.join(facts)}"
+    if health.runs and not health.conflicts:
+        yield "0 conflicts seen: this run proves nothing about locks"
+    if health.runs and not health.pool_waits:
+        yield "0 waits for a pool seen: this run proves nothing about pools that are too small"
+    for one in health.below:
+        yield (
+            f"too little judged: {one.name} {one.judged:,} times, and at least {health.floor:,} is the floor; "
+            "more --runs, a larger --profile or another --seed may help"
+        )
+
+
+def _reason(text: str) -> str:
+    """Why, without the step, which differs from plan to plan."""
+    head, colon, rest = text.partition(": ")
+    return rest if colon and head.startswith("step ") else text

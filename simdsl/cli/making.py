@@ -1,0 +1,110 @@
+"""Plans that nobody wrote, as if they had been read from files: those of a profile, and those of properties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.judging import chosen, find_property
+from simdsl.cli.knobs import QUICK
+from simdsl.cli.opening import Opened
+from simdsl.cli.paths import Target
+from simdsl.generation.plans import generate
+from simdsl.language.load import check_text
+from simdsl.language.write import dump
+from simdsl.plan.ir import Plan
+from simdsl.profiles.load import check_profile
+from simdsl.profiles.profile import Profile
+from simdsl.properties.property import DEFAULT_SIZE, Size
+
+DEFAULT_RUNS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """What makes a plan of every seed: a profile or a property."""
+
+    name: str
+    prefix: str  # of the names of its plans
+    plan: Callable[[int], Plan]
+    again: tuple[str, ...]  # what makes `simdsl run` make one of them again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """The makers of a call. ``seed`` is the profile's own, if it has one."""
+
+    makers: tuple[Maker, ...]
+    seed: int | None
+
+    def plans(self, seed: int, runs: int) -> Iterator[Made]:
+        """The plans of each maker for ``runs`` seeds, beginning with this one."""
+        for maker in self.makers:
+            for number in range(seed, seed + runs):
+                name = f"{maker.prefix}:{maker.name} (seed {number})"
+                checked = check_text(dump(maker.plan(number)), name)
+                opened = Opened(
+                    target=Target(file=name), document=checked.document, plan=checked.plan, diagnostics=checked.diagnostics
+                )
+                yield Made(opened=opened, seed=number, maker=maker)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The plan of a maker and a seed, as if it had been read from a file."""
+
+    opened: Opened
+    seed: int
+    maker: Maker
+
+
+def making(properties: Sequence[str], *, generate_too: bool, profile: str | None, knobs: tuple[str, ...]) -> Making:
+    """What the options name: the properties, else the profile. Raises ``Stop`` where there is no such thing.
+
+    A property is sized by the profile if any option speaks of one, and else has the size of its own.
+    """
+    sized = generate_too or profile is not None or bool(knobs)
+    merged = find_profile(profile or QUICK, knobs) if sized else None
+    words = words_of(profile or QUICK, knobs) if sized else ()
+    if not properties:
+        assert merged is not None
+        one = Maker(
+            name=merged.name,
+            prefix="generated",
+            plan=partial(generate, merged),
+            again=("--generate", *words, "--runs", "1"),
+        )
+        return Making(makers=(one,), seed=merged.seed)
+    size = DEFAULT_SIZE if merged is None else Size.of(merged)
+    makers = tuple(
+        Maker(
+            name=found.name,
+            prefix="property",
+            plan=partial(found.plan, size=size),
+            again=("--property", found.name, *words, "--runs", "1"),
+        )
+        for found in chosen(properties)
+    )
+    return Making(makers=makers, seed=None if merged is None else merged.seed)
+
+
+def making_of_one(name: str | None, *, profile: str | None, knobs: tuple[str, ...]) -> Making:
+    """What makes the one plan of ``simdsl generate``: this property, or the profile."""
+    names = () if name is None else (find_property(name).name,)
+    return making(names, generate_too=name is None, profile=profile, knobs=knobs)
+
+
+def find_profile(name: str, knobs: tuple[str, ...]) -> Profile:
+    """The profile with its knobs turned. Raises ``Stop`` with all that is wrong with it."""
+    checked = check_profile(name, knobs)
+    if checked.merged is None:
+        raise Stop(Exit.BAD_INPUT, *checked.diagnostics)
+    return checked.merged.profile
+
+
+def words_of(profile: str, knobs: Sequence[str]) -> tuple[str, ...]:
+    """The options that name a profile and turn its knobs."""
+    return ("--profile", profile, *(word for knob in knobs for word in ("--set", knob)))

@@ -1,0 +1,102 @@
+"""Running stored bugs again: on the backends that they were found on, or on those that the call names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from simdsl.backends.protocol import Backend, BackendUnavailable
+from simdsl.backends.registry import resolve
+from simdsl.backends.urls import mask
+from simdsl.bugbase.entry import Entry
+from simdsl.bugbase.replay import Answer, Replayed, replayed
+from simdsl.bugbase.states import How
+from simdsl.cli.exits import Exit, Stop
+from simdsl.core.verdicts import Progress
+from simdsl.modes.arena import RunOptions
+from simdsl.modes.differential import run_differential
+from simdsl.modes.once import run_plan
+from simdsl.plan.ir import Plan
+from simdsl.report.secrets import MASK, secrets_given
+
+_VARIABLES: Final = ("SIMDSL_BACKEND", "SIMDSL_MSSQL_URL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A bug that was run again, and whether it was because of a backend that it could not be said."""
+
+    replayed: Replayed
+    is_unavailable: bool = False
+
+
+def try_again(entry: Entry, given: Sequence[str], *, shrunk: bool) -> Tried:
+    """Run a bug again. ``given`` are URLs that stand for those of the bug, in their order."""
+    stored = tuple(party.url for party in entry.config.backends)
+    if given and len(given) != len(stored):
+        reason = f"it was found on {_count(len(stored))}, and the call names {_count(len(given))}"
+        return _error(entry, reason)
+    urls = tuple(given) or tuple(_with_secret(url, os.environ) for url in stored)
+    secrets = secrets_given(*urls)
+    if any(MASK in url for url in urls):
+        hint = f"name it by --backend, or in {_VARIABLES[0]}"
+        return _error(entry, f"the secret of `{next(url for url in urls if MASK in url)}` is not stored: {hint}", True)
+    try:
+        backends = tuple(map(resolve, urls))
+        return Tried(replayed=replayed(entry, _Run(entry, urls, backends, shrunk), shrunk=shrunk))
+    except BackendUnavailable as error:
+        return _error(entry, secrets.hide(str(error)), True)
+    except Stop as stopped:  # of the other process of a doublecheck
+        reason = f"the other process ended with {int(stopped.code)}"
+        return _error(entry, reason, stopped.code is Exit.UNAVAILABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How the plan of a bug is run."""
+
+    entry: Entry
+    urls: Sequence[str]
+    backends: Sequence[Backend]
+    shrunk: bool
+
+    def __call__(self, plan: Plan) -> Iterator[Progress]:
+        file = str(self.entry.plan_file(shrunk=self.shrunk))
+        options = RunOptions(seed=self.entry.config.seed)
+        match self.entry.config.how:
+            case How.DIFFERENTIAL:
+                return run_differential(plan, file, self.backends, options)
+            case How.DOUBLECHECK:
+                from simdsl.cli.doublechecking import OtherProcess, doublechecked
+
+                other = OtherProcess([file, "--seed", str(options.seed)], self.urls[0])
+                return doublechecked(run_plan(plan, file, self.backends[0], options), other, self.backends[0])
+            case How.ONCE:
+                return run_plan(plan, file, self.backends[0], options)
+
+
+def exit_of(tried: Sequence[Tried]) -> Exit:
+    """A failure outweighs what could not be said, and that outweighs what is as it should be."""
+    if any(one.replayed.is_failure for one in tried):
+        return Exit.FAILURE
+    if any(one.is_unavailable for one in tried):
+        return Exit.UNAVAILABLE
+    unsaid = not tried or any(one.replayed.answer is Answer.ERROR for one in tried)
+    return Exit.NOTHING if unsaid else Exit.HELD
+
+
+def _with_secret(url: str, environment: Mapping[str, str]) -> str:
+    """The URL of the environment that is this one when it is masked, else this one."""
+    if MASK not in url:
+        return url
+    return next((one for one in map(environment.get, _VARIABLES) if one and mask(one) == url), url)
+
+
+def _error(entry: Entry, reason: str, is_unavailable: bool = False) -> Tried:
+    return Tried(replayed=Replayed(entry=entry, answer=Answer.ERROR, reason=reason), is_unavailable=is_unavailable)
+
+
+def _count(n: int) -> str:
+    return "one backend" if n == 1 else f"{n} backends"

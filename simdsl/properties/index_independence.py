@@ -1,0 +1,75 @@
+"""An index changes no answer.
+
+Claim: a query gives the same rows before an index is made, while it is there, after it was built again or analysed, and
+when it is gone.
+
+Steps: a query; CREATE INDEX of any kind (on a column, on two, descending, partial, on an expression, unique), mostly
+with the query's own condition; the query; ANALYZE or REINDEX; the query; DROP INDEX; the query. Other tasks write to a
+table of their own.
+
+Violated when: the bags differ.
+
+Evidence: the query, and what it gave before and after.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from simdsl.generation.expressions.ir import Expression
+from simdsl.generation.ground.both import Both, say
+from simdsl.generation.ground.sources import Asking
+from simdsl.generation.ground.tables import Table, draw_index
+from simdsl.plan.ir import Plan
+from simdsl.properties.claims import judge_checks
+from simdsl.properties.property import Property, Size
+from simdsl.properties.stating import UNTOUCHED, Statement, state
+
+_NAME: Final = "index-independence"
+
+
+def make(seed: int, size: Size) -> Plan:
+    """Queries around indexes that come and go."""
+    return state(_NAME, "index", "An index changes no answer.", seed, size, _claim, among=UNTOUCHED)
+
+
+def _claim(made: Statement) -> None:
+    asking = made.asking()
+    source = asking.table()
+    test = asking.predicate(source.columns)
+    said = say("SELECT {c} FROM {s} WHERE {p}", c=asking.selected(source.columns), s=source.text, p=test)
+    name = f"extra_{made.place}"
+    before = made.query("before", said)
+    made.change(_index(made, asking, source.table, test, name))
+    labels = [before, made.query("indexed", said)]
+    if asking.draws.below(2):
+        made.change(_rebuilt(name) if asking.draws.below(2) else say("ANALYZE {table}", table=source.table.name))
+        labels.append(made.query("rebuilt", said))
+    made.change(say("DROP INDEX {name}", name=name))
+    labels.append(made.query("after", said))
+    made.same(*labels)
+
+
+def _index(made: Statement, asking: Asking, table: Table, test: Expression, name: str) -> Both:
+    """One that may serve the query: partial with its condition, on its condition, or any."""
+    column = asking.draws.one_of(table.columns).name
+    form = asking.draws.below(4)
+    if form == 0:
+        return say("CREATE INDEX {name} ON {t} ({c}) WHERE {p}", name=name, t=table.name, c=column, p=test)
+    if form == 1:
+        return say("CREATE INDEX {name} ON {t} (({p}))", name=name, t=table.name, p=test)
+    profile, rates = made.size.profile, made.ground.rates
+    return draw_index(made.seed, profile, rates, table, name, (_NAME, made.place))
+
+
+def _rebuilt(name: str) -> Both:
+    return Both(sqlite=f"REINDEX {name}", postgres=f"REINDEX INDEX {name}")
+
+
+PROPERTY = Property(
+    name=_NAME,
+    specification=__doc__,
+    make=make,
+    judge=judge_checks("index", "an index changes what a query gives"),
+    never="no query was asked with and without an index",
+)

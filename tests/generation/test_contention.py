@@ -1,0 +1,147 @@
+"""Transactions that want the same: every way in which they meet is drawn, and comes to what the plan says."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from simdsl.core.trace import Stepped
+from simdsl.core.verdicts import FailureKind, Verdict
+from simdsl.generation.plans import generate
+from simdsl.plan import ir
+from simdsl.plan.outcomes import ErrorClass, Failed
+from simdsl.profiles.load import load_profile
+from tests.modes.faulty_sqlite import Faithful, install_class
+from tests.plans.bundled import problem
+from tests.running import run_loaded
+
+BUSIEST = (
+    "contention_rate=1",
+    "max_in_flight_tx=8",
+    "weights.tx=60",
+    "weights.update=60",
+    "pool.size=6",
+    "tasks=6",
+    "weights.ddl=0",
+    "ddl_rate=0",
+    "error_rate=0",
+)
+"""Where many want to write at once."""
+SEEDS = range(6)
+
+LOCKED = ("postgres", "mssql")
+
+
+def busiest(seed: int) -> ir.Plan:
+    return generate(load_profile("write-heavy", BUSIEST), seed)
+
+
+def only(plan: ir.Plan) -> Iterator[ir.SqlStep | ir.Await]:
+    """The steps for engines with locks of rows."""
+    for step in plan.steps or ():
+        if isinstance(step, ir.SqlStep | ir.Await) and step.options.only == LOCKED:
+            yield step
+
+
+def refused(plan: ir.Plan) -> Iterator[ir.SqlStep]:
+    """The steps for the others."""
+    for step in plan.steps or ():
+        if isinstance(step, ir.SqlStep) and step.options.skip == LOCKED:
+            yield step
+
+
+def test_every_meeting_is_drawn() -> None:
+    plans = [busiest(seed) for seed in SEEDS]
+    met = {said for plan in plans for step in only(plan) for said in (step.expect or (None,))[:1]}
+    kinds = {said.error_class if isinstance(said, ir.AnError) else type(said) for said in met}
+    assert kinds == {ir.Blocks, ir.Count, ErrorClass.SERIALIZATION_FAILURE, ErrorClass.UNIQUE_VIOLATION}
+    classes = {
+        said.error_class
+        for plan in plans
+        for step in refused(plan)
+        for said in step.expect or ()
+        if isinstance(said, ir.AnError)
+    }
+    assert classes == {ErrorClass.BUSY, ErrorClass.SNAPSHOT_CONFLICT}
+
+
+def test_both_say_the_same() -> None:
+    for seed in SEEDS:
+        plan = busiest(seed)
+        second = [step.sql for step in only(plan) if isinstance(step, ir.SqlStep)]
+        assert second == [step.sql for step in refused(plan)]
+        assert len(second) > 5
+
+
+def test_a_transaction_that_came_second_is_rolled_back_before_anything_else() -> None:
+    count = 0
+    for seed in SEEDS:
+        open_, second = set[str](), set[str]()
+        for step in busiest(seed).steps or ():
+            if not isinstance(step, ir.SqlStep):
+                continue
+            said = step.sql.transaction
+            if step.task in second and step.options.only != LOCKED:
+                assert said is not None
+                assert said.action is ir.Action.ROLLBACK
+                second.remove(step.task)
+                count += 1
+            if said is not None and said.action is ir.Action.BEGIN:
+                open_.add(step.task)
+            elif said is not None and said.action in (ir.Action.COMMIT, ir.Action.ROLLBACK):
+                open_.remove(step.task)
+            elif step.options.skip == LOCKED and step.task in open_:
+                second.add(step.task)
+        assert not second
+    assert count > 20
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("backend", ["sqlite", "libsql", "turso", "postgres"])
+def test_it_comes_as_the_plan_says(backend: str, seed: int) -> None:
+    if (missing := problem(backend)) is not None:
+        pytest.skip(missing)
+    ran = run_loaded(busiest(seed), backend)
+    assert ran.ended.verdict is Verdict.PASS, ran.ended.failed
+    outcomes = [event.outcome for event in ran.events(Stepped)]
+    classes = {outcome.error_class for outcome in outcomes if isinstance(outcome, Failed)}
+    if backend == "postgres":
+        assert ErrorClass.SERIALIZATION_FAILURE in classes
+    else:
+        assert ErrorClass.BUSY in classes
+
+
+class SwallowsARefusal(Faithful):
+    """Whoever is refused is told that all went well."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            return self
+
+
+class ForgetsItsSnapshot(Faithful):
+    """A transaction that is too late to write begins again, unasked."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY_SNAPSHOT:
+                raise
+            for text in ("ROLLBACK", "BEGIN"):
+                super().execute(text)
+            return super().execute(sql, parameters)
+
+
+@pytest.mark.parametrize("fault", [SwallowsARefusal, ForgetsItsSnapshot])
+def test_an_engine_that_lets_the_second_write_is_found(fault: type[Faithful]) -> None:
+    faulty = f"sqlite?driver={install_class(fault.__name__, fault)}"
+    failed = [run_loaded(busiest(seed), faulty).ended.failed for seed in SEEDS]
+    assert {one.failure.kind for one in failed if one is not None and one.failure is not None} == {FailureKind.EXPECTATION}
