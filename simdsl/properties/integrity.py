@@ -4,12 +4,11 @@ Claim: whatever is written, and whatever indexes come and go, `PRAGMA integrity_
 
 Steps: INSERT, UPDATE and DELETE with conditions, CREATE INDEX and DROP INDEX, REINDEX, transactions that are rolled
 back; the check. Other tasks write to a table of their own.
+SQLite, libSQL and Turso only: PostgreSQL has no such statement without an extension.
 
 Violated when: the engine says anything but `ok`.
 
 Evidence: what it said.
-
-SQLite, libSQL and Turso only: PostgreSQL has no such statement without an extension.
 """
 
 from __future__ import annotations

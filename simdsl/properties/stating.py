@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import Final
 
 from simdsl.generation.draws import Draws
@@ -86,7 +87,7 @@ class Statement:
     def query(self, role: str, text: Both, *, ordered: bool = False) -> str:
         """A labelled query, and its label."""
         label = f"{self.tag}{self.place}_{role}"
-        self.steps.append(_step(ASKER, text, SqlKind.QUERY, label=label, expect=self._rows, ordered=ordered))
+        self.steps.append(_step(ASKER, text, _kind(text), label=label, expect=self._rows, ordered=ordered))
         return label
 
     def write(self, text: Both, role: str = "wrote") -> str:
@@ -98,7 +99,7 @@ class Statement:
 
     def change(self, text: Both, *, only: tuple[str, ...] = ()) -> None:
         """A statement that changes the schema, or what the engine knows of it."""
-        self.steps.append(_step(ASKER, text, SqlKind.DDL, only=only))
+        self.steps.append(_step(ASKER, text, _kind(text), only=only))
 
     def control(self, action: Action) -> None:
         """BEGIN, which is serializable, COMMIT or ROLLBACK; BEGIN and COMMIT only where that is not done for every claim."""
@@ -259,9 +260,16 @@ def _step(
 
 
 def _kind(said: Both) -> SqlKind:
-    return SqlKind.DML if said.sqlite.startswith("INSERT") else SqlKind.DDL
+    return _KINDS.get(said.sqlite.split(maxsplit=1)[0], SqlKind.OTHER)
 
 
+_KINDS: Final = MappingProxyType(
+    {
+        "SELECT": SqlKind.QUERY,
+        **dict.fromkeys(("INSERT", "UPDATE", "DELETE"), SqlKind.DML),
+        **dict.fromkeys(("CREATE", "DROP"), SqlKind.DDL),
+    }
+)
 _BEGIN: Final = "BEGIN ISOLATION LEVEL SERIALIZABLE"
 _NULL: Final = Constant(cell=Scalar(value=None))
 _WRITERS: Final = 4

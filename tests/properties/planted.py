@@ -14,7 +14,7 @@ from sqlalchemy.pool import QueuePool
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
-from tests.modes.faulty_sqlite import Faithful, install, install_class
+from tests.modes.faulty_sqlite import Faithful, Rows, install, install_class
 
 
 class StopsHalfWay(Faithful):
@@ -113,6 +113,78 @@ class LosesARowToAnIndex(Faithful):
         return done
 
 
+def _where(said: str) -> str:
+    """What stands behind the first WHERE."""
+    return said.partition(" WHERE ")[2]
+
+
+class MissesARow(Faithful):
+    """A condition in WHERE loses the last row of what it keeps."""
+
+    def changed(self, rows: Rows) -> Rows:
+        return rows[:-1] if _where(self.said) else rows
+
+
+class MissesARowByKey(Faithful):
+    """A condition in WHERE loses a row of a table with a key."""
+
+    def changed(self, rows: Rows) -> Rows:
+        return rows[:-1] if _where(self.said) and "plain_" not in self.said else rows
+
+
+class MissesARowByIndex(Faithful):
+    """While an index is there that was made later, a condition in WHERE loses a row."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        if sql.startswith(("CREATE INDEX extra", "DROP INDEX extra")):
+            vars(self.connection)["indexed"] = sql.startswith("CREATE")
+        return super().execute(sql, parameters)
+
+    def changed(self, rows: Rows) -> Rows:
+        return rows[:-1] if _where(self.said) and vars(self.connection).get("indexed") else rows
+
+
+class FoldsWrongly(Faithful):
+    """A condition with a subquery loses the last row of what it keeps."""
+
+    def changed(self, rows: Rows) -> Rows:
+        return rows[:-1] if "(SELECT " in _where(self.said) else rows
+
+
+class DropsEquals(Faithful):
+    """UNION ALL gives each row once."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.replace(" UNION ALL ", " UNION "), parameters)
+
+
+class CountsOneMore(Faithful):
+    """The rows of a subquery are one more than they are."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.replace("SELECT count(*) FROM (", "SELECT count(*) + 1 FROM ("), parameters)
+
+
+class MissesARowInCase(Faithful):
+    """A condition with CASE loses the last row of what it keeps."""
+
+    def changed(self, rows: Rows) -> Rows:
+        return rows[:-1] if "CASE" in _where(self.said) else rows
+
+
+class IndexesAnother(Faithful):
+    """A new index holds the rows of all, and is said to hold none."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        made = super().execute(sql, parameters)
+        if sql.startswith("CREATE INDEX extra") and " WHERE " not in sql:
+            name = sql.split()[2]
+            super().execute("PRAGMA writable_schema = ON")
+            super().execute("UPDATE sqlite_master SET sql = sql || ' WHERE 0' WHERE name = ?", (name,))
+            super().execute("PRAGMA writable_schema = RESET")
+        return made
+
+
 def never_resets(connect: Callable[[], Any], *, size: int, timeout: float, **_: object) -> QueuePool:
     """What is returned is lent again as it is."""
     return QueuePool(connect, pool_size=size, max_overflow=0, timeout=timeout, reset_on_return=None)
@@ -172,6 +244,19 @@ PLANTED: Final[Mapping[str, tuple[Callable[[], Backend], ...]]] = MappingProxyTy
             driver(install_class("loses_a_row_to_an_index", LosesARowToAnIndex)),
             driver(install("drops_a_row")),
         ),
+        "select-select-optimizer": (driver(install_class("misses_a_row", MissesARow)),),
+        "where-true-false-null": (
+            driver(install_class("misses_a_row", MissesARow)),
+            driver(install_class("turns_is_null_round", TurnsIsNullRound)),
+        ),
+        "union-all-preserves-cardinality": (driver(install_class("drops_equals", DropsEquals)),),
+        "plain-copy": (driver(install_class("misses_a_row_by_key", MissesARowByKey)),),
+        "index-independence": (driver(install_class("misses_a_row_by_index", MissesARowByIndex)),),
+        "constant-to-subquery": (driver(install_class("folds_wrongly", FoldsWrongly)),),
+        "dml-select-agreement": (driver(install_class("skips_a_row", SkipsARow)),),
+        "count-agreement": (driver(install_class("counts_one_more", CountsOneMore)),),
+        "integrity": (driver(install_class("indexes_another", IndexesAnother)),),
+        "rewrite-equivalence": (driver(install_class("misses_a_row_in_case", MissesARowInCase)),),
     }
 )
 """The backends with a bug that the property must find. No backend can lose a connection, so one property has none."""
