@@ -628,9 +628,64 @@ class Task:
     steps: tuple[Step, ...]
 
 
+# What is drawn for each run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Between:
+    """``1..50``: an integer, both ends included; the first is not larger than the last."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOf:
+    """``[alice, bob]``: one of these values, of which there is one at least; each place in the list is as likely."""
+
+    values: tuple[Value, ...]
+
+
+Source: TypeAlias = Between | OneOf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """One entry of ``with:``: a variable that has another value each time."""
+
+    name: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """One of ``actions:``: what a task may do next. The steps' task is ``workload``; the task that does it stands for it.
+
+    The values of ``distinct``, names of ``drawn``, differ from each other each time.
+    """
+
+    name: str
+    weight: int = 1
+    drawn: tuple[Drawn, ...] = ()
+    distinct: tuple[str, ...] = ()
+    body: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """``workload:``: in each run each task does ``repeat`` deeds, drawn by their weights."""
+
+    tasks: tuple[str, ...]
+    repeat: int
+    deeds: tuple[Deed, ...]
+
+
+# The plan
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A whole plan. Exactly one of ``steps`` and ``tasks`` is set; ``schedule`` goes with ``tasks`` and always does."""
+    """A whole plan. Exactly one of ``steps``, ``tasks`` and ``workload`` is set; the last two have a ``schedule``."""
 
     name: str
     doc: str | None = None
@@ -643,6 +698,7 @@ class Plan:
     setup: tuple[Step, ...] = ()
     steps: tuple[Step, ...] | None = None
     tasks: tuple[Task, ...] | None = None
+    workload: Workload | None = None
     schedule: Schedule | None = None
     finally_: tuple[Step, ...] = ()
     invariants: tuple[SqlStep, ...] = ()
