@@ -20,8 +20,15 @@ _PAIRS: Final = (
     ("accept", "differential"),
     ("accept", "doublecheck"),
     ("differential", "doublecheck"),
+    ("accept", "shrink"),
+    ("doublecheck", "shrink"),
 )
-_NAMES: Final = {"dump": "--dump-plan-on-failure", "paths": "PATHS", "properties": "--property"}
+_NAMES: Final = {
+    "dump": "--dump-plan-on-failure",
+    "paths": "PATHS",
+    "properties": "--property",
+    "shrink": "--shrink-on-failure",
+}
 
 
 def check_options(request: Request) -> None:
@@ -30,6 +37,8 @@ def check_options(request: Request) -> None:
         if getattr(request, one) and getattr(request, other):
             options = " and ".join(_NAMES.get(name, f"--{name}") for name in (one, other))
             raise usage(Code.U008, f"{options} do not go together")
+    if not request.shrink and (request.shrink_rounds or request.shrink_time) is not None:
+        raise usage(Code.U008, "nothing says that anything is shrunk", help="give `--shrink-on-failure` too")
     if request.makes:
         return
     for given, text in (

@@ -13,8 +13,10 @@ from simdsl.backends.urls import mask
 from simdsl.bugbase.damage import BugbaseError, Object
 from simdsl.bugbase.entry import Config, Party
 from simdsl.bugbase.states import How
-from simdsl.bugbase.store import Found, Store
+from simdsl.bugbase.store import DEFAULT_DIR, Found, Store
 from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.knobs import QUICK
+from simdsl.cli.request import Request
 from simdsl.core.clock import utc_now
 from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport
 from simdsl.modes.alike import Bug, telling
@@ -39,6 +41,7 @@ class Keeping:
     note: Callable[[str], None]
     profile: Json = None
     _started: PlanStarted | None = None
+    _last: str | None = None  # the bug that was kept last
     _parties: list[Party] = field(default_factory=list)
 
     def tell(self, progress: Progress) -> None:
@@ -52,6 +55,11 @@ class Keeping:
                 pass
             case _:
                 assert_never(progress)
+
+    def keep_last_shrunk(self, plan: Plan) -> None:
+        """Store the shrunk plan of the bug that was kept last, if there is one. Raises ``Stop``."""
+        if self._last is not None:
+            self.keep_shrunk(self._last, plan)
 
     def keep_shrunk(self, name: str, plan: Plan) -> None:
         """Store the shrunk plan of a bug. Raises ``Stop``."""
@@ -67,6 +75,7 @@ class Keeping:
             kept = self.store.add(self._found(started, report), utc_now())
         except BugbaseError as error:
             raise stop(error) from None
+        self._last = kept.name
         self.note(f"{'stored as' if kept.is_new else 'seen again:'} {self.store.directory / kept.name}")
 
     def _found(self, started: PlanStarted, report: RunReport) -> Found:
@@ -115,6 +124,21 @@ class Keeping:
                 fields = {name: self.secrets.hide(getattr(said, name)) for name in said.__slots__}
                 self._parties.append(Party(url=self.secrets.hide(mask(url)), **fields))
         return tuple(self._parties)
+
+
+def keeping_of(request: Request, backends: Sequence[Backend], secrets: Secrets, note: Callable[[str], None]) -> Keeping:
+    """What keeps the runs of a call that fail. Raises ``Stop`` for a profile that is none."""
+    how = How.DOUBLECHECK if request.doublecheck else How.DIFFERENTIAL if request.differential else How.ONCE
+    sized = request.profile is not None or request.knobs or request.generate
+    return Keeping(
+        store=Store(request.bugbase or DEFAULT_DIR),
+        backends=backends,
+        backend_urls=(request.backend, *request.differential),
+        secrets=secrets,
+        how=how,
+        note=note,
+        profile=expanded(request.profile or QUICK, request.knobs) if sized else None,
+    )
 
 
 def expanded(profile: str, knobs: Sequence[str]) -> Json:

@@ -65,7 +65,7 @@ def find(arguments: Iterable[str], *, lines: bool = False) -> Found:
 def looks_like_a_plan(head: bytes, *, is_json: bool) -> bool:
     """Whether the beginning of a file has the keys of a plan at its top level."""
     keys = _json_keys(head) if is_json or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else set(_YAML_KEY.findall(head))
-    return b"simdsl" in keys or (b"plan" in keys and not keys.isdisjoint({b"steps", b"tasks"}))
+    return b"simdsl" in keys or (b"plan" in keys and not keys.isdisjoint({b"steps", b"tasks", b"workload"}))
 
 
 def _expand(argument: str, lines: bool, problems: list[Diagnostic]) -> Iterator[Target]:

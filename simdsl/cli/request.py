@@ -32,6 +32,10 @@ class Request(NamedTuple):
     trace: str | None
     dump: str | None
     unroll: str | None
+    bugbase: str | None  # the directory
+    shrink: bool
+    shrink_rounds: int | None
+    shrink_time: str | None  # as it was written
     accept: bool
     quiet: bool
     verbose: int

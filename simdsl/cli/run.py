@@ -109,6 +109,19 @@ def run(
             "--unroll", metavar="FILE", help="Write the run that failed, else the first, as one order of `steps:`."
         ),
     ] = None,
+    bugbase: Annotated[
+        str | None,
+        typer.Option("--bugbase-dir", metavar="DIR", help="Keep every run that fails there; see `simdsl bugs`."),
+    ] = None,
+    shrink: Annotated[
+        bool, typer.Option("--shrink-on-failure", help="Show of a plan that failed the smallest that fails alike.")
+    ] = False,
+    shrink_rounds: Annotated[
+        int | None, typer.Option("--shrink-max-rounds", metavar="N", min=1, help="Try at most that many smaller plans.")
+    ] = None,
+    shrink_time: Annotated[
+        str | None, typer.Option("--shrink-for", metavar="DURATION", help="Shrink for that time at most, such as `30s`.")
+    ] = None,
     accept: Annotated[
         bool, typer.Option("--accept", help="Rewrite expectations that were missed to what came, in place.")
     ] = False,
@@ -210,6 +223,10 @@ def run(
             trace=trace,
             dump=dump,
             unroll=unroll,
+            bugbase=bugbase,
+            shrink=shrink,
+            shrink_rounds=shrink_rounds,
+            shrink_time=shrink_time,
             accept=accept,
             quiet=quiet,
             verbose=verbose,

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from simdsl.cli.doublechecking import OtherProcess
     from simdsl.cli.health import HealthTally
     from simdsl.cli.json_report import JsonReport
+    from simdsl.cli.keeping import Keeping
     from simdsl.cli.making import Making
+    from simdsl.cli.on_failure import ShrinkOnFailure
 
 
 def run_request(request: Request) -> Exit:
@@ -112,6 +114,11 @@ class _Running:
                     path=path, backend_urls=(request.backend, *request.differential), note=self.report.note, steps=steps
                 )
                 self.listeners.append(dumping.tell)
+        self.keeping = self._keeping() if request.bugbase is not None else None
+        if self.keeping is not None:
+            self.listeners.append(self.keeping.tell)
+        if request.shrink:
+            self.listeners.append(self._shrinker().tell)
         self.acceptance = self._acceptance() if request.accept else None
         self.other = self._other() if request.doublecheck else None
 
@@ -235,6 +242,26 @@ class _Running:
         for line in lines(health):
             self.report.note(line)
         return health
+
+    def _keeping(self) -> Keeping:
+        from simdsl.cli.keeping import keeping_of
+
+        return keeping_of(self.request, self.backends, self.secrets, self.report.note)
+
+    def _shrinker(self) -> ShrinkOnFailure:
+        from simdsl.cli.on_failure import ShrinkOnFailure
+        from simdsl.cli.shrinking import deadline
+        from simdsl.modes.shrinking import Limits
+
+        request, keeping = self.request, self.keeping
+        deadline("--shrink-for", request.shrink_time)  # is it one at all?
+        return ShrinkOnFailure(
+            backends=self.backends,
+            translators=self.translators,
+            limits=lambda: Limits(rounds=request.shrink_rounds, is_over=deadline("--shrink-for", request.shrink_time)),
+            note=self.report.note,
+            keep=keeping.keep_last_shrunk if keeping is not None else lambda plan: None,
+        )
 
     def _acceptance(self) -> Acceptance:
         from simdsl.cli.accepting import Acceptance

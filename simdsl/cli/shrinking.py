@@ -52,7 +52,7 @@ class Wanted:
 
 def shrink_file(wanted: Wanted) -> Exit:
     """Do it. Raises ``Stop`` for what keeps it from being done."""
-    limits = Limits(rounds=wanted.max_rounds, is_over=_deadline(wanted.time))
+    limits = Limits(rounds=wanted.max_rounds, is_over=deadline("--for", wanted.time))
     selected = _selected(wanted)
     replay = _replay(wanted.backends, selected)
     holds_on = None if wanted.holds_on is None else _replay((wanted.holds_on,), selected)
@@ -62,7 +62,7 @@ def shrink_file(wanted: Wanted) -> Exit:
         if report is None:
             sys.stderr.write(f"{selected.name} does not fail (seed {selected.seed}): there is nothing to shrink\n")
             return Exit.NOTHING
-        progress = Progress(sys.stderr, steps=_steps(selected.plan))
+        progress = Progress(sys.stderr, steps=step_count(selected.plan))
         progress.note(f"{selected.name}: {secrets.hide(telling(report).message)}")
         best: Shrunk | None = None
         code = Exit.HELD
@@ -110,7 +110,7 @@ class Progress:
     def _line(self, best: Shrunk) -> str:
         seconds = (real_ns() - self.began_ns) / 1e9
         tries = "1 try" if best.asked == 1 else f"{best.asked:,} tries"
-        return f"shrinking {self.steps:,} -> {_steps(best.case.plan):,} steps ({tries}, {seconds:.1f} s)"
+        return f"shrinking {self.steps:,} -> {step_count(best.case.plan):,} steps ({tries}, {seconds:.1f} s)"
 
 
 def _selected(wanted: Wanted) -> Selected:
@@ -140,18 +140,19 @@ def _backend(url: str) -> Backend:
         raise unavailable(secrets_given(url).hide(str(error)), about=mask(url)) from error
 
 
-def _deadline(time: str | None) -> Callable[[], bool]:
+def deadline(option: str, time: str | None) -> Callable[[], bool]:
+    """Whether that time, such as `30s`, has passed since now. Raises ``Stop`` for what is no time."""
     if time is None:
         return lambda: False
     try:
         end = real_ns() + parse_duration(time) * 1_000
     except Refused as refused:
         trouble = refused.troubles[0]
-        raise usage(Code.U008, f"--for `{time}`: {trouble.message}", help="for example: --for 30s") from None
+        raise usage(Code.U008, f"{option} `{time}`: {trouble.message}", help=f"for example: {option} 30s") from None
     return lambda: real_ns() >= end
 
 
-def _steps(plan: Plan) -> int:
+def step_count(plan: Plan) -> int:
     """The steps of a plan, those of setup and `finally` included."""
     tasks = sum(len(task.steps) for task in plan.tasks or ())
     return len(plan.setup) + len(plan.steps or ()) + tasks + len(plan.finally_)

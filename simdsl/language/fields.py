@@ -17,7 +17,7 @@ from simdsl.plan.ir import BACKEND_NAMES, SIBLINGS, VERBS, Path
 from simdsl.plan.values import INT64_MAX, INT64_MIN
 
 RESERVED_NAMES: Final = frozenset(
-    (*VERBS, *SIBLINGS, *BACKEND_NAMES, "do", "sql", "all", "from", "setup", "finally", "invariants")
+    (*VERBS, *SIBLINGS, *BACKEND_NAMES, "do", "sql", "all", "from", "setup", "finally", "invariants", "workload")
 )
 
 

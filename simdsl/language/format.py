@@ -69,7 +69,8 @@ class _Lines:
         """Whether the scalar at a path is a line of a step."""
         in_steps = len(path) > 1 and path[0] in STEP_SECTIONS
         in_tasks = len(path) > 2 and path[0] == "tasks"
-        return (in_steps or in_tasks) and path[-1] not in SIBLINGS and "skip" not in path and "only" not in path
+        in_action = len(path) > 4 and path[0] == "workload" and path[3] == "do"
+        return (in_steps or in_tasks or in_action) and path[-1] not in SIBLINGS and "skip" not in path and "only" not in path
 
     def settled(self, data: Data, path: Path) -> Data:
         """The data with its lines in the one form, to be compared."""

@@ -18,9 +18,10 @@ from simdsl.language.params import read_params
 from simdsl.language.place import Place
 from simdsl.language.problems import Problems, nearest
 from simdsl.language.read import Reading, read_file, read_text
-from simdsl.language.schedules import check_schedule, read_schedule
+from simdsl.language.schedules import check_names_of, check_schedule, read_schedule
 from simdsl.language.steps import Steps
 from simdsl.language.waiting import check_waiting
+from simdsl.language.workload import read_workload
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
 from simdsl.plan.ir import (
@@ -42,6 +43,7 @@ from simdsl.plan.ir import (
     SqlStep,
     Step,
     Task,
+    Workload,
 )
 
 
@@ -148,6 +150,7 @@ class _Loader:
         setup = self._section(steps, data, "setup")
         ordered = steps.read(data["steps"], ("steps",), Place(section="steps", owner=None)) if "steps" in data else None
         tasks = self._tasks(steps, data) if "tasks" in data else None
+        workload = read_workload(fields, steps, data["workload"], ("workload",)) if "workload" in data else None
         plan = Plan(
             name=self._name(data),
             doc=fields.text(data["doc"], ("doc",)) if "doc" in data else None,
@@ -160,7 +163,8 @@ class _Loader:
             setup=setup,
             steps=ordered,
             tasks=tasks,
-            schedule=self._schedule(data, tasks),
+            workload=workload,
+            schedule=self._schedule(data, tasks, workload),
             finally_=self._section(steps, data, "finally"),
             invariants=tuple(s for s in self._section(steps, data, "invariants") if isinstance(s, SqlStep)),
             properties=self._properties(data),
@@ -180,11 +184,7 @@ class _Loader:
 
     def _keys(self, data: dict[str, Data]) -> None:
         for key in data:
-            if key == "workload":
-                self._problems.add(
-                    Code.S015, "`workload` is reserved for a later version", (key,), key=True, help="leave it out"
-                )
-            elif key not in _KEYS:
+            if key not in _KEYS:
                 option = nearest(key, _KEYS)
                 self._problems.add(
                     Code.S002,
@@ -196,17 +196,22 @@ class _Loader:
         self._version(data)
         if "plan" not in data:
             self._problems.add(Code.S003, "the key `plan` is missing", (), help="it names the plan: `plan: my-first-plan`")
-        if "steps" in data and "tasks" in data:
-            self._problems.add(Code.S010, "a plan has `steps` or `tasks`, not both", ("tasks",), key=True)
-        if "steps" not in data and "tasks" not in data:
+        first, *others = [key for key in _ONE_OF if key in data] or [""]
+        for other in others:
+            self._problems.add(Code.S010, f"a plan has `{first}` or `{other}`, not both", (other,), key=True)
+        if not first:
             self._problems.add(
-                Code.S003, "the key `steps` is missing", (), help="`tasks` and `schedule` could stand instead"
+                Code.S003, "the key `steps` is missing", (), help="`tasks` or `workload` with `schedule` could stand instead"
             )
-        if "schedule" in data and "tasks" not in data:
+        is_scheduled = "tasks" in data or "workload" in data
+        if "schedule" in data and not is_scheduled:
             message = "`schedule` goes with `tasks`; the order of `steps` is the schedule"
             self._problems.add(Code.S010, message, ("schedule",), key=True)
-        if "tasks" in data and "schedule" not in data:
-            self._problems.add(Code.S003, "the key `schedule` is missing", ("tasks",), key=True, help="for example `all`")
+        if is_scheduled and "schedule" not in data:
+            at, example = ("tasks", "all") if "tasks" in data else ("workload", "{runs: 200}")
+            self._problems.add(
+                Code.S003, "the key `schedule` is missing", (at,), key=True, help=f"for example `{example}`"
+            )
 
     def _version(self, data: dict[str, Data]) -> None:
         if "simdsl" not in data:
@@ -253,12 +258,16 @@ class _Loader:
             tasks.append(Task(name=name, steps=steps.read(body, path, Place(section="tasks", owner=name))))
         return tuple(tasks)
 
-    def _schedule(self, data: dict[str, Data], tasks: tuple[Task, ...] | None) -> Schedule | None:
+    def _schedule(
+        self, data: dict[str, Data], tasks: tuple[Task, ...] | None, workload: Workload | None
+    ) -> Schedule | None:
         if "schedule" not in data:
             return None
         schedule = read_schedule(self._fields, data["schedule"], ("schedule",))
         if schedule is not None and tasks is not None:
             check_schedule(self._fields, schedule, tasks, data["schedule"], ("schedule",))
+        elif schedule is not None and workload is not None:
+            check_names_of(self._fields, schedule, workload.tasks, data["schedule"], ("schedule",))
         return schedule
 
     def _pools(self, data: dict[str, Data]) -> tuple[PoolSpec, ...]:
@@ -298,7 +307,9 @@ def _is_judged(plan: Plan) -> bool:
     """Whether any step judges: an explicit expectation, a check, an invariant, a property."""
     if plan.invariants or plan.properties:
         return True
-    lists = (plan.setup, plan.steps or (), *(task.steps for task in plan.tasks or ()), plan.finally_)
+    deeds = plan.workload.deeds if plan.workload is not None else ()
+    bodies = (*(task.steps for task in plan.tasks or ()), *(deed.body for deed in deeds))
+    lists = (plan.setup, plan.steps or (), *bodies, plan.finally_)
     return any(_judges(steps) for steps in lists)
 
 
@@ -334,6 +345,7 @@ _KEYS: Final = (
     "setup",
     "steps",
     "tasks",
+    "workload",
     "schedule",
     "finally",
     "invariants",
@@ -341,5 +353,6 @@ _KEYS: Final = (
     "seed",
     "timeout",
 )
+_ONE_OF: Final = ("steps", "tasks", "workload")
 _DIALECTS: Final = tuple(dialect.value for dialect in Dialect)
 _MODES: Final = tuple(mode.value for mode in ResetMode)

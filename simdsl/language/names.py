@@ -25,6 +25,7 @@ from simdsl.plan.ir import (
     Await,
     Check,
     Checkout,
+    Deed,
     Expectation,
     Expression,
     Fault,
@@ -64,6 +65,7 @@ class _Scope:
     labels: dict[str, None]
     loops: list[str] = field(default_factory=list)
     owner: str | None = None
+    drawn: tuple[str, ...] = ()
 
     def copy(self, owner: str | None = None) -> _Scope:
         return _Scope(dict(self.variables), dict(self.labels), [], owner)
@@ -95,10 +97,22 @@ class _Names:
             scope = setup.copy(task.name)
             self._list(task.steps, ("tasks", task.name), scope)
             seen |= scope.labels
+        for deed in plan.workload.deeds if plan.workload is not None else ():
+            self._deed(deed, ("workload", "actions", deed.name), setup.copy())
         self._list(plan.invariants, ("invariants",), setup.copy())
         last = setup.copy()
         last.labels |= seen
         self._list(plan.finally_, ("finally",), last)
+
+    def _deed(self, deed: Deed, path: Path, scope: _Scope) -> None:
+        """An action reads params, setup's variables, what it draws and what it binds itself."""
+        for one in deed.drawn:
+            if one.name in scope.variables:
+                message = f"`{one.name}` is a variable already, so no value of this name can be drawn"
+                self._problems.add(Code.N013, message, (*path, "with", one.name), key=True)
+            scope.variables[one.name] = None
+        scope.drawn = tuple(one.name for one in deed.drawn)
+        self._list(deed.body, (*path, "do"), scope)
 
     # What there is, wherever it stands
 
@@ -200,7 +214,9 @@ class _Names:
             self._reads(one, place, scope)
         for one, place in expectations:
             for name in _bound(one):
-                if name in scope.loops:
+                if name in scope.drawn:
+                    self._at(Code.N013, f"`{name}` is drawn", place, rf"\?{name}\b", "bind another name")
+                elif name in scope.loops:
                     self._at(Code.N009, f"`{name}` is the variable of a loop", place, rf"\?{name}\b", None)
                 else:
                     scope.variables[name] = None

@@ -51,8 +51,11 @@ def _check_keys(fields: Fields, mapping: dict[str, Data], first: dict[str, Data]
 
 
 def _param(fields: Fields, name: str, data: Data, path: Path) -> Param | None:
-    if not fields.name(name, path, "param", key=True):
-        return None
+    return read_value(fields, name, data, path) if fields.name(name, path, "param", key=True) else None
+
+
+def read_value(fields: Fields, name: str, data: Data, path: Path) -> Param | None:
+    """A value as a param of this name has it."""
     if isinstance(data, str):
         return Param(name=name, value=data)
     if isinstance(data, Plain):

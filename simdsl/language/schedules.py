@@ -32,23 +32,29 @@ def read_schedule(fields: Fields, data: Data, path: Path) -> Schedule | None:
 
 def check_schedule(fields: Fields, schedule: Schedule, tasks: tuple[Task, ...], data: Data, path: Path) -> None:
     """Words name tasks, and start every step where the number of steps is certain; choices number tasks."""
-    if isinstance(schedule, Choices):
-        for number in dict.fromkeys(schedule.choices):
-            if not 1 <= number <= len(tasks):
-                fields.problems.add(Code.R035, f"there is no task number {number}", path, help=_numbered(tasks))
-    if not isinstance(schedule, Words):
+    before = len(fields.problems)
+    check_names_of(fields, schedule, tuple(task.name for task in tasks), data, path)
+    if not isinstance(schedule, Words) or len(fields.problems) > before:
         return
-    names = tuple(task.name for task in tasks)
-    unknown = [word for word in dict.fromkeys(schedule.words) if word not in names]
-    for word in unknown:
-        listed = isinstance(data, list) and len(data) == len(schedule.words)
-        place = (*path, schedule.words.index(word)) if listed else path
-        fields.problems.add(Code.N010, f"there is no task `{word}`", place, help=did_you_mean(word, names))
     for task in tasks:
         steps, words = _certain_steps(task), schedule.words.count(task.name)
-        if steps is not None and steps != words and not unknown:
+        if steps is not None and steps != words:
             message = f"`{task.name}` has {_many(steps, 'step')} and {_many(words, 'word')}"
             fields.problems.add(Code.R035, message, path, help="each word starts one step")
+
+
+def check_names_of(fields: Fields, schedule: Schedule, names: tuple[str, ...], data: Data, path: Path) -> None:
+    """Words name these tasks, and choices number them."""
+    if isinstance(schedule, Choices):
+        for number in dict.fromkeys(schedule.choices):
+            if not 1 <= number <= len(names):
+                fields.problems.add(Code.R035, f"there is no task number {number}", path, help=_numbered(names))
+    if isinstance(schedule, Words):
+        for word in dict.fromkeys(schedule.words):
+            if word not in names:
+                listed = isinstance(data, list) and len(data) == len(schedule.words)
+                place = (*path, schedule.words.index(word)) if listed else path
+                fields.problems.add(Code.N010, f"there is no task `{word}`", place, help=did_you_mean(word, names))
 
 
 def _mapping(fields: Fields, data: dict[str, Data], path: Path) -> Schedule | None:
@@ -78,8 +84,8 @@ def _many(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def _numbered(tasks: tuple[Task, ...]) -> str:
-    return f"tasks are numbered in file order: {', '.join(f'{i} is `{task.name}`' for i, task in enumerate(tasks, 1))}"
+def _numbered(names: tuple[str, ...]) -> str:
+    return f"tasks are numbered in file order: {', '.join(f'{i} is `{name}`' for i, name in enumerate(names, 1))}"
 
 
 _KEYS: Final = ("all", "pct", "seed", "runs")

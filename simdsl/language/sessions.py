@@ -76,8 +76,9 @@ class Sessions:
             if head.task is None:
                 raise Refused(Trouble(code=Code.G202, message="whose connection?", help=f"for example `{verb}: a`"))
             return head.task.name if self._declare(head.task.name, (*path, verb), False) else None
-        if head.task is not None and head.task.name != place.owner:
-            message = f"this is the list of `{place.owner}`, so `{head.task.name}` cannot be meant"
+        if head.task is not None and (head.task.name != place.owner or place.section == "workload"):
+            whose = "an action is any task's" if place.section == "workload" else f"this is the list of `{place.owner}`"
+            message = f"{whose}, so `{head.task.name}` cannot be meant"
             raise Refused(Trouble(code=Code.S011, message=message, start=head.task.start, end=head.task.end))
         return place.owner
 

@@ -178,6 +178,8 @@ class Steps:
             return place.owner
         if place.section == "tasks":
             message = f"this is the list of `{place.owner}`, so `{key}` cannot stand here"
+        elif place.section == "workload":
+            message = f"an action is any task's, so `{key}` cannot stand here"
         else:
             message = f"`{place.section}` has no tasks, so `{key}` cannot stand here"
         options = (*place.verbs, "sql")
@@ -188,7 +190,7 @@ class Steps:
 
     def _misplaced(self, verb: str, path: Path, place: Place) -> None:
         if verb == "await":
-            help_ = "in `tasks:` a statement is judged on what it finally comes to" if place.section == "tasks" else None
+            help_ = f"in `{place.section}:` a statement is judged on what it finally comes to" if place.is_of_tasks else None
             self._problems.add(
                 Code.R030, f"`await` belongs to `steps:`, not to `{place.section}:`", path, key=True, help=help_
             )
@@ -204,6 +206,9 @@ class Steps:
         for key in ("label", "timeout"):
             if key in item and kind not in _TAKES[key]:
                 self._problems.add(Code.S012, f"`{kind}` has no `{key}`", (*path, key), key=True)
+        if "label" in item and place.section == "workload":
+            message = "an action is done many times, so none of its steps has a `label`"
+            self._problems.add(Code.S012, message, (*path, "label"), key=True, help="`?x` in an expectation keeps a value")
         label = self._fields.text(item["label"], (*path, "label")) if "label" in item else None
         if label is not None and not self._fields.name(label, (*path, "label"), "label"):
             label = None

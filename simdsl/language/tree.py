@@ -6,6 +6,7 @@ Offsets are code points from the beginning of the source text.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -89,13 +90,26 @@ def descend(root: Node, path: Path) -> tuple[ScalarNode | None, Node, bool]:
 def steps_of(root: Node) -> list[tuple[Path, int, int]]:
     """The steps of a plan in the order of the text: path, start, end. One with ``do`` ends where its body begins."""
     steps: list[tuple[Path, int, int]] = []
-    for key, value in root.entries if isinstance(root, MapNode) else ():
-        if key.text in STEP_SECTIONS:
-            _collect_steps(value, (key.text,), steps)
-        elif key.text == "tasks" and isinstance(value, MapNode):
-            for name, body in value.entries:
-                _collect_steps(body, ("tasks", name.text), steps)
+    for path, body in step_lists(root):
+        _collect_steps(body, path, steps)
     return steps
+
+
+def step_lists(root: Node) -> Iterator[tuple[Path, Node]]:
+    """What should be a list of steps, with its path, in the order of the text. Bodies of loops are within."""
+    for key, value in _entries(root):
+        if key == "workload":
+            for part, actions in _entries(value):
+                for name, action in _entries(actions) if part == "actions" else ():
+                    yield from (((key, part, name, "do"), body) for own, body in _entries(action) if own == "do")
+        elif key == "tasks":
+            yield from (((key, name), body) for name, body in _entries(value))
+        elif key in STEP_SECTIONS:
+            yield (key,), value
+
+
+def _entries(node: Node) -> Iterator[tuple[str, Node]]:
+    return ((key.text, value) for key, value in (node.entries if isinstance(node, MapNode) else ()))
 
 
 def _collect_steps(body: Node, path: Path, into: list[tuple[Path, int, int]]) -> None:

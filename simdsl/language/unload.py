@@ -18,15 +18,19 @@ from simdsl.language.unparse import (
     with_expectation,
 )
 from simdsl.plan.ir import (
+    ANY_TASK,
     VERSION,
     Await,
+    Between,
     Check,
     Checkout,
     Choices,
+    Deed,
     Exhaustive,
     Fault,
     For,
     Identifier,
+    OneOf,
     Options,
     Override,
     Param,
@@ -39,9 +43,12 @@ from simdsl.plan.ir import (
     Return,
     Schedule,
     Sleep,
+    Source,
     SqlStep,
     Step,
     Words,
+    Workload,
+    numbered_tasks,
 )
 from simdsl.plan.values import Value
 
@@ -64,6 +71,8 @@ def to_data(plan: Plan) -> dict[str, Data]:
         data["steps"] = [_step(step, owned=False) for step in plan.steps]
     if plan.tasks is not None:
         data["tasks"] = {task.name: _lines(task.steps) for task in plan.tasks}
+    if plan.workload is not None:
+        data["workload"] = _workload(plan.workload)
     _put(data, "schedule", _schedule(plan.schedule) if plan.schedule else None)
     _put(data, "finally", _lines(plan.finally_))
     _put(data, "invariants", _lines(plan.invariants))
@@ -148,6 +157,36 @@ def _seed(seed: int | None) -> dict[str, Data]:
     return {"seed": _integer(seed)} if seed is not None else {}
 
 
+def _workload(workload: Workload) -> Data:
+    many = len(workload.tasks)
+    is_numbered = workload.tasks == numbered_tasks(many)
+    return {
+        "tasks": _integer(many) if is_numbered else _words(workload.tasks),
+        "repeat": _integer(workload.repeat),
+        "actions": {deed.name: _deed(deed) for deed in workload.deeds},
+    }
+
+
+def _deed(deed: Deed) -> Data:
+    data: dict[str, Data] = {}
+    if deed.weight != 1:
+        data["weight"] = _integer(deed.weight)
+    _put(data, "with", {one.name: _source(one.source, one.name) for one in deed.drawn})
+    _put(data, "distinct", _words(deed.distinct))
+    data["do"] = _lines(deed.body)
+    return data
+
+
+def _source(source: Source, name: str) -> Data:
+    match source:
+        case Between(first=first, last=last):
+            return f"{first}..{last}"
+        case OneOf(values=values):
+            return [_value(value, name) for value in values]
+        case _:
+            assert_never(source)
+
+
 def _lines(steps: tuple[Step, ...]) -> Data:
     """Steps where nobody needs to be named: a statement alone is only its text."""
     return [_step(step, owned=True) for step in steps]
@@ -172,9 +211,10 @@ def _head(step: Step) -> tuple[str, str]:
         case SqlStep():
             return "sql", line_text(step.sql, step.expect)
         case Checkout():
-            return "checkout", with_expectation(f"{step.task} from {step.pool}", step.expect)
+            whose = "" if step.task == ANY_TASK else f"{step.task} "
+            return "checkout", with_expectation(f"{whose}from {step.pool}", step.expect)
         case Return():
-            return "return", with_expectation(step.task, step.expect)
+            return "return", with_expectation("" if step.task == ANY_TASK else step.task, step.expect)
         case Await():
             return "await", with_expectation(step.task or "all", step.expect)
         case Check():

@@ -69,8 +69,15 @@ def is_plain(text: str) -> bool:
 
 def _mapping(data: dict[str, Data], indent: str, section: str) -> Iterator[str]:
     for key, value in data.items():
-        inside = section or key
+        inside = _section(section or key, key)
         yield from _entry(f"{indent}{key}:", value, indent, inside, key)
+
+
+def _section(section: str, key: str) -> str:
+    """What decides how a value is written: the top-level key, and in a workload the part of an action."""
+    if section == "workload" and key in ("do", "with", "tasks", "distinct"):
+        return f"workload.{key}"
+    return section
 
 
 def _entry(head: str, value: Data, indent: str, section: str, key: str) -> Iterator[str]:
@@ -108,7 +115,7 @@ def _flow(value: Data, section: str, key: str) -> str | None:
     """``[a, b]`` or ``{k: v}`` where the language is written so and all parts are words; also what is empty."""
     if isinstance(value, list):
         words = [_flow_word(item) for item in value]
-        if not value or (key in _FLOW_LISTS and None not in words):
+        if not value or ((key in _FLOW_LISTS or section in _FLOW_LISTS) and None not in words):
             return f"[{', '.join(filter(None, words))}]"
     elif isinstance(value, dict):
         if not value:
@@ -181,10 +188,10 @@ def _json_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-_LINE_SECTIONS: Final = STEP_SECTIONS | {"tasks"}
-_FLOW_LISTS: Final = frozenset({"tags", "backends", "skip", "only", "properties", "tables"})
-_FLOW_SECTIONS: Final = frozenset({"pools", "params", "reset", "schedule"})
-_VALUE_SECTIONS: Final = frozenset({"plan", "params", "tags", "properties", "reset", "pools"})
+_LINE_SECTIONS: Final = STEP_SECTIONS | {"tasks", "workload.do"}
+_FLOW_LISTS: Final = frozenset({"tags", "backends", "skip", "only", "properties", "tables", "workload.tasks", "workload.distinct", "workload.with"})
+_FLOW_SECTIONS: Final = frozenset({"pools", "params", "reset", "schedule", "workload.with"})
+_VALUE_SECTIONS: Final = frozenset({"plan", "params", "tags", "properties", "reset", "pools", "workload.with"})
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)*")
 # What may begin a plain scalar of several characters, in a block. A `=` or `<` is fine; indicators are not.

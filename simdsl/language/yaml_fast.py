@@ -123,7 +123,7 @@ class _Lines:
         if found is None or rest[0] in ("'", '"', "|", ">"):
             return rest
         kept = rest[: found.start()]
-        in_steps = self.section in STEP_SECTIONS or self.section == "tasks"
+        in_steps = self.section in _LINE_SECTIONS
         if kept and in_steps and key not in SIBLINGS and not is_harmless(kept, found[0]):
             raise _Leave
         return kept
@@ -162,7 +162,7 @@ class _Lines:
 
     def _flow(self, rest: str, key: str) -> Data:
         """``[a, b]`` and ``{k: v}`` of words, where they cannot be torn SQL."""
-        if key not in ("skip", "only") and (self.section in STEP_SECTIONS or self.section == "tasks"):
+        if key not in ("skip", "only") and self.section in _LINE_SECTIONS:
             raise _Leave
         inside = rest[1:-1]
         if _FLOW_LIST.fullmatch(rest):
@@ -190,6 +190,7 @@ def _leading(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
+_LINE_SECTIONS: Final = STEP_SECTIONS | {"tasks", "workload"}
 _MAX_DEPTH: Final = 20
 _MAX_LINES: Final = 1_000_000  # all lines are held at once; what has more of them is no plan
 _VISIBLE: Final = bytes([10, *range(32, 127)])

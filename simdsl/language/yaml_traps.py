@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from simdsl.language.positions import Finding
-from simdsl.language.tree import STEP_SECTIONS, ListNode, MapNode, Node, ScalarNode, Style
+from simdsl.language.tree import ListNode, MapNode, Node, ScalarNode, Style, step_lists
 from simdsl.language.yaml_errors import USE_A_BLOCK
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import BACKEND_NAMES, SIBLINGS, VERBS, Path
@@ -27,12 +27,8 @@ class Traps:
 def find_traps(root: Node, text: str) -> Traps:
     """All traps of a document, in the order of its text."""
     walk = _Walk(text)
-    for key, value in root.entries if isinstance(root, MapNode) else ():
-        if key.text in STEP_SECTIONS:
-            walk.steps(value, (key.text,))
-        elif key.text == "tasks" and isinstance(value, MapNode):
-            for name, body in value.entries:
-                walk.steps(body, ("tasks", name.text))
+    for path, body in step_lists(root):
+        walk.steps(body, path)
     return walk.traps
 
 

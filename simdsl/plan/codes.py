@@ -65,9 +65,9 @@ class Code(Enum):
     S012 = "an option that this step does not have"
     S013 = "not a value of a param"
     S014 = "unknown version of the language"
-    S015 = "a reserved key"
     S016 = "unknown word"
     S017 = "the same word twice"
+    S018 = "nothing that a value can be drawn from"
 
     # G: grammar
     G101 = "a quote or a comment that does not end"
@@ -101,6 +101,7 @@ class Code(Enum):
     N010 = "no such task"
     N011 = "no such pool"
     N012 = "no such property"
+    N013 = "a drawn value that shadows another variable"
 
     # R: rules (the number is that of the rule, with a hundred added for a second code)
     R010 = "a variable where no value can be bound"
@@ -118,6 +119,8 @@ class Code(Enum):
     R145 = "skip and only on one step"
     R047 = "entries of params with different keys"
     R048 = "a loop that runs too often"
+    R054 = "a workload without tasks or actions"
+    R154 = "values that cannot differ"
 
     # B: backends
     B001 = "unknown backend"

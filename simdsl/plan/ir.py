@@ -630,6 +630,9 @@ class Task:
 
 # What is drawn for each run
 
+ANY_TASK: Final = "workload"
+"""Whose the steps of a workload are, until a task does them. No task has this name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Between:
@@ -678,6 +681,11 @@ class Workload:
     tasks: tuple[str, ...]
     repeat: int
     deeds: tuple[Deed, ...]
+
+
+def numbered_tasks(many: int) -> tuple[str, ...]:
+    """The names of the tasks of a workload that only says how many."""
+    return tuple(f"t{number}" for number in range(1, many + 1))
 
 
 # The plan

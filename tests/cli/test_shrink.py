@@ -83,3 +83,27 @@ def test_what_cannot_be_done_is_said(shell: Shell, arguments: list[str], code: i
     said = shell("shrink", *arguments)
     assert said.code == code
     assert says in said.err
+
+
+def test_a_run_shows_the_smallest_plan_of_what_failed_and_keeps_both(shell: Shell) -> None:
+    shell.write("wrong.yaml", WRONG)
+    said = shell("run", "wrong.yaml", "--shrink-on-failure", "--bugbase-dir", "bugs")
+    assert said.code == 1
+    assert "shrinking 7 -> 4 steps (" in said.err
+    assert "  - a: SELECT v FROM t => 12" in said.out.splitlines()
+    assert "stored as bugs/missed_expectation" in said.out
+    again = shell("bugs", "replay", "--bugbase-dir", "bugs", "--shrunk")
+    assert again.code == 1
+    assert again.out.startswith("FAILED  missed_expectation")
+
+
+def test_a_run_shrinks_no_longer_than_it_may(shell: Shell) -> None:
+    shell.write("wrong.yaml", WRONG)
+    assert "(1 try, " in shell("run", "wrong.yaml", "--shrink-on-failure", "--shrink-max-rounds", "1").err
+    assert "(0 tries, " in shell("run", "wrong.yaml", "--shrink-on-failure", "--shrink-for", "0ms").err
+    for option, value in (("--shrink-max-rounds", "1"), ("--shrink-for", "1s")):
+        alone = shell("run", "wrong.yaml", option, value)
+        assert alone.code == 2
+        assert "nothing says that anything is shrunk" in alone.err
+    assert shell("run", "wrong.yaml", "--shrink-on-failure", "--doublecheck").code == 2
+    assert shell("run", "wrong.yaml", "--shrink-on-failure", "--shrink-for", "soon").code == 2

@@ -1,0 +1,201 @@
+"""Queries that are wrong only where there is an index, and indexes that do not hold what their table holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from sqlglot import exp
+
+from tests.modes.faulty_sqlite import Faithful
+from tests.mutation.bug import Bug, Kind, driver
+from tests.mutation.rewriting import Node, Rewriting, also, bare, condition, only_table, parsed
+
+
+class Index(NamedTuple):
+    """What the engine says of an index. A column is None where an expression is indexed."""
+
+    name: str
+    unique: bool
+    columns: tuple[str | None, ...]
+    descending: bool  # its first column
+    test: Node | None  # of a partial index
+
+
+class Indexed(Rewriting):
+    """Knows the indexes of the table that a query reads."""
+
+    def rewrite(self, tree: Node) -> bool:
+        changed = False
+        for select in list(tree.find_all(exp.Select)):
+            table = only_table(select)
+            if table is not None:
+                changed |= any([self.misuse(select, table, index) for index in self.indexes(table)])
+        return changed
+
+    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
+        """Change a query of a table in place because of one of its indexes; say whether it was changed."""
+        raise NotImplementedError
+
+    def indexes(self, table: str) -> Iterator[Index]:
+        ask = self.connection.execute
+        for _, name, unique, _, partial in ask(f"PRAGMA index_list({table})").fetchall():
+            entries = [entry for entry in ask(f"PRAGMA index_xinfo({name})").fetchall() if entry[5]]
+            ((sql,),) = ask(f"SELECT sql FROM sqlite_schema WHERE name = '{name}'").fetchall()
+            test = parsed(sql).find(exp.Where).this if partial else None
+            yield Index(name, bool(unique), tuple(entry[2] for entry in entries), bool(entries[0][3]), test)
+
+
+class GroupsSkipNull(Indexed):
+    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
+        group = select.args.get("group")
+        if group is None or group.expressions[0].name != index.columns[0]:
+            return False
+        also(select, f"NOT {index.columns[0]} IS NULL")
+        return True
+
+
+class TrustsAPartialIndex(Indexed):
+    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
+        test = condition(select)
+        if test is None or index.test is None or not any(test.find_all(exp.Is, exp.NEQ)):
+            return False
+        also(select, exp.paren(index.test.copy()))
+        return True
+
+
+class TrustsAUniqueIndex(Indexed):
+    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
+        selected = {bare(one.unalias()).name for one in select.expressions}
+        if select.args.get("distinct") is None or not index.unique or not set(index.columns) <= selected:
+            return False
+        select.set("distinct", None)
+        return True
+
+
+class FindsNoNullInDescending(Indexed):
+    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
+        test = condition(select)
+        if test is None or not index.descending:
+            return False
+        lost = [one for one in test.find_all(exp.Is) if one.this.name == index.columns[0] and bare(one.expression) == exp.null()]
+        for one in lost:
+            one.replace(exp.false())
+        return bool(lost)
+
+
+class ExcludesTheBound(Indexed):
+    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
+        test = condition(select)
+        found = [] if test is None else list(test.find_all(exp.GTE, exp.LTE))
+        found = [one for one in found if index.columns[0] in (one.this.name, one.expression.name)]
+        for one in found:
+            strict = exp.GT if isinstance(one, exp.GTE) else exp.LT
+            one.replace(strict(this=one.this.copy(), expression=one.expression.copy()))
+        return bool(found)
+
+
+class MatchesPrefixesByBytes(Indexed):
+    """LIKE of an indexed column is answered by a range of the index, which tells upper from lower case."""
+
+    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
+        test = condition(select)
+        found = [] if test is None else [one for one in test.find_all(exp.Like) if one.this.name in index.columns]
+        found = [one for one in found if isinstance(one.expression, exp.Literal)]
+        for one in found:
+            head = one.expression.this.split("%")[0].split("_")[0]
+            begins = exp.EQ(
+                this=exp.func("substr", one.this.copy(), exp.Literal.number(1), exp.Literal.number(len(head)), dialect="sqlite"),
+                expression=exp.Literal.string(head),
+            )
+            one.replace(exp.paren(exp.And(this=one.copy(), expression=begins)))
+        return bool(found)
+
+
+class StopsEarlyAfterAnalyze(Rewriting):
+    """With statistics the planner skips through an index, and stops before its last entry."""
+
+    def rewrite(self, tree: Node) -> bool:
+        ask = self.connection.execute
+        if not ask("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").fetchall():
+            return False
+        known = {table for (table,) in ask("SELECT tbl FROM sqlite_stat1").fetchall()}
+        hit = [one for one in tree.find_all(exp.Select) if condition(one) is not None and only_table(one) in known]
+        for select in hit:
+            also(select, f"id < (SELECT max(id) FROM {only_table(select)})")
+        return bool(hit)
+
+
+class BuildsWithoutTheLastRow(Faithful):
+    """The entries of a new index are those of a partial one; its definition says nothing of that."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        tree = parsed(sql) if sql.startswith("CREATE INDEX") else None
+        if tree is None or tree.find(exp.Where) is not None:
+            return super().execute(sql, parameters)
+        name, table = tree.this.name, tree.find(exp.Table).name
+        ask = self.connection.execute
+        ((last,),) = ask(f"SELECT coalesce(max(id), 0) FROM {table}").fetchall()
+        done = super().execute(f"{sql} WHERE id <> {last}", parameters)
+        ((version,),) = ask("PRAGMA schema_version").fetchall()
+        ask("PRAGMA writable_schema = ON")
+        ask("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, name))
+        ask(f"PRAGMA schema_version = {version + 1}")
+        ask("PRAGMA writable_schema = RESET")
+        return done
+
+
+def _index(name: str, does: str, model: str, cursor: type[Faithful]) -> Bug:
+    return Bug(name=name, does=does, model=model, make=driver(name, cursor), kind=Kind.INDEX)
+
+
+BUGS: Final = (
+    _index(
+        "indexed-group-skips-null",
+        "GROUP BY of an indexed column has no group for NULL.",
+        "a loose index scan that begins behind the NULLs",
+        GroupsSkipNull,
+    ),
+    _index(
+        "partial-index-trusted",
+        "A query with `IS`, `IS NOT` or `<>` in its WHERE is answered from a partial index that lacks rows of it.",
+        "a condition that is taken to imply that of a partial index (SQLite, found by PQS)",
+        TrustsAPartialIndex,
+    ),
+    _index(
+        "unique-index-trusted",
+        "DISTINCT is left out where a unique index covers the columns, although NULL may be there twice.",
+        "a DISTINCT that is optimised away",
+        TrustsAUniqueIndex,
+    ),
+    _index(
+        "descending-index-hides-null",
+        "`c IS NULL` finds nothing where there is an index on `c DESC`.",
+        "a seek to the wrong end of an index",
+        FindsNoNullInDescending,
+    ),
+    _index(
+        "indexed-bound-excluded",
+        "`<=` and `>=` are `<` and `>` for a column that is indexed.",
+        "a seek that begins behind the bound",
+        ExcludesTheBound,
+    ),
+    _index(
+        "indexed-like-by-bytes",
+        "`c LIKE 'ab%'` tells upper from lower case if `c` is indexed.",
+        "LIKE as a range of an index with another collation",
+        MatchesPrefixesByBytes,
+    ),
+    _index(
+        "analyze-stops-early",
+        "After ANALYZE a query with a WHERE misses the row with the largest key.",
+        "a skip-scan that returns too few rows",
+        StopsEarlyAfterAnalyze,
+    ),
+    _index(
+        "index-built-short",
+        "CREATE INDEX makes an index that lacks the last row.",
+        "an index that is built while its table is written",
+        BuildsWithoutTheLastRow,
+    ),
+)
