@@ -16,12 +16,14 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from simdsl.language.lexing import BACKEND_DIALECTS, dialect_of, parse_sql
 from simdsl.language.named import BUILT_IN
 from simdsl.plan.ir import (
+    ANY_TASK,
     BACKEND_NAMES,
     PLAIN,
     Alternative,
     AnError,
     Anything,
     Await,
+    Between,
     Binary,
     Bind,
     Blocks,
@@ -35,7 +37,9 @@ from simdsl.plan.ir import (
     Contains,
     Count,
     Counted,
+    Deed,
     Dialect,
+    Drawn,
     ExactRows,
     Excludes,
     Exhaustive,
@@ -54,6 +58,7 @@ from simdsl.plan.ir import (
     OfLabel,
     OfPool,
     Ok,
+    OneOf,
     Operator,
     Options,
     Order,
@@ -75,6 +80,7 @@ from simdsl.plan.ir import (
     Schedule,
     Sleep,
     Slice,
+    Source,
     Sql,
     SqlKind,
     SqlStep,
@@ -84,6 +90,8 @@ from simdsl.plan.ir import (
     TypedKind,
     Var,
     Words,
+    Workload,
+    numbered_tasks,
 )
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, quoted
@@ -394,6 +402,7 @@ class Writer:
     names: int = 0
     labels: list[str] = field(default_factory=list)
     bound: list[str] = field(default_factory=list)
+    is_labelling: bool = True
 
     def fresh(self, stem: str) -> str:
         """A name that nothing else has."""
@@ -541,7 +550,7 @@ class Writer:
 
     def label(self) -> str | None:
         """A new label, or none."""
-        if not self.draw(st.booleans()):
+        if not self.is_labelling or not self.draw(st.booleans()):
             return None
         self.labels.append(self.fresh("l"))
         return self.labels[-1]
@@ -569,7 +578,7 @@ class Writer:
 
 def _listed(owner: str | None) -> str | None:
     """Whose a check is: a task's, and nobody's in a section."""
-    return owner if owner in TASKS else None
+    return owner if owner in (*TASKS, ANY_TASK) else None
 
 
 # Plans
@@ -586,9 +595,13 @@ def plans(draw: DrawFn) -> Plan:
     writer = Writer(draw, dialect_of(dialect, backends), tuple(pool.name for pool in pools), names)
     setup = writer.section("setup")
     ours: dict[str, Any] = {"invariants": writer.invariants()}
-    if draw(st.booleans()):
+    form = draw(st.sampled_from(["steps", "tasks", "workload"]))
+    if form == "steps":
         ours["steps"] = writer.ordered()
         writer.bound, writer.labels = [], []
+    elif form == "workload":
+        ours["workload"] = _workload(writer)
+        ours["schedule"] = draw(_schedules(tuple(Task(name=name, steps=()) for name in ours["workload"].tasks)))
     else:
         ours["tasks"] = _tasks(writer)
         ours["schedule"] = draw(_schedules(ours["tasks"]))
@@ -633,6 +646,39 @@ def _tasks(writer: Writer) -> tuple[Task, ...]:
         tasks.append(Task(name=name, steps=writer.of_task(name)))
         writer.bound, writer.labels = list(bound), list(labels)
     return tuple(tasks)
+
+
+def _workload(writer: Writer) -> Workload:
+    """Actions see what the setup gave away, what they draw, and their own."""
+    draw, bound = writer.draw, list(writer.bound)
+    writer.is_labelling = False
+    deeds = []
+    for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True)):
+        drawn = tuple(Drawn(name=writer.fresh("d"), source=source) for source in draw(st.lists(_sources(), max_size=3)))
+        wide = [one.name for one in drawn if isinstance(one.source, Between) and one.source.last - one.source.first > 2]
+        writer.bound += [one.name for one in drawn]
+        deeds.append(
+            Deed(
+                name=name,
+                weight=draw(st.integers(1, INT64_MAX)),
+                drawn=drawn,
+                distinct=tuple(draw(st.permutations(wide))),
+                body=writer.steps(ANY_TASK, writer.kinds()),
+            )
+        )
+        writer.bound = list(bound)
+    writer.is_labelling = True
+    tasks = draw(st.integers(1, 5).map(numbered_tasks) | sets_of(st.sampled_from(TASKS)).filter(bool))
+    return Workload(tasks=tasks, repeat=draw(st.integers(1, 1000)), deeds=tuple(deeds))
+
+
+def _sources() -> SearchStrategy[Source]:
+    ends = st.tuples(INTEGERS, INTEGERS).map(sorted)
+    return ends.map(lambda two: Between(first=two[0], last=two[1])) | tuples_of(PARAM_VALUES, 1, 4).map(_one_of)
+
+
+def _one_of(values: tuple[Any, ...]) -> OneOf:
+    return OneOf(values=values)
 
 
 def _schedules(tasks: tuple[Task, ...]) -> SearchStrategy[Schedule]:

@@ -183,6 +183,10 @@ def _statements(plan: Plan) -> Iterator[tuple[Path, str]]:
     """Every statement of a plan with its place, overrides included."""
     sections: list[tuple[Path, Sequence[Step]]] = [(("setup",), plan.setup), (("steps",), plan.steps or ())]
     sections += [(("tasks", task.name), task.steps) for task in plan.tasks or ()]
+    sections += [
+        (("workload", "actions", deed.name, "do"), deed.body)
+        for deed in (plan.workload.deeds if plan.workload is not None else ())
+    ]
     sections += [(("finally",), plan.finally_), (("invariants",), plan.invariants)]
     while sections:
         path, steps = sections.pop(0)

@@ -64,14 +64,14 @@ def _up_to(plan: Plan, document: Document, file: str, line: int) -> Plan:
 
 
 def _scheduled(plan: Plan, text: str, file: str) -> Plan:
-    if plan.tasks is None:
+    if plan.steps is not None:
         raise usage(Code.U005, "a plan with `steps:` has no schedule; the order of its steps is one", about=file)
     try:
         found: Schedule = parse_schedule(text)
     except Refused as refused:
         trouble = refused.troubles[0]
         raise usage(Code.U005, f"--schedule `{text}`: {trouble.message}", about=file, help=trouble.help) from None
-    names = [task.name for task in plan.tasks]
+    names = [task.name for task in plan.tasks or ()] if plan.workload is None else list(plan.workload.tasks)
     for word in getattr(found, "words", ()):
         if word not in names:
             raise usage(Code.U005, f"--schedule `{text}`: there is no task `{word}`", about=file, help=_list(names))

@@ -153,9 +153,10 @@ def deadline(option: str, time: str | None) -> Callable[[], bool]:
 
 
 def step_count(plan: Plan) -> int:
-    """The steps of a plan, those of setup and `finally` included."""
+    """The steps of a plan, those of setup and `finally` included; of a workload those of each action once."""
     tasks = sum(len(task.steps) for task in plan.tasks or ())
-    return len(plan.setup) + len(plan.steps or ()) + tasks + len(plan.finally_)
+    actions = sum(len(deed.body) for deed in plan.workload.deeds) if plan.workload is not None else 0
+    return len(plan.setup) + len(plan.steps or ()) + tasks + actions + len(plan.finally_)
 
 
 def _write(plan: Plan, output: str | None) -> None:

@@ -90,6 +90,7 @@ class RunReport:
     consequences: tuple[Failure, ...] = ()  # what `finally` missed after a failure
     warnings: tuple[str, ...] = ()
     raced: bool = False
+    seed: int | None = None  # what the actions of a workload were drawn from; a seed of this run alone
     properties: tuple[Tried, ...] = ()  # in the order of the plan
     tables: Mapping[str, Rows] | None = field(default=None, repr=False, compare=False)  # before `finally`, if anybody asked
 

@@ -33,16 +33,23 @@ class Draws:
     def below(self, limit: int) -> int:
         """A number from 0 up to, not including, ``limit``, which is 1 at least and below 2**48."""
         if self._room < limit << _BIAS:
-            self._rest = draw(_SIZE, self._seed, self._purpose, self._times)
-            self._room = _SIZE
-            self._times += 1
+            self._refill()
         self._room //= limit
         self._rest, digit = divmod(self._rest, limit)
         return digit
 
+    def _refill(self) -> None:
+        self._rest = draw(_SIZE, self._seed, self._purpose, self._times)
+        self._room = _SIZE
+        self._times += 1
+
     def chance(self, rate: float) -> bool:
         """True at this rate, between 0 and 1. Rates of 0 and 1 are never and always."""
-        return self.below(_SCALE) < rate * _SCALE
+        if self._room < _SCALE << _BIAS:
+            self._refill()
+        self._room //= _SCALE
+        self._rest, digit = divmod(self._rest, _SCALE)
+        return digit < rate * _SCALE
 
     def one_of(self, items: Sequence[T]) -> T:
         """One of the items, of which there is one at least."""

@@ -5,9 +5,10 @@ Dates and times are their canonical texts, for that is how they are written, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -30,10 +31,11 @@ COMPARED: Final = WHOLE | MOMENTS | {ColumnType.REAL, ColumnType.DECIMAL}
 """The types whose order is the same everywhere."""
 
 
-def draw_value(draws: Draws, of: ColumnType, rates: Rates, used: Sequence[Plain] = ()) -> Plain:
-    """A value of a type, never NULL. ``used`` are values that the column has, for duplicates."""
-    if used and draws.chance(rates.duplicate):
-        value = draws.one_of(used)
+def draw_value(draws: Draws, of: ColumnType, rates: Rates, rows: Mapping[int, Row], position: int) -> Plain:
+    """A value of a type, never NULL. Duplicates are of those that the rows have at the position."""
+    if rows and draws.chance(rates.duplicate):
+        row = next(islice(rows.values(), draws.below(len(rows)), None))
+        value = row[position]
         if value is not None:
             return value
     if of in TEXTS or of is ColumnType.BLOB:

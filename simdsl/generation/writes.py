@@ -161,8 +161,7 @@ class Writer:
             number = self._fresh()
             value = f"u{number}" if column.type in TEXTS else 100_000 + number
             return literal(value), value
-        used = tuple(row[position] for row in rows.values()) if rows else ()
-        value = draw_value(draws, column.type, self._profile.values, used)
+        value = draw_value(draws, column.type, self._profile.values, rows, position)
         said, value = self._bank.said(draws, column.type, value)
         return said, value
 

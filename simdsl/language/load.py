@@ -209,9 +209,7 @@ class _Loader:
             self._problems.add(Code.S010, message, ("schedule",), key=True)
         if is_scheduled and "schedule" not in data:
             at, example = ("tasks", "all") if "tasks" in data else ("workload", "{runs: 200}")
-            self._problems.add(
-                Code.S003, "the key `schedule` is missing", (at,), key=True, help=f"for example `{example}`"
-            )
+            self._problems.add(Code.S003, "the key `schedule` is missing", (at,), key=True, help=f"for example `{example}`")
 
     def _version(self, data: dict[str, Data]) -> None:
         if "simdsl" not in data:
@@ -258,9 +256,7 @@ class _Loader:
             tasks.append(Task(name=name, steps=steps.read(body, path, Place(section="tasks", owner=name))))
         return tuple(tasks)
 
-    def _schedule(
-        self, data: dict[str, Data], tasks: tuple[Task, ...] | None, workload: Workload | None
-    ) -> Schedule | None:
+    def _schedule(self, data: dict[str, Data], tasks: tuple[Task, ...] | None, workload: Workload | None) -> Schedule | None:
         if "schedule" not in data:
             return None
         schedule = read_schedule(self._fields, data["schedule"], ("schedule",))

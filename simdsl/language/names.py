@@ -106,12 +106,13 @@ class _Names:
 
     def _deed(self, deed: Deed, path: Path, scope: _Scope) -> None:
         """An action reads params, setup's variables, what it draws and what it binds itself."""
-        for one in deed.drawn:
-            if one.name in scope.variables:
-                message = f"`{one.name}` is a variable already, so no value of this name can be drawn"
-                self._problems.add(Code.N013, message, (*path, "with", one.name), key=True)
-            scope.variables[one.name] = None
-        scope.drawn = tuple(one.name for one in deed.drawn)
+        drawn = descend(self._data, (*path, "with"))  # with those whose source has a mistake in it
+        for name in drawn if isinstance(drawn, dict) else ():
+            if name in scope.variables:
+                message = f"`{name}` is a variable already, so no value of this name can be drawn"
+                self._problems.add(Code.N013, message, (*path, "with", name), key=True)
+            scope.variables[name] = None
+            scope.drawn = (*scope.drawn, name)
         self._list(deed.body, (*path, "do"), scope)
 
     # What there is, wherever it stands

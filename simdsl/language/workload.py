@@ -59,10 +59,10 @@ def _deed(fields: Fields, steps: Steps, name: str, data: Data, path: Path) -> De
         return None
     weight = fields.integer(mapping["weight"], (*path, "weight"), least=1) if "weight" in mapping else 1
     drawn = _drawn(fields, mapping["with"], (*path, "with")) if "with" in mapping else ()
-    names = tuple(one.name for one in drawn)
+    named = mapping.get("with", {})
     distinct: tuple[str, ...] = ()
     if "distinct" in mapping:
-        distinct = fields.words(mapping["distinct"], (*path, "distinct"), names)
+        distinct = fields.words(mapping["distinct"], (*path, "distinct"), tuple(named) if isinstance(named, dict) else ())
         _check_distinct(fields, drawn, distinct, (*path, "distinct"))
     body = ()
     if "do" in mapping:
@@ -94,7 +94,9 @@ def _source(fields: Fields, name: str, data: Data, path: Path) -> Source | None:
         return None
     first, last = int(found["first"]), int(found["last"])
     if first > last:
-        fields.problems.add(Code.S018, f"`{data}` holds no integer", path, help=f"the smaller end is first: `{last}..{first}`")
+        fields.problems.add(
+            Code.S018, f"`{data}` holds no integer", path, help=f"the smaller end is first: `{last}..{first}`"
+        )
         return None
     if first < INT64_MIN or last > INT64_MAX:
         fields.problems.add(Code.S018, f"`{data}` goes beyond 64 bits", path)

@@ -69,15 +69,21 @@ def is_plain(text: str) -> bool:
 
 def _mapping(data: dict[str, Data], indent: str, section: str) -> Iterator[str]:
     for key, value in data.items():
-        inside = _section(section or key, key)
+        inside = _section(section, key)
         yield from _entry(f"{indent}{key}:", value, indent, inside, key)
 
 
 def _section(section: str, key: str) -> str:
     """What decides how a value is written: the top-level key, and in a workload the part of an action."""
-    if section == "workload" and key in ("do", "with", "tasks", "distinct"):
-        return f"workload.{key}"
-    return section
+    match section:
+        case "":
+            return key
+        case "workload" | "workload.action":
+            return f"workload.{key}"
+        case "workload.actions":
+            return "workload.action"
+        case _:
+            return section
 
 
 def _entry(head: str, value: Data, indent: str, section: str, key: str) -> Iterator[str]:
@@ -189,7 +195,9 @@ def _json_text(text: str) -> str:
 
 
 _LINE_SECTIONS: Final = STEP_SECTIONS | {"tasks", "workload.do"}
-_FLOW_LISTS: Final = frozenset({"tags", "backends", "skip", "only", "properties", "tables", "workload.tasks", "workload.distinct", "workload.with"})
+_FLOW_LISTS: Final = frozenset(
+    {"tags", "backends", "skip", "only", "properties", "tables", "workload.tasks", "workload.distinct", "workload.with"}
+)
 _FLOW_SECTIONS: Final = frozenset({"pools", "params", "reset", "schedule", "workload.with"})
 _VALUE_SECTIONS: Final = frozenset({"plan", "params", "tags", "properties", "reset", "pools", "workload.with"})
 

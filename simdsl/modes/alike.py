@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, Progress, RunReport, Verdict
 from simdsl.plan.ir import Path, Plan
@@ -15,11 +15,14 @@ Replay: TypeAlias = Callable[[Plan], Iterator[Progress]]
 """Runs a plan on whatever it failed on."""
 
 
+_STATED: Final = frozenset((FailureKind.EXPECTATION, FailureKind.INVARIANT))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bug:
     """What two failures have in common if they are one bug.
 
-    Of a missed expectation that is also what was expected and what came, or it would shrink to nonsense.
+    Of a missed expectation or invariant that is also what was expected and what came, or it would shrink to nonsense.
     """
 
     fingerprint: str
@@ -28,7 +31,7 @@ class Bug:
     @classmethod
     def of(cls, failure: Failure) -> Bug:
         """The bug that a failure shows."""
-        said = (*failure.expected, *failure.got) if failure.kind is FailureKind.EXPECTATION else ()
+        said = (*failure.expected, *failure.got) if failure.kind in _STATED else ()
         return cls(fingerprint=failure.fingerprint, said=said)
 
     @classmethod

@@ -10,11 +10,12 @@ from functools import cached_property
 from simdsl.backends.protocol import Backend, Pool
 from simdsl.core import collector
 from simdsl.core.clock import Clock
+from simdsl.core.drawing import seed_of_run
 from simdsl.core.matcher import describe
 from simdsl.core.trace import Trace
 from simdsl.core.verdicts import Failure, FailureKind, RunReport, Tried, Verdict
 from simdsl.oracles import always
-from simdsl.plan.ir import Param, Path, Plan
+from simdsl.plan.ir import Param, Path, Pct, Plan, RandomWalk
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Value
 from simdsl.runner.failures import Stopped
@@ -52,6 +53,7 @@ class Arena:
         self._params = params
         self._options = options
         self._runs = 0
+        self._seed = options.seed if plan.seed is None else plan.seed
         self._world = backend.create()
         try:
             refused = self._world.reset(plan.reset) if plan.reset is not None else None
@@ -72,10 +74,13 @@ class Arena:
         return frozenset(op.path for code in (*program.strands, program.setup, program.finally_) for op in code)
 
     def schedules(self, seed: int) -> Schedules | None:
-        """The schedules of this plan, None for `steps:`."""
+        """The schedules of this plan, None for `steps:`. The actions of a workload come from the seed too."""
         if self._plan.schedule is None or not self.is_set_up:
             return None
-        length = sum(schedule_length(code, self._prepared.env) for code in self.program.strands)
+        drawn, strands = self._drawing_seed(), self.program.strands
+        if self.program.drawn is not None and drawn is not None:
+            strands = self.program.drawn(drawn)
+        length = sum(schedule_length(code, self._prepared.env) for code in strands)
         return Schedules(self._plan.schedule, self.program.strand_names, seed, length)
 
     def keep(self) -> None:
@@ -86,8 +91,18 @@ class Arena:
         """One run, the ``number``-th of its plan, from where setup left the database."""
         if self._runs:
             self._world.restore()
+        seed = self._drawing_seed()
         self._runs += 1
-        return self._one_run(chooser, number)
+        return self._one_run(chooser, number, seed)
+
+    def _drawing_seed(self) -> int | None:
+        """What the actions of the next run come from, if they are drawn: random schedules draw anew for each run."""
+        if self.program.drawn is None or not self.is_set_up:
+            return None
+        schedule = self._plan.schedule
+        if not isinstance(schedule, RandomWalk | Pct):
+            return self._seed
+        return seed_of_run(self._seed if schedule.seed is None else schedule.seed, self._runs)
 
     def close(self) -> None:
         """Give the world up. Idempotent."""
@@ -114,7 +129,7 @@ class Arena:
             missed=tuple(machine.missed),
         )
 
-    def _one_run(self, chooser: Chooser | None, number: int) -> RunReport:
+    def _one_run(self, chooser: Chooser | None, number: int, seed: int | None) -> RunReport:
         program, prepared = self.program, self._prepared
         clock, trace = Clock(), prepared.trace.copy()
         tables: Mapping[str, Rows] | None = None
@@ -130,7 +145,7 @@ class Arena:
             if prepared.failure is not None:
                 failures.append(prepared.failure)
             else:
-                failures += self._body(machine, chooser)
+                failures += self._body(machine, chooser, seed)
                 if self._options.end_state:
                     tables = self._world.end_state()
             failures += self._finally(machine)
@@ -148,6 +163,7 @@ class Arena:
             params=self._params,
             run=number,
             choices=trace.choices() if program.scheduled else (),
+            seed=seed,
             verdict=verdict,
             judged=judged,
             steps=trace.count(),
@@ -161,12 +177,13 @@ class Arena:
             tables=tables,
         )
 
-    def _body(self, machine: Machine, chooser: Chooser | None) -> list[Failure]:
+    def _body(self, machine: Machine, chooser: Chooser | None, seed: int | None) -> list[Failure]:
         """Run the steps or the tasks, and end them in good order."""
         program, env = self.program, self._prepared.env
         try:
             if chooser is not None:
-                machine.tasks(program.strand_names, program.strands, env, chooser)
+                drawn = None if program.drawn is None or seed is None else program.drawn(seed)
+                machine.tasks(program.strand_names, drawn or program.strands, env, chooser)
             else:
                 machine.script(program.strands[0], env)
             machine.finish(watch=True)

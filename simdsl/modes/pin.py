@@ -11,6 +11,7 @@ from typing import Final, assert_never
 
 from simdsl.core.trace import Advanced, Event, Parked, PoolMoved, RolledBack, Stepped, Wait
 from simdsl.core.verdicts import RunReport
+from simdsl.modes.drawn import in_tasks, named
 from simdsl.plan.ir import (
     BACKEND_NAMES,
     Action,
@@ -46,13 +47,19 @@ from simdsl.plan.ir import (
     Var,
 )
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
-from simdsl.plan.values import Value, as_text, same
+from simdsl.plan.values import Value, as_text
 
 _FIXED: Final = re.compile(r"-?[0-9]+\.[0-9]+")
 
 
 def pinned(plan: Plan, report: RunReport, seed: int) -> Plan:
-    """The plan with this run's params and, under ``tasks:``, its choice list: it runs once, and the same way."""
+    """The plan with this run's params and, under ``tasks:``, its choice list: it runs once, and the same way.
+
+    What a run of a workload did stands in it as tasks.
+    """
+    if plan.workload is not None:
+        plan = replace(in_tasks(plan, report.params, report.seed or 0), schedule=Choices(choices=report.choices))
+        return replace(plan, seed=seed)
     params = (report.params,) if report.params else ()
     if plan.tasks is None:
         return replace(plan, params=params, seed=seed)
@@ -60,18 +67,18 @@ def pinned(plan: Plan, report: RunReport, seed: int) -> Plan:
 
 
 def unrolled(plan: Plan, report: RunReport) -> Plan:
-    """The run of a plan with ``tasks:`` as one global order of ``steps:``, with what each step came to.
+    """The run of a plan with ``tasks:``, or of a workload, as one global order of ``steps:``, with what each step came to.
 
     Equal to the run by (task, statement, outcome): loops and retries are written out, waits are `=> blocks` and `await`,
     the clock's jumps are `sleep`. What a check judged is left out; setup, invariants and finally stay.
     """
-    if plan.tasks is None:
+    if plan.steps is not None:
         return pinned(plan, report, report.run)
     unrolling = _Unrolling(plan=plan, params=list(report.params), backend=report.backend)
     steps = tuple(unrolling.steps(_body(report.trace)))
     params = (tuple(unrolling.params),) if unrolling.params else ()
     backends = (report.backend,) if report.backend in BACKEND_NAMES else ()
-    return replace(plan, backends=backends, params=params, tasks=None, schedule=None, steps=steps, seed=None)
+    return replace(plan, backends=backends, params=params, tasks=None, workload=None, schedule=None, steps=steps, seed=None)
 
 
 def expectation_of(outcome: Outcome, *, kind: SqlKind | None, ordered: bool) -> Expectation | None:
@@ -115,13 +122,16 @@ def _section(plan: Plan, path: Path) -> tuple[tuple[Step, ...], Path]:
             return plan.invariants, path[1:]
         case "steps":
             return plan.steps or (), path[1:]
+        case "workload":
+            deeds = plan.workload.deeds if plan.workload is not None else ()
+            return next(deed.body for deed in deeds if deed.name == path[2]), path[4:]
         case _:
             return next(task.steps for task in plan.tasks or () if task.name == path[1]), path[2:]
 
 
 def _body(trace: Iterable[Event]) -> list[Event]:
     """The events of the tasks, up to the last step: what the end of the run does by itself is not part of the view."""
-    events = [e for e in trace if not isinstance(e, Stepped | Parked) or (e.path and e.path[0] == "tasks")]
+    events = [e for e in trace if not isinstance(e, Stepped | Parked) or (e.path and e.path[0] in ("tasks", "workload"))]
     last = max((i for i, event in enumerate(events) if isinstance(event, Stepped | Parked)), default=-1)
     return events[: last + 1]
 
@@ -172,7 +182,7 @@ class _Unrolling:
                 if not names:
                     identifiers = {p.name for p in self.params if isinstance(p.value, Identifier)}
                     names = tuple(f.name for f in sql.fragments if isinstance(f, Var) and f.name not in identifiers)
-                renamed = {name: self._param(name, value) for name, value in zip(names, arguments, strict=True)}
+                renamed = {name: named(self.params, name, value) for name, value in zip(names, arguments, strict=True)}
                 return SqlStep(task=task, sql=_with_names(sql, renamed), expect=expect)
             case Checkout(pool=pool):
                 return Checkout(task=task, pool=pool, expect=expect)
@@ -184,19 +194,6 @@ class _Unrolling:
     def _sql(self, step: SqlStep) -> Sql:
         override = next((o for o in step.options.overrides if o.backend == self.backend), None)
         return (override and override.sql) or step.sql
-
-    def _param(self, name: str, value: Value) -> str:
-        """A param of this value: the variable's own name where it is free or says the same, else a numbered one."""
-        number = 1
-        while True:
-            candidate = name if number == 1 else f"{name}_{number}"
-            taken = next((p for p in self.params if p.name == candidate), None)
-            if taken is None:
-                self.params.append(Param(name=candidate, value=value))
-                return candidate
-            if not isinstance(taken.value, Identifier) and same(taken.value, value):
-                return candidate
-            number += 1
 
 
 def _is_return(event: Event, task: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from simdsl.core.verdicts import RunReport
 from simdsl.modes.alike import Alike, Bug, Replay, failed, place
+from simdsl.modes.pin import pinned
 from simdsl.plan.ir import Path, Plan
 from simdsl.shrinker.attempts import Answer, is_sound
 from simdsl.shrinker.case import Case
@@ -34,6 +35,8 @@ def shrink_run(
     A plan of tasks is told as one order of `steps:` where that fails alike, before or after everything else. Raises
     ``Unstable``, and ``BackendUnavailable``.
     """
+    if plan.workload is not None:
+        plan, report = _in_tasks(plan, report, seed, replay)
     ask = Alike(replay, Bug.of_run(report), holds_on)
     case, failing = _start(replace(plan, seed=seed), report, ask)
     last: Shrunk | None = None
@@ -46,6 +49,15 @@ def shrink_run(
         left = None if limits.rounds is None else max(limits.rounds - last.asked, 0)
         for again in shrink(told, ask, rounds=left, is_over=limits.is_over):
             yield replace(again, asked=again.asked + last.asked, others=again.others + last.others)
+
+
+def _in_tasks(plan: Plan, report: RunReport, seed: int, replay: Replay) -> tuple[Plan, RunReport]:
+    """A run of a workload as a run of tasks, which is what can be cut."""
+    pin = pinned(plan, report, seed)
+    again = failed(replay, pin)
+    if again is None or Bug.of_run(again) != Bug.of_run(report):
+        raise Unstable("does not fail alike when it is repeated")
+    return pin, again
 
 
 def _start(plan: Plan, report: RunReport, ask: Alike) -> tuple[Case, Path]:

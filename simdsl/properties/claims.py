@@ -127,6 +127,10 @@ def _was_kept_from(step: Stepped) -> bool:
 def _steps(plan: Plan) -> Iterator[tuple[Path, Step]]:
     lists: list[tuple[Path, tuple[Step, ...]]] = [(("steps",), plan.steps or ())]
     lists += [(("tasks", task.name), task.steps) for task in plan.tasks or ()]
+    lists += [
+        (("workload", "actions", deed.name, "do"), deed.body)
+        for deed in (plan.workload.deeds if plan.workload is not None else ())
+    ]
     while lists:
         at, steps = lists.pop()
         for i, step in enumerate(steps):

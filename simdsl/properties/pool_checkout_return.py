@@ -66,6 +66,10 @@ def _timeouts(plan: Plan) -> Iterator[tuple[Path, int]]:
     """The checkouts that have a timeout of their own."""
     lists: list[tuple[Path, Sequence[Step]]] = [(("steps",), plan.steps or ())]
     lists += [(("tasks", task.name), task.steps) for task in plan.tasks or ()]
+    lists += [
+        (("workload", "actions", deed.name, "do"), deed.body)
+        for deed in (plan.workload.deeds if plan.workload is not None else ())
+    ]
     while lists:
         at, steps = lists.pop()
         for i, step in enumerate(steps):

@@ -18,7 +18,7 @@ def command(target: str | Sequence[str], plan: Plan, report: RunReport, *, backe
     words = ["simdsl", "run", *([target] if isinstance(target, str) else target), "--backend", backend_urls[0]]
     for url in backend_urls[1:]:
         words += ["--differential", url]
-    words += ["--seed", str(seed)]
+    words += ["--seed", str(seed if report.seed is None else report.seed)]
     entry = entry_of(plan, report)
     if entry is not None and len(plan.params) > 1:
         words += ["--params", str(entry)]

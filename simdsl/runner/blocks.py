@@ -1,4 +1,4 @@
-"""Loops and attempts: the blocks that a strand is in, innermost last. Entering and leaving them takes no time."""
+"""Loops, attempts and actions: the blocks that a strand is in, innermost last. Entering and leaving them takes no time."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ def enter_retry(strand: Strand, op: Instruction, actor: Actor | None) -> None:
 def leave_retry(strand: Strand, op: Instruction) -> None:
     """An attempt came to its end without a miss."""
     strand.blocks.pop()
+    strand.pc += 1
+
+
+def begin_action(strand: Strand, op: Instruction) -> None:
+    """The values that were drawn for an action of a workload."""
+    strand.env.update(op.values)
     strand.pc += 1
 
 

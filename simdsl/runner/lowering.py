@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from simdsl.backends.protocol import Backend, Refusal, Statement
+from simdsl.core.drawing import of_task
 from simdsl.core.matcher import Judge, certain, compile_expectation
 from simdsl.language.volatile import volatile_part
 from simdsl.plan.ir import (
@@ -39,9 +40,11 @@ from simdsl.plan.ir import (
     SqlStep,
     Step,
     Var,
+    Workload,
 )
 from simdsl.plan.outcomes import Affected
 from simdsl.plan.values import Value
+from simdsl.runner.deeds import Deeds
 from simdsl.runner.program import Attempts, Code, Instruction, Kind, Program
 from simdsl.runner.translating import Translators, dialect_of
 
@@ -69,10 +72,14 @@ def lower(
     ``last`` cuts `steps:` behind that step; ``translators`` remember what they have translated for another plan.
     """
     lowering = _Lowering(plan=plan, backend=backend, params=params, translators=translators or Translators())
+    drawn = None
     try:
         if plan.tasks is not None:
             strands = tuple(lowering.block(task.steps, ("tasks", task.name)) for task in plan.tasks)
             names = tuple(task.name for task in plan.tasks)
+        elif plan.workload is not None:
+            lowered = lowering.workload(plan.workload)
+            drawn, strands, names = lowered.strands, (lowered.everything,), plan.workload.tasks
         else:
             steps = plan.steps or ()
             if last is not None and last[0] == "steps" and len(last) > 1 and isinstance(last[1], int):
@@ -92,6 +99,7 @@ def lower(
         invariants=invariants,
         env={p.name: p.value for p in params if not isinstance(p.value, Identifier)},
         pools=plan.pools,
+        drawn=drawn,
     )
 
 
@@ -130,6 +138,8 @@ class _Lowering:
                 self.identifiers[param.name] = param.value.name
         for task in self.plan.tasks or ():
             self.actor(task.name)
+        for name in self.plan.workload.tasks if self.plan.workload is not None else ():
+            self.actor(name)
         source, target = dialect_of(self.plan, self.backend.dialect), self.backend.dialect
         if source is not target:
             self.translator = self.translators.between(source, target, frozenset(self.identifiers))
@@ -141,6 +151,19 @@ class _Lowering:
         code: list[Instruction] = []
         self._append(code, steps, path)
         return tuple(code)
+
+    def workload(self, workload: Workload) -> Deeds:
+        """Every action for every task."""
+        return Deeds(
+            workload=workload,
+            codes=tuple(
+                {
+                    deed.name: self.block(of_task(deed.body, task), ("workload", "actions", deed.name, "do"))
+                    for deed in workload.deeds
+                }
+                for task in workload.tasks
+            ),
+        )
 
     def _append(self, code: list[Instruction], steps: Sequence[Step], path: Path) -> None:
         name = self.backend.name

@@ -442,4 +442,5 @@ _HANDLERS: Final[tuple[Callable[[Machine, Strand, Instruction], None], ...]] = (
     lambda _, strand, op: blocks.next_round(strand, op),
     lambda machine, strand, op: blocks.enter_retry(strand, op, machine.actors[op.actor] if op.actor >= 0 else None),
     lambda _, strand, op: blocks.leave_retry(strand, op),
+    lambda _, strand, op: blocks.begin_action(strand, op),
 )

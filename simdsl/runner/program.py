@@ -28,10 +28,11 @@ class Kind(IntEnum):
     NEXT = 7  # the next round: jump behind ``target``, or fall through
     TRY = 8  # enter a retry
     TRIED = 9  # an attempt succeeded
+    DRAWN = 10  # an action begins: its variables have these values
 
 
-FREE: Final = frozenset({Kind.FOR, Kind.NEXT, Kind.TRY, Kind.TRIED})
-"""Heads and ends of blocks: they cost no word of a schedule (rules.md 34)."""
+FREE: Final = frozenset({Kind.FOR, Kind.NEXT, Kind.TRY, Kind.TRIED, Kind.DRAWN})
+"""Heads and ends of blocks, and values that are drawn: they cost no word of a schedule (rules.md 34)."""
 
 
 SECTIONS: Final = frozenset({"setup", "finally", "invariants"})
@@ -82,6 +83,7 @@ class Instruction:
     over: Range | Items | None = None
     attempts: Attempts | None = None
     target: int = -1
+    values: tuple[tuple[str, Value], ...] = ()
 
 
 Code: TypeAlias = tuple[Instruction, ...]
@@ -89,7 +91,10 @@ Code: TypeAlias = tuple[Instruction, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A plan ready to run. ``strands`` holds one list of instructions a task under ``tasks:``, else a single one."""
+    """A plan ready to run. ``strands`` holds one list of instructions a task under ``tasks:``, else a single one.
+
+    Of a workload it holds one list with every action of every task, which is not for running: ``drawn`` makes those.
+    """
 
     tasks: tuple[str, ...]  # the actors: every task that the plan names in the order of appearance, and its sections
     strands: tuple[Code, ...]
@@ -99,6 +104,7 @@ class Program:
     invariants: Code
     env: Mapping[str, Value]
     pools: tuple[PoolSpec, ...]
+    drawn: Callable[[int], tuple[Code, ...]] | None = None  # of a workload: its strands, from the seed of a run
 
     @property
     def scheduled(self) -> bool:
@@ -123,7 +129,7 @@ def schedule_length(code: Sequence[Instruction], env: Mapping[str, Value]) -> in
         while i < end:
             op = code[i]
             if op.kind is Kind.FOR:
-                total += max(len(rounds(op, env)), 1) * count(i + 1, op.target - 1)
+                total += max(_known_rounds(op, env), 1) * count(i + 1, op.target - 1)
                 i = op.target
             else:
                 total += op.kind not in FREE
@@ -131,6 +137,14 @@ def schedule_length(code: Sequence[Instruction], env: Mapping[str, Value]) -> in
         return total
 
     return count(0, len(code))
+
+
+def _known_rounds(op: Instruction, env: Mapping[str, Value]) -> int:
+    """How often a loop goes round, 0 where that is for a step to decide that has not run."""
+    try:
+        return len(rounds(op, env))
+    except (KeyError, TypeError):
+        return 0
 
 
 def rounds(op: Instruction, env: Mapping[str, Value]) -> Sequence[Value]:

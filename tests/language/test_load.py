@@ -111,10 +111,6 @@ def test_an_unknown_key_is_named_with_the_nearest() -> None:
     assert diagnostic.help == "did you mean `pools`?"
 
 
-def test_rule_49_workload_is_reserved() -> None:
-    assert only(with_steps("a: SELECT 1", head="workload: {}\n")).code.name == "S015"
-
-
 def test_the_required_keys() -> None:
     assert [diagnostic.message for diagnostic in found("doc: x\n")] == [
         "the key `simdsl` is missing",

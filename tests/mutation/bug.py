@@ -1,4 +1,4 @@
-"""A planted bug, and the ways to plant one."""
+"""What a planted bug is, and the ways to plant one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
-from simdsl.backends.wrapping import WrappedBackend, WrappedSession
-from tests.modes.faulty_sqlite import Faithful, install_class
+from simdsl.backends.wrapping import Wrap, WrappedBackend
+from tests.modes.faulty_sqlite import Faithful, install, install_class
 
 
 class Kind(StrEnum):
@@ -18,38 +18,47 @@ class Kind(StrEnum):
     TRANSACTION = "transactions"
     POOL = "pools"
     QUERY = "queries"
-    INDEX = "indexes"
+    CONDITION = "conditions"
     WRITE = "writes"
     SCHEMA = "schema"
+    INDEX = "indexes"
     VALUE = "values"
+    DRIVER = "drivers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bug:
-    """A backend that is right but in one point. ``make`` gives a new one; it is SQLite's own engine that runs.
+    """SQLite, or what stands before it, changed at one point.
 
-    ``does`` is one sentence that says what is wrong and when; ``model`` is the kind of real bug that it stands for.
+    ``does`` is one sentence; ``model`` says who behaves so, or what class of bugs it stands for; ``expected`` is the
+    property that must find it, None for the one that is quickest; ``make`` gives the backend, and ``sound`` is the URL of
+    the one without the bug.
     """
 
     name: str
+    kind: Kind
     does: str
     model: str
     make: Callable[[], Backend]
-    kind: Kind
+    expected: str | None = None
+    sound: str = "sqlite"
 
 
-def driver(name: str, cursor: type[Faithful], *, memory: bool = False) -> Callable[[], Backend]:
-    """SQLite through a driver whose cursors are of this class; ``memory``: its sessions share a page cache."""
-    module = install_class(f"mutation_{name.replace('-', '_')}", cursor)
-    place = "sqlite:///:memory:" if memory else "sqlite"
-    return lambda: resolve(f"{place}?driver={module}")
+def driver(name: str, kind: type[Faithful], url: str = "sqlite") -> Callable[[], Backend]:
+    """SQLite whose cursors are of this kind."""
+    return lambda: resolve(f"{url}?driver={install_class(f'mutation_{name}'.replace('-', '_'), kind)}")
 
 
-def pool(factory: str) -> Callable[[], Backend]:
-    """SQLite with the pool of a factory, ``module:name``."""
-    return lambda: resolve(f"sqlite?pool={factory}")
+def fault(name: str) -> Callable[[], Backend]:
+    """SQLite with a fault that other tests have too."""
+    return lambda: resolve(f"sqlite?driver={install(name)}")
 
 
-def wrapped(session: type[WrappedSession]) -> Callable[[], Backend]:
-    """SQLite behind sessions of this class."""
-    return lambda: WrappedBackend(resolve("sqlite"), "sqlite", session)
+def pool(place: str) -> Callable[[], Backend]:
+    """SQLite with the pool that this factory makes."""
+    return lambda: resolve(f"sqlite?pool={place}")
+
+
+def session(wrap: Wrap) -> Callable[[], Backend]:
+    """SQLite with every session wrapped."""
+    return lambda: WrappedBackend(resolve("sqlite"), "sqlite", wrap)

@@ -30,7 +30,14 @@ class Indexed(Rewriting):
         for select in list(tree.find_all(exp.Select)):
             table = only_table(select)
             if table is not None:
-                changed |= any([self.misuse(select, table, index) for index in self.indexes(table)])
+                changed |= self.misuse_all(select, table)
+        return changed
+
+    def misuse_all(self, select: exp.Select, table: str) -> bool:
+        """All indexes of the table, one after the other."""
+        changed = False
+        for index in list(self.indexes(table)):
+            changed |= self.misuse(select, table, index)
         return changed
 
     def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
@@ -39,10 +46,10 @@ class Indexed(Rewriting):
 
     def indexes(self, table: str) -> Iterator[Index]:
         ask = self.connection.execute
-        for _, name, unique, _, partial in ask(f"PRAGMA index_list({table})").fetchall():
+        for _, name, unique, _, is_partial in ask(f"PRAGMA index_list({table})").fetchall():
             entries = [entry for entry in ask(f"PRAGMA index_xinfo({name})").fetchall() if entry[5]]
             ((sql,),) = ask(f"SELECT sql FROM sqlite_schema WHERE name = '{name}'").fetchall()
-            test = parsed(sql).find(exp.Where).this if partial else None
+            test = condition_of(sql) if is_partial else None
             yield Index(name, bool(unique), tuple(entry[2] for entry in entries), bool(entries[0][3]), test)
 
 
@@ -78,7 +85,9 @@ class FindsNoNullInDescending(Indexed):
         test = condition(select)
         if test is None or not index.descending:
             return False
-        lost = [one for one in test.find_all(exp.Is) if one.this.name == index.columns[0] and bare(one.expression) == exp.null()]
+        lost = [
+            one for one in test.find_all(exp.Is) if one.this.name == index.columns[0] and bare(one.expression) == exp.null()
+        ]
         for one in lost:
             one.replace(exp.false())
         return bool(lost)
@@ -105,7 +114,9 @@ class MatchesPrefixesByBytes(Indexed):
         for one in found:
             head = one.expression.this.split("%")[0].split("_")[0]
             begins = exp.EQ(
-                this=exp.func("substr", one.this.copy(), exp.Literal.number(1), exp.Literal.number(len(head)), dialect="sqlite"),
+                this=exp.func(
+                    "substr", one.this.copy(), exp.Literal.number(1), exp.Literal.number(len(head)), dialect="sqlite"
+                ),
                 expression=exp.Literal.string(head),
             )
             one.replace(exp.paren(exp.And(this=one.copy(), expression=begins)))
@@ -133,7 +144,7 @@ class BuildsWithoutTheLastRow(Faithful):
         tree = parsed(sql) if sql.startswith("CREATE INDEX") else None
         if tree is None or tree.find(exp.Where) is not None:
             return super().execute(sql, parameters)
-        name, table = tree.this.name, tree.find(exp.Table).name
+        name, table = _names(tree)
         ask = self.connection.execute
         ((last,),) = ask(f"SELECT coalesce(max(id), 0) FROM {table}").fetchall()
         done = super().execute(f"{sql} WHERE id <> {last}", parameters)
@@ -143,6 +154,19 @@ class BuildsWithoutTheLastRow(Faithful):
         ask(f"PRAGMA schema_version = {version + 1}")
         ask("PRAGMA writable_schema = RESET")
         return done
+
+
+def condition_of(sql: str) -> Node | None:
+    """The condition of a partial index."""
+    where = parsed(sql).find(exp.Where)
+    return where.this if where is not None else None
+
+
+def _names(tree: Node) -> tuple[str, str]:
+    """Of an index and its table."""
+    table = tree.find(exp.Table)
+    assert table is not None, "an index is on a table"
+    return str(tree.this.name), str(table.name)
 
 
 def _index(name: str, does: str, model: str, cursor: type[Faithful]) -> Bug:

@@ -1,363 +1,260 @@
-"""Queries that are planned or evaluated wrongly: NULL, joins, grouping, slices, subqueries.
-
-Each rule changes one form of a SELECT and leaves every other statement alone, so the writes around it are right.
-"""
+"""Bugs of queries: what of a result is kept, joined, grouped, sorted and counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+import re
+from typing import Any, Final
 
-from sqlglot import exp
-
-from simdsl.backends.protocol import Backend
-from tests.modes.faulty_sqlite import DropsARow
-from tests.mutation.bug import Bug, Kind, driver
-from tests.mutation.rewriting import Node, also, bare, condition, in_where, rewriting
+from tests.modes.faulty_sqlite import Faithful
+from tests.mutation.bug import Bug, Kind, driver, fault
 from tests.properties.planted import IgnoresLimit, StartsLate
 
-_UNKNOWN_AS_FALSE: Final = "two-valued logic where SQL has three values"
-_STRENGTH: Final = "an outer join that is simplified although its condition keeps NULLs"
-_PUSHED: Final = "a condition that is pushed to a place where it means something else"
+
+class OffsetEatsTheLimit(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        found = re.search(r" LIMIT (\d+) OFFSET (\d+)$", sql)
+        if found and sql.startswith("SELECT"):
+            rest = max(0, int(found[1]) - int(found[2]))
+            sql = f"{sql[: found.start()]} LIMIT {rest} OFFSET {found[2]}"
+        return super().execute(sql, parameters)
 
 
-def not_keeps_unknown(node: exp.Not) -> Node | None:
-    if not isinstance(node.parent, exp.Where):
-        return None
-    return exp.Not(this=exp.Coalesce(this=exp.Paren(this=node.this.copy()), expressions=[exp.false()]))
+class TopOfTheWrongEnd(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.replace(" DESC", "") if " LIMIT " in sql else sql, parameters)
 
 
-def expression_is_never_null(node: exp.Is) -> Node | None:
-    if isinstance(node.expression, exp.Null) and not isinstance(bare(node.this), exp.Column | exp.Null) and in_where(node):
-        return exp.false()
-    return None
+class KeepsDuplicates(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        is_plain = sql.startswith("SELECT DISTINCT ") and " WHERE " not in sql
+        return super().execute(sql.replace("SELECT DISTINCT ", "SELECT ", 1) if is_plain else sql, parameters)
 
 
-def not_in_skips_null(node: exp.In) -> Node | None:
-    kept = [one.copy() for one in node.expressions if not isinstance(one, exp.Null)]
-    if not isinstance(node.parent, exp.Not) or not kept or len(kept) == len(node.expressions):
-        return None
-    return exp.In(this=node.this.copy(), expressions=kept)
+class UnionAllIsUnion(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.replace(" UNION ALL ", " UNION "), parameters)
 
 
-def in_drops_the_last(node: exp.In) -> Node | None:
-    if len(node.expressions) < 3:
-        return None
-    return exp.In(this=node.this.copy(), expressions=[one.copy() for one in node.expressions[:-1]])
+class CountsDuplicates(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        head = "SELECT count(*) FROM (SELECT "
+        return super().execute(sql.replace(f"{head}DISTINCT ", head), parameters)
 
 
-def between_excludes_a_column(node: exp.Between) -> Node | None:
-    low, high = node.args["low"], node.args["high"]
-    if not isinstance(bare(high), exp.Column):
-        return None
-    above = exp.GTE(this=exp.paren(node.this.copy()), expression=exp.paren(low.copy()))
-    return exp.paren(exp.And(this=above, expression=exp.LT(this=exp.paren(node.this.copy()), expression=high.copy())))
+class CountsWhatIsSkipped(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        if sql.startswith("SELECT count(*) FROM ("):
+            sql = re.sub(r" OFFSET \d+\)", ")", sql)
+        return super().execute(sql, parameters)
 
 
-def same_column_is_true(node: exp.Binary) -> Node | None:
-    if isinstance(node, exp.EQ | exp.GTE | exp.LTE) and in_where(node) and isinstance(node.this, exp.Column):
-        return exp.true() if node.this == node.expression else None
-    return None
+class LeftJoinIsInner(Faithful):
+    """Only with a condition, as if that could not be true for NULL."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        if sql.startswith("SELECT") and ") WHERE (" in sql:
+            sql = sql.replace(" LEFT JOIN ", " JOIN ")
+        return super().execute(sql, parameters)
 
 
-def is_not_true_loses_unknown(node: exp.Not) -> Node | None:
-    inner = node.this
-    if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Boolean) and inner.expression.this and in_where(node):
-        return exp.Not(this=exp.paren(inner.this.copy()))
-    return None
+class ConditionOfTheJoin(Faithful):
+    """WHERE behind a LEFT JOIN is taken for a part of ON."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        if sql.startswith("SELECT") and sql.count(" WHERE ") == 1 and " LEFT JOIN " in sql:
+            sql = sql.replace(") WHERE (", ") AND (")
+        return super().execute(sql, parameters)
 
 
-def or_stops_at_unknown(node: exp.Or) -> Node | None:
-    if not in_where(node):
-        return None
-    left = exp.paren(node.this.copy())
-    either = exp.Or(this=left, expression=exp.paren(node.expression.copy()))
-    return exp.Case(ifs=[exp.If(this=exp.Is(this=left.copy(), expression=exp.null()), true=exp.null())], default=either)
+class LosesTheGroupOfNull(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        head, groups, column = sql.rpartition(" GROUP BY ")
+        if groups and " WHERE " not in head and re.fullmatch(r"[\w.]+", column):
+            sql = f"{sql} HAVING {column} IS NOT NULL"
+        return super().execute(sql, parameters)
 
 
-def when_null_matches_null(node: exp.Case) -> Node | None:
-    if node.this is None:
-        return None
-    ifs = [
-        exp.If(this=exp.Is(this=exp.paren(node.this.copy()), expression=exp.paren(one.this.copy())), true=one.args["true"])
-        for one in node.args["ifs"]
-    ]
-    return exp.Case(ifs=ifs, default=node.args.get("default"))
+class IgnoresHaving(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.partition(" HAVING ")[0] if sql.startswith("SELECT") else sql, parameters)
 
 
-def is_of_two_columns_is_equality(node: exp.Is) -> Node | None:
-    if isinstance(node.this, exp.Column) and isinstance(node.expression, exp.Column) and in_where(node):
-        return exp.paren(exp.EQ(this=node.this.copy(), expression=node.expression.copy()))
-    return None
+class _Greatest:
+    """The first value is the greatest so far, even if it is NULL, and nothing is greater than NULL."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def step(self, value: Any) -> None:
+        self.values.append(value)
+
+    def finalize(self) -> Any:
+        if self.values[0:1] == [None]:
+            return None
+        known = [value for value in self.values if value is not None]
+        return max(known, key=lambda value: (isinstance(value, str), isinstance(value, bytes), value), default=None)
 
 
-def left_join_becomes_inner(node: exp.Select) -> Node | None:
-    test = condition(node)
-    joins = [join for join in node.args.get("joins") or () if join.side == "LEFT"]
-    named = {column.table for column in test.find_all(exp.Column)} if test is not None else set()
-    hit = [join for join in joins if join.this.alias in named]
-    for join in hit:
-        join.set("side", None)
-    return node if hit else None
+class GreatestBeginsWithNull(Faithful):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.connection.create_aggregate("max", 1, _Greatest)
 
 
-def where_moves_into_on(node: exp.Select) -> Node | None:
-    test = condition(node)
-    joins = [join for join in node.args.get("joins") or () if join.side == "LEFT"]
-    if test is None or not joins:
-        return None
-    joins[-1].set("on", exp.and_(joins[-1].args["on"].copy(), test.copy()))
-    node.set("where", None)
-    return node
+class LeastIsTheFirst(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        sql = re.sub(r"\(SELECT min\((\w+)\) FROM (\w+)\)", r"(SELECT \1 FROM \2 ORDER BY \1 LIMIT 1)", sql)
+        return super().execute(sql, parameters)
 
 
-def derived_table_loses_its_where(node: exp.Select) -> Node | None:
-    source = node.args.get("from_")
-    inner = source.this.this if source is not None and isinstance(source.this, exp.Subquery) else None
-    if condition(node) is None or not isinstance(inner, exp.Select) or condition(inner) is None:
-        return None
-    inner.set("where", None)
-    return node
-
-
-def union_all_is_union(node: exp.Union) -> Node | None:
-    if node.args["distinct"]:
-        return None
-    node.set("distinct", True)
-    return node
-
-
-def distinct_of_several_columns(node: exp.Select) -> Node | None:
-    if node.parent is not None or node.args.get("distinct") is None or len(node.expressions) < 2:
-        return None
-    node.set("distinct", None)
-    return node
-
-
-def having_is_ignored(node: exp.Select) -> Node | None:
-    if node.args.get("having") is None or condition(node) is None:
-        return None
-    node.set("having", None)
-    return node
-
-
-def group_of_null_is_lost(node: exp.Select) -> Node | None:
-    group = node.args.get("group")
-    if group is None or condition(node) is not None or node.args.get("having") is not None:
-        return None
-    return also(node, exp.Not(this=exp.Is(this=group.expressions[0].copy(), expression=exp.null())))
-
-
-def count_ignores_an_offset(node: exp.Select) -> Node | None:
-    source = node.args.get("from_")
-    inner = source.this.this if source is not None and isinstance(source.this, exp.Subquery) else None
-    if not isinstance(node.expressions[0], exp.Count) or inner is None or inner.args.get("offset") is None:
-        return None
-    inner.set("offset", None)
-    return node
-
-
-def min_reads_the_first_entry(node: exp.Min) -> Node | None:
-    select = node.find_ancestor(exp.Select)
-    if select is None or condition(select) is not None or select.args.get("group") is not None:
-        return None
-    value = node.this
-    has_null = exp.LT(this=exp.Count(this=value.copy()), expression=exp.Count(this=exp.Star()))
-    return exp.Case(ifs=[exp.If(this=has_null, true=exp.null())], default=exp.Min(this=value.copy()))
-
-
-def sum_of_nothing_is_zero(node: exp.Sum) -> Node | None:
-    select = node.find_ancestor(exp.Select)
-    if select is None or condition(select) is None or isinstance(node.parent, exp.Coalesce):
-        return None
-    return exp.Coalesce(this=exp.Sum(this=node.this.copy()), expressions=[exp.Literal.number(0)])
-
-
-def first_term_of_an_order_ascends(node: exp.Select) -> Node | None:
-    order = node.args.get("order")
-    if order is None or node.args.get("limit") is None or not order.expressions[0].args.get("desc"):
-        return None
-    order.expressions[0].set("desc", False)
-    return node
-
-
-def scalar_subquery_of_null_is_zero(node: exp.Subquery) -> Node | None:
-    if isinstance(node.parent, exp.From | exp.Join | exp.SetOperation | exp.In) or node.alias:
-        return None
-    return exp.Coalesce(this=node.copy(), expressions=[exp.Literal.number(0)])
-
-
-def max_in_a_subquery_reads_one_row(node: exp.Max) -> Node | None:
-    select = node.find_ancestor(exp.Select)
-    if select is None or not isinstance(select.parent, exp.Subquery) or len(select.expressions) > 1 or node.parent is not select:
-        return None
-    select.set("limit", exp.Limit(expression=exp.Literal.number(1)))
-    return node.this.copy()
-
-
-def _query(name: str, does: str, model: str, make: Callable[[], Backend]) -> Bug:
-    return Bug(name=name, does=does, model=model, make=make, kind=Kind.QUERY)
-
-
-def _rule(name: str, does: str, model: str, kind: type[Node], rule: Callable[..., Node | None]) -> Bug:
-    return _query(name, does, model, driver(name, rewriting(kind, rule)))
+class SubqueryIsText(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(re.sub(r"\(SELECT (-?[\d.]+)\)", r"(SELECT CAST(\1 AS TEXT))", sql), parameters)
 
 
 BUGS: Final = (
-    _rule(
-        "not-keeps-unknown",
-        "`WHERE NOT p` keeps the rows for which `p` is unknown.",
-        _UNKNOWN_AS_FALSE,
-        exp.Not,
-        not_keeps_unknown,
+    Bug(
+        name="ignored-limit",
+        kind=Kind.QUERY,
+        does="LIMIT is ignored, with its OFFSET.",
+        model="a clause that a query builder drops",
+        expected="select-limit",
+        make=driver("ignored-limit", IgnoresLimit),
     ),
-    _rule(
-        "expression-never-null",
-        "In a WHERE, `IS NULL` of anything but a column is false.",
-        "nullability of an expression that is inferred wrongly",
-        exp.Is,
-        expression_is_never_null,
+    Bug(
+        name="late-offset",
+        kind=Kind.QUERY,
+        does="OFFSET skips one row too many.",
+        model="counting from 1 and from 0",
+        expected="select-limit",
+        make=driver("late-offset", StartsLate),
     ),
-    _rule("not-in-skips-null", "`NOT IN` passes over a NULL in its list.", _UNKNOWN_AS_FALSE, exp.In, not_in_skips_null),
-    _rule(
-        "in-drops-last",
-        "`IN` leaves out the last value of a list of three or more.",
-        "an off-by-one in a list that is sorted or hashed",
-        exp.In,
-        in_drops_the_last,
+    Bug(
+        name="offset-eats-limit",
+        kind=Kind.QUERY,
+        does="The rows that OFFSET skips are counted among those that LIMIT allows.",
+        model="a limit that is pushed below its offset",
+        expected="select-limit",
+        make=driver("offset-eats-limit", OffsetEatsTheLimit),
     ),
-    _rule(
-        "between-excludes-column",
-        "`BETWEEN` excludes its upper bound if that is a column.",
-        "a range whose end is exclusive",
-        exp.Between,
-        between_excludes_a_column,
+    Bug(
+        name="top-of-the-wrong-end",
+        kind=Kind.QUERY,
+        does="With LIMIT, a descending order is taken for an ascending one.",
+        model="a top-N sort with its own comparison",
+        expected="select-limit",
+        make=driver("top-of-the-wrong-end", TopOfTheWrongEnd),
     ),
-    _rule(
-        "same-column-is-true",
-        "In a WHERE, `c = c`, `c <= c` and `c >= c` are true although `c` is NULL.",
-        "simplification that forgets NULL",
-        exp.Binary,
-        same_column_is_true,
+    Bug(
+        name="reversed-order",
+        kind=Kind.QUERY,
+        does="A result with ORDER BY comes in reverse.",
+        model="an index that is scanned from the other end",
+        expected="select-limit",
+        make=fault("mis_sorts"),
     ),
-    _rule(
-        "is-not-true-loses-unknown",
-        "In a WHERE, `p IS NOT TRUE` is read as `NOT p`.",
-        _UNKNOWN_AS_FALSE,
-        exp.Not,
-        is_not_true_loses_unknown,
+    Bug(
+        name="lost-last-row",
+        kind=Kind.QUERY,
+        does="Of two rows or more the last one is not fetched.",
+        model="a fetch loop that ends one too early",
+        expected="table-has-expected-content",
+        make=fault("drops_a_row"),
     ),
-    _rule(
-        "or-stops-at-unknown",
-        "In a WHERE, `p OR q` is unknown if `p` is.",
-        "short-circuit evaluation of three-valued logic",
-        exp.Or,
-        or_stops_at_unknown,
+    Bug(
+        name="row-twice",
+        kind=Kind.QUERY,
+        does="Of two rows or more the first one comes again at the end.",
+        model="a page that overlaps the next",
+        expected="table-has-expected-content",
+        make=fault("duplicates_a_row"),
     ),
-    _rule(
-        "when-null-matches-null",
-        "`CASE x WHEN y` takes the branch if both are NULL.",
-        "equality and `IS` confused",
-        exp.Case,
-        when_null_matches_null,
+    Bug(
+        name="distinct-keeps-duplicates",
+        kind=Kind.QUERY,
+        does="DISTINCT keeps duplicates where there is no condition.",
+        model="DISTINCT that is left out because of a key that is not there",
+        expected="where-true-false-null",
+        make=driver("distinct-keeps-duplicates", KeepsDuplicates),
     ),
-    _rule(
-        "is-becomes-equality",
-        "In a WHERE, `IS` between two columns is read as `=`.",
-        "an index lookup for `IS` that cannot find NULL",
-        exp.Is,
-        is_of_two_columns_is_equality,
+    Bug(
+        name="union-all-drops-duplicates",
+        kind=Kind.QUERY,
+        does="UNION ALL drops duplicates, as UNION does.",
+        model="one operator for both",
+        expected="union-all-preserves-cardinality",
+        make=driver("union-all-drops-duplicates", UnionAllIsUnion),
     ),
-    _rule(
-        "left-join-becomes-inner",
-        "A LEFT JOIN is an inner one if the WHERE names the right table.",
-        _STRENGTH,
-        exp.Select,
-        left_join_becomes_inner,
+    Bug(
+        name="count-ignores-distinct",
+        kind=Kind.QUERY,
+        does="count(*) of a query with DISTINCT counts duplicates.",
+        model="a count that is pushed below a DISTINCT",
+        expected="count-agreement",
+        make=driver("count-ignores-distinct", CountsDuplicates),
     ),
-    _rule(
-        "where-moves-into-on",
-        "The WHERE of a LEFT JOIN is evaluated as part of its ON.",
-        _PUSHED,
-        exp.Select,
-        where_moves_into_on,
+    Bug(
+        name="count-ignores-offset",
+        kind=Kind.QUERY,
+        does="count(*) of a query with OFFSET counts what is skipped.",
+        model="a count that is pushed below an OFFSET",
+        expected="count-agreement",
+        make=driver("count-ignores-offset", CountsWhatIsSkipped),
     ),
-    _rule(
-        "derived-table-loses-where",
-        "A derived table with a WHERE loses it if the query around it has one too.",
-        "a subquery that is flattened wrongly",
-        exp.Select,
-        derived_table_loses_its_where,
+    Bug(
+        name="left-join-is-inner",
+        kind=Kind.QUERY,
+        does="A LEFT JOIN whose result is filtered is done as an inner join.",
+        model="outer joins that are simplified though the condition may be true for NULL",
+        expected="select-select-optimizer",
+        make=driver("left-join-is-inner", LeftJoinIsInner),
     ),
-    _rule("union-all-is-union", "UNION ALL removes duplicates.", "a set operation taken for another", exp.Union, union_all_is_union),
-    _rule(
-        "distinct-of-several",
-        "DISTINCT of two or more columns keeps duplicates.",
-        "a DISTINCT that is optimised away",
-        exp.Select,
-        distinct_of_several_columns,
+    Bug(
+        name="where-becomes-on",
+        kind=Kind.QUERY,
+        does="The condition behind a LEFT JOIN becomes a part of the join's own.",
+        model="a condition that is pushed down too far",
+        expected="select-select-optimizer",
+        make=driver("where-becomes-on", ConditionOfTheJoin),
     ),
-    _rule("having-ignored", "HAVING is ignored if there is a WHERE.", _PUSHED, exp.Select, having_is_ignored),
-    _rule(
-        "group-of-null-lost",
-        "GROUP BY without WHERE and HAVING has no group for NULL.",
-        "a loose index scan that begins behind the NULLs",
-        exp.Select,
-        group_of_null_is_lost,
+    Bug(
+        name="lost-group-of-null",
+        kind=Kind.QUERY,
+        does="GROUP BY of a whole table has no group for NULL.",
+        model="groups by an index that is entered behind its NULLs",
+        expected="where-true-false-null",
+        make=driver("lost-group-of-null", LosesTheGroupOfNull),
     ),
-    _rule(
-        "count-ignores-offset",
-        "`count(*)` of a derived table passes over its OFFSET.",
-        "a count that is taken from a plan without its slice",
-        exp.Select,
-        count_ignores_an_offset,
+    Bug(
+        name="ignored-having",
+        kind=Kind.QUERY,
+        does="HAVING is ignored.",
+        model="a clause that a rewrite drops",
+        expected="where-true-false-null",
+        make=driver("ignored-having", IgnoresHaving),
     ),
-    _rule(
-        "min-reads-first-entry",
-        "`min` without a WHERE is NULL if any value is.",
-        "a minimum that is read off an index in which NULL comes first",
-        exp.Min,
-        min_reads_the_first_entry,
+    Bug(
+        name="greatest-begins-with-null",
+        kind=Kind.QUERY,
+        does="max() is NULL if the first value is NULL.",
+        model="an aggregate that begins with its first row",
+        expected="where-true-false-null",
+        make=driver("greatest-begins-with-null", GreatestBeginsWithNull),
     ),
-    _rule(
-        "sum-of-nothing-is-zero",
-        "`sum` of no value is 0 if there is a WHERE.",
-        "an accumulator that is set up as a number",
-        exp.Sum,
-        sum_of_nothing_is_zero,
+    Bug(
+        name="least-is-null",
+        kind=Kind.QUERY,
+        does="min() as a subquery gives NULL where a value is NULL.",
+        model="min() as the first entry of an index",
+        expected="constant-to-subquery",
+        make=driver("least-is-null", LeastIsTheFirst),
     ),
-    _rule(
-        "desc-ignored-with-limit",
-        "ORDER BY with a LIMIT takes its first DESC for ASC.",
-        "a top-n sorter that forgets the direction",
-        exp.Select,
-        first_term_of_an_order_ascends,
-    ),
-    _rule(
-        "scalar-subquery-null-is-zero",
-        "A scalar subquery that gives NULL gives 0.",
-        "a register that is not cleared",
-        exp.Subquery,
-        scalar_subquery_of_null_is_zero,
-    ),
-    _rule(
-        "max-subquery-reads-one-row",
-        "`(SELECT max(c) FROM t)` is the value of the first row.",
-        "an aggregate that is folded to a bare column",
-        exp.Max,
-        max_in_a_subquery_reads_one_row,
-    ),
-    _query(
-        "limit-ignored",
-        "LIMIT and OFFSET are passed over.",
-        "a rewriting proxy that loses the end of a statement",
-        driver("limit-ignored", IgnoresLimit),
-    ),
-    _query("offset-one-more", "OFFSET leaves out one row more.", "an off-by-one", driver("offset-one-more", StartsLate)),
-    _query(
-        "last-row-lost",
-        "A query that gives several rows loses the last.",
-        "a cursor that stops before the last row",
-        driver("last-row-lost", DropsARow),
+    Bug(
+        name="subquery-is-text",
+        kind=Kind.QUERY,
+        does="A number that a subquery without FROM gives is a text.",
+        model="a type that is lost when a subquery is computed ahead",
+        expected="constant-to-subquery",
+        make=driver("subquery-is-text", SubqueryIsText),
     ),
 )

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from tests.modes.faulty_sqlite import Faithful
 
-Node = exp.Expression
+Node = exp.Expr
 N = TypeVar("N", bound=Node)
 
 QUERIES = ("SELECT",)

@@ -1,148 +1,162 @@
-"""Tables that are made, kept and dropped wrongly."""
+"""Bugs of tables that come and go, and of indexes that are not what they are declared as."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from typing import Any, Final
 
-from simdsl.backends.protocol import Backend, Statement
-from simdsl.backends.wrapping import WrappedSession
-from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from tests.modes.faulty_sqlite import Faithful
-from tests.mutation.bug import Bug, Kind, driver, wrapped
+from tests.mutation.bug import Bug, Kind, driver
 from tests.properties.planted import CreatesAnew, CreatesSilently, KeepsWhatIsDropped, LosesARowToAnIndex
 
-
-class CommitsBeforeDdl(Faithful):
-    """A change of the schema ends the transaction around it, and a new one is begun."""
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if sql.startswith(("CREATE", "DROP")) and self.connection.in_transaction:
-            super().execute("COMMIT")
-            try:
-                return super().execute(sql, parameters)
-            finally:
-                self.connection.execute("BEGIN")
-        return super().execute(sql, parameters)
+_INDEX: Final = re.compile(r"CREATE INDEX (\w+) ON (\w+) \((.*?)\)( WHERE .*)?", re.DOTALL)
 
 
-class TellsCasesApart(Faithful):
-    """A table whose name is written in capitals is another one, and is made beside it."""
+class Misbuilds(Faithful):
+    """An index is built of another definition than the one that the schema keeps: SQLite itself then trusts it."""
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        words = sql.split(" ", 3)
-        if words[:2] == ["CREATE", "TABLE"] and words[2].isupper():
-            sql = f'CREATE TABLE IF NOT EXISTS "{words[2]} in capitals" {words[3]}'
-        return super().execute(sql, parameters)
+        found = _INDEX.fullmatch(sql)
+        built = self.built(found) if found else None
+        if found is None or built is None:
+            return super().execute(sql, parameters)
+        super().execute(built, parameters)
+        super().execute("PRAGMA writable_schema = ON")
+        super().execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, found[1]))
+        (version,) = super().execute("PRAGMA schema_version").fetchone()
+        super().execute(f"PRAGMA schema_version = {version + 1}")
+        return super().execute("PRAGMA writable_schema = OFF")
+
+    def built(self, found: re.Match[str]) -> str | None:
+        """What is built in its place, None for the index itself."""
+        raise NotImplementedError
 
 
-class ForgetsDefaults(Faithful):
-    """A column's DEFAULT is not kept."""
+class IndexMissesNull(Misbuilds):
+    def built(self, found: re.Match[str]) -> str | None:
+        name, table, columns, condition = found.groups()
+        first = columns.split(",")[0].removesuffix(" DESC")
+        if condition or not re.fullmatch(r"\w+", first):
+            return None
+        return f"CREATE INDEX {name} ON {table} ({columns}) WHERE {first} IS NOT NULL"
 
+
+class IndexTurnedRound(Misbuilds):
+    def built(self, found: re.Match[str]) -> str | None:
+        name, table, columns, _ = found.groups()
+        return f"CREATE INDEX {name} ON {table} ({columns.removesuffix(' DESC')})" if columns.endswith(" DESC") else None
+
+
+class PartialIndexMissesRows(Misbuilds):
+    def built(self, found: re.Match[str]) -> str | None:
+        name, table, columns, condition = found.groups()
+        return f"CREATE INDEX {name} ON {table} ({columns}) WHERE ({condition[7:]}) AND id % 2" if condition else None
+
+
+class IndexWithoutCase(Misbuilds):
+    def built(self, found: re.Match[str]) -> str | None:
+        name, table, columns, condition = found.groups()
+        if condition or not re.fullmatch(r"\w+", columns):
+            return None
+        return f"CREATE INDEX {name} ON {table} ({columns} COLLATE NOCASE)"
+
+
+class ReindexForgets(Faithful):
+    """REINDEX costs the table a row."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        done = super().execute(sql, parameters)
+        if sql.startswith("REINDEX "):
+            query = "SELECT tbl_name FROM sqlite_schema WHERE name = ?"
+            for (table,) in super().execute(query, (sql.split()[1],)).fetchall():
+                super().execute(f"DELETE FROM {table} WHERE id = 1")
+        return done
+
+
+class ForgetsADefault(Faithful):
     def execute(self, sql: str, parameters: Any = ()) -> Any:
         return super().execute(sql.replace(" DEFAULT 0", "") if sql.startswith("CREATE TABLE") else sql, parameters)
 
 
-class DropsLate(Faithful):
-    """DROP TABLE is done at the connection's next COMMIT, or never."""
-
-    owed: tuple[str, ...] = ()
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if sql.startswith("DROP TABLE") and not self.connection.in_transaction:
-            self.owed += (sql,)
-            return super().execute("SELECT 1 WHERE 0")
-        if sql == "COMMIT":
-            for one in self.owed:
-                super().execute(one)
-            self.owed = ()
-        return super().execute(sql, parameters)
-
-
-class _Tells(WrappedSession):
-    """Tells an error of one class as one of another."""
-
-    true: ErrorClass
-    told: ErrorClass
-
-    def start(self, statement: Statement, arguments: Any) -> Outcome | None:
-        outcome = super().start(statement, arguments)
-        if isinstance(outcome, Failed) and outcome.error_class is self.true:
-            return outcome._replace(error_class=self.told)
-        return outcome
-
-
-class TellsDuplicateAsSyntax(_Tells):
-    true, told = ErrorClass.DUPLICATE_TABLE, ErrorClass.SYNTAX_ERROR
-
-
-class TellsUndefinedTableAsColumn(_Tells):
-    true, told = ErrorClass.UNDEFINED_TABLE, ErrorClass.UNDEFINED_COLUMN
-
-
-def _schema(name: str, does: str, model: str, make: Callable[[], Backend]) -> Bug:
-    return Bug(name=name, does=does, model=model, make=make, kind=Kind.SCHEMA)
-
-
 BUGS: Final = (
-    _schema(
-        "second-create-silent",
-        "CREATE TABLE of a table that exists succeeds and does nothing.",
-        "IF NOT EXISTS that nobody wrote",
-        driver("second-create-silent", CreatesSilently),
+    Bug(
+        name="silent-create",
+        kind=Kind.SCHEMA,
+        does="A table that exists may be created again, and nothing happens.",
+        model="IF NOT EXISTS, where nobody said so",
+        expected="double-create-failure",
+        make=driver("silent-create", CreatesSilently),
     ),
-    _schema(
-        "second-create-empties",
-        "CREATE TABLE of a table that exists fails and empties it.",
-        "an error that comes behind the deed",
-        driver("second-create-empties", CreatesAnew),
+    Bug(
+        name="create-empties",
+        kind=Kind.SCHEMA,
+        does="To create a table that exists is refused, and empties it.",
+        model="a failure that is found after the work",
+        expected="double-create-failure",
+        make=driver("create-empties", CreatesAnew),
     ),
-    _schema(
-        "second-create-by-case",
-        "CREATE TABLE does not find a table if the name is written in capitals.",
-        "names that are folded in one place only",
-        driver("second-create-by-case", TellsCasesApart),
+    Bug(
+        name="drop-empties",
+        kind=Kind.SCHEMA,
+        does="DROP TABLE empties the table and keeps it.",
+        model="a catalogue that is not told",
+        expected="drop-select",
+        make=driver("drop-empties", KeepsWhatIsDropped),
     ),
-    _schema(
-        "drop-only-empties",
-        "DROP TABLE empties the table.",
-        "a drop that is done lazily",
-        driver("drop-only-empties", KeepsWhatIsDropped),
+    Bug(
+        name="index-costs-a-row",
+        kind=Kind.INDEX,
+        does="A new index, or a dropped table, costs another table its last row.",
+        model="pages that are freed twice",
+        expected="all-tables-have-expected-content",
+        make=driver("index-costs-a-row", LosesARowToAnIndex),
     ),
-    _schema(
-        "drop-comes-late",
-        "DROP TABLE outside of a transaction is done at the connection's next COMMIT.",
-        "a drop that is done lazily",
-        driver("drop-comes-late", DropsLate),
+    Bug(
+        name="index-misses-null",
+        kind=Kind.INDEX,
+        does="An index has no entry for a row whose column is NULL, and is used as if it had.",
+        model="Oracle's indexes leave NULL out, and its planner knows",
+        expected="integrity",
+        make=driver("index-misses-null", IndexMissesNull),
     ),
-    _schema(
-        "ddl-commits",
-        "CREATE and DROP commit the transaction around them.",
-        "the implicit commit of MySQL and Oracle, behind a driver that promises otherwise",
-        driver("ddl-commits", CommitsBeforeDdl),
+    Bug(
+        name="partial-index-misses-rows",
+        kind=Kind.INDEX,
+        does="A partial index has no entries for rows with an even key.",
+        model="a partial index that is used for more than it holds",
+        expected="index-independence",
+        make=driver("partial-index-misses-rows", PartialIndexMissesRows),
     ),
-    _schema(
-        "index-costs-a-row",
-        "A new index costs the table `u` its last row, as does a DROP of another table.",
-        "a table that is rewritten for a change of the schema",
-        driver("index-costs-a-row", LosesARowToAnIndex),
+    Bug(
+        name="index-turned-round",
+        kind=Kind.INDEX,
+        does="A descending index is built ascending.",
+        model="a flag that one of two places reads",
+        expected="integrity",
+        make=driver("index-turned-round", IndexTurnedRound),
     ),
-    _schema(
-        "default-forgotten",
-        "A DEFAULT is not kept: the column is NULL where no value was given.",
-        "a schema that is dumped and loaded again",
-        driver("default-forgotten", ForgetsDefaults),
+    Bug(
+        name="index-without-case",
+        kind=Kind.INDEX,
+        does="An index sorts texts without their case, and is read as if it did not.",
+        model="a collation that changed under an index, as with a new version of a locale library",
+        expected="integrity",
+        make=driver("index-without-case", IndexWithoutCase),
     ),
-    _schema(
-        "duplicate-table-misnamed",
-        "The error of a table that exists is told as one of syntax.",
-        "error codes that are mapped wrongly",
-        wrapped(TellsDuplicateAsSyntax),
+    Bug(
+        name="reindex-costs-a-row",
+        kind=Kind.INDEX,
+        does="REINDEX costs the table its first row.",
+        model="a table that is built again with its index",
+        expected="index-independence",
+        make=driver("reindex-costs-a-row", ReindexForgets),
     ),
-    _schema(
-        "undefined-table-misnamed",
-        "The error of a table that does not exist is told as one of a column.",
-        "error codes that are mapped wrongly",
-        wrapped(TellsUndefinedTableAsColumn),
+    Bug(
+        name="forgotten-default",
+        kind=Kind.SCHEMA,
+        does="A column's DEFAULT is forgotten.",
+        model="a migration that copies names and types",
+        expected="read-your-updates-back",
+        make=driver("forgotten-default", ForgetsADefault),
     ),
 )

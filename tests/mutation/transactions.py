@@ -1,363 +1,154 @@
-"""Transactions that do not keep what they promise, and drivers that control them wrongly."""
+"""Bugs of transactions, savepoints and isolation."""
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final
 
-from simdsl.plan.outcomes import Failed, Outcome, Rows
-from simdsl.plan.values import Value
-from simdsl.backends.protocol import Session, Statement
-from simdsl.backends.wrapping import WrappedSession
-from tests.modes.faulty_sqlite import Faithful, IgnoresARollback, IgnoresARollbackToASavepoint, ReadsWhatWas
-from tests.mutation.bug import Bug, Kind, driver, wrapped
+from tests.modes.faulty_sqlite import Faithful
+from tests.mutation.bug import Bug, Kind, driver, fault
 from tests.properties.planted import ForgetsAfterBusy, StopsHalfWay
 
+MEMORY: Final = "sqlite:///:memory:"
 WRITES: Final = ("INSERT", "UPDATE", "DELETE")
 
 
-class LosesEveryThirdCommit(Faithful):
-    commits = 0
+class UndoesTooMuch(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        if not sql.startswith("ROLLBACK TO "):
+            return super().execute(sql, parameters)
+        super().execute("ROLLBACK")
+        super().execute("BEGIN")
+        return super().execute(sql.replace("ROLLBACK TO ", "SAVEPOINT "))
 
+
+class CommitsInBatches(Faithful):
+    """Two writes fill a batch."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        own = vars(self.connection)
+        if sql.startswith("BEGIN"):
+            own["batched"] = 0
+        elif sql.startswith(WRITES) and self.connection.in_transaction:
+            own["batched"] = own.get("batched", 0) + 1
+            if own["batched"] == 3:
+                super().execute("COMMIT")
+                super().execute("BEGIN")
+        return super().execute(sql, parameters)
+
+
+class LosesTheThirdCommit(Faithful):
     def execute(self, sql: str, parameters: Any = ()) -> Any:
         if sql == "COMMIT":
-            self.commits += 1
-            sql = "ROLLBACK" if self.commits % 3 == 0 else sql
+            own = vars(self.connection)
+            own["commits"] = own.get("commits", 0) + 1
+            sql = "ROLLBACK" if own["commits"] % 3 == 0 else sql
         return super().execute(sql, parameters)
 
 
-class CommitsLate(Faithful):
-    """COMMIT is acknowledged at once and done before the connection's next statement."""
-
-    owed = False
-
+class CommitsDefinitions(Faithful):
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if self.owed:
-            self.owed = False
-            super().execute("COMMIT")
-        if sql == "COMMIT" and self.connection.in_transaction:
-            self.owed = True
-            return super().execute("SELECT 1 WHERE 0")
-        return super().execute(sql, parameters)
-
-
-class BeginsLate(Faithful):
-    """BEGIN is done before the second write: the first one stands for itself."""
-
-    wanted = ""
-    writes = 0
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if sql.startswith("BEGIN"):
-            self.wanted, self.writes = sql, 0
-            return self
-        if self.wanted and sql.startswith(WRITES):
-            self.writes += 1
-        if self.wanted and (self.writes > 1 or sql.startswith(("COMMIT", "ROLLBACK", "SAVEPOINT"))):
-            super().execute(self.wanted)
-            self.wanted = ""
-        return super().execute(sql, parameters)
-
-
-class ReadsDirty(Faithful):
-    """Sees what others have not committed; needs a shared page cache."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        connection.execute("PRAGMA read_uncommitted = ON")
-
-
-class ReadsFromAReplica(Faithful):
-    """Reads go to a connection of their own, within transactions too."""
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if sql.startswith("SELECT") and self.connection.in_transaction:
-            self.said = sql
-            ((_, _, file),) = self.connection.execute("PRAGMA database_list").fetchall()[:1]
-            replica = sqlite3.connect(file, isolation_level=None)
-            try:
-                self.fetched = replica.execute(sql, parameters).fetchall()
-                return super().execute(sql, parameters)
-            except sqlite3.OperationalError:
-                return super().execute(sql, parameters)
-            finally:
-                replica.close()
-        self.fetched = None
-        return super().execute(sql, parameters)
-
-    fetched: list[Any] | None = None
-
-    def changed(self, rows: list[Any]) -> list[Any]:
-        return rows if self.fetched is None else self.fetched
-
-
-class RollsBackToTheStart(Faithful):
-    """ROLLBACK TO undoes the whole transaction."""
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if sql.startswith("ROLLBACK TO ") and self.connection.in_transaction:
-            super().execute("ROLLBACK")
-            super().execute("BEGIN")
-            super().execute(sql.replace("ROLLBACK TO ", "SAVEPOINT "))
-        return super().execute(sql, parameters)
-
-
-class SavesLate(Faithful):
-    """A savepoint is set behind the write that follows it."""
-
-    owed = ""
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if sql.startswith("SAVEPOINT ") and self.connection.in_transaction:
-            self.owed = sql
-            return self
-        if self.owed and not sql.startswith(("SELECT", *WRITES)):
-            super().execute(self.owed)
-            self.owed = ""
+        is_definition = sql.startswith(("CREATE TABLE", "DROP TABLE")) and self.connection.in_transaction
         done = super().execute(sql, parameters)
-        if self.owed and sql.startswith(WRITES):
-            self.connection.execute(self.owed)
-            self.owed = ""
+        if is_definition:
+            super().execute("COMMIT")
+            super().execute("BEGIN")
         return done
 
 
-class ForgetsTheTransactionWhenBusy(Faithful):
-    """A write that is refused costs the transaction what it has done, and a new one is begun in silence."""
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        try:
-            return super().execute(sql, parameters)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and self.connection.in_transaction:
-                super().execute("ROLLBACK")
-                super().execute("BEGIN")
-            raise
-
-
-class SwallowsBusy(Faithful):
-    """An UPDATE that is refused because of another writer is reported as done."""
-
-    faked = False
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        self.faked = False
-        try:
-            return super().execute(sql, parameters)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not sql.startswith("UPDATE"):
-                raise
-            self.faked = True
-            return self
-
-    @property
-    def rowcount(self) -> int:
-        return 1 if self.faked else super().rowcount
-
-
-class OpensAfterAnError(Faithful):
-    """A statement that fails outside of a transaction leaves one open."""
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        alone = not self.connection.in_transaction
-        try:
-            return super().execute(sql, parameters)
-        except sqlite3.IntegrityError:
-            if alone:
-                super().execute("BEGIN")
-            raise
-
-
-class RollsBackOnAnError(Faithful):
-    """A constraint that fails ends the transaction around the statement; the COMMIT behind it is acknowledged."""
-
-    ended = False
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if self.ended and sql == "COMMIT" and not self.connection.in_transaction:
-            self.ended = False
-            return self
-        open_before = self.connection.in_transaction
-        try:
-            return super().execute(sql, parameters)
-        except sqlite3.IntegrityError:
-            if open_before:
-                super().execute("ROLLBACK")
-                self.ended = True
-            raise
-
-
-class CachesReads(WrappedSession):
-    """Answers a query that it has answered before from memory, until it writes itself."""
-
-    def __init__(self, inner: Session) -> None:
-        super().__init__(inner)
-        self._known: dict[tuple[object, ...], Outcome] = {}
-
-    def start(self, statement: Statement, arguments: Any) -> Outcome | None:
-        if not statement.text.startswith("SELECT"):
-            self._known.clear()
-            return super().start(statement, arguments)
-        asked = (statement.text, *arguments)
-        if asked not in self._known:
-            outcome = super().start(statement, arguments)
-            if not isinstance(outcome, Rows):
-                return outcome
-            self._known[asked] = outcome
-        return self._known[asked]
-
-
-class SendsTwiceAfterBusy(WrappedSession):
-    """A statement that was refused is sent twice when it comes again, as a queue of retries does that keeps its entry."""
-
-    def __init__(self, inner: Session) -> None:
-        super().__init__(inner)
-        self._refused: str | None = None
-
-    def start(self, statement: Statement, arguments: tuple[Value, ...]) -> Outcome | None:  # type: ignore[override]
-        outcome = super().start(statement, arguments)
-        if isinstance(outcome, Failed):
-            self._refused = statement.text if outcome.error_class == "busy" else self._refused
-        elif statement.text == self._refused and statement.text.startswith("UPDATE"):
-            self._refused = None
-            return super().start(statement, arguments)
-        return outcome
-
-
-class AnswersLate(WrappedSession):
-    """Behind an error the connection is one answer behind: a query is given what the query before it got."""
-
-    def __init__(self, inner: Session) -> None:
-        super().__init__(inner)
-        self._last: Rows | None = None
-        self._behind = False
-
-    def start(self, statement: Statement, arguments: tuple[Value, ...]) -> Outcome | None:  # type: ignore[override]
-        outcome = super().start(statement, arguments)
-        if isinstance(outcome, Failed):
-            self._behind = True
-        elif isinstance(outcome, Rows):
-            last, self._last = self._last, outcome
-            if self._behind and last is not None and last[0] == outcome[0]:
-                self._behind = False
-                return last
-        return outcome
-
-
-def _bug(name: str, does: str, model: str, make: Any) -> Bug:
-    if isinstance(make, type) and issubclass(make, WrappedSession):
-        return Bug(name=name, does=does, model=model, make=wrapped(make), kind=Kind.TRANSACTION)
-    memory = make is ReadsDirty
-    return Bug(name=name, does=does, model=model, make=driver(name, make, memory=memory), kind=Kind.TRANSACTION)
+class ReadsUncommitted(Faithful):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        super().execute("PRAGMA read_uncommitted = ON")
 
 
 BUGS: Final = (
-    _bug(
-        "third-commit-lost",
-        "Every third COMMIT of a connection is a ROLLBACK.",
-        "a log that is not flushed when it wraps",
-        LosesEveryThirdCommit,
+    Bug(
+        name="lost-commit",
+        kind=Kind.TRANSACTION,
+        does="COMMIT undoes the transaction and says that it is done.",
+        model="lost durability",
+        expected="tx-commit-visible",
+        make=fault("loses_a_commit"),
     ),
-    _bug(
-        "commit-acknowledged-early",
-        "A COMMIT is answered at once and done before the connection's next statement.",
-        "asynchronous commit that nobody asked for",
-        CommitsLate,
+    Bug(
+        name="lost-third-commit",
+        kind=Kind.TRANSACTION,
+        does="Every third COMMIT of a connection undoes its transaction.",
+        model="lost durability, now and then",
+        expected="tx-commit-visible",
+        make=driver("lost-third-commit", LosesTheThirdCommit),
     ),
-    _bug("rollback-commits", "ROLLBACK is a COMMIT.", "autocommit that is switched back too early", IgnoresARollback),
-    _bug(
-        "begin-comes-late",
-        "BEGIN is done before the second write, and the first one is committed alone.",
-        "drivers that begin transactions by themselves",
-        BeginsLate,
+    Bug(
+        name="rollback-commits",
+        kind=Kind.TRANSACTION,
+        does="ROLLBACK commits.",
+        model="a connection left in autocommit",
+        expected="tx-rollback-invisible",
+        make=fault("ignores_a_rollback"),
     ),
-    _bug(
-        "dirty-read",
-        "A query sees what others have not committed.",
-        "read uncommitted that a driver sets (sessions share a page cache here)",
-        ReadsDirty,
+    Bug(
+        name="batched-commit",
+        kind=Kind.TRANSACTION,
+        does="In a transaction the third write commits the two before it.",
+        model="a client that commits in batches",
+        expected="tx-rollback-invisible",
+        make=driver("batched-commit", CommitsInBatches),
     ),
-    _bug(
-        "reads-from-replica",
-        "Within a transaction a query is answered by another connection.",
-        "a proxy that sends reads to a replica",
-        ReadsFromAReplica,
+    Bug(
+        name="dirty-read",
+        kind=Kind.TRANSACTION,
+        does="A reader sees what others have written and not committed.",
+        model="SQLite's PRAGMA read_uncommitted, in a shared cache; phenomenon P1 of SQL",
+        expected="tx-commit-visible",
+        make=driver("dirty-read", ReadsUncommitted, MEMORY),
+        sound=MEMORY,
     ),
-    _bug(
-        "stale-read",
-        "A query is answered by what it gave the first time.",
-        "a result cache that is never invalidated",
-        ReadsWhatWas,
+    Bug(
+        name="stale-read",
+        kind=Kind.TRANSACTION,
+        does="A connection that has read once is given the same rows again, whatever was written since.",
+        model="a cache of results that nobody invalidates",
+        expected="tx-commit-visible",
+        make=fault("reads_what_was"),
     ),
-    _bug(
-        "stale-read-of-others",
-        "A query is answered by what it gave before, until the connection writes itself.",
-        "a result cache that sees the own writes only",
-        CachesReads,
+    Bug(
+        name="rollback-to-keeps",
+        kind=Kind.TRANSACTION,
+        does="ROLLBACK TO keeps what came after the savepoint.",
+        model="nested transactions that are only counted",
+        expected="savepoint-rollback",
+        make=fault("ignores_a_rollback_to_a_savepoint"),
     ),
-    _bug(
-        "rollback-to-ignored",
-        "ROLLBACK TO a savepoint releases it.",
-        "nested transactions that are counted and not done",
-        IgnoresARollbackToASavepoint,
+    Bug(
+        name="rollback-to-undoes-all",
+        kind=Kind.TRANSACTION,
+        does="ROLLBACK TO also undoes what came before the savepoint.",
+        model="nested transactions that are one",
+        expected="savepoint-rollback",
+        make=driver("rollback-to-undoes-all", UndoesTooMuch),
     ),
-    _bug(
-        "rollback-to-undoes-all",
-        "ROLLBACK TO a savepoint undoes the whole transaction.",
-        "nested transactions that are not nested",
-        RollsBackToTheStart,
+    Bug(
+        name="definitions-commit",
+        kind=Kind.TRANSACTION,
+        does="CREATE TABLE and DROP TABLE commit the transaction that they are in.",
+        model="the implicit commits of MySQL and Oracle",
+        expected="drop-select",
+        make=driver("definitions-commit", CommitsDefinitions),
     ),
-    _bug(
-        "savepoint-comes-late",
-        "A savepoint is set behind the write that follows it.",
-        "statements that are pipelined in the wrong order",
-        SavesLate,
+    Bug(
+        name="half-a-statement",
+        kind=Kind.TRANSACTION,
+        does="A statement that fails keeps the rows that it has done.",
+        model="SQLite's ON CONFLICT FAIL; MySQL's tables without transactions",
+        expected="statement-atomicity",
+        make=driver("half-a-statement", StopsHalfWay),
     ),
-    _bug(
-        "statement-stops-half-way",
-        "A write of several rows that fails keeps what it has done so far.",
-        "no rollback of single statements",
-        StopsHalfWay,
-    ),
-    _bug(
-        "error-ends-transaction",
-        "A constraint that fails rolls back the transaction, and its COMMIT is answered as if it had been there.",
-        "errors that poison a transaction in silence",
-        RollsBackOnAnError,
-    ),
-    _bug(
-        "error-opens-transaction",
-        "A statement that fails outside of a transaction leaves one open.",
-        "a transaction that a driver begins and nobody ends",
-        OpensAfterAnError,
-    ),
-    _bug(
-        "busy-forgets-transaction",
-        "A statement that meets a lock costs the transaction what it has done, and a new one is begun.",
-        "a retry in the driver that restarts the transaction but not its work",
-        ForgetsTheTransactionWhenBusy,
-    ),
-    _bug(
-        "busy-swallowed",
-        "An UPDATE that meets a lock is reported as done.",
-        "an error that is logged and forgotten",
-        SwallowsBusy,
-    ),
-    _bug(
-        "retry-does-nothing",
-        "An addition behind a refusal adds nothing, and says that it did.",
-        "a retry that works on a stale row",
-        ForgetsAfterBusy,
-    ),
-    _bug(
-        "retry-sent-twice",
-        "An UPDATE that was refused is sent twice when it comes again.",
-        "at-least-once delivery of what is not idempotent",
-        SendsTwiceAfterBusy,
-    ),
-    _bug(
-        "answers-come-late",
-        "Behind an error a query is given the answer of the query before it.",
-        "a connection that is out of step with its replies",
-        AnswersLate,
+    Bug(
+        name="lost-update-after-busy",
+        kind=Kind.TRANSACTION,
+        does="A connection that was refused once changes nothing with its next UPDATE, and says that it did.",
+        model="an error path that forgets its statement",
+        expected="retry-after-busy",
+        make=driver("lost-update-after-busy", ForgetsAfterBusy),
     ),
 )

@@ -1,201 +1,192 @@
-"""Writes that touch the wrong rows, or report what they did not do."""
+"""Bugs of INSERT, UPDATE, DELETE, and of the constraints that guard them."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
 from typing import Any, Final
 
-from sqlglot import exp
-
-from simdsl.backends.protocol import Backend
-from tests.modes.faulty_sqlite import Faithful, Miscounts, RaisesTheWrongError
-from tests.mutation.bug import Bug, Kind, driver
-from tests.mutation.rewriting import CONDITIONAL_WRITES, Node, Rewriting, also, bare, condition, rewriting
-from tests.properties.planted import Replaces
+from tests.modes.faulty_sqlite import Faithful
+from tests.mutation.bug import Bug, Kind, driver, fault
+from tests.mutation.texts import items, rewritten
+from tests.properties.planted import Replaces, SkipsARow
 
 
-def delete_leaves_the_last(node: exp.Delete) -> Node | None:
-    test, table = condition(node), node.this.sql(dialect="sqlite")
-    if test is None:
-        return None
-    hit = f"FROM {table} WHERE {test.sql(dialect='sqlite')}"
-    return also(node, f"(rowid < (SELECT max(rowid) {hit}) OR (SELECT count(*) {hit}) = 1)")
+class InsertLosesTheLast(Faithful):
+    """The count that it gives is that of all rows."""
 
-
-def update_takes_the_left_of_or(node: exp.Update) -> Node | None:
-    test = condition(node)
-    either = test.find(exp.Or) if test is not None else None
-    if either is None:
-        return None
-    either.replace(either.this.copy())
-    return node
-
-
-def unknown_counts_as_true(node: Node) -> Node | None:
-    test = condition(node)
-    if test is None or not isinstance(node, exp.Update | exp.Delete):
-        return None
-    node.set("where", exp.Where(this=exp.Coalesce(this=exp.paren(test.copy()), expressions=[exp.true()])))
-    return node
-
-
-def range_takes_one_more(node: exp.Between) -> Node | None:
-    low = node.args["low"]
-    if not isinstance(bare(low), exp.Literal):
-        return None
-    less = exp.Sub(this=low.copy(), expression=exp.Literal.number(1))
-    return exp.Between(this=node.this.copy(), low=less, high=node.args["high"].copy())
-
-
-class DropsTheLastOfMany(Rewriting):
-    """Of a VALUES with more than three rows the last is not written, and it is counted."""
-
-    words = ("INSERT",)
-    missing = 0
+    lost = 0
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        self.missing = 0
+        self.lost = 0
+        head, values, rows = sql.partition(" VALUES ")
+        if sql.startswith("INSERT") and values and len(all_rows := items(rows)) > 2:
+            sql = f"{head} VALUES {', '.join(all_rows[:-1])}"
+            self.lost = 1
         return super().execute(sql, parameters)
-
-    def rewrite(self, tree: Node) -> bool:
-        rows = tree.expression.expressions if isinstance(tree.expression, exp.Values) else []
-        if len(rows) > 3:
-            rows[-1].pop()
-            self.missing = 1
-        return bool(self.missing)
 
     @property
     def rowcount(self) -> int:
-        return super().rowcount + self.missing
+        return super().rowcount + self.lost
 
 
-class IgnoresAKeyWithinATransaction(Faithful):
-    """A second row of a key is left out, and said to be written."""
-
-    faked = False
-
+class UpdateTouchesUnknown(Faithful):
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        self.faked = False
-        try:
-            return super().execute(sql, parameters)
-        except sqlite3.IntegrityError as error:
-            code = error.sqlite_errorcode
-            if code != sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY or not self.connection.in_transaction:
-                raise
-            self.faked = True
-            return self
-
-    @property
-    def rowcount(self) -> int:
-        return 1 if self.faked else super().rowcount
-
-
-class ChecksNothing(Faithful):
-    """CHECK constraints are not enforced."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        connection.execute("PRAGMA ignore_check_constraints = ON")
-
-
-class ForgetsADelete(Faithful):
-    """One of the rows that a transaction deletes is there again when it is committed."""
-
-    gone: tuple[str, list[Any]] | None = None
-
-    def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if sql.startswith(("BEGIN", "ROLLBACK")):
-            self.gone = None
-        if sql.startswith("DELETE FROM") and self.connection.in_transaction and " WHERE " in sql:
-            table = sql.split()[2]
-            rows = self.connection.execute(f"SELECT * FROM {table} WHERE {sql.partition(' WHERE ')[2]}", parameters)
-            self.gone = (table, rows.fetchall())
-        if sql == "COMMIT" and self.gone is not None:
-            table, rows = self.gone
-            for row in rows[:1]:
-                self.connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
-            self.gone = None
+        if sql.startswith("UPDATE"):
+            sql = rewritten(sql, " WHERE ", lambda inner: f" WHERE (({inner}) IS NOT FALSE)")
         return super().execute(sql, parameters)
 
 
-def _write(name: str, does: str, model: str, make: Callable[[], Backend]) -> Bug:
-    return Bug(name=name, does=does, model=model, make=make, kind=Kind.WRITE)
+class DeleteLeavesTheLast(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        if sql.startswith("DELETE FROM ") and " WHERE (" in sql:
+            sql = f"{sql} AND id < (SELECT max(id) FROM {sql.split()[2]})"
+        return super().execute(sql, parameters)
 
 
-def _rule(name: str, does: str, model: str, kind: type[Node], rule: Callable[..., Node | None]) -> Bug:
-    return _write(name, does, model, driver(name, rewriting(kind, rule, words=CONDITIONAL_WRITES)))
+class DeleteTakesUnknown(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        if sql.startswith("DELETE"):
+            sql = rewritten(sql, " WHERE ", lambda inner: f" WHERE (({inner}) IS NOT FALSE)")
+        return super().execute(sql, parameters)
+
+
+class IgnoresChecks(Faithful):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        super().execute("PRAGMA ignore_check_constraints = ON")
+
+
+class IgnoresConflicts(Faithful):
+    """What violates a constraint is left out, and all is well."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return super().execute(sql.replace("INSERT INTO", "INSERT OR IGNORE INTO"), parameters)
+
+
+class UpdatesTwice(Faithful):
+    """A new value that depends on the old one is computed twice."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        done = super().execute(sql, parameters)
+        if sql.startswith("UPDATE") and " SET v = v " in sql and " WHERE id = 1" in sql:
+            super().execute(sql, parameters)
+        return done
+
+
+class ForgetsTheThirdUpdate(Faithful):
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        if sql.startswith("UPDATE t SET"):
+            own = vars(self.connection)
+            own["updates"] = own.get("updates", 0) + 1
+            if own["updates"] % 3 == 0:
+                column = sql.split()[3]
+                _, _, where = sql.partition(" WHERE ")
+                sql = f"UPDATE t SET {column} = {column}" + (f" WHERE {where}" if where else "")
+        return super().execute(sql, parameters)
 
 
 BUGS: Final = (
-    _rule(
-        "delete-leaves-last",
-        "DELETE leaves the last of several rows.",
-        "a cursor that stops before the last row",
-        exp.Delete,
-        delete_leaves_the_last,
+    Bug(
+        name="insert-loses-last",
+        kind=Kind.WRITE,
+        does="An INSERT of three rows or more leaves out the last one, and counts it.",
+        model="a batch that is cut at its end",
+        expected="insert-values-select",
+        make=driver("insert-loses-last", InsertLosesTheLast),
     ),
-    _rule(
-        "update-reads-left-of-or",
-        "UPDATE passes over what stands behind the first OR of its WHERE.",
-        "a plan of several indexes of which one is used",
-        exp.Update,
-        update_takes_the_left_of_or,
+    Bug(
+        name="update-touches-unknown",
+        kind=Kind.WRITE,
+        does="UPDATE also touches the rows for which its condition is NULL.",
+        model="two paths through conditions, one for queries and one for writes",
+        expected="dml-select-agreement",
+        make=driver("update-touches-unknown", UpdateTouchesUnknown),
     ),
-    _rule(
-        "write-takes-unknown-for-true",
-        "UPDATE and DELETE touch the rows for which their WHERE is unknown.",
-        "conditions that writes evaluate in another way than queries",
-        exp.Expression,
-        unknown_counts_as_true,
+    Bug(
+        name="delete-takes-unknown",
+        kind=Kind.WRITE,
+        does="DELETE also takes the rows for which its condition is NULL.",
+        model="two paths through conditions, one for queries and one for writes",
+        expected="delete-select",
+        make=driver("delete-takes-unknown", DeleteTakesUnknown),
     ),
-    _rule(
-        "write-takes-one-more",
-        "UPDATE and DELETE with BETWEEN begin one key too early.",
-        "an off-by-one in a range",
-        exp.Between,
-        range_takes_one_more,
+    Bug(
+        name="delete-leaves-last",
+        kind=Kind.WRITE,
+        does="DELETE with a condition leaves the last row of the table.",
+        model="a scan that ends one too early",
+        expected="dml-select-agreement",
+        make=driver("delete-leaves-last", DeleteLeavesTheLast),
     ),
-    _write(
-        "many-rows-lose-last",
-        "An INSERT of more than three rows loses the last, and counts it.",
-        "writes that are sent in batches",
-        driver("many-rows-lose-last", DropsTheLastOfMany),
+    Bug(
+        name="write-skips-rows",
+        kind=Kind.WRITE,
+        does="UPDATE and DELETE of a range of keys skip every third key.",
+        model="a cursor that moves while it is written under",
+        expected="read-your-updates-back",
+        make=driver("write-skips-rows", SkipsARow),
     ),
-    _write(
-        "second-key-replaces",
-        "A second row of a key takes the place of the first.",
-        "INSERT taken for an upsert",
-        driver("second-key-replaces", Replaces),
+    Bug(
+        name="forgotten-update",
+        kind=Kind.WRITE,
+        does="Every third UPDATE of a connection changes nothing, and counts its rows.",
+        model="a prepared statement with the values of the last time",
+        expected="table-has-expected-content",
+        make=driver("forgotten-update", ForgetsTheThirdUpdate),
     ),
-    _write(
-        "second-key-swallowed",
-        "Within a transaction a second row of a key is left out, and said to be written.",
-        "an error that is logged and forgotten",
-        driver("second-key-swallowed", IgnoresAKeyWithinATransaction),
+    Bug(
+        name="update-done-twice",
+        kind=Kind.WRITE,
+        does="An UPDATE that adds to a value adds twice.",
+        model="the Halloween problem; a statement that is sent again",
+        expected="retry-after-busy",
+        make=driver("update-done-twice", UpdatesTwice),
     ),
-    _write(
-        "unique-told-as-check",
-        "A unique violation is raised as one of a CHECK.",
-        "error codes that are mapped wrongly",
-        driver("unique-told-as-check", RaisesTheWrongError),
+    Bug(
+        name="miscounted-update",
+        kind=Kind.WRITE,
+        does="UPDATE counts one row more than it touched.",
+        model="a count that begins with 1",
+        expected="read-your-updates-back",
+        make=fault("miscounts"),
     ),
-    _write(
-        "checks-not-enforced",
-        "CHECK constraints are not enforced.",
-        "constraints that are parsed and not checked",
-        driver("checks-not-enforced", ChecksNothing),
+    Bug(
+        name="unique-replaces",
+        kind=Kind.WRITE,
+        does="A second row of a key takes the place of the first.",
+        model="SQLite's ON CONFLICT REPLACE",
+        expected="unique-insert",
+        make=driver("unique-replaces", Replaces),
     ),
-    _write(
-        "update-counts-one-more",
-        "UPDATE reports one row more than it touched.",
-        "a count of attempts",
-        driver("update-counts-one-more", Miscounts),
+    Bug(
+        name="unique-ignored",
+        kind=Kind.WRITE,
+        does="A row that violates a constraint is left out, and nobody is told.",
+        model="SQLite's ON CONFLICT IGNORE; MySQL's INSERT IGNORE",
+        expected="unique-insert",
+        make=driver("unique-ignored", IgnoresConflicts),
     ),
-    _write(
-        "delete-undone-by-commit",
-        "A row that was deleted by a condition is there again after the COMMIT.",
-        "a tombstone that is lost when a transaction is merged",
-        driver("delete-undone-by-commit", ForgetsADelete),
+    Bug(
+        name="swallowed-violation",
+        kind=Kind.WRITE,
+        does="The error of a violated constraint does not reach the caller.",
+        model="a handler that catches too much",
+        expected="unique-insert",
+        make=fault("swallows_an_error"),
+    ),
+    Bug(
+        name="wrong-violation",
+        kind=Kind.WRITE,
+        does="A key that is there already is reported as a violated CHECK.",
+        model="error codes that are mixed up",
+        expected="unique-insert",
+        make=fault("raises_the_wrong_error"),
+    ),
+    Bug(
+        name="ignored-check",
+        kind=Kind.WRITE,
+        does="CHECK constraints are not enforced.",
+        model="SQLite's PRAGMA ignore_check_constraints; MySQL before 8.0.16",
+        expected="statement-atomicity",
+        make=driver("ignored-check", IgnoresChecks),
     ),
 )

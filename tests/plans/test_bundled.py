@@ -13,12 +13,12 @@ from simdsl.language.schema import to_json, violations
 from simdsl.language.write import dump, dump_json
 from tests.plans.bundled import BACKENDS, FILES, LACKING, MVCC, NAMES, RACING, ROOT, plan_of, problem, ran, why_skipped
 
-ROOMS = ("errors", "locks", "pool", "schedule", "tx", "values")
+ROOMS = ("errors", "locks", "pool", "schedule", "tx", "values", "workload")
 
 bundled = pytest.mark.parametrize("name", NAMES)
 
 # To explore takes long, and says nothing of MVCC that single orders do not say.
-RUNS = [(name, backend) for name in NAMES for backend in BACKENDS if backend != MVCC or plan_of(name).tasks is None]
+RUNS = [(name, backend) for name in NAMES for backend in BACKENDS if backend != MVCC or plan_of(name).steps is not None]
 
 
 @pytest.mark.parametrize(("name", "backend"), RUNS)
