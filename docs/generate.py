@@ -590,6 +590,9 @@ def _properties() -> Iterator[str]:
     yield ""
     yield 'An entry point of the group `simdsl.properties`, `my-claim = "package.module:PROPERTY"`, whose object is a'
     yield "`simdsl.properties.property.Property` with that name, stands beside these everywhere."
+    yield ""
+    yield "What a query can ask needs no Python: a plan with a `workload:` and `invariants:` says it"
+    yield "([how](../how-to/state-an-invariant.md))."
 
 
 # trace.md

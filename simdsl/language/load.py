@@ -196,10 +196,10 @@ class _Loader:
         self._version(data)
         if "plan" not in data:
             self._problems.add(Code.S003, "the key `plan` is missing", (), help="it names the plan: `plan: my-first-plan`")
-        first, *others = [key for key in _ONE_OF if key in data] or [""]
-        for other in others:
-            self._problems.add(Code.S010, f"a plan has `{first}` or `{other}`, not both", (other,), key=True)
-        if not first:
+        forms = [key for key in _ONE_OF if key in data]
+        for other in forms[1:]:
+            self._problems.add(Code.S010, f"a plan has `{forms[0]}` or `{other}`, not both", (other,), key=True)
+        if not forms:
             self._problems.add(
                 Code.S003, "the key `steps` is missing", (), help="`tasks` or `workload` with `schedule` could stand instead"
             )

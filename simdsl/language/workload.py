@@ -11,7 +11,7 @@ from simdsl.language.params import read_value
 from simdsl.language.place import Place
 from simdsl.language.steps import Steps
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import ANY_TASK, Between, Deed, Drawn, Identifier, OneOf, Path, Source, Workload, numbered_tasks
+from simdsl.plan.ir import ANY_TASK, Between, Deed, Drawn, Identifier, OneOf, Path, Source, Step, Workload, numbered_tasks
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, same
 
 MAX_ACTIONS: Final = 100_000
@@ -64,7 +64,7 @@ def _deed(fields: Fields, steps: Steps, name: str, data: Data, path: Path) -> De
     if "distinct" in mapping:
         distinct = fields.words(mapping["distinct"], (*path, "distinct"), tuple(named) if isinstance(named, dict) else ())
         _check_distinct(fields, drawn, distinct, (*path, "distinct"))
-    body = ()
+    body: tuple[Step, ...] = ()
     if "do" in mapping:
         body = steps.read(mapping["do"], (*path, "do"), Place(section=ANY_TASK, owner=ANY_TASK))
     if not good or weight is None:
@@ -111,10 +111,12 @@ def _one_of(fields: Fields, name: str, data: list[Data], path: Path) -> OneOf | 
     values: list[Value] = []
     for index, item in enumerate(data):
         param = read_value(fields, name, item, (*path, index))
-        if param is not None and isinstance(param.value, Identifier):
+        if param is None:
+            continue
+        if isinstance(param.value, Identifier):
             help_ = "an action for each table says the same"
             fields.problems.add(Code.S018, "a name is no value, so it cannot be drawn", (*path, index), help=help_)
-        elif param is not None:
+        else:
             values.append(param.value)
     return OneOf(values=tuple(values)) if len(values) == len(data) else None
 

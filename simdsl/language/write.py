@@ -49,10 +49,11 @@ def scalar_text(text: str, indent: str, *, is_line: bool = False) -> str:
         return _double_quoted(text)
     body = text.rstrip("\n")
     ends = len(text) - len(body)
-    header = "|" if is_line or ends == 1 else "|-" if not ends else "|+"
-    lines = [f"{indent}{line}" if line else "" for line in body.split("\n")]
+    if ends > 1:  # as a block it would end in blank lines, which mean nothing to a reader
+        return _double_quoted(text)
+    header = "|" if is_line or ends else "|-"
     # The end of the last line is the printer's.
-    return "\n".join([header, *lines, *[""] * (ends - 1)])
+    return "\n".join([header, *(f"{indent}{line}" if line else "" for line in body.split("\n"))])
 
 
 def is_plain(text: str) -> bool:

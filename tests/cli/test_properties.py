@@ -60,7 +60,7 @@ def test_all_of_them_run_and_what_is_skipped_says_why(shell: Shell) -> None:
     for name in BUILT_IN:
         assert f"{name}: 1 generated, judged " in summary
     assert "0 failed, 1 skipped (sqlite cannot do `fault: disconnect`)" in summary
-    assert "8 plans: 7 passed, 0 failed, 1 skipped, 0 warned" in summary
+    assert f"{len(BUILT_IN)} plans: {len(BUILT_IN) - 1} passed, 0 failed, 1 skipped, 0 warned" in summary
 
 
 def test_nothing_judged_is_no_pass(shell: Shell) -> None:

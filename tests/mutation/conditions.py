@@ -58,21 +58,6 @@ class HalvesDoubleNegation(Rewriting):
         return sql.replace("NOT (NOT ", "NOT (")
 
 
-class GlobsWithoutSets(Faithful):
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.connection.create_function("glob", 2, _glob, deterministic=True)
-
-
-def _glob(pattern: str | None, text: str | None) -> bool | None:
-    """Without sets."""
-    if not isinstance(pattern, str) or not isinstance(text, str):
-        return None
-    parts = re.split(r"(\*|\?)", pattern)
-    said = "".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts)
-    return re.fullmatch(said, text, re.DOTALL) is not None
-
-
 BUGS: Final = (
     Bug(
         name="not-null-is-true",
@@ -129,13 +114,5 @@ BUGS: Final = (
         model="a rewrite of expressions that forgets half of itself",
         expected="rewrite-equivalence",
         make=driver("halved-double-negation", HalvesDoubleNegation),
-    ),
-    Bug(
-        name="glob-without-sets",
-        kind=Kind.CONDITION,
-        does="GLOB takes the brackets of a set for themselves.",
-        model="patterns of another language",
-        expected="insert-values-select",
-        make=driver("glob-without-sets", GlobsWithoutSets),
     ),
 )

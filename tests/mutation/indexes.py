@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from tests.modes.faulty_sqlite import Faithful
 from tests.mutation.bug import Bug, Kind, driver
-from tests.mutation.rewriting import Node, Rewriting, also, bare, condition, only_table, parsed
+from tests.mutation.rewriting import Node, Rewriting, also, condition, only_table, parsed
 
 
 class Index(NamedTuple):
@@ -53,15 +53,6 @@ class Indexed(Rewriting):
             yield Index(name, bool(unique), tuple(entry[2] for entry in entries), bool(entries[0][3]), test)
 
 
-class GroupsSkipNull(Indexed):
-    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
-        group = select.args.get("group")
-        if group is None or group.expressions[0].name != index.columns[0]:
-            return False
-        also(select, f"NOT {index.columns[0]} IS NULL")
-        return True
-
-
 class TrustsAPartialIndex(Indexed):
     def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
         test = condition(select)
@@ -69,28 +60,6 @@ class TrustsAPartialIndex(Indexed):
             return False
         also(select, exp.paren(index.test.copy()))
         return True
-
-
-class TrustsAUniqueIndex(Indexed):
-    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
-        selected = {bare(one.unalias()).name for one in select.expressions}
-        if select.args.get("distinct") is None or not index.unique or not set(index.columns) <= selected:
-            return False
-        select.set("distinct", None)
-        return True
-
-
-class FindsNoNullInDescending(Indexed):
-    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
-        test = condition(select)
-        if test is None or not index.descending:
-            return False
-        lost = [
-            one for one in test.find_all(exp.Is) if one.this.name == index.columns[0] and bare(one.expression) == exp.null()
-        ]
-        for one in lost:
-            one.replace(exp.false())
-        return bool(lost)
 
 
 class ExcludesTheBound(Indexed):
@@ -101,25 +70,6 @@ class ExcludesTheBound(Indexed):
         for one in found:
             strict = exp.GT if isinstance(one, exp.GTE) else exp.LT
             one.replace(strict(this=one.this.copy(), expression=one.expression.copy()))
-        return bool(found)
-
-
-class MatchesPrefixesByBytes(Indexed):
-    """LIKE of an indexed column is answered by a range of the index, which tells upper from lower case."""
-
-    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
-        test = condition(select)
-        found = [] if test is None else [one for one in test.find_all(exp.Like) if one.this.name in index.columns]
-        found = [one for one in found if isinstance(one.expression, exp.Literal)]
-        for one in found:
-            head = one.expression.this.split("%")[0].split("_")[0]
-            begins = exp.EQ(
-                this=exp.func(
-                    "substr", one.this.copy(), exp.Literal.number(1), exp.Literal.number(len(head)), dialect="sqlite"
-                ),
-                expression=exp.Literal.string(head),
-            )
-            one.replace(exp.paren(exp.And(this=one.copy(), expression=begins)))
         return bool(found)
 
 
@@ -169,57 +119,37 @@ def _names(tree: Node) -> tuple[str, str]:
     return str(tree.this.name), str(table.name)
 
 
-def _index(name: str, does: str, model: str, cursor: type[Faithful]) -> Bug:
-    return Bug(name=name, does=does, model=model, make=driver(name, cursor), kind=Kind.INDEX)
+def _index(name: str, does: str, model: str, cursor: type[Faithful], expected: str) -> Bug:
+    return Bug(name=name, does=does, model=model, make=driver(name, cursor), kind=Kind.INDEX, expected=expected)
 
 
 BUGS: Final = (
-    _index(
-        "indexed-group-skips-null",
-        "GROUP BY of an indexed column has no group for NULL.",
-        "a loose index scan that begins behind the NULLs",
-        GroupsSkipNull,
-    ),
     _index(
         "partial-index-trusted",
         "A query with `IS`, `IS NOT` or `<>` in its WHERE is answered from a partial index that lacks rows of it.",
         "a condition that is taken to imply that of a partial index (SQLite, found by PQS)",
         TrustsAPartialIndex,
-    ),
-    _index(
-        "unique-index-trusted",
-        "DISTINCT is left out where a unique index covers the columns, although NULL may be there twice.",
-        "a DISTINCT that is optimised away",
-        TrustsAUniqueIndex,
-    ),
-    _index(
-        "descending-index-hides-null",
-        "`c IS NULL` finds nothing where there is an index on `c DESC`.",
-        "a seek to the wrong end of an index",
-        FindsNoNullInDescending,
+        "index-independence",
     ),
     _index(
         "indexed-bound-excluded",
         "`<=` and `>=` are `<` and `>` for a column that is indexed.",
         "a seek that begins behind the bound",
         ExcludesTheBound,
-    ),
-    _index(
-        "indexed-like-by-bytes",
-        "`c LIKE 'ab%'` tells upper from lower case if `c` is indexed.",
-        "LIKE as a range of an index with another collation",
-        MatchesPrefixesByBytes,
+        "plain-copy",
     ),
     _index(
         "analyze-stops-early",
         "After ANALYZE a query with a WHERE misses the row with the largest key.",
         "a skip-scan that returns too few rows",
         StopsEarlyAfterAnalyze,
+        "index-independence",
     ),
     _index(
         "index-built-short",
         "CREATE INDEX makes an index that lacks the last row.",
         "an index that is built while its table is written",
         BuildsWithoutTheLastRow,
+        "integrity",
     ),
 )

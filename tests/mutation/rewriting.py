@@ -19,7 +19,6 @@ Node = exp.Expr
 N = TypeVar("N", bound=Node)
 
 QUERIES = ("SELECT",)
-CONDITIONAL_WRITES = ("UPDATE", "DELETE")
 
 
 class Rewriting(Faithful):
@@ -62,11 +61,6 @@ def parsed(sql: str) -> Node:
     """The tree of a statement, to be copied before it is changed."""
     tree: Node = sqlglot.parse_one(sql, read="sqlite")
     return tree
-
-
-def in_where(node: Node) -> bool:
-    """Whether a node is part of a WHERE."""
-    return node.find_ancestor(exp.Where) is not None
 
 
 def bare(node: Node) -> Node:

@@ -32,11 +32,6 @@ def items(inner: str) -> list[str]:
     return [*found, inner[start:].strip()]
 
 
-def literals(sql: str, change: Callable[[str], str]) -> str:
-    """Every text in quotes becomes what ``change`` makes of it, quotes included. A blob is none."""
-    return re.sub(rf"(?<![xX]){LITERAL.pattern}", lambda found: change(found[0]), sql)
-
-
 def _find(sql: str, wanted: str) -> int:
     return _blind(sql).find(wanted)
 

@@ -13,7 +13,7 @@ from simdsl.language.schema import to_json, violations
 from simdsl.language.write import dump, dump_json
 from tests.plans.bundled import BACKENDS, FILES, LACKING, MVCC, NAMES, RACING, ROOT, plan_of, problem, ran, why_skipped
 
-ROOMS = ("errors", "locks", "pool", "schedule", "tx", "values", "workload")
+ROOMS = ("errors", "found", "locks", "pool", "schedule", "tx", "values", "workload")
 
 bundled = pytest.mark.parametrize("name", NAMES)
 
