@@ -128,7 +128,7 @@ def test_a_messy_plan_becomes_neat() -> None:
         ("'a': 'b'\n", "a: b\n"),
         ("a: '1'\n", "a: '1'\n"),
         ("a: |\n  b\n\n\n\nc: d\n", "a: |\n  b\n\nc: d\n"),
-        ("a: |+\n  b\n\nc: d\n", "a: |+\n  b\n\nc: d\n"),
+        ("a: |+\n  b\n\nc: d\n", 'a: "b\\n\\n"\nc: d\n'),
         ("a: |-\n  b\n", "a: b\n"),
         ("a: |2\n    b\n  c\n", 'a: "  b\\nc\\n"\n'),
         ("a: [x, # one\n  y]\n", "a: [x, # one\n  y]\n"),
