@@ -8,7 +8,8 @@ true for that row: of the table, of a join with another table, with DISTINCT, an
 none, on the same connection and on another one. Meanwhile other tasks do the same with rows of their own in the same
 tables. There are more tasks than connections.
 
-Violated when: the query does not contain the row, or the row itself is not there once by its key.
+Violated when: the query does not contain the row, or the row itself is not there once by its key. By its key it must
+have the very values that were inserted, which is an expectation of the step.
 
 Evidence: the query of the row by its key, and the other one.
 """
@@ -19,6 +20,7 @@ from simdsl.generation.expressions.ir import Column
 from simdsl.generation.ground.both import Both, Part, say
 from simdsl.generation.ground.tables import Cells, Table
 from simdsl.plan.ir import Plan
+from simdsl.plan.values import literal_row
 from simdsl.properties.claims import judge_checks
 from simdsl.properties.making import SETUP, Draft, Line
 from simdsl.properties.owned import BACKENDS, Owned, check, line, mine
@@ -112,8 +114,9 @@ def _asked(
             order=order,
         )
     pivot, rows = labels.of("row"), labels.of("found")
+    inserted = literal_row([row[name] for name in names.split(", ")])
     return [
-        line(say("SELECT {names} FROM {source} WHERE {one}", names=names, source=source, one=one), label=pivot),
+        line(say("SELECT {names} FROM {source} WHERE {one}", names=names, source=source, one=one), inserted, label=pivot),
         line(found, label=rows),
         check(f"rows({pivot}) = 1 and bag({pivot}) subset of bag({rows})"),
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from sqlglot import exp
 
@@ -15,6 +15,10 @@ from simdsl.backends.protocol import Backend
 from tests.modes.faulty_sqlite import Faithful
 from tests.mutation.bug import Bug, Kind, driver
 from tests.mutation.rewriting import Node, Rewriting, bare, rewriting
+
+Cell: TypeAlias = int | float | str | bytes | None
+
+_LONGEST: Final = 32
 
 
 class SumRestarts:
@@ -76,9 +80,29 @@ class StoresLiterals(Rewriting):
         raise NotImplementedError
 
 
+class TruncatesText(StoresLiterals):
+    def stored(self, literal: exp.Literal) -> Node | None:
+        text = literal.this
+        return exp.Literal.string(text[:_LONGEST]) if literal.is_string and len(text) > _LONGEST else None
+
+
 class StoresEmptyAsNull(StoresLiterals):
     def stored(self, literal: exp.Literal) -> Node | None:
         return exp.null() if literal.is_string and literal.this == "" else None
+
+
+class TrimsText(StoresLiterals):
+    def stored(self, literal: exp.Literal) -> Node | None:
+        trimmed = literal.this.rstrip(" ")
+        return exp.Literal.string(trimmed) if literal.is_string and trimmed != literal.this else None
+
+
+class StoresIntegersIn32Bits(StoresLiterals):
+    """An integer outside of 32 bits becomes the nearest limit."""
+
+    def stored(self, literal: exp.Literal) -> Node | None:
+        is_large = literal.is_int and int(literal.this) > 2**31 - 1
+        return exp.Literal.number(2**31 - 1) if is_large else None
 
 
 def _value(name: str, does: str, model: str, make: Callable[[], Backend], expected: str = "insert-values-select") -> Bug:
@@ -119,9 +143,27 @@ BUGS: Final = (
         not_of_a_comparison_is_the_opposite_or_equal,
     ),
     _value(
+        "text-truncated",
+        f"INSERT cuts a text behind {_LONGEST} characters.",
+        "a column that is too short, in a mode that says nothing",
+        driver("text-truncated", TruncatesText),
+    ),
+    _value(
         "empty-text-is-null",
         "INSERT stores an empty text as NULL.",
         "the storage of another engine (Oracle)",
         driver("empty-text-is-null", StoresEmptyAsNull),
+    ),
+    _value(
+        "text-trimmed",
+        "INSERT drops blanks at the end of a text.",
+        "fixed-width columns",
+        driver("text-trimmed", TrimsText),
+    ),
+    _value(
+        "integer-in-32-bits",
+        "INSERT stores an integer above 32 bits as the largest of them.",
+        "a column that is too small, in a mode that says nothing",
+        driver("integer-in-32-bits", StoresIntegersIn32Bits),
     ),
 )
