@@ -34,11 +34,11 @@ only stops a plan does not count. Every plan that is counted here was also run w
 A column does not say who is the better detective. A plan of one property has more steps than one of another, and
 a bug that is met at every step says little. It says that the oracle works, and about how long it needs.
 
-The list is a selection: bugs that were tried and not found, or not within these seeds, were left out. No property finds a
-RELEASE that undoes, a SAVEPOINT that commits, or a violated constraint that undoes the transaction before it. Functions and
-stored values that are slightly wrong (the case of LIKE, length in bytes, division that rounds down, a cast that rounds,
-blanks that are trimmed, texts, blobs and integers that are cut, another collation) were not found with `quick`, nor were
-most queries that are wrong only beside an index (a group of NULL, DISTINCT, LIKE).
+The list is a selection: bugs that were tried and not found, or not within these seeds, were left out. No property finds
+a RELEASE that undoes, a SAVEPOINT that commits, or a violated constraint that undoes the transaction before it.
+Functions that are slightly wrong (the case of LIKE, length in bytes, division that rounds down, a cast that rounds) and
+columns that compare without trailing blanks were not found, nor were most queries that are wrong only beside an index
+(a group of NULL, DISTINCT, LIKE).
 """
 
 
