@@ -68,6 +68,9 @@ def shrink(
     except Spent:
         yield _so_far(attempts, is_minimal=False)
         return
+    except KeyboardInterrupt:  # in the middle of a candidate: the best so far is told before anybody hears of it
+        yield _so_far(attempts, is_minimal=False)
+        raise
     yield _so_far(attempts, is_minimal=True)
 
 

@@ -58,6 +58,26 @@ def test_time_that_is_up_ends_it() -> None:
     assert not end.is_minimal
 
 
+def test_who_is_interrupted_in_the_middle_has_told_the_best_so_far() -> None:
+    made = synthetic(200, 2, 0, 1)
+    asked, failing = 0, made.case
+
+    def ask(case: Case) -> Answer:
+        nonlocal asked, failing
+        asked += 1
+        if asked == 10:
+            raise KeyboardInterrupt
+        answer = made.ask(case)
+        failing = case if answer is Answer.SAME else failing
+        return answer
+
+    told: list[Shrunk] = []
+    with pytest.raises(KeyboardInterrupt):
+        told.extend(shrink(made.case, ask))
+    assert told[-1].case == failing
+    assert is_smaller(failing, made.case)
+
+
 def test_a_case_that_cannot_be_smaller_stays() -> None:
     plan = load_text("simdsl: 1\nplan: x\nsteps:\n  - a: SELECT 1\n")
     assert last(plan, "SELECT 1").case.plan == plan
