@@ -391,6 +391,7 @@ _MEANINGS: Final = {
     "isolation_levels": "what may stand behind `ISOLATION LEVEL`",
     "begin_modes": "what may stand behind `BEGIN`",
     "blocks_on_locks": "a statement may wait for a lock, so that `=> blocks` makes sense",
+    "snapshot_reads": "a query neither waits for others who write, nor fails for them",
     "savepoints": "`SAVEPOINT`, `ROLLBACK TO`, `RELEASE`",
     "transactional_ddl": "DDL rolls back with its transaction",
     "returning": "DML may have a result set",

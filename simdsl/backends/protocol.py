@@ -38,6 +38,7 @@ class Capabilities:
     isolation_levels: frozenset[Isolation]
     begin_modes: frozenset[Mode]
     blocks_on_locks: bool
+    snapshot_reads: bool  # a query takes no notice of others who write: it neither waits for them nor fails
     savepoints: bool
     transactional_ddl: bool
     returning: bool

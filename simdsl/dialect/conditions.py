@@ -152,7 +152,8 @@ def _is_counted(node: Tree) -> bool:
     if isinstance(parent, exp.In) and place.arg_key == "this":
         return any(kind_of(one) in NUMERIC for one in parent.expressions)
     if isinstance(parent, exp.Between):
-        return True
+        bounds = (parent.this, parent.args["low"], parent.args["high"])
+        return any(kind_of(one) in NUMERIC for one in bounds if inner(one) is not node)
     choice = parent.parent if isinstance(parent, exp.If) and isinstance(parent.parent, exp.Case) else parent
     if isinstance(choice, (exp.Case, exp.If, exp.Coalesce, exp.Nullif)):
         others = [arm for arm in arms(choice) if inner(arm) is not node]

@@ -44,7 +44,7 @@ class Change:
     by: Stepped
     fate: Fate = Fate.OPEN
     sealed: Stepped | None = None
-    kept: Stepped | None = None  # a ROLLBACK TO that undid what came after this
+    kept: Stepped | None = None  # a ROLLBACK TO or a RELEASE that has left it as it was
     committed_at: int = -1
     is_sum: bool = False
 
@@ -256,6 +256,8 @@ class Book:
             case Action.RELEASE if mine is not None:
                 at = _mark(mine, name)
                 if at is not None:
+                    for change in mine.changes[mine.marks[at][1] :]:
+                        change.kept = step
                     del mine.marks[at:]
                 if mine.implicit and not mine.marks:
                     self._commit(step)

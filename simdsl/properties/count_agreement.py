@@ -38,7 +38,7 @@ def _claim(made: Statement) -> None:
 
 def _query(asking: Asking) -> Both:
     source = asking.source()
-    where = say(" WHERE {p}", p=asking.predicate(source.columns)) if asking.draws.below(3) else say("")
+    where = say(" WHERE {p}", p=asking.condition(source)) if asking.draws.below(3) else say("")
     match asking.draws.below(4):
         case 0:
             columns = asking.selected(source.columns)

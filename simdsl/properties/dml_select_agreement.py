@@ -33,8 +33,8 @@ def make(seed: int, size: Size) -> Plan:
 
 def _claim(made: Statement) -> None:
     asking = made.asking()
-    table = asking.table().table
-    test = asking.predicate(table.keyed)
+    source = asking.table()
+    table, test = source.table, asking.condition(source)
     seen = made.query("seen", say("SELECT id FROM {t} WHERE {p}", t=table.name, p=test))
     is_own = made.among is not Among.RIVALS  # else the claim is in a transaction as it is
     if is_own:

@@ -3,9 +3,9 @@
 Claim: a query gives the same rows before an index is made, while it is there, after it was built again or analysed, and
 when it is gone.
 
-Steps: a query; CREATE INDEX of any kind (on a column, on two, descending, partial, on an expression, unique), mostly
-with the query's own condition; the query; ANALYZE or REINDEX; the query; DROP INDEX; the query. Other tasks write to a
-table of their own.
+Steps: a query, plain, with DISTINCT or with GROUP BY; CREATE INDEX of any kind (on a column, on two, descending, partial,
+on an expression, unique), mostly on what the query names; the query; ANALYZE or REINDEX; the query; DROP INDEX;
+the query. Other tasks write to a table of their own.
 
 Violated when: the bags differ.
 
@@ -14,6 +14,7 @@ Evidence: the query, and what it gave before and after.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from simdsl.generation.expressions.ir import Expression
@@ -36,11 +37,11 @@ def make(seed: int, size: Size) -> Plan:
 def _claim(made: Statement) -> None:
     asking = made.asking()
     source = asking.table()
-    test = asking.predicate(source.columns)
-    said = say("SELECT {c} FROM {s} WHERE {p}", c=asking.selected(source.columns), s=source.text, p=test)
+    test = asking.condition(source)
+    said = asking.shape(source).over(source.text, test)
     name = f"extra_{made.place}"
     before = made.query("before", said)
-    made.change(_index(made, asking, source.table, test, name))
+    made.change(_index(made, asking, source.table, said, test, name))
     labels = [before, made.query("indexed", said)]
     if asking.draws.below(2):
         made.change(_rebuilt(name) if asking.draws.below(2) else say("ANALYZE {table}", table=source.table.name))
@@ -50,16 +51,28 @@ def _claim(made: Statement) -> None:
     made.same(*labels)
 
 
-def _index(made: Statement, asking: Asking, table: Table, test: Expression, name: str) -> Both:
-    """One that may serve the query: partial with its condition, on its condition, or any."""
+def _index(made: Statement, asking: Asking, table: Table, said: Both, test: Expression, name: str) -> Both:
+    """One that may serve the query: with its condition, on it, on a column that the query names, or any."""
     column = asking.draws.one_of(table.columns).name
-    form = asking.draws.below(4)
+    form = asking.draws.below(6)
     if form == 0:
         return say("CREATE INDEX {name} ON {t} ({c}) WHERE {p}", name=name, t=table.name, c=column, p=test)
     if form == 1:
         return say("CREATE INDEX {name} ON {t} (({p}))", name=name, t=table.name, p=test)
+    named = _named(said, table)
+    if form in (2, 3) and named:
+        order = asking.draws.one_of(("", " DESC"))
+        return say(
+            "CREATE INDEX {name} ON {t} ({c}{order})", name=name, t=table.name, c=asking.draws.one_of(named), order=order
+        )
     profile, rates = made.size.profile, made.ground.rates
     return draw_index(made.seed, profile, rates, table, name, (_NAME, made.place))
+
+
+def _named(said: Both, table: Table) -> list[str]:
+    """The columns that stand in a query."""
+    words = set(re.findall(r"\w+", said.sqlite))
+    return [column.name for column in table.columns if column.name in words]
 
 
 def _rebuilt(name: str) -> Both:

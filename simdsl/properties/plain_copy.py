@@ -4,7 +4,7 @@ Claim: what a table promises (keys, UNIQUE, NOT NULL, CHECK, indexes of every ki
 changes no answer.
 
 Steps: each table is copied into one that has its columns and nothing else; then queries over tables, joins and derived
-tables of the ones, and of the others. Other tasks write to a table of their own.
+tables of the ones, and of the others, plain, with DISTINCT or with GROUP BY. Other tasks write to a table of their own.
 
 Violated when: the bags differ.
 
@@ -48,15 +48,9 @@ def _copy(name: str) -> str:
 def _claim(made: Statement) -> None:
     asking = made.asking()
     source = asking.source()
-    columns = asking.selected(source.columns)
-    test = asking.predicate(source.columns)
-    how = "DISTINCT " if asking.draws.below(5) == 0 else ""
+    shape, test = asking.shape(source), asking.condition(source)
     other = source.over({table.name: _copy(table.name) for table in source.tables})
-    labels = [
-        made.query(role, say("SELECT {how}{columns} FROM {s} WHERE {p}", how=how, columns=columns, s=over, p=test))
-        for role, over in (("table", source.text), ("copy", other))
-    ]
-    made.same(*labels)
+    made.same(made.query("table", shape.over(source.text, test)), made.query("copy", shape.over(other, test)))
 
 
 PROPERTY = Property(

@@ -6,7 +6,7 @@ is busy and nobody waits.
 
 Steps: more tasks than connections check out, sleep a random time, and return; who is refused tries again.
 
-Violated when: one of that is not so.
+Violated when: one of that is not so; also when a checkout is served after its deadline.
 
 Evidence: the loans and the waits of the pool, up to the one that is wrong.
 """
@@ -86,12 +86,15 @@ class _Pool:
     timeout_us: int
     owners: dict[int, str] = field(default_factory=dict)
     deadlines: dict[str, int] = field(default_factory=dict)  # of those who wait
+    served: dict[str, int] = field(default_factory=dict)  # the deadlines of those who have been lent one since
     history: list[str] = field(default_factory=list)
     last: PoolMoved | None = None
 
     def moved(self, event: PoolMoved) -> Iterator[Finding]:
         self.last = event
-        self.deadlines.pop(event.task, None)
+        deadline = self.deadlines.pop(event.task, None)
+        if event.lent and deadline is not None:
+            self.served[event.task] = deadline
         verb = "is lent" if event.lent else "returns"
         self.history.append(f"{event.task} {verb} connection {event.session}: {event.busy} busy, {event.idle} idle")
         owner = self.owners.pop(event.session, None)
@@ -117,11 +120,14 @@ class _Pool:
         self.history.append(f"{event.task} waits for a connection until {deadline} us")
 
     def came(self, event: Stepped) -> Iterator[Finding]:
-        deadline = self.deadlines.pop(event.task, None)
+        deadline = self.deadlines.pop(event.task, self.served.pop(event.task, None))
         if isinstance(event.outcome, Failed):
             if event.outcome.error_class is ErrorClass.POOL_TIMEOUT:
                 self.history.append(f"{event.task} is refused at {event.now_us} us")
                 yield from self._refused(event, deadline)
+        elif deadline is not None and deadline < event.now_us:
+            message = f"{event.task} is served at {event.now_us} us, and its deadline is {deadline} us"
+            yield self._wrong(message, event.task, event.path)
         elif deadline is not None or len(self.owners) == self.size:
             yield Held(path=event.path)  # the last connection was lent, or somebody who waited was served
 

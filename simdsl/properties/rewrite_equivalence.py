@@ -33,7 +33,7 @@ def make(seed: int, size: Size) -> Plan:
 def _claim(made: Statement) -> None:
     asking = made.asking()
     source = asking.source()
-    test = asking.predicate(source.columns)
+    test = asking.condition(source)
     other = test
     for turn in range(1 + asking.draws.below(2)):
         rewriting = draw_rewriting(other, seed=made.seed, place=(made.place, turn))

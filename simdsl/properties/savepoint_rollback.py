@@ -1,15 +1,16 @@
 """ROLLBACK TO a savepoint undoes what came after it, and nothing else.
 
 Claim: after ROLLBACK TO every table is what it was before the savepoint, for the transaction itself and, once that is
-committed, for everybody.
+committed, for everybody. RELEASE undoes nothing.
 
-Steps: BEGIN, writes, SAVEPOINT, writes, ROLLBACK TO, a query, RELEASE, COMMIT, a query; meanwhile another task does the
-same, and one reads. There are more tasks than connections. SQLite is asked for its integrity at the end.
+Steps: BEGIN, writes, SAVEPOINT, writes, ROLLBACK TO and perhaps RELEASE, or RELEASE alone, a query, COMMIT, a query;
+meanwhile another task does the same, and one reads. There are more tasks than connections. SQLite is asked for its
+integrity at the end.
 
-Violated when: a query shows a value that was rolled back to a savepoint, or does not show one that the same transaction had
-written before it; or the engine complains about its own tables.
+Violated when: a query shows a value that was rolled back to a savepoint, or does not show one that the same transaction
+had written before it or had released; or the engine complains about its own tables.
 
-Evidence: the write, the ROLLBACK TO, and the query.
+Evidence: the write, the ROLLBACK TO or the RELEASE, and the query.
 """
 
 from __future__ import annotations
@@ -35,9 +36,12 @@ def make(seed: int, size: Size) -> Plan:
             if draft.pick(2, "before", number, turn):
                 steps.append(f"INSERT INTO t VALUES ({draft.key()}, {draft.value()}) => ok or error busy")
             steps += ["SAVEPOINT s => ok", *draft.write(number, turn), *draft.extras(in_transaction=True)]
-            steps += ["ROLLBACK TO s => ok", READ]
-            if draft.pick(2, "release", number, turn):
+            end = draft.pick(5, "end", number, turn)
+            if end < 4:
+                steps.append("ROLLBACK TO s => ok")
+            if end > 1:
                 steps.append("RELEASE s => ok")
+            steps.append(READ)
             steps += ["COMMIT => ok or error busy", READ, {"return": f"w{number}"}]
         tasks[f"w{number}"] = steps
     tasks["reader"] = draft.reader()
@@ -46,7 +50,7 @@ def make(seed: int, size: Size) -> Plan:
 
 
 def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
-    """Look for what was rolled back to a savepoint, and then for what should have been kept."""
+    """Look for what was rolled back to a savepoint, and then for what should have stayed."""
     known = list(events)
     yield from judge_undone(known, Fate.TO_SAVEPOINT)
     for seen in Book().read(known):
@@ -57,7 +61,7 @@ def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
             yield Held(path=seen.read.path)
         elif seen.culprit is None or seen.culprit.fate is Fate.COMMITTED:
             message = f"{seen.read.task} does not see {seen.shown(last.cell)} of table {seen.table}, "
-            message += "which was written before the savepoint"
+            message += f"which {last.kept.what} does not undo"
             yield Violation(message=message, evidence=seen.evidence(last), path=seen.read.path, task=seen.read.task)
 
 

@@ -35,7 +35,7 @@ def make(seed: int, size: Size) -> Plan:
 def _claim(made: Statement) -> None:
     asking = made.asking()
     source = asking.source()
-    test = asking.predicate(source.columns)
+    test = asking.condition(source)
     column = asking.draws.one_of(source.columns)
     kept = made.query("kept", say("SELECT {column} FROM {source} WHERE {p}", column=column, source=source.text, p=test))
     counted = say("SELECT coalesce(sum(CASE WHEN {p} IS TRUE THEN 1 ELSE 0 END), 0) FROM {s}", p=test, s=source.text)

@@ -44,7 +44,7 @@ def _side(asking: Asking, types: list[SqlType]) -> Both:
     chosen = [_of(asking, of, source.columns) for of in types]
     template = "SELECT " + ", ".join(f"{{x{i}}} AS s{i}" for i in range(len(chosen))) + " FROM {source}"
     said = say(template, source=source.text, **{f"x{i}": one for i, one in enumerate(chosen)})
-    return say("{said} WHERE {p}", said=said, p=asking.predicate(source.columns)) if asking.draws.below(2) else said
+    return say("{said} WHERE {p}", said=said, p=asking.condition(source)) if asking.draws.below(2) else said
 
 
 def _of(asking: Asking, of: SqlType, columns: tuple[Column, ...]) -> Expression:

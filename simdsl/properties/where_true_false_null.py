@@ -42,7 +42,7 @@ def _claim(made: Statement) -> None:
     asking = made.asking()
     source = asking.source()
     form = asking.draws.one_of(_FORMS)
-    form(made, asking, source, asking.predicate(source.columns))
+    form(made, asking, source, asking.condition(source))
 
 
 def _plain(made: Statement, asking: Asking, source: Source, test: Expression) -> None:

@@ -339,9 +339,7 @@ class Machine:
     def _try_again(self, strand: Strand, block: Attempt) -> None:
         """Undo what the attempt began - its transaction, its checkout, its bindings - and go back to its first step."""
         actor = block.actor
-        if actor is not None and actor.session is not None and block.was_idle and actor.session.tx() is not Tx.IDLE:
-            actor.session.quiesce()
-            self.trace.add(RolledBack(task=actor.name, why="a further attempt"))
+        self._undo(block)
         if actor is not None and actor.lease is not None and not block.had_lease:
             self.leases.give_back(actor)
         strand.env = dict(block.bindings)
@@ -349,7 +347,18 @@ class Machine:
         block.number += 1
         every_us = block.attempts.every_us
         if every_us is not None:
-            self.park(strand, strand.code[block.head], Wait.RETRY, every_us)
+            # A database of SQLite whose cache is shared cannot even roll back while somebody changes its schema.
+            self.park(strand, strand.code[block.head], Wait.RETRY, every_us, first=lambda: self._undo(block))
+
+    def _undo(self, block: Attempt) -> None:
+        """Roll back what the attempt began."""
+        actor = block.actor
+        if actor is None or actor.session is None or not block.was_idle:
+            return
+        if actor.session.tx() in (Tx.OPEN, Tx.FAILED):
+            actor.session.quiesce()
+            if actor.session.tx() is not Tx.OPEN:
+                self.trace.add(RolledBack(task=actor.name, why="a further attempt"))
 
     def _fail(self, failure: Failure) -> None:
         if not self.keep_going:
@@ -388,8 +397,10 @@ class Machine:
             if strand.state is Ready.AWAIT:
                 strand.state = Ready.READY
 
-    def park(self, strand: Strand, op: Instruction, wait: Wait, duration_us: int) -> None:
-        """The strand sleeps for a virtual while."""
+    def park(
+        self, strand: Strand, op: Instruction, wait: Wait, duration_us: int, first: Callable[[], None] | None = None
+    ) -> None:
+        """The strand sleeps for a virtual while. ``first`` is done when it wakes."""
         now_us = self.clock.now_us
         until_us = now_us + duration_us
         strand.state = Ready.SLEEP
@@ -397,6 +408,8 @@ class Machine:
         self.trace.add(Parked(task=task, path=op.path, what=op.what, wait=wait, until_us=until_us, now_us=now_us))
 
         def wake() -> None:
+            if first is not None:
+                first()
             strand.state = Ready.READY
 
         self.clock.call_at(until_us, wake)

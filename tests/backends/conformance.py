@@ -205,6 +205,15 @@ class Conformance:
         a.ok("COMMIT")
         assert b.rows("SELECT count(*) FROM t") == [(2,)]
 
+    def test_a_reader_takes_no_notice_of_a_writer_where_that_is_said(
+        self, backend: Backend, a: Terminal, b: Terminal
+    ) -> None:
+        a.ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
+        if backend.capabilities.snapshot_reads:
+            assert b.rows("SELECT id, v FROM t") == [(1, 1)]
+        a.ok("COMMIT")
+        assert b.rows("SELECT id, v FROM t") == [(1, 2)]
+
     def test_second_writer_is_refused_or_waits(self, backend: Backend, a: Terminal, b: Terminal) -> None:
         a.ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
         outcome = b.begin("UPDATE t SET v = v + 10 WHERE id = 1")

@@ -113,6 +113,7 @@ class OdbcPostgresBackend:
             isolation_levels=frozenset(Isolation) - {Isolation.SNAPSHOT},
             begin_modes=frozenset(),
             blocks_on_locks=True,
+            snapshot_reads=True,
             savepoints=True,
             transactional_ddl=True,
             returning=True,

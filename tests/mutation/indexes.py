@@ -73,6 +73,24 @@ class ExcludesTheBound(Indexed):
         return bool(found)
 
 
+class DropsTheGroupOfNull(Indexed):
+    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
+        group = select.args.get("group")
+        hit = group is not None and [one.name for one in group.expressions] == [index.columns[0]]
+        if hit and index.test is None:
+            also(select, f"{index.columns[0]} IS NOT NULL")
+            return True
+        return False
+
+
+class KeepsDuplicatesOfAnIndex(Indexed):
+    def misuse(self, select: exp.Select, table: str, index: Index) -> bool:
+        if select.args.get("distinct") is None or index.unique:
+            return False
+        select.set("distinct", None)
+        return True
+
+
 class StopsEarlyAfterAnalyze(Rewriting):
     """With statistics the planner skips through an index, and stops before its last entry."""
 
@@ -137,6 +155,20 @@ BUGS: Final = (
         "a seek that begins behind the bound",
         ExcludesTheBound,
         "plain-copy",
+    ),
+    _index(
+        "indexed-group-of-null",
+        "GROUP BY of a column that is indexed has no group for NULL.",
+        "groups that are read from an index which is entered behind its NULLs",
+        DropsTheGroupOfNull,
+        "index-independence",
+    ),
+    _index(
+        "indexed-distinct",
+        "DISTINCT keeps duplicates of a table that has an index which is not unique.",
+        "DISTINCT that is taken to be done by an index",
+        KeepsDuplicatesOfAnIndex,
+        "index-independence",
     ),
     _index(
         "analyze-stops-early",

@@ -35,10 +35,9 @@ A column does not say who is the better detective. A plan of one property has mo
 a bug that is met at every step says little. It says that the oracle works, and about how long it needs.
 
 The list is a selection: bugs that were tried and not found, or not within these seeds, were left out. No property finds
-a RELEASE that undoes, a SAVEPOINT that commits, or a violated constraint that undoes the transaction before it.
+a SAVEPOINT that commits, or a violated constraint that undoes the transaction before it.
 Functions that are slightly wrong (the case of LIKE, length in bytes, division that rounds down, a cast that rounds) and
-columns that compare without trailing blanks were not found, nor were most queries that are wrong only beside an index
-(a group of NULL, DISTINCT, LIKE).
+columns that compare without trailing blanks were not found, nor was a LIKE that is wrong only beside an index.
 """
 
 

@@ -37,13 +37,12 @@ class UnionAllIsUnion(Faithful):
 
 class CountsDuplicates(Faithful):
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        head = "SELECT count(*) FROM (SELECT "
-        return super().execute(sql.replace(f"{head}DISTINCT ", head), parameters)
+        return super().execute(re.sub(r"(?i)^(SELECT count\(\*\) FROM \(SELECT )DISTINCT ", r"\1", sql), parameters)
 
 
 class CountsWhatIsSkipped(Faithful):
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        if sql.startswith("SELECT count(*) FROM ("):
+        if sql.lower().startswith("select count(*) from ("):
             sql = re.sub(r" OFFSET \d+\)", ")", sql)
         return super().execute(sql, parameters)
 
@@ -103,7 +102,7 @@ class GreatestBeginsWithNull(Faithful):
 
 class LeastIsTheFirst(Faithful):
     def execute(self, sql: str, parameters: Any = ()) -> Any:
-        sql = re.sub(r"\(SELECT min\((\w+)\) FROM (\w+)\)", r"(SELECT \1 FROM \2 ORDER BY \1 LIMIT 1)", sql)
+        sql = re.sub(r"(?i)\(SELECT min\((\w+)\) FROM (\w+)\)", r"(SELECT \1 FROM \2 ORDER BY \1 LIMIT 1)", sql)
         return super().execute(sql, parameters)
 
 

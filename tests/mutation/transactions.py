@@ -31,6 +31,15 @@ class UndoesTooMuch(Faithful):
         return super().execute(sql.replace("ROLLBACK TO ", "SAVEPOINT "))
 
 
+class UndoesOnRelease(Faithful):
+    """A savepoint that is given up is undone."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        if sql.startswith("RELEASE ") and self.connection.in_transaction:
+            super().execute(sql.replace("RELEASE ", "ROLLBACK TO "))
+        return super().execute(sql, parameters)
+
+
 class CommitsInBatches(Faithful):
     """Two writes fill a batch."""
 
@@ -136,6 +145,14 @@ BUGS: Final = (
         model="nested transactions that are one",
         expected="savepoint-rollback",
         make=driver("rollback-to-undoes-all", UndoesTooMuch),
+    ),
+    Bug(
+        name="release-undoes",
+        kind=Kind.TRANSACTION,
+        does="RELEASE undoes what came after the savepoint.",
+        model="nested transactions whose end is taken for their failure",
+        expected="savepoint-rollback",
+        make=driver("release-undoes", UndoesOnRelease),
     ),
     Bug(
         name="definitions-commit",

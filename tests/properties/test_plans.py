@@ -29,6 +29,8 @@ from tests.running import Ran, run_loaded
 RUNNABLE = [name for name in BUILT_IN if name != "pool-survives-kill"]
 SEEDS = 20
 FEW = 3
+ENGINE_BUGS = {("where-true-false-null", "turso", 1): "turso-in-list-by-index.yaml"}
+"""What an engine does wrong with a plan: a plan of ``plans/found`` tells it, and both must fail as long as it does."""
 
 
 def violations(ran: Ran) -> list[str]:
@@ -99,6 +101,9 @@ def test_it_holds_on_other_engines_and_is_judged(name: str, backend: str) -> Non
             assert run_loaded(plan, backend).ended.verdict is Verdict.SKIP
             return
         ran = run_loaded(plan, backend)
+        if (name, backend, seed) in ENGINE_BUGS:
+            assert ran.ended.verdict is Verdict.FAIL, "the engine does it right now: take it out of ENGINE_BUGS"
+            continue
         assert ran.ended.verdict in (Verdict.PASS, Verdict.WARN), (seed, ran.ended.reason, ran.ended.failed)
         judged += sum(one.judged for report in ran.reports for one in report.properties)
     assert judged > FEW

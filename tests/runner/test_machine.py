@@ -261,6 +261,30 @@ def test_rule_38_a_failed_check_is_retried_too() -> None:
     assert ran.failure.kind is FailureKind.CHECK
 
 
+def test_a_retry_rolls_back_when_it_wakes_if_the_engine_would_not_before() -> None:
+    """In memory SQLite shares its schema: while somebody changes it, nobody else can even roll back."""
+    text = """
+tasks:
+  w:
+    - BEGIN
+    - CREATE TABLE u (id INTEGER)
+    - COMMIT
+  r:
+    - SELECT 1 => 1
+    - retry: 2 times on busy every 1ms
+      do:
+        - BEGIN
+        - CREATE TABLE v (id INTEGER)
+        - COMMIT
+schedule: r w r w r w
+finally:
+  - SELECT count(*) FROM v => 0
+"""
+    ran = run(text, "sqlite:///:memory:")
+    assert ran.ended.verdict is Verdict.PASS, ran.failure
+    assert [event.why for event in ran.last.trace if isinstance(event, RolledBack)] == ["a further attempt"]
+
+
 def test_an_outer_retry_takes_what_an_inner_one_gives_up() -> None:
     ran = run(
         "steps:\n  - retry: 2 times\n    do:\n      - retry: 2 times\n        do:\n          - a: SELECT 1 => 2\n",

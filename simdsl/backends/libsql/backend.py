@@ -84,6 +84,7 @@ class LibsqlBackend:
             isolation_levels=frozenset({Isolation.SERIALIZABLE}),
             begin_modes=frozenset({Mode.DEFERRED, Mode.IMMEDIATE, Mode.EXCLUSIVE}),
             blocks_on_locks=False,
+            snapshot_reads=True,
             savepoints=True,
             transactional_ddl=True,
             returning=True,

@@ -65,6 +65,7 @@ class MssqlBackend:
             isolation_levels=ISOLATION_LEVELS,
             begin_modes=frozenset(),
             blocks_on_locks=True,
+            snapshot_reads=False,
             savepoints=True,
             transactional_ddl=True,
             returning=False,  # OUTPUT does it, in words of its own

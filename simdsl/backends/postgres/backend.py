@@ -100,6 +100,7 @@ class PostgresBackend:
             isolation_levels=_LEVELS,
             begin_modes=frozenset(),
             blocks_on_locks=True,
+            snapshot_reads=True,
             savepoints=True,
             transactional_ddl=True,
             returning=True,

@@ -95,6 +95,7 @@ class SqliteBackend:
             isolation_levels=frozenset({Isolation.SERIALIZABLE}),
             begin_modes=frozenset({Mode.DEFERRED, Mode.IMMEDIATE, Mode.EXCLUSIVE}),
             blocks_on_locks=False,
+            snapshot_reads=(self.journal_mode or ("wal" if self.path is None else None)) == "wal",
             savepoints=True,
             transactional_ddl=True,
             returning=version >= (3, 35),

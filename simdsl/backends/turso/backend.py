@@ -123,6 +123,7 @@ class TursoBackend:
             isolation_levels=frozenset({Isolation.SERIALIZABLE}),
             begin_modes=frozenset(modes | {Mode.CONCURRENT} if self._is_mvcc else modes),
             blocks_on_locks=False,
+            snapshot_reads=True,
             savepoints=True,
             transactional_ddl=True,
             returning=True,

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from simdsl.generation.draws import Draws
 from simdsl.generation.expressions.drawing import draw_expression
+from simdsl.generation.expressions.evaluation import evaluate
 from simdsl.generation.expressions.ir import Column, Expression, SqlType
 from simdsl.generation.ground.both import Both, join, say
-from simdsl.generation.ground.tables import Ground, Table
+from simdsl.generation.ground.tables import Cells, Ground, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What stands behind FROM, and the columns that can be named there. ``table`` where it is one table and nothing else."""
+    """What stands behind FROM, the columns that can be named there, and some of the rows that may come of it."""
 
     text: Both
     columns: tuple[Column, ...]
     tables: tuple[Table, ...]
+    sample: tuple[Cells, ...]
 
     @property
     def table(self) -> Table:
@@ -33,6 +36,18 @@ class Source:
         return Both(sqlite=sqlite, postgres=postgres)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A query but for what it reads, and which rows."""
+
+    head: Both
+    tail: Both
+
+    def over(self, source: Both, where: Expression) -> Both:
+        """The query, with a condition."""
+        return say("{head} FROM {s} WHERE {p}{tail}", head=self.head, s=source, p=where, tail=self.tail)
+
+
 class Asking:
     """Everything that is drawn for one query: a function of the seed, the property and the place."""
 
@@ -45,7 +60,7 @@ class Asking:
     def table(self) -> Source:
         """One table, its columns by their bare names."""
         table = self.draws.one_of(self.ground.tables)
-        return Source(text=say(table.name), columns=table.keyed, tables=(table,))
+        return Source(text=say(table.name), columns=table.keyed, tables=(table,), sample=table.rows[:_SAMPLE])
 
     def source(self) -> Source:
         """A table, a join at the profile's rate, or a derived table at the rate of subqueries."""
@@ -65,11 +80,24 @@ class Asking:
         said = say("{left} AS a {kind} {right} AS b", left=left.name, kind=kind, right=right.name)
         if kind != "CROSS JOIN":
             said = say("{said} ON {test}", said=said, test=self.predicate(columns))
-        return Source(text=said, columns=columns, tables=(left, right))
+        pairs = tuple({**_called("a", one), **_called("b", other)} for one in left.rows[:3] for other in right.rows[:2])
+        return Source(text=said, columns=columns, tables=(left, right), sample=pairs)
 
     def predicate(self, columns: Sequence[Column], *, depth: int | None = None) -> Expression:
         """A condition over the columns."""
         return self.value(SqlType.BOOLEAN, columns, depth=depth)
+
+    def condition(self, source: Source) -> Expression:
+        """A condition over a source: of a few, the first that does not say the same of all rows in the sample.
+
+        Most conditions that nobody chose keep all rows or none, and little can go wrong with those.
+        """
+        drawn = self.predicate(source.columns)
+        for _ in range(_TRIES):
+            if _tells_apart(drawn, source.sample):
+                break
+            drawn = self.predicate(source.columns)
+        return drawn
 
     def value(self, wanted: SqlType, columns: Sequence[Column], *, depth: int | None = None) -> Expression:
         """An expression of a type, mostly of depth 1 or 2, at most as deep as the profile says."""
@@ -97,11 +125,22 @@ class Asking:
                 parts.append(say("{value} AS s{i}", value=value, i=i))
         return join(", ", parts)
 
+    def shape(self, source: Source) -> Shape:
+        """What stands around FROM and WHERE: a plain query mostly, else DISTINCT or GROUP BY."""
+        match self.draws.below(6):
+            case 0:
+                return Shape(head=say("SELECT DISTINCT {c}", c=self.selected(source.columns)), tail=say(""))
+            case 1:
+                column = self.draws.one_of(source.columns)
+                return Shape(head=say("SELECT {c} AS s0, count(*) AS s1", c=column), tail=say(" GROUP BY {c}", c=column))
+            case _:
+                return Shape(head=say("SELECT {c}", c=self.selected(source.columns)), tail=say(""))
+
     def _derived(self, single: Source) -> Source:
         inner = self.predicate(single.columns, depth=1)
         names = ", ".join(single.table.names)
         text = say("(SELECT {names} FROM {table} WHERE {inner}) AS s", names=names, table=single.text, inner=inner)
-        return Source(text=text, columns=single.columns, tables=single.tables)
+        return Source(text=text, columns=single.columns, tables=single.tables, sample=single.sample)
 
 
 def _renamed(text: str, old: str, new: str) -> str:
@@ -113,4 +152,18 @@ def _renamed(text: str, old: str, new: str) -> str:
     return f"{new}{text[len(old) :]}" if text.startswith(f"{old} ") else text
 
 
-_TYPES = tuple(SqlType)
+def _called(alias: str, row: Cells) -> Cells:
+    return {f"{alias}.{name}": value for name, value in row.items()}
+
+
+def _tells_apart(test: Expression, rows: Sequence[Cells]) -> bool:
+    """Whether there are two rows of which it says different things; so too where there are not two rows."""
+    if len(rows) < 2:
+        return True
+    first = evaluate(test, rows[0])
+    return any(evaluate(test, row) != first for row in rows[1:])
+
+
+_TYPES: Final = tuple(SqlType)
+_SAMPLE: Final = 6
+_TRIES: Final = 4
