@@ -9,7 +9,18 @@ import sys
 from itertools import chain
 from pathlib import Path
 
-from bench import differential, expressions, generation, interpreter, loading, postgres, shrinking, startup, transpiling
+from bench import (
+    campaign,
+    differential,
+    expressions,
+    generation,
+    interpreter,
+    loading,
+    postgres,
+    shrinking,
+    startup,
+    transpiling,
+)
 from bench.measure import Result, table
 from simdsl import __version__
 
@@ -34,6 +45,7 @@ def main() -> int:
         expressions.results(options.rounds),
         generation.results(options.rounds),
         shrinking.results(),
+        campaign.results(options.rounds),
     ):
         print(f"{result.what}: {result.value:.2f}{result.unit} (budget {result.amount(result.budget)}; {result.detail})")
         results.append(result)

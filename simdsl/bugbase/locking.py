@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,11 +20,28 @@ if sys.platform == "win32":
                 continue
             return
 
+    def try_lock(file: BinaryIO | FileIO) -> bool:
+        """Take the lock of an open file, unless another process has it. Closing the file gives it back."""
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
 else:
     import fcntl
 
     def _lock(file: BinaryIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
+
+    def try_lock(file: BinaryIO | FileIO) -> bool:
+        """Take the lock of an open file, unless another process has it. Closing the file gives it back."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 @contextmanager

@@ -42,8 +42,8 @@ class Replayed:
         return not self.is_expected and (self.answer is Answer.FAILED or self.other is not None)
 
 
-def replayed(entry: Entry, run: Replay, *, shrunk: bool = False) -> Replayed:
-    """Run its plan and compare. Raises ``BackendUnavailable``.
+def replayed(entry: Entry, run: Replay, *, shrunk: bool = False, repeats: int = 1) -> Replayed:
+    """Run its plan, so many times or until it fails, and compare. Raises ``BackendUnavailable``.
 
     The recorded schedule is followed strictly. A bug that is fixed may leave it, since what failed then goes on now: the
     plan runs again, and the schedule is followed as far as it goes.
@@ -55,6 +55,10 @@ def replayed(entry: Entry, run: Replay, *, shrunk: bool = False) -> Replayed:
             entry=entry, answer=Answer.ERROR, reason=f"the plan cannot be used: {first.code.name}: {first.message}"
         )
     reports, ended = _run(run(checked.plan))
+    for _ in range(repeats - 1):
+        if ended.failed is not None:
+            break
+        reports, ended = _run(run(checked.plan))
     lenient = _lenient(checked.plan) if _diverged(ended.failed) else None
     if lenient is not None and not _is_same(entry, ended.failed):
         reports, ended = _run(run(lenient))
@@ -96,8 +100,10 @@ def _diverged(report: RunReport | None) -> bool:
 
 
 def _judged(bug: Bug, reports: list[RunReport], ended: PlanEnded) -> bool:
-    kind, _, name = bug.fingerprint.partition("/")
-    if kind == FailureKind.PROPERTY:
+    if bug.kind == FailureKind.CRASH:
+        return True  # it is judged by coming to its end
+    if bug.kind == FailureKind.PROPERTY:
+        name = bug.fingerprint.partition("/")[2]
         return any(one.name == name and one.judged for report in reports for one in report.properties)
     return ended.judged > 0
 

@@ -84,11 +84,11 @@ class Store:
             if entry.shrunk is None or len(text) <= entry.shrunk.stat().st_size:
                 _replace(entry.folder / SHRUNK, text)
 
-    def seen(self, name: str, now: str) -> None:
-        """Count a bug that was met again."""
+    def seen(self, name: str, now: str, times: int = 1) -> None:
+        """Count a bug that was met again, so many times."""
         with self._writing():
             entry = self.find(name)
-            self._write_record(entry.folder, entry.record.seen(now))
+            self._write_record(entry.folder, entry.record.seen(now, times))
 
     def mark(self, name: str, state: State, why: str | None = None) -> None:
         """Note what somebody decided about a bug."""

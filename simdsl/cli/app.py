@@ -8,7 +8,21 @@ from typing import Annotated, Any
 import typer
 
 from simdsl import __version__
-from simdsl.cli import backends, bugs, check, explain, fmt, generate, init, profile, properties, run, schema, shrink
+from simdsl.cli import (
+    backends,
+    bugs,
+    campaign,
+    check,
+    explain,
+    fmt,
+    generate,
+    init,
+    profile,
+    properties,
+    run,
+    schema,
+    shrink,
+)
 from simdsl.cli.exits import guarded
 
 EPILOG = (
@@ -36,6 +50,7 @@ def command() -> Any:
     app.command("explain")(guarded(explain.explain))
     app.command("properties")(guarded(properties.properties))
     app.command("generate")(guarded(generate.generate))
+    app.command("campaign", epilog=EPILOG)(guarded(campaign.campaign))
     app.command("shrink")(guarded(shrink.shrink))
     app.add_typer(bugs.bugs(), name="bugs")
     app.command("schema")(guarded(schema.schema))

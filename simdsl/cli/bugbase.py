@@ -70,14 +70,21 @@ def show_bug(directory: str, name: str, *, as_json: bool) -> Exit | None:
 
 @_stopping
 def replay_bugs(
-    directory: str, names: Sequence[str], backends: Sequence[str], *, shrunk: bool, update: bool, as_json: bool
+    directory: str,
+    names: Sequence[str],
+    backends: Sequence[str],
+    *,
+    shrunk: bool,
+    repeats: int,
+    update: bool,
+    as_json: bool,
 ) -> Exit | None:
     """Run these, or all, and print an answer each."""
     store = Store(directory)
     entries, problems = _chosen(store, names)
     tried: list[Tried] = []
     for entry in entries:
-        one = try_again(entry, backends, shrunk=shrunk)
+        one = try_again(entry, backends, shrunk=shrunk, repeats=repeats)
         tried.append(one)
         if not as_json:
             _print_answer(one)

@@ -57,6 +57,9 @@ def bugs_replay(
         ),
     ] = None,
     shrunk: Annotated[bool, typer.Option("--shrunk", help="Run shrunk plans, where there are any.")] = False,
+    repeats: Annotated[
+        int, typer.Option("--repeats", metavar="N", min=1, help="Run each up to N times: for one that seldom fails.")
+    ] = 1,
     update: Annotated[
         bool, typer.Option("--update", help="Mark what is FIXED as fixed, and count and reopen what FAILED.")
     ] = False,
@@ -70,7 +73,7 @@ def bugs_replay(
     """
     from simdsl.cli.bugbase import replay_bugs
 
-    return replay_bugs(directory, names or (), backend or (), shrunk=shrunk, update=update, as_json=as_json)
+    return replay_bugs(directory, names or (), backend or (), shrunk=shrunk, repeats=repeats, update=update, as_json=as_json)
 
 
 def bugs_mark(

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path as File
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from simdsl.backends.protocol import Backend
 from simdsl.cli.exits import Exit, Stop
@@ -62,6 +62,13 @@ def refuse_volatile(selected: Sequence[Selected]) -> None:
         raise Stop(Exit.BAD_INPUT, *diagnostics)
 
 
+class OtherRuns(Protocol):
+    """What another process made of the same plans."""
+
+    def next_run(self, file: str) -> list[bytes] | None:
+        """The lines of the next run of this plan, masked; None if the other process made no further one."""
+
+
 class OtherProcess:
     """The same call in another process, which has ended; its runs in their order, as lines of a trace."""
 
@@ -89,7 +96,28 @@ class OtherProcess:
         return runs.popleft() if runs else None
 
 
-def doublechecked(events: Iterator[Progress], other: OtherProcess, backend: Backend) -> Iterator[Progress]:
+class Beside:
+    """The runs of one plan in a process that lives on, all of them by now. See ``OtherRuns``."""
+
+    def __init__(self, events: Iterator[Progress], backend: Backend) -> None:
+        self._runs: deque[list[bytes]] = deque()
+        started: PlanStarted | None = None
+        for progress in events:
+            match progress:
+                case PlanStarted():
+                    started = progress
+                case RunEnded(report=report):
+                    assert started is not None
+                    self._runs.append(_lines(started, report, backend))
+                case _:
+                    pass
+
+    def next_run(self, file: str) -> list[bytes] | None:
+        """The lines of the next run, masked."""
+        return self._runs.popleft() if self._runs else None
+
+
+def doublechecked(events: Iterator[Progress], other: OtherRuns, backend: Backend) -> Iterator[Progress]:
     """The events of a plan, each run compared with the other process's; the first that differs fails and is the last."""
     tally: PlanTally | None = None
     started: PlanStarted | None = None
@@ -103,7 +131,7 @@ def doublechecked(events: Iterator[Progress], other: OtherProcess, backend: Back
                 assert started is not None
                 assert tally is not None
                 theirs, report = other.next_run(started.file), replace(report, judged=report.judged + 1)
-                failure = None if report.raced else _compared(_lines(started, report, backend), theirs)
+                failure = None if report.raced else _compared(_lines(started, progress.report, backend), theirs)
                 if failure is not None:
                     consequences = (report.failure, *report.consequences) if report.failure else report.consequences
                     report = replace(report, verdict=Verdict.FAIL, failure=failure, consequences=consequences)
@@ -122,7 +150,7 @@ def _lines(started: PlanStarted, report: RunReport, backend: Backend) -> list[by
     out = io.BytesIO()
     writer = TraceWriter(out, [backend], NO_SECRETS)
     writer.tell(started)
-    writer.tell(RunEnded(report=replace(report, judged=report.judged - 1)))
+    writer.tell(RunEnded(report=report))
     return [_masked(line) for line in out.getvalue().splitlines()]
 
 
@@ -148,8 +176,18 @@ def _differs(message: str, ours: tuple[bytes, ...], theirs: tuple[bytes, ...]) -
         expected=tuple(map(text, theirs)),
         got=tuple(map(text, ours)),
         help="what differs depends on something that no plan decides: a hash, a clock, an address",
-        fingerprint=f"{FailureKind.INSTABILITY}",
+        fingerprint=f"{FailureKind.INSTABILITY}/{_kind(ours)}-{_kind(theirs)}",
     )
+
+
+def _kind(lines: tuple[bytes, ...]) -> str:
+    """The kind of event of a line, and the first word of a step: `step SELECT`."""
+    try:
+        data = json.loads(lines[0]) if lines else {}
+    except ValueError:
+        return "nothing"
+    word = str(data.get("what", "")).split(None, 1)[:1]
+    return " ".join((str(data.get("event", data.get("record", "nothing"))), *word))
 
 
 def _path(lines: tuple[bytes, ...]) -> Path:

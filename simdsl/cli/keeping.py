@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
-from simdsl import __version__
 from simdsl.backends.protocol import Backend
-from simdsl.backends.urls import mask
-from simdsl.bugbase.damage import BugbaseError, Object
-from simdsl.bugbase.entry import Config, Party
+from simdsl.bugbase.damage import BugbaseError
+from simdsl.bugbase.finding import Finder
 from simdsl.bugbase.states import How
-from simdsl.bugbase.store import DEFAULT_DIR, Found, Store
+from simdsl.bugbase.store import DEFAULT_DIR, Store
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.knobs import QUICK
 from simdsl.cli.request import Request
 from simdsl.core.clock import utc_now
 from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport
-from simdsl.modes.alike import Bug, telling
-from simdsl.modes.pin import pinned
 from simdsl.plan.ir import Plan
 from simdsl.plan.values import Json
 from simdsl.profiles.knobs import nested
 from simdsl.profiles.load import check_profile
-from simdsl.report.jsonlines import TraceWriter, as_json
 from simdsl.report.secrets import Secrets
 
 
@@ -42,7 +36,12 @@ class Keeping:
     profile: Json = None
     _started: PlanStarted | None = None
     _last: str | None = None  # the bug that was kept last
-    _parties: list[Party] = field(default_factory=list)
+    _finder: Finder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._finder = Finder(
+            backends=self.backends, backend_urls=self.backend_urls, secrets=self.secrets, how=self.how, profile=self.profile
+        )
 
     def tell(self, progress: Progress) -> None:
         """Store a run that failed. Raises ``Stop`` where the base cannot be used."""
@@ -72,58 +71,11 @@ class Keeping:
         started = self._started
         assert started is not None
         try:
-            kept = self.store.add(self._found(started, report), utc_now())
+            kept = self.store.add(self._finder.found(started, report), utc_now())
         except BugbaseError as error:
             raise stop(error) from None
         self._last = kept.name
         self.note(f"{'stored as' if kept.is_new else 'seen again:'} {self.store.directory / kept.name}")
-
-    def _found(self, started: PlanStarted, report: RunReport) -> Found:
-        failure = telling(report)
-        told: Object = as_json(RunEnded(report=replace(report, failure=failure, consequences=())))["failure"]
-        return Found(
-            bug=self._hidden_bug(Bug.of(failure)),
-            plan=pinned(started.plan, report, started.seed),
-            config=Config(
-                simdsl=__version__,
-                how=self.how,
-                seed=started.seed,
-                file=started.file,
-                backends=self._described(),
-                profile=self.profile,
-            ),
-            failure={key: self._hidden(value) for key, value in told.items()},
-            trace=self._trace(started, report),
-        )
-
-    def _hidden_bug(self, bug: Bug) -> Bug:
-        return Bug(fingerprint=bug.fingerprint, said=tuple(map(self.secrets.hide, bug.said)))
-
-    def _hidden(self, value: Json) -> Json:
-        match value:
-            case str():
-                return self.secrets.hide(value)
-            case list():
-                return [self._hidden(item) for item in value]
-            case dict():
-                return {key: self._hidden(item) for key, item in value.items()}
-            case _:
-                return value
-
-    def _trace(self, started: PlanStarted, report: RunReport) -> bytes:
-        out = io.BytesIO()
-        writer = TraceWriter(out, self.backends, self.secrets)
-        writer.tell(started)
-        writer.tell(RunEnded(report=report))
-        return out.getvalue()
-
-    def _described(self) -> tuple[Party, ...]:
-        if not self._parties:
-            for url, backend in zip(self.backend_urls, self.backends, strict=True):
-                said = backend.describe()
-                fields = {name: self.secrets.hide(getattr(said, name)) for name in said.__slots__}
-                self._parties.append(Party(url=self.secrets.hide(mask(url)), **fields))
-        return tuple(self._parties)
 
 
 def keeping_of(request: Request, backends: Sequence[Backend], secrets: Secrets, note: Callable[[str], None]) -> Keeping:

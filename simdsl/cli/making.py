@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from simdsl.cli.exits import Exit, Stop
@@ -12,25 +11,14 @@ from simdsl.cli.judging import chosen, find_property
 from simdsl.cli.knobs import QUICK
 from simdsl.cli.opening import Opened
 from simdsl.cli.paths import Target
-from simdsl.generation.plans import generate
 from simdsl.language.load import check_text
 from simdsl.language.write import dump
-from simdsl.plan.ir import Plan
+from simdsl.modes.makers import Maker
 from simdsl.profiles.load import check_profile
 from simdsl.profiles.profile import Profile
 from simdsl.properties.property import DEFAULT_SIZE, Size
 
 DEFAULT_RUNS: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maker:
-    """What makes a plan of every seed: a profile or a property."""
-
-    name: str
-    prefix: str  # of the names of its plans
-    plan: Callable[[int], Plan]
-    again: tuple[str, ...]  # what makes `simdsl run` make one of them again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +32,7 @@ class Making:
         """The plans of each maker for ``runs`` seeds, beginning with this one."""
         for maker in self.makers:
             for number in range(seed, seed + runs):
-                name = f"{maker.prefix}:{maker.name} (seed {number})"
+                name = maker.file(number)
                 checked = check_text(dump(maker.plan(number)), name)
                 opened = Opened(
                     target=Target(file=name), document=checked.document, plan=checked.plan, diagnostics=checked.diagnostics
@@ -71,21 +59,11 @@ def making(properties: Sequence[str], *, generate_too: bool, profile: str | None
     words = words_of(profile or QUICK, knobs) if sized else ()
     if not properties:
         assert merged is not None
-        one = Maker(
-            name=merged.name,
-            prefix="generated",
-            plan=partial(generate, merged),
-            again=("--generate", *words, "--runs", "1"),
-        )
+        one = Maker(name=merged.name, profile=merged, again=("--generate", *words, "--runs", "1"))
         return Making(makers=(one,), seed=merged.seed)
     size = DEFAULT_SIZE if merged is None else Size.of(merged)
     makers = tuple(
-        Maker(
-            name=found.name,
-            prefix="property",
-            plan=partial(found.plan, size=size),
-            again=("--property", found.name, *words, "--runs", "1"),
-        )
+        Maker(name=found.name, size=size, again=("--property", found.name, *words, "--runs", "1"))
         for found in chosen(properties)
     )
     return Making(makers=makers, seed=None if merged is None else merged.seed)

@@ -9,6 +9,7 @@ from simdsl.cli.opening import Opened
 from simdsl.language.document import Document
 from simdsl.language.heads import parse_schedule
 from simdsl.language.problems import Refused
+from simdsl.modes.seeding import unseeded
 from simdsl.plan.codes import Code
 from simdsl.plan.ir import Pct, Plan, RandomWalk, Reset, Schedule
 
@@ -45,7 +46,7 @@ def select(
         plan = _with_params(plan, params, target.file)
     chosen = _seed(plan, seed, fresh)
     return Selected(
-        name=target.text, file=target.file, document=document, original=original, plan=_unseeded(plan), seed=chosen
+        name=target.text, file=target.file, document=document, original=original, plan=unseeded(plan), seed=chosen
     )
 
 
@@ -94,14 +95,6 @@ def _seed(plan: Plan, seed: int | None, fresh: int) -> int:
         return seed
     of_schedule = plan.schedule.seed if isinstance(plan.schedule, RandomWalk | Pct) else None
     return next((given for given in (of_schedule, plan.seed) if given is not None), fresh)
-
-
-def _unseeded(plan: Plan) -> Plan:
-    """Without seeds of its own, so that the one that was chosen holds everywhere."""
-    schedule = plan.schedule
-    if isinstance(schedule, RandomWalk | Pct):
-        schedule = replace(schedule, seed=None)
-    return replace(plan, seed=None, schedule=schedule)
 
 
 def _list(names: list[str]) -> str:

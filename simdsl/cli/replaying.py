@@ -14,7 +14,7 @@ from simdsl.bugbase.entry import Entry
 from simdsl.bugbase.replay import Answer, Replayed, replayed
 from simdsl.bugbase.states import How
 from simdsl.cli.exits import Exit, Stop
-from simdsl.core.verdicts import Progress
+from simdsl.core.verdicts import FailureKind, Progress
 from simdsl.modes.arena import RunOptions
 from simdsl.modes.differential import run_differential
 from simdsl.modes.once import run_plan
@@ -32,8 +32,8 @@ class Tried:
     is_unavailable: bool = False
 
 
-def try_again(entry: Entry, given: Sequence[str], *, shrunk: bool) -> Tried:
-    """Run a bug again. ``given`` are URLs that stand for those of the bug, in their order."""
+def try_again(entry: Entry, given: Sequence[str], *, shrunk: bool, repeats: int = 1) -> Tried:
+    """Run a bug again, up to so many times. ``given`` are URLs that stand for those of the bug, in their order."""
     stored = tuple(party.url for party in entry.config.backends)
     if given and len(given) != len(stored):
         reason = f"it was found on {_count(len(stored))}, and the call names {_count(len(given))}"
@@ -45,7 +45,7 @@ def try_again(entry: Entry, given: Sequence[str], *, shrunk: bool) -> Tried:
         return _error(entry, f"the secret of `{next(url for url in urls if MASK in url)}` is not stored: {hint}", True)
     try:
         backends = tuple(map(resolve, urls))
-        return Tried(replayed=replayed(entry, _Run(entry, urls, backends, shrunk), shrunk=shrunk))
+        return Tried(replayed=replayed(entry, _Run(entry, urls, backends, shrunk), shrunk=shrunk, repeats=repeats))
     except BackendUnavailable as error:
         return _error(entry, secrets.hide(str(error)), True)
     except Stop as stopped:  # of the other process of a doublecheck
@@ -65,16 +65,22 @@ class _Run:
     def __call__(self, plan: Plan) -> Iterator[Progress]:
         file = str(self.entry.plan_file(shrunk=self.shrunk))
         options = RunOptions(seed=self.entry.config.seed)
+        if self.entry.record.bug.kind == FailureKind.CRASH:
+            from simdsl.modes.isolated import Isolated  # most bugs kill nobody
+
+            with Isolated(self.urls) as isolated:
+                yield from isolated.run(plan, file, options)
+            return
         match self.entry.config.how:
             case How.DIFFERENTIAL:
-                return run_differential(plan, file, self.backends, options)
+                yield from run_differential(plan, file, self.backends, options)
             case How.DOUBLECHECK:
                 from simdsl.cli.doublechecking import OtherProcess, doublechecked
 
                 other = OtherProcess([file, "--seed", str(options.seed)], self.urls[0])
-                return doublechecked(run_plan(plan, file, self.backends[0], options), other, self.backends[0])
+                yield from doublechecked(run_plan(plan, file, self.backends[0], options), other, self.backends[0])
             case How.ONCE:
-                return run_plan(plan, file, self.backends[0], options)
+                yield from run_plan(plan, file, self.backends[0], options)
 
 
 def exit_of(tried: Sequence[Tried]) -> Exit:

@@ -60,6 +60,9 @@ def run(
     doublecheck: Annotated[
         bool, typer.Option("--doublecheck", help="Run everything in another process too; the traces must be the same.")
     ] = False,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="Run in another process: a driver that ends it fails its plan.")
+    ] = False,
     show_sql: Annotated[
         bool, typer.Option("--show-sql", help="Show what is sent of each statement that is changed.")
     ] = False,
@@ -76,6 +79,12 @@ def run(
         typer.Option("--seed", metavar="N", help="For everything that is drawn; else the plan's, else a fresh one."),
     ] = None,
     own_seed: Annotated[int | None, typer.Option("--fresh-seed", hidden=True)] = None,
+    loop: Annotated[
+        int | None,
+        typer.Option(
+            "--loop", metavar="N", min=1, help="Do it N times, each with another seed; -x stops after one that fails."
+        ),
+    ] = None,
     keyword: Annotated[
         str | None,
         typer.Option("-k", metavar="EXPR", help="Only plans whose name or file contains this; `a and not b` works."),
@@ -98,6 +107,20 @@ def run(
     ] = None,
     trace: Annotated[
         str | None, typer.Option("--trace", metavar="FILE", help="Write the trace of every run, as JSON lines.")
+    ] = None,
+    junit: Annotated[
+        str | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML, a test case for every plan.")
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write the runs as one HTML page, a lane for every task.")
+    ] = None,
+    html_passing: Annotated[
+        int | None,
+        typer.Option("--html-passing", metavar="N", min=0, help="Show at most N runs that passed there, 20 by default."),
+    ] = None,
+    github: Annotated[
+        bool | None,
+        typer.Option("--github/--no-github", help="Annotations and a summary; by default if GITHUB_ACTIONS is `true`."),
     ] = None,
     dump: Annotated[
         str | None,
@@ -170,8 +193,12 @@ def run(
 
     with collector.paused():
         from simdsl.cli.places import backend_url
-        from simdsl.cli.request import Request
+        from simdsl.cli.request import Request, on_github
         from simdsl.cli.running import run_request
+
+        run_it = run_request
+        if loop is not None:
+            from simdsl.cli.looping import run_loop as run_it
 
     places = {
         "pg-host": pg_host,
@@ -187,7 +214,7 @@ def run(
         "mssql-password": mssql_password if mssql_host is not None else None,
         "mssql-driver": mssql_driver,
     }
-    return run_request(
+    return run_it(
         Request(
             paths=tuple(paths or ()),
             properties=tuple(properties or ()),
@@ -209,11 +236,13 @@ def run(
             backend=backend_url(backend, places),
             differential=tuple(differential or ()),
             doublecheck=doublecheck,
+            isolated=isolated,
             show_sql=show_sql,
             reset_tables=tuple(reset_table or ()),
             reset_mode=reset_mode,
             seed=seed,
             fresh_seed=own_seed,
+            loop=loop,
             keyword=keyword,
             tags=tuple(tag or ()),
             list_only=list_only,
@@ -221,6 +250,10 @@ def run(
             schedule=schedule,
             params=params,
             trace=trace,
+            junit=junit,
+            html=html,
+            html_passing=html_passing,
+            github=on_github() if github is None else github,
             dump=dump,
             unroll=unroll,
             bugbase=bugbase,

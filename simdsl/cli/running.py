@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
-from simdsl.cli.contradictions import check_options
-from simdsl.cli.exits import Exit
+from simdsl.cli.contradictions import check_options, check_readers
+from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.failing import exit_of, unavailable, usage
 from simdsl.cli.overrides import Selected
 from simdsl.cli.paths import STDIN
@@ -38,11 +38,12 @@ from simdsl.runner.translating import Translators
 if TYPE_CHECKING:
     from simdsl.cli.accepting import Acceptance
     from simdsl.cli.doublechecking import OtherProcess
-    from simdsl.cli.health import HealthTally
     from simdsl.cli.json_report import JsonReport
     from simdsl.cli.keeping import Keeping
     from simdsl.cli.making import Making
     from simdsl.cli.on_failure import ShrinkOnFailure
+    from simdsl.modes.isolated import Isolated
+    from simdsl.report.health import HealthTally
 
 
 def run_request(request: Request) -> Exit:
@@ -52,7 +53,8 @@ def run_request(request: Request) -> Exit:
     given = (request.seed, None if making is None else making.seed, request.fresh_seed)
     fresh = next((seed for seed in given if seed is not None), None)
     fresh = fresh_seed() if fresh is None else fresh
-    selected = select_all(request, fresh, making)
+    with _refusals_reported(request):
+        selected = select_all(request, fresh, making)
     if request.list_only:
         return _list(selected)
     _check_files(request, selected)
@@ -60,7 +62,9 @@ def run_request(request: Request) -> Exit:
         sys.stderr.write("nothing is selected\n")
         return Exit.NOTHING
     secrets = secrets_given(request.backend, *request.differential)
-    backends = tuple(map(_backend, (request.backend, *request.differential)))
+    with _refusals_reported(request):
+        backends = tuple(map(_backend, (request.backend, *request.differential)))
+    check_readers(request, (one.plan for one in selected), backends)
     if request.doublecheck:
         from simdsl.cli.doublechecking import refuse_volatile
 
@@ -92,6 +96,7 @@ class _Running:
         self.selected = {one.name: one for one in selected}
         self.backends = backends
         self.secrets = secrets
+        self.stack = stack
         self.seed = seed
         self.tally = Tally(seed=seed)
         self.translators = Translators()
@@ -119,12 +124,20 @@ class _Running:
             self.listeners.append(self.keeping.tell)
         if request.shrink:
             self.listeners.append(self._shrinker().tell)
+        self.isolated = stack.enter_context(self._isolated()) if request.isolated else None
         self.acceptance = self._acceptance() if request.accept else None
         self.other = self._other() if request.doublecheck else None
 
     def run(self) -> Exit:
         """All plans, until enough have failed or somebody interrupts."""
-        self.report.start(Call(seed=self.seed, backend=self._described(), plans=len(self.selected)))
+        with _refusals_reported(self.request):
+            call = Call(seed=self.seed, backend=self._described(), plans=len(self.selected))
+        self.report.start(call)
+        if self.request.reports:
+            from simdsl.cli.reporting import Reporting
+
+            reporting = Reporting(self.request, call, secrets=self.secrets, told=self.told, reproduce=self.reproduce)
+            self.listeners.append(self.stack.enter_context(reporting).tell)
         code: Exit | None = None
         try:
             for selected in self.selected.values():
@@ -173,6 +186,8 @@ class _Running:
             self.acceptance.end()
 
     def _events(self, selected: Selected, options: RunOptions) -> Iterator[Progress]:
+        if self.isolated is not None:
+            return self.isolated.run(selected.plan, selected.name, options)
         if len(self.backends) == 1:
             events = run_plan(selected.plan, selected.name, self.backends[0], options)
             if self.other is None:
@@ -200,7 +215,7 @@ class _Running:
 
         request = self.request
         check_input(request.paths)
-        arguments = [*request.paths, "--fresh-seed", str(self.seed)]
+        arguments = [*request.paths, "--no-github", "--fresh-seed", str(self.seed)]
         if request.generate:
             arguments.append("--generate")
         for name in request.properties:
@@ -226,7 +241,7 @@ class _Running:
         return OtherProcess(arguments, request.backend)
 
     def _health(self) -> HealthTally:
-        from simdsl.cli.health import DEFAULT_FLOOR, HealthTally
+        from simdsl.report.health import DEFAULT_FLOOR, HealthTally
 
         makers = {one.name: one.maker for one in self.selected.values() if one.maker is not None}
         floor = DEFAULT_FLOOR if self.request.min_judged is None else self.request.min_judged
@@ -236,7 +251,7 @@ class _Running:
         """What generated plans came to, which is told too."""
         if self.health is None:
             return None
-        from simdsl.cli.health import lines
+        from simdsl.report.health import lines
 
         health = self.health.end()
         for line in lines(health):
@@ -253,15 +268,21 @@ class _Running:
         from simdsl.cli.shrinking import deadline
         from simdsl.modes.shrinking import Limits
 
-        request, keeping = self.request, self.keeping
+        request = self.request
         deadline("--shrink-for", request.shrink_time)  # is it one at all?
         return ShrinkOnFailure(
+            urls=(request.backend, *request.differential),
             backends=self.backends,
             translators=self.translators,
             limits=lambda: Limits(rounds=request.shrink_rounds, is_over=deadline("--shrink-for", request.shrink_time)),
             note=self.report.note,
-            keep=keeping.keep_last_shrunk if keeping is not None else lambda plan: None,
+            keeping=self.keeping,
         )
+
+    def _isolated(self) -> Isolated:
+        from simdsl.modes.isolated import Isolated
+
+        return Isolated((self.request.backend, *self.request.differential))
 
     def _acceptance(self) -> Acceptance:
         from simdsl.cli.accepting import Acceptance
@@ -305,11 +326,31 @@ def _making(request: Request) -> Making:
 def _check_files(request: Request, selected: Sequence[Selected]) -> None:
     """Nothing is written over a plan that runs, and what came from standard input has no file to be rewritten."""
     plans = {os.path.realpath(one.file) for one in selected}
-    for path in (request.trace, request.dump, request.unroll):
-        if path is not None and os.path.realpath(path) in plans:
+    written: set[str] = set()
+    for path in (request.trace, request.junit, request.html, request.dump, request.unroll):
+        if path is None:
+            continue
+        place = os.path.realpath(path)
+        if place in plans:
             raise usage(Code.U009, "this is one of the plans that run", about=path, help="name another file")
+        if place in written and (os.path.isfile(place) or not os.path.exists(place)):
+            raise usage(Code.U009, "two options write to this file", about=path, help="name another file")
+        written.add(place)
     if request.accept and any(one.file == STDIN for one in selected):
         raise usage(Code.U008, "--accept and standard input do not go together", help="name the plan's file")
+
+
+@contextmanager
+def _refusals_reported(request: Request) -> Iterator[None]:
+    """What keeps plans from running is in the reports too, which are not begun yet."""
+    try:
+        yield
+    except Stop as stop:
+        if request.reports:
+            from simdsl.cli.reporting import refused
+
+            refused(request, stop, secrets_given(request.backend, *request.differential))
+        raise
 
 
 def _list(selected: list[Selected]) -> Exit:

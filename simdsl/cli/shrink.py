@@ -21,6 +21,12 @@ def shrink(
         str | None,
         typer.Option("--holds-on", metavar="URL", help="Only what holds there: a plan that is nonsense does not."),
     ] = None,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="Run everything in a process of its own, as is done for a crash anyway.")
+    ] = False,
+    doublecheck: Annotated[
+        bool, typer.Option("--doublecheck", help="It fails because its trace is another one in another process.")
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option("--seed", metavar="N", help="For what is drawn; else the plan's, else a fresh one."),
@@ -37,6 +43,13 @@ def shrink(
     time: Annotated[
         str | None,
         typer.Option("--for", metavar="DURATION", help="Stop after that time, such as `30s`."),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option("--repeats", metavar="N", min=1, help="How often to run a plan that does not fail every time.")
+    ] = 10,
+    bugbase: Annotated[
+        str | None,
+        typer.Option("--bugbase-dir", metavar="DIR", help="Keep it there, and other bugs that are met; see `simdsl bugs`."),
     ] = None,
     output: Annotated[
         str | None,
@@ -55,11 +68,15 @@ def shrink(
             path=path,
             backends=(backend, *(differential or ())),
             holds_on=holds_on,
+            isolated=isolated,
+            doublecheck=doublecheck,
             seed=seed,
             schedule=schedule,
             params=params,
             max_rounds=max_rounds,
             time=time,
+            repeats=repeats,
+            bugbase=bugbase,
             output=output,
         )
     )

@@ -36,6 +36,7 @@ class FailureKind(StrEnum):
     DIVERGENCE = "divergence"  # a strict replay met another enabled task than the recorded one
     DIFFERENCE = "backends_differ"  # two backends do not agree about a step, or about what is in a table
     INSTABILITY = "runs_differ"  # the same run, done twice, left two traces
+    CRASH = "crash"  # the process in which the plan ran ended, or had to be ended
     PROPERTY = "property_violated"  # a named property of the plan, judged on the trace
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simdsl.language.document import Data
+from simdsl.language.document import Data, as_text
 from simdsl.language.fields import Fields, described
 from simdsl.language.params import read_value
 from simdsl.language.place import Place
@@ -48,7 +48,8 @@ def _tasks(fields: Fields, data: Data, path: Path) -> tuple[str, ...]:
     if not data:
         fields.problems.add(Code.R054, "there is no task that could do anything", path, help="for example `tasks: 3`")
     names = fields.words(data, path)
-    good = [fields.task_name(name, (*path, data.index(name)), key=False) for name in names]
+    places = {as_text(item): (*path, index) for index, item in reversed(list(enumerate(data)))}
+    good = [fields.task_name(name, places[name], key=False) for name in names]
     return names if all(good) else ()
 
 

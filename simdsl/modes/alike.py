@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, Progress, RunReport, Verdict
 from simdsl.plan.ir import Path, Plan
+from simdsl.plan.outcomes import ErrorClass
 from simdsl.shrinker.attempts import Answer
 from simdsl.shrinker.case import Case
 
@@ -16,6 +19,22 @@ Replay: TypeAlias = Callable[[Plan], Iterator[Progress]]
 
 
 _STATED: Final = frozenset((FailureKind.EXPECTATION, FailureKind.INVARIANT))
+_WHATEVER_THE_PLAN: Final = frozenset(
+    (
+        FailureKind.POOL,
+        FailureKind.TRANSACTION,
+        FailureKind.DIFFERENCE,
+        FailureKind.INSTABILITY,
+        FailureKind.CRASH,
+        FailureKind.PROPERTY,
+    )
+)
+_VARIABLE: Final = re.compile(r"'(?:[^']|'')*'|(?P<mark>[$?])(?P<name>[a-z_][a-z0-9_]*)")
+_NEVER_ORDINARY: Final = frozenset((ErrorClass.DRIVER_PANIC, ErrorClass.DATA_CORRUPTED))
+
+
+_DOUBTS: Final = 3
+"""So often what fails in another way is run on the backend where it should hold; most of it fails there, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +47,15 @@ class Bug:
     fingerprint: str
     said: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> str:
+        """The first part of the fingerprint: a ``FailureKind`` of this version, or of another one."""
+        return self.fingerprint.partition("/")[0]
+
     @classmethod
     def of(cls, failure: Failure) -> Bug:
         """The bug that a failure shows."""
-        said = (*failure.expected, *failure.got) if failure.kind in _STATED else ()
+        said = (*_numbered(failure.expected), *failure.got) if failure.kind in _STATED else ()
         return cls(fingerprint=failure.fingerprint, said=said)
 
     @classmethod
@@ -40,38 +64,98 @@ class Bug:
         return cls.of(telling(report))
 
 
+def _numbered(lines: tuple[str, ...]) -> Iterator[str]:
+    """Expectations with their variables numbered: what they are called is another matter in a pin of the same run."""
+    names: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        mark, name = match["mark"], match["name"]
+        return match[0] if name is None else f"{mark}{names.setdefault(name, str(len(names) + 1))}"
+
+    return (_VARIABLE.sub(number, line) for line in lines)
+
+
 def telling(report: RunReport) -> Failure:
     """The failure of a run that says most. Raises ``ValueError`` for a run that did not fail."""
-    if report.failure is None:
+    failures = failures_of(report)
+    if not failures:
         raise ValueError("the run did not fail")
-    failures = (report.failure, *report.consequences)
-    return next((failure for failure in failures if failure.kind is FailureKind.PROPERTY), report.failure)
+    return next((failure for failure in failures if failure.kind is FailureKind.PROPERTY), failures[0])
+
+
+def failures_of(report: RunReport | None) -> tuple[Failure, ...]:
+    """The first failure of a run and its consequences."""
+    return () if report is None or report.failure is None else (report.failure, *report.consequences)
+
+
+def is_alike(report: RunReport | None, bug: Bug) -> bool:
+    """Whether a run shows this bug, be it among others."""
+    return bug in map(Bug.of, failures_of(report))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """Another bug, with the first run that showed it."""
+
+    plan: Plan
+    report: RunReport
 
 
 class Alike:
-    """The predicate. ``others`` are the bugs that were met on the way, each with the first case that showed it.
+    """The predicate. ``others`` are the bugs that were met on the way.
 
-    With ``holds_on`` a candidate must hold there: a plan that is nonsense fails everywhere.
+    With ``holds_on`` a candidate must hold there: a plan that is nonsense fails everywhere. A candidate is run up to
+    ``tries`` times, until it fails alike.
     """
 
     def __init__(self, replay: Replay, bug: Bug, holds_on: Replay | None = None) -> None:
+        self.tries = 1
+        self.others: dict[Bug, Other] = {}
+        self.fails_everywhere = False  # whether the last case failed where it should hold
         self._replay = replay
         self._bug = bug
         self._holds_on = holds_on
-        self.others: dict[Bug, Case] = {}
-        self.fails_everywhere = False  # whether the last case failed where it should hold
+        self._doubted: Counter[Bug] = Counter()
 
     def __call__(self, case: Case) -> Answer:
         """Run it. Raises ``BackendUnavailable``."""
-        report = failed(self._replay, case.plan)
+        answers = set()
+        for _ in range(self.tries):
+            answer = self._once(case.plan)
+            if answer is Answer.SAME or self.fails_everywhere:
+                return answer
+            answers.add(answer)
+        return Answer.OTHER if Answer.OTHER in answers else Answer.HOLDS
+
+    def count(self, case: Case, times: int) -> int:
+        """How often it fails alike when it is run so many times. Raises ``BackendUnavailable``."""
+        return sum(is_alike(failed(self._replay, case.plan), self._bug) for _ in range(times))
+
+    def _once(self, plan: Plan) -> Answer:
+        report = failed(self._replay, plan)
+        self.fails_everywhere = False
         if report is None or report.failure is None:
             return Answer.HOLDS
-        bugs = [Bug.of(failure) for failure in (report.failure, *report.consequences)]
-        if self._bug not in bugs:
-            self.others.setdefault(bugs[0], case)
+        if not is_alike(report, self._bug):
+            self._note(plan, report)
             return Answer.OTHER
-        self.fails_everywhere = self._holds_on is not None and not _holds(self._holds_on, case.plan)
+        self.fails_everywhere = self._holds_on is not None and not _holds(self._holds_on, plan)
         return Answer.HOLDS if self.fails_everywhere else Answer.SAME
+
+    def _note(self, plan: Plan, report: RunReport) -> None:
+        """Keep another bug, if it is one: what was cut may miss what is gone, and that is nobody's bug."""
+        bug = Bug.of_run(report)
+        if bug in self.others or self._doubted[bug] == _DOUBTS:
+            return
+        if any(map(_is_of_the_database, failures_of(report))) or (self._holds_on and _holds(self._holds_on, plan)):
+            self.others[bug] = Other(plan=plan, report=report)
+        else:
+            self._doubted[bug] += 1
+
+
+def _is_of_the_database(failure: Failure) -> bool:
+    """Whether no plan can be so wrong that it fails in this way on a database that is right."""
+    return failure.kind in _WHATEVER_THE_PLAN or any(f"/{one}/" in failure.fingerprint for one in _NEVER_ORDINARY)
 
 
 def failed(replay: Replay, plan: Plan) -> RunReport | None:

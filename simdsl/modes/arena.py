@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Protocol
 
-from simdsl.backends.protocol import Backend, Pool
+from simdsl.backends.protocol import Backend, Pool, World
 from simdsl.core import collector
 from simdsl.core.clock import Clock
 from simdsl.core.drawing import seed_of_run
@@ -26,6 +27,16 @@ from simdsl.runner.translating import Translators
 from simdsl.runner.waiting import Limits
 
 
+class Onlooker(Protocol):
+    """Sees runs as they go, from within the process."""
+
+    def world(self, world: World, program: Program) -> World:
+        """The world in which a program will run, or one around it."""
+
+    def begins(self, trace: Trace, *, backend: Backend, params: tuple[Param, ...], number: int, seed: int | None) -> None:
+        """A run begins to write this trace; setup is number 0."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How to run. ``seed`` serves schedules that name none; ``last`` cuts `steps:` behind that step."""
@@ -36,6 +47,7 @@ class RunOptions:
     limits: Limits = field(default_factory=Limits)
     end_state: bool = False  # look at every table when the steps have run
     translators: Translators = field(default_factory=Translators, repr=False)  # may serve many plans
+    onlooker: Onlooker | None = None
 
 
 class Arena:
@@ -55,6 +67,8 @@ class Arena:
         self._runs = 0
         self._seed = options.seed if plan.seed is None else plan.seed
         self._world = backend.create()
+        if options.onlooker is not None:
+            self._world = options.onlooker.world(self._world, program)
         try:
             refused = self._world.reset(plan.reset) if plan.reset is not None else None
             self._prepared = self._prepare() if refused is None else _not_reset(program, refused)
@@ -108,8 +122,13 @@ class Arena:
         """Give the world up. Idempotent."""
         self._world.close()
 
+    def _begins(self, trace: Trace, number: int, seed: int | None) -> None:
+        if self._options.onlooker is not None:
+            self._options.onlooker.begins(trace, backend=self.backend, params=self._params, number=number, seed=seed)
+
     def _prepare(self) -> _Prepared:
         trace = Trace()
+        self._begins(trace, 0, None)
         machine = self._machine(Clock(), trace, {})
         failure, env = None, self.program.env
         try:
@@ -132,6 +151,7 @@ class Arena:
     def _one_run(self, chooser: Chooser | None, number: int, seed: int | None) -> RunReport:
         program, prepared = self.program, self._prepared
         clock, trace = Clock(), prepared.trace.copy()
+        self._begins(trace, number, seed)
         tables: Mapping[str, Rows] | None = None
         with collector.paused(), ExitStack() as stack:
             pools: dict[str, Pool] = {}

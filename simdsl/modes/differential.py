@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from simdsl.oracles.equivalence import ACROSS, IDENTICAL
 from simdsl.oracles.known import known
 from simdsl.oracles.sides import Side
 from simdsl.plan.ir import Bind, Dialect, ExactRows, Path, Plan
-from simdsl.plan.outcomes import Failed, Outcome, Rows
+from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.runner.lowering import Skipped, lower
 from simdsl.runner.schedules import Chooser, InWords
 
@@ -250,7 +251,7 @@ class _Judge:
             expected=missed.expected if missed is not None else (),
             arguments=missed.arguments if missed is not None else (),
             help=_HELP if first.path else None,
-            fingerprint=f"{FailureKind.DIFFERENCE}/{first.aspect}/{_word(first)}",
+            fingerprint=f"{FailureKind.DIFFERENCE}/{first.aspect}/{_word(first)}/{_manner(first)}",
             beside=(
                 Said(ours, _fully(first, 0), self.reference.sent.get(first.path)),
                 Said(theirs, _fully(first, 1), self.other.sent.get(first.path)),
@@ -295,3 +296,29 @@ def _sort_keys(plan: Plan, party: _Party) -> SortKeys:
 
 def _word(divergence: Divergence) -> str:
     return divergence.what.split(None, 1)[0].upper() if divergence.task is not None and divergence.what.split() else "TABLE"
+
+
+def _manner(divergence: Divergence) -> str:
+    """How the second differs from the first, or another difference at the same kind of statement would be the same bug."""
+    match divergence.outcomes:
+        case (Failed() as ours, theirs) | (ours, Failed() as theirs):
+            return f"{_class(ours)}-{_class(theirs)}"
+        case (Rows() as ours, Rows() as theirs) if ours.columns != theirs.columns:
+            return "width"
+        case (Rows() as ours, Rows() as theirs) if len(ours.rows) != len(theirs.rows):
+            return "fewer" if len(theirs.rows) < len(ours.rows) else "more"
+        case (Rows() as ours, Rows() as theirs):
+            return "values" if _types(ours) == _types(theirs) else "types"
+        case (Affected(n=int(ours_n)), Affected(n=int(theirs_n))):
+            return "fewer" if theirs_n < ours_n else "more"
+        case _:
+            return "-"
+
+
+def _class(outcome: Outcome) -> str:
+    return str(outcome.error_class) if isinstance(outcome, Failed) else "ok"
+
+
+def _types(rows: Rows) -> Counter[tuple[str, ...]]:
+    """The types of the cells of each row, as a bag."""
+    return Counter(tuple(type(cell).__name__ for cell in row) for row in rows.rows)

@@ -18,14 +18,16 @@ def in_tasks(plan: Plan, params: tuple[Param, ...], seed: int) -> Plan:
     """
     workload = plan.workload
     assert workload is not None
-    taken = frozenset(_bound(plan))
+    taken = frozenset(_given(plan))
+    loops = _loops(plan, taken.union(param.name for param in params))
+    taken = taken.union(loops.values())
     made = list(params)
     tasks: list[Task] = []
     for name in workload.tasks:
         steps: list[Step] = []
         for act in acts(workload, seed, name):
             names = {own: named(made, own, value, taken) for own, value in act.values}
-            steps += of_task(_renamed(act.deed.body, names), name)
+            steps += of_task(_renamed(act.deed.body, names, loops), name)
         tasks.append(Task(name=name, steps=tuple(steps)))
     return replace(plan, params=(tuple(made),) if made else (), workload=None, tasks=tuple(tasks))
 
@@ -49,26 +51,46 @@ def named(params: list[Param], name: str, value: Value, taken: frozenset[str] = 
             return candidate
 
 
-def _renamed(node: Any, names: Mapping[str, str]) -> Any:
-    """The same with other names for its variables."""
+def _loops(plan: Plan, taken: frozenset[str]) -> Mapping[str, str]:
+    """Other names for the variables of loops that an action, which may come before, binds."""
+    bound = frozenset(node.name for node in _givers(plan) if isinstance(node, Bind))
+    found: dict[str, str] = {}
+    for node in _givers(plan):
+        if isinstance(node, For) and node.variable in bound and node.variable not in found:
+            number = 2
+            while (other := f"{node.variable}_{number}") in taken or other in found.values():
+                number += 1
+            found[node.variable] = other
+    return found
+
+
+def _renamed(node: Any, names: Mapping[str, str], loops: Mapping[str, str]) -> Any:
+    """The same with other names for its variables, and for those of its loops where they live."""
     if isinstance(node, Var):
         return Var(name=names.get(node.name, node.name))
     if isinstance(node, tuple):
-        return tuple(_renamed(item, names) for item in node)
+        return tuple(_renamed(item, names, loops) for item in node)
     if not is_dataclass(node) or isinstance(node, type):
         return node
-    return replace(node, **{one.name: _renamed(getattr(node, one.name), names) for one in fields(node)})
+    if isinstance(node, For) and node.variable in loops:
+        own = loops[node.variable]
+        body = _renamed(node.body, {**names, node.variable: own}, loops)
+        return replace(node, variable=own, over=_renamed(node.over, names, loops), body=body)
+    return replace(node, **{one.name: _renamed(getattr(node, one.name), names, loops) for one in fields(node)})
 
 
-def _bound(node: Any) -> Iterator[str]:
+def _given(plan: Plan) -> Iterator[str]:
     """The names that expectations and loops give."""
+    for node in _givers(plan):
+        yield node.name if isinstance(node, Bind) else node.variable
+
+
+def _givers(node: Any) -> Iterator[Bind | For]:
+    if isinstance(node, Bind | For):
+        yield node
     if isinstance(node, tuple):
         for item in node:
-            yield from _bound(item)
-    elif isinstance(node, Bind):
-        yield node.name
+            yield from _givers(item)
     elif is_dataclass(node):
-        if isinstance(node, For):
-            yield node.variable
         for one in fields(node):
-            yield from _bound(getattr(node, one.name))
+            yield from _givers(getattr(node, one.name))

@@ -33,9 +33,11 @@ from simdsl.plan.ir import (
     Param,
     Path,
     Plan,
+    RandomWalk,
     Retry,
     Return,
     Scalar,
+    Schedule,
     Sleep,
     Sql,
     SqlKind,
@@ -45,6 +47,7 @@ from simdsl.plan.ir import (
     Typed,
     TypedKind,
     Var,
+    Words,
 )
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.values import Value, as_text
@@ -57,13 +60,19 @@ def pinned(plan: Plan, report: RunReport, seed: int) -> Plan:
 
     What a run of a workload did stands in it as tasks.
     """
+    schedule = _recorded(plan, report)
     if plan.workload is not None:
-        plan = replace(in_tasks(plan, report.params, report.seed or 0), schedule=Choices(choices=report.choices))
-        return replace(plan, seed=seed)
-    params = (report.params,) if report.params else ()
-    if plan.tasks is None:
-        return replace(plan, params=params, seed=seed)
-    return replace(plan, params=params, schedule=Choices(choices=report.choices), seed=seed)
+        return replace(in_tasks(plan, report.params, report.seed or 0), schedule=schedule, seed=seed)
+    return replace(plan, params=(report.params,) if report.params else (), schedule=schedule, seed=seed)
+
+
+def _recorded(plan: Plan, report: RunReport) -> Schedule | None:
+    """The choices of a run. One whose setup failed made none: then the schedule stands, if it fits what was drawn."""
+    if plan.schedule is None:
+        return None
+    if report.choices:
+        return Choices(choices=report.choices)
+    return RandomWalk(runs=1) if plan.workload is not None and isinstance(plan.schedule, Words) else plan.schedule
 
 
 def unrolled(plan: Plan, report: RunReport) -> Plan:

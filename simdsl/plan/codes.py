@@ -136,6 +136,7 @@ class Code(Enum):
     U007 = "a file that exists already"
     U008 = "options that do not go together"
     U009 = "a file that cannot be written"
+    U010 = "a backend that cannot serve generated plans"
 
     # D: running twice, running on two
     D001 = "a volatile statement where runs are compared"
@@ -160,6 +161,9 @@ class Code(Enum):
     K001 = "no such bug"
     K002 = "a damaged bug"
     K003 = "several bugs begin so"
+    K004 = "a campaign that is going on already"
+    K005 = "a journal of something else"
+    K006 = "a cluster that cannot be used"
 
     # X: simdsl itself
     X001 = "internal error"

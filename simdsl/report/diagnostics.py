@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 from simdsl.plan.diagnostics import Diagnostic, Severity
 from simdsl.plan.source import Span
+from simdsl.report.commands import as_data, as_property
 from simdsl.report.formats import Format
 from simdsl.report.screen import Ink, Screen, excerpt, visible
 
@@ -84,12 +85,12 @@ def as_json(diagnostic: Diagnostic) -> dict[str, str | int | None]:
 def github(diagnostic: Diagnostic) -> str:
     """A workflow command that annotates a file (GitHub's manual, "Workflow commands for GitHub Actions")."""
     span = diagnostic.span
-    properties = [f"file={_property(diagnostic.file)}"]
+    properties = [f"file={as_property(diagnostic.file)}"]
     if span:
         properties += [f"line={span.line}", f"col={span.column}", f"endColumn={span.column + span.length}"]
-    properties.append(f"title={_property('simdsl ' + diagnostic.code.name)}")
+    properties.append(f"title={as_property('simdsl ' + diagnostic.code.name)}")
     message = diagnostic.message + (f"\nhelp: {diagnostic.help}" if diagnostic.help else "")
-    return f"::{diagnostic.severity} {','.join(properties)}::{_escaped(message)}"
+    return f"::{diagnostic.severity} {','.join(properties)}::{as_data(message)}"
 
 
 def _of_each_file(diagnostics: Sequence[Diagnostic], screen: Screen) -> Iterator[str]:
@@ -105,11 +106,3 @@ def counted(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:
     """How many errors and how many warnings there are."""
     severities = [diagnostic.severity for diagnostic in diagnostics]
     return severities.count(Severity.ERROR), severities.count(Severity.WARNING)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

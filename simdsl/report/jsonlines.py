@@ -84,7 +84,7 @@ def as_json(progress: Progress) -> Object:
             }
         case CallEnded():
             counts = {name: getattr(progress, name) for name in progress.__slots__ if name != "health"}
-            health = {} if progress.health is None else {"health": _health(progress.health)}
+            health = {} if progress.health is None else {"health": health_json(progress.health)}
             return {"event": "call_ended", **counts, **health}
         case _:
             assert_never(progress)
@@ -203,7 +203,8 @@ def _failure(failure: Failure) -> Object:
     }
 
 
-def _health(health: Health) -> Object:
+def health_json(health: Health) -> Object:
+    """What generated plans came to, as ``--json`` prints it."""
     below = {one.name for one in health.below}
     return {
         "floor": health.floor,

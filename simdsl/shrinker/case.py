@@ -126,11 +126,18 @@ class _Edit:
         return tuple(left)
 
     def _replaced(self, before: Path, after: Path, step: Step, by: Sequence[Step]) -> None:
-        if isinstance(step, For | Retry) and tuple(by) == step.body:
-            for j in range(len(by)):
-                self.moved[(*before, "do", j)] = (*after[:-1], int(after[-1]) + j)
-        elif len(by) == 1:
+        """A loop may be another one, or its body: then what is in it is where it was, or beside it."""
+        if not isinstance(step, For | Retry):
+            if len(by) == 1:
+                self.moved[before] = after
+        elif len(by) == 1 and isinstance(by[0], For | Retry) and len(by[0].body) == len(step.body):
             self.moved[before] = after
+            for path, _ in _within((*before, "do"), step.body):
+                self.moved[path] = (*after, *path[len(before) :])
+        elif len(by) == len(step.body):
+            for path, _ in _within((*before, "do"), step.body):
+                at, *rest = path[len(before) + 1 :]
+                self.moved[path] = (*after[:-1], int(after[-1]) + int(at), *rest)
 
 
 def statements(case: Case) -> Iterator[tuple[Path, SqlStep]]:

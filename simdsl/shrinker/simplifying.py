@@ -8,6 +8,9 @@ from typing import Final, TypeAlias
 from simdsl.shrinker.attempts import Attempts
 from simdsl.shrinker.case import Case
 from simdsl.shrinker.passes import (
+    checks,
+    clauses,
+    columns,
     expectations,
     expressions,
     loops,
@@ -17,21 +20,30 @@ from simdsl.shrinker.passes import (
     schedule,
     schema,
     sessions,
+    sources,
     switches,
+    tables,
     values,
+    waits,
 )
 
 Pass: TypeAlias = Callable[[Case], Iterator[Case]]
 
 PASSES: Final[tuple[Pass, ...]] = (
+    waits.propose,
     pools.propose,
     params.propose,
     loops.propose,
     schedule.propose,
     sessions.propose,
     switches.propose,
+    checks.propose,
     expectations.propose,
+    tables.propose,
     rows.propose,
+    columns.propose,
+    clauses.propose,
+    sources.propose,
     expressions.propose,
     values.propose,
     schema.propose,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from simdsl.language.write import dump_json
+from simdsl.plan.ir import Plan
 from simdsl.shrinker.case import Case, task_of
 
 
@@ -27,6 +28,13 @@ def _steps(case: Case) -> tuple[int, int]:
 def _text(case: Case) -> tuple[int, str]:
     text = dump_json(case.plan)
     return len(text), text
+
+
+def step_count(plan: Plan) -> int:
+    """The steps of a plan, those of setup and `finally` included; of a workload those of each action once."""
+    tasks = sum(len(task.steps) for task in plan.tasks or ())
+    actions = sum(len(deed.body) for deed in plan.workload.deeds) if plan.workload is not None else 0
+    return len(plan.setup) + len(plan.steps or ()) + tasks + actions + len(plan.finally_)
 
 
 def switches(tasks: Sequence[str | None]) -> int:

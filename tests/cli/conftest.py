@@ -43,6 +43,8 @@ schedule: all
 BAD = "simdsl: 1\nplan: bad\nsteps:\n  - a: UPDATE t SET v = 2 => 3 affectd\n"
 SILENT = "simdsl: 1\nplan: silent\nsteps:\n  - a: SELECT 1\n"
 
+_SPEAKING = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -76,7 +78,7 @@ class Shell:
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
     """A shell in a directory of its own, without what the environment may say."""
     monkeypatch.chdir(tmp_path)
-    for name in ("SIMDSL_BACKEND", "SIMDSL_DEBUG", "SIMDSL_MSSQL_URL", "PGHOST", "COLUMNS", "NO_COLOR"):
+    for name in (*_SPEAKING, "SIMDSL_BACKEND", "SIMDSL_DEBUG", "SIMDSL_MSSQL_URL", "PGHOST", "COLUMNS", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: str, stdin: str | None = None) -> Result:

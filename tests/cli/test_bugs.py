@@ -91,11 +91,12 @@ def only(shell: Shell) -> dict[str, Any]:
     return bug
 
 
-def fresh(shell: Shell, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """simdsl in another process, in which the faulty driver can be imported."""
+def fresh(shell: Shell, *arguments: str, fault: str = FAULT) -> subprocess.CompletedProcess[str]:
+    """simdsl in another process, in which the faulty driver can be imported. Last it says what it has of the generator."""
     script = (
         "import sys; from tests.modes.faulty_sqlite import install; from simdsl.cli.main import call; "
-        f"install({FAULT!r}); sys.exit(call(sys.argv[1:]))"
+        f"install({fault!r}); code = call(sys.argv[1:]); makers = ('simdsl.generation', 'simdsl.cli.making'); "
+        "sys.stderr.write(''.join(one for one in sys.modules if one.startswith(makers))); sys.exit(code)"
     )
     return subprocess.run(
         [sys.executable, "-c", script, *arguments],
@@ -171,6 +172,32 @@ def test_a_bug_of_a_generated_property_needs_no_generator(shell: Shell, monkeypa
     monkeypatch.setitem(sys.modules, "simdsl.generation.plans", None)  # an import of it fails from here on
     assert shell("bugs", "replay").code == 1
     assert shell("bugs", "replay", "-b", "sqlite").out == f"FIXED   {bug['name']} (open)\n"
+
+
+def test_a_later_version_in_a_fresh_process_says_failed_and_then_fixed(shell: Shell) -> None:
+    """The plan was generated; whoever replays it has no generator. ``stderr`` names what is imported of one."""
+    fault = "ignores_a_rollback"
+    url = f"sqlite?driver={install(fault)}"
+    made = making(["tx-rollback-invisible"], generate_too=False, profile=None, knobs=())
+    for one in made.plans(1, 3):
+        assert one.opened.plan is not None
+        keep(one.opened.plan, url)
+    bug = only(shell)
+    config = Path(bug["plan"]).parent / "config.json"
+    data = json.loads(config.read_text())
+    config.write_text(json.dumps({**data, "simdsl": "0.0.1"}))
+    assert only(shell)["config"]["simdsl"] == "0.0.1" != __version__
+    assert fresh(shell, "run", "--property", "tx-rollback-invisible", "--runs", "1").stderr == "simdsl.cli.making"
+    failed = fresh(shell, "bugs", "replay", fault=fault)
+    assert (failed.returncode, failed.stderr) == (1, "")
+    assert failed.stdout.startswith(f"FAILED  {bug['name']} (open): ")
+    seen = fresh(shell, "run", bug["plan"], "--backend", url, "--bugbase-dir", "again", fault=fault)
+    assert (seen.returncode, seen.stderr) == (1, "")
+    (again,) = json.loads(shell("bugs", "list", "--json", "--bugbase-dir", "again").out)
+    assert (again["name"], again["fingerprint"]) == (bug["name"], "property_violated/tx-rollback-invisible")
+    fixed = fresh(shell, "bugs", "replay", "--backend", "sqlite", "--update", fault=fault)
+    assert (fixed.returncode, fixed.stdout, fixed.stderr) == (0, f"FIXED   {bug['name']} (open)\n", "")
+    assert only(shell)["state"] == "fixed"
 
 
 def test_a_difference_is_replayed_on_both(shell: Shell) -> None:
@@ -253,6 +280,14 @@ def test_a_shrunk_plan_is_run_if_it_is_wanted(shell: Shell) -> None:
     Store(HOME).add_shrunk(name, load_text(NEVER.replace("=> 2", "=> 1")))
     assert shell("bugs", "replay").code == 1
     assert shell("bugs", "replay", "--shrunk").code == 0
+
+
+def test_a_bug_that_seldom_fails_is_run_several_times(shell: Shell) -> None:
+    url = "python:tests.modes.unsteady:every?n=2"
+    text = "simdsl: 1\nplan: x\nsetup:\n  - CREATE TABLE t (id INTEGER)\nsteps:\n  - a: SELECT count(*) FROM t => 0\n"
+    assert keep(text, "python:tests.modes.unsteady:every?n=1")
+    assert shell("bugs", "replay", "--backend", url).out.startswith("FIXED")
+    assert shell("bugs", "replay", "--backend", url, "--repeats", "2").out.startswith("FAILED")
 
 
 def test_showing_a_bug_says_what_failed_and_where_it_is(shell: Shell) -> None:

@@ -30,7 +30,11 @@ POOLED = "simdsl: 1\nplan: p\npools:\n  main: {size: 1}\nsteps:\n  - checkout: a
 def environment(tmp_path: Path) -> Mapping[str, str]:
     """As in a shell, with a directory of its own for temporary files."""
     (tmp_path / "tmp").mkdir()
-    kept = {key: value for key, value in os.environ.items() if key not in ("CI", "NO_COLOR", "COLUMNS", "SIMDSL_BACKEND")}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("CI", "NO_COLOR", "COLUMNS", "SIMDSL_BACKEND", "GITHUB_ACTIONS")
+    }
     return kept | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp"), "TERM": "xterm"}
 
 

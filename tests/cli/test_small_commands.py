@@ -79,10 +79,10 @@ def test_all_codes_are_listed(shell: Shell) -> None:
 
 
 def test_an_unknown_code(shell: Shell) -> None:
-    result = shell("explain", "U01")
+    result = shell("explain", "U0008")
     assert result.code == 2
     assert "error[U006]" in result.err
-    assert "help: did you mean `U001`?" in result.err
+    assert "help: did you mean `U008`?" in result.err
 
 
 @pytest.mark.parametrize("subject", ["plan", "profile", "trace"])

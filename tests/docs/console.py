@@ -117,6 +117,7 @@ def _environment(folder: Path) -> dict[str, str]:
         encoding="utf-8",
     )
     script.chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SIMDSL_BACKEND")}
+    speaking = ("PYTHONPATH", "SIMDSL_BACKEND", "GITHUB_ACTIONS")
+    kept = {name: value for name, value in os.environ.items() if name not in speaking}
     path = f"{script.parent}:{os.environ.get('PATH', '')}"
     return kept | {"PATH": path, "COLUMNS": "96", "NO_COLOR": "1", "CI": "1"}

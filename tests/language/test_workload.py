@@ -140,3 +140,9 @@ def test_a_misspelt_key_is_named() -> None:
 def test_yaml_traps_are_found_in_actions() -> None:
     assert codes(with_workload("do: [SELECT 1 => 1]")) == ["Y012"]
     assert codes(with_workload("do:\n  - SELECT a #b => 1")) == ["Y010"]
+
+
+def test_a_number_is_no_name_of_a_task() -> None:
+    text = with_workload(tasks="[1, a, 2]")
+    assert codes(text) == ["N001", "N001"]
+    assert [pointed(one) for one in found(text)] == ["1", "2"]

@@ -46,7 +46,7 @@ def test_backends_that_differ_fail() -> None:
     assert failure.path == ("steps", 1)
     assert failure.task == "a"
     assert failure.message == f"sqlite and {faulty('drops_a_row')} differ at step 2 (rows)"
-    assert failure.fingerprint == "backends_differ/rows/SELECT"
+    assert failure.fingerprint == "backends_differ/rows/SELECT/fewer"
     assert [said.said for said in failure.beside] == ["2 rows, (2, 20) among them", "1 row"]
     assert {said.sent for said in failure.beside} == {"SELECT id, v FROM t"}
     assert failure.help is not None

@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
+from simdsl.core.verdicts import FailureKind
 from simdsl.language.load import load_text
 from simdsl.language.write import dump
 from simdsl.modes.alike import Bug, Replay, failed, telling
 from simdsl.modes.arena import RunOptions
+from simdsl.modes.differential import run_differential
 from simdsl.modes.once import run_plan
 from simdsl.modes.shrinking import Limits, shrink_run
 from simdsl.plan.ir import Plan
+from simdsl.properties.property import Size
 from simdsl.properties.registry import find
 from simdsl.shrinker.shrink import Shrunk
+from tests.modes.crowding import LosesACommitInACrowd
 from tests.modes.faulty_sqlite import install, install_class
-from tests.properties.planted import ForgetsAfterBusy, StopsHalfWay
+from tests.mutation.catalogue import BUGS
 
-SETUP = "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)"
-READ = "w1: SELECT id, v FROM t ORDER BY id"
+FOLDER = Path(__file__).resolve().parent / "shrunk"
+"""The plans that shrinking has to end with, one for each bug."""
 
 
-def on(url: str) -> Replay:
+def on(backend: Backend) -> Replay:
     """Runs plans on this backend."""
-    return partial(run_plan, file="x", backend=resolve(url), options=RunOptions(seed=1))
+    return partial(run_plan, file="x", backend=backend, options=RunOptions(seed=1))
 
 
-def shrunk(plan: Plan, url: str, *, holds_on: str | None = None) -> Shrunk:
-    """The plan, shrunk to its end."""
-    replay = on(url)
+def shrunk(plan: Plan, replay: Replay, holds_on: Replay | None = None) -> Shrunk:
+    """The plan, shrunk to its end, which fails alike when it is written and read."""
     report = failed(replay, plan)
     assert report is not None
-    reference = None if holds_on is None else on(holds_on)
-    *_, end = shrink_run(plan, report, 1, replay, Limits(), reference)
+    *_, end = shrink_run(plan, report, 1, replay, Limits(), holds_on)
     again = failed(replay, load_text(dump(end.case.plan)))
     assert again is not None
     assert Bug.of_run(report) in [Bug.of(failure) for failure in (telling(again), *again.consequences)]
@@ -48,62 +52,83 @@ def lines(plan: Plan) -> list[str]:
     return [line.removeprefix("  - ") for line in text.splitlines() if line.startswith("  - ")]
 
 
-def driver(name: str) -> str:
-    """SQLite with a driver that has this fault."""
-    return f"sqlite?driver={install(name)}"
+def expected(name: str) -> str:
+    """The text of a plan that shrinking has to end with."""
+    return (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("name", "url", "expected"),
+    ("name", "property_"),
     [
-        (
-            "tx-commit-visible",
-            lambda: driver("loses_a_commit"),
-            [SETUP, "w1: BEGIN", "w1: INSERT INTO t VALUES (0, 0)", "w1: COMMIT", READ],
-        ),
-        ("tx-commit-visible", lambda: driver("reads_what_was"), [SETUP, READ, "w1: INSERT INTO t VALUES (0, 0)", READ]),
-        (
-            "tx-rollback-invisible",
-            lambda: driver("ignores_a_rollback"),
-            [SETUP, "w1: BEGIN", "w1: INSERT INTO t VALUES (0, 0)", "w1: ROLLBACK", READ],
-        ),
-        (
-            "savepoint-rollback",
-            lambda: driver("ignores_a_rollback_to_a_savepoint"),
-            [SETUP, "w1: SAVEPOINT s", "w1: INSERT INTO t VALUES (0, 0)", "w1: ROLLBACK TO s", READ],
-        ),
-        (
-            "statement-atomicity",
-            lambda: f"sqlite?driver={install_class('stops_half_way', StopsHalfWay)}",
-            [
-                SETUP,
-                "INSERT INTO t VALUES (1, 1)",
-                "w1: INSERT INTO t VALUES (0, 0), (1, 0) => error unique_violation",
-                READ,
-            ],
-        ),
-        (
-            "pool-checkout-return",
-            lambda: "sqlite?pool=tests.backends.planted_pools:lost_hand_off",
-            ["checkout: t2 from main", "checkout: t3 from main", "checkout: t1 from main => blocks", "return: t2"],
-        ),
-        (
-            "pool-clean-return",
-            lambda: "sqlite?pool=tests.properties.planted:never_resets",
-            ["checkout: w1 from main", "w1: BEGIN", "return: w1"],
-        ),
+        ("lost-hand-off", "pool-checkout-return"),
+        ("early-timeout", "pool-checkout-return"),
+        ("leaked-transaction", "pool-clean-return"),
+        ("return-commits", "pool-clean-return"),
+        ("lost-commit", "tx-commit-visible"),
+        ("stale-read", "tx-commit-visible"),
+        ("rollback-commits", "tx-rollback-invisible"),
+        ("rollback-to-keeps", "savepoint-rollback"),
+        ("lost-update-after-busy", "retry-after-busy"),
+        ("half-a-statement", "statement-atomicity"),
+        ("unique-replaces", "unique-insert"),
+        ("lost-last-row", "table-has-expected-content"),
+        ("greatest-skips-null", "insert-values-select"),
+        ("write-skips-rows", "read-your-updates-back"),
+        ("delete-leaves-last", "delete-select"),
+        ("ignored-limit", "select-limit"),
+        ("create-empties", "double-create-failure"),
+        ("drop-empties", "drop-select"),
+        ("is-null-turned-round", "where-true-false-null"),
+        ("null-passes-a-filter", "select-select-optimizer"),
+        ("union-all-drops-duplicates", "union-all-preserves-cardinality"),
+        ("indexed-bound-excluded", "plain-copy"),
+        ("index-misses-null", "integrity"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_property_shrinks_to_exactly_this(name: str, url: object, expected: list[str]) -> None:
-    assert callable(url)
-    assert lines(shrunk(find(name).plan(0), url(), holds_on="sqlite").case.plan) == expected
+def test_what_a_property_finds_shrinks_to_exactly_this(name: str, property_: str) -> None:
+    """The first plan of the property that finds the planted bug."""
+    replay, holds_on = on(BUGS[name].make()), on(resolve(BUGS[name].sound))
+    plans = (find(property_).plan(seed) for seed in range(40))
+    plan = next(plan for plan in plans if (report := failed(replay, plan)) and telling(report).kind is FailureKind.PROPERTY)
+    assert dump(shrunk(plan, replay, holds_on).case.plan) == expected(name)
 
 
-def test_a_lost_retry_keeps_three_tasks_and_one_retry() -> None:
-    url = f"sqlite?driver={install_class('forgets_after_busy', ForgetsAfterBusy)}"
-    plan = shrunk(find("retry-after-busy").plan(0), url, holds_on="sqlite").case.plan
-    assert [(task.name, len(task.steps)) for task in plan.tasks or ()] == [("w1", 2), ("w2", 2), ("w3", 3)]
+def test_a_bug_that_needs_three_tasks_keeps_three() -> None:
+    backend = resolve(f"sqlite?driver={install_class('loses_a_commit_in_a_crowd', LosesACommitInACrowd)}")
+    plan = find("tx-commit-visible").plan(0, Size(writers=3))
+    assert dump(shrunk(plan, on(backend), on(resolve("sqlite"))).case.plan) == expected("lost-in-a-crowd")
+
+
+def test_a_difference_of_two_engines_shrinks_to_what_they_differ_in() -> None:
+    """Within a transaction SQLite shows what was there when it began to read, and PostgreSQL what others have committed."""
+    plan = load_text(
+        """
+simdsl: 1
+plan: accounts
+setup:
+  - CREATE TABLE account (id INTEGER PRIMARY KEY, owner TEXT NOT NULL, balance INTEGER NOT NULL)
+  - CREATE TABLE log (id INTEGER PRIMARY KEY, what TEXT)
+  - INSERT INTO account VALUES (1, 'ann', 100), (2, 'bob', 200), (3, 'eve', 300) => 3 affected
+tasks:
+  report:
+    - SELECT count(*) FROM log => 0
+    - BEGIN
+    - SELECT sum(balance) FROM account
+    - SELECT id, owner FROM account WHERE balance > 150 ORDER BY id
+    - SELECT sum(balance) FROM account
+    - COMMIT
+  pay:
+    - SELECT balance FROM account WHERE id = 1 => 100
+    - BEGIN
+    - UPDATE account SET balance = balance + 50 WHERE id = 1 => 1 affected
+    - COMMIT
+    - SELECT balance FROM account WHERE id = 1 => 150
+schedule: report report report pay pay pay pay report report report pay
+"""
+    )
+    backends = [resolve("sqlite"), resolve("postgres")]
+    replay = partial(run_differential, file="x", backends=backends, options=RunOptions(seed=1))
+    assert dump(shrunk(plan, replay).case.plan) == expected("sqlite-and-postgres")
 
 
 def test_a_missed_expectation_keeps_what_was_expected_and_what_came() -> None:
@@ -126,7 +151,7 @@ tasks:
 schedule: {seed: 3, runs: 4}
 """
     )
-    assert lines(shrunk(plan, "sqlite").case.plan) == [
+    assert lines(shrunk(plan, on(resolve("sqlite"))).case.plan) == [
         "CREATE TABLE t (v INTEGER)",
         "INSERT INTO t VALUES (0)",
         "a: UPDATE t SET v = 11",
@@ -149,8 +174,8 @@ steps:
   - b: SELECT count(*) FROM t WHERE id = 1 => 1
 """
     )
-    url = driver("loses_a_commit")
-    assert lines(shrunk(plan, url, holds_on="sqlite").case.plan) == [
+    broken = on(resolve(f"sqlite?driver={install('loses_a_commit')}"))
+    assert lines(shrunk(plan, broken, on(resolve("sqlite"))).case.plan) == [
         "CREATE TABLE t (id INTEGER)",
         "a: BEGIN",
         "a: INSERT INTO t VALUES (0)",

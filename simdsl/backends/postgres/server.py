@@ -63,13 +63,18 @@ _SETTINGS: Final = {
     "restart_after_crash": "on",
 }
 
-# $1 is the directory of the data, $2 everything that goes away. The server writes its number into postmaster.pid before it
-# does anything else, so a server that was only just started is waited for.
+# $1 is the directory of the data, $2 everything that goes away. The first line is the number of the server. Whoever was
+# killed before he could say it may have started one just now: it writes postmaster.pid before it does anything else.
 _JANITOR: Final = """
-read -r word && [ "$word" = stopped ] && exit
+read -r server || server=
+[ "$server" = stopped ] && exit
+[ -n "$server" ] && read -r word && [ "$word" = stopped ] && exit
 waited=0
-while [ ! -s "$1/postmaster.pid" ] && [ "$waited" -lt 20 ]; do sleep 0.1; waited=$((waited + 1)); done
-server=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) || server=
+while [ -z "$server" ] && [ "$waited" -lt 20 ]; do
+    server=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) || server=
+    [ -n "$server" ] || sleep 0.1
+    waited=$((waited + 1))
+done
 if [ -n "$server" ]; then
     kill -QUIT "$server" 2>/dev/null
     while kill -0 "$server" 2>/dev/null && [ "$waited" -lt 100 ]; do sleep 0.05; waited=$((waited + 1)); done
@@ -96,11 +101,16 @@ class Server:
             _copy_cluster(self.binaries, privileges, self._data)
             privileges.own(path)
             self._log = path / "log"
-            self._process = self._started(privileges)
+            janitor, bell = _janitor(self._data, path)  # first, or a process that is killed now would leave a server
+            try:
+                self._process = self._started(privileges)
+                os.write(bell, f"{self._process.pid}\n".encode())
+            except BaseException:
+                _dismiss(janitor, bell)
+                raise
         except BaseException:  # Ctrl-C too: nothing is left behind by a server that never was
             self._workspace.close()
             raise
-        janitor, bell = _janitor(self._data, path)
         self._finalizer = weakref.finalize(self, _stop, self._process, janitor, bell, self._workspace, os.getpid())
         self._wait()
 
@@ -281,9 +291,14 @@ def _stop(
     if process.poll() is None:
         process.kill()
         process.wait()
+    _dismiss(janitor, bell)
+    workspace.close()
+
+
+def _dismiss(janitor: subprocess.Popen[bytes], bell: int) -> None:
+    """There is nothing left for it to clean up."""
     with contextlib.suppress(OSError):  # somebody has killed the janitor
         os.write(bell, b"stopped\n")
     os.close(bell)
     with contextlib.suppress(subprocess.TimeoutExpired):
         janitor.wait(_STOP_S)
-    workspace.close()

@@ -10,7 +10,7 @@ from simdsl.shrinker.case import Case
 
 
 def propose(case: Case) -> Iterator[Case]:
-    """All at once, then each step's: what it expects, what it says beside its label, and single alternatives."""
+    """All at once, then each step's: what it expects, what it says beside its label, single alternatives, one less."""
     places = [(path, step) for path, step in case.places() if path[0] != "invariants"]
     bare = {path: (changed,) for path, step in places if (changed := _bare(step)) != step}
     if len(bare) > 1 and (everywhere := case.edited(bare)) is not None:
@@ -27,9 +27,12 @@ def _simpler(step: Step) -> Iterator[Step]:
         yield bare
     if step.options not in (PLAIN, quiet := Options(label=step.options.label)):
         yield replace(step, options=quiet)
-    if isinstance(step, SqlStep | Checkout | Return | Await) and len(step.expect or ()) > 1:
-        for one in step.expect or ():
-            yield replace(step, expect=(one,))
+    if isinstance(step, SqlStep | Checkout | Return | Await) and step.expect is not None:
+        many = len(step.expect)
+        if many > 1:
+            yield from (replace(step, expect=(one,)) for one in step.expect)
+        if many > 2:
+            yield from (replace(step, expect=(*step.expect[:i], *step.expect[i + 1 :])) for i in reversed(range(many)))
 
 
 def _bare(step: Step) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from simdsl.plan.ir import For, Items, Range, Retry, Step
+from simdsl.plan.ir import AnError, Checkout, Expectation, For, Items, Ok, Range, Retry, SqlStep, Step
 from simdsl.shrinker.case import Case
 
 
@@ -22,9 +22,14 @@ def _simpler(step: Step) -> Iterator[tuple[Step, ...]]:
     match step:
         case Retry():
             yield step.body
+            yield tuple(_tried_once(one, step) for one in step.body)
             for times in (1, 2):
                 if times < step.times:
                     yield (replace(step, times=times),)
+            if step.every_us is not None:
+                yield (replace(step, every_us=None),)
+            if len(step.classes) > 1:
+                yield from ((replace(step, classes=(one,)),) for one in step.classes)
         case For(over=Items(items=items)) if len(items) > 1:
             yield (replace(step, over=Items(items=items[:1])),)
             yield (replace(step, over=Items(items=items[: len(items) // 2])),)
@@ -36,3 +41,11 @@ def _simpler(step: Step) -> Iterator[tuple[Step, ...]]:
             yield step.body
         case _:
             return
+
+
+def _tried_once(step: Step, loop: Retry) -> Step:
+    """A step of a loop that may be refused as it may be there."""
+    if not isinstance(step, SqlStep | Checkout):
+        return step
+    refusals: Expectation = tuple(AnError(error_class=one) for one in loop.classes)
+    return replace(step, expect=(*(step.expect or (Ok(),)), *refusals))

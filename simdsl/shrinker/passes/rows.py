@@ -1,9 +1,10 @@
-"""Rows and columns of INSERT that need not be there."""
+"""Rows and columns of INSERT that need not be there, and INSERTs that can be one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from simdsl.dialect.door import Tree, exp
 from simdsl.plan.ir import Comparison, Count, Counted, Expectation, SqlStep
@@ -12,7 +13,8 @@ from simdsl.shrinker.passes.statements import rewritten, trees
 
 
 def propose(case: Case) -> Iterator[Case]:
-    """Each statement without half of its rows, without each row, and without each column that it names."""
+    """Each statement with the rows of the next one; without half of its rows, without each row, without each column."""
+    yield from _merged(case)
     for path, step, tree in reversed(list(trees(case))):
         rows = _rows(tree)
         for gone in _selections(len(rows)):
@@ -25,6 +27,18 @@ def propose(case: Case) -> Iterator[Case]:
                 changed = rewritten(case, {path: without_column(tree, i)})
                 if changed is not None:
                     yield changed
+
+
+def _merged(case: Case) -> Iterator[Case]:
+    """Two INSERTs of one task with one head, the rows of the later one behind those of the other."""
+    inserts = [(path, step, tree) for path, step, tree in trees(case) if _rows(tree)]
+    for (path, step, tree), (other, later, more) in pairwise(inserts):
+        if (path[:-1], step.task, tree.this) == (other[:-1], later.task, more.this):
+            changed = tree.copy()
+            changed.args["expression"].set("expressions", [*_rows(changed), *_rows(more.copy())])
+            merged = rewritten(case, {path: changed}, {path: None})
+            if merged is not None and (made := merged.without({other})) is not None:
+                yield made
 
 
 def without_column(tree: Tree, gone: int) -> Tree:

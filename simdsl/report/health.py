@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from simdsl.core.trace import Parked, Stepped, Trace, Wait
-from simdsl.core.verdicts import Exercised, Health, PlanEnded, Progress, RunEnded, Verdict
+from simdsl.core.trace import Parked, Trace, Wait
+from simdsl.core.verdicts import Exercised, Health, PlanEnded, PlanStarted, Progress, RunEnded, Verdict
 from simdsl.language.named import known
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.properties import registry
@@ -51,14 +51,15 @@ class HealthTally:
 
     def tell(self, progress: Progress) -> None:
         """Count a run and look at its trace; count a plan."""
-        if isinstance(progress, RunEnded):
+        if isinstance(progress, PlanStarted):
+            self._tried.clear()
+        elif isinstance(progress, RunEnded):
             self._runs += 1
             for one in progress.report.properties:
                 self._tried[one.name] = self._tried.get(one.name, 0) + one.judged
             self._look(progress.report.trace)
         elif isinstance(progress, PlanEnded):
             self._count(progress)
-            self._tried.clear()
 
     def end(self) -> Health:
         """What the call came to."""
@@ -97,16 +98,43 @@ class HealthTally:
         return registry.find(name).never if self._are_properties and name in known() else "nothing was compared"
 
     def _look(self, trace: Trace) -> None:
-        for event in trace:
+        for _, event in trace.between:
             if isinstance(event, Parked):
                 self._conflicts += event.wait is Wait.LOCK
                 self._waits += event.wait is Wait.POOL
-            elif isinstance(event, Stepped) and isinstance(event.outcome, Failed):
-                self._conflicts += event.outcome.error_class in _CONFLICTS
+        for outcome in trace.outcomes:
+            if isinstance(outcome, Failed):
+                self._conflicts += outcome.error_class in _CONFLICTS
 
 
-def lines(health: Health) -> Iterator[str]:
-    """A line for each property or profile, one for each thing that was never met, and one for each floor missed."""
+def together(healths: Iterable[Health]) -> Health:
+    """What several calls over plans of the same makers came to. Raises ``ValueError`` for none at all."""
+    first, *rest = healths
+    kinds: list[dict[str, int]] = [dict(one.skipped) for one in first.of]
+    of = list(first.of)
+    runs, conflicts, waits = first.runs, first.conflicts, first.pool_waits
+    for health in rest:
+        for number, (ours, theirs) in enumerate(zip(of, health.of, strict=True)):
+            for reason, count in theirs.skipped:
+                kinds[number][reason] = kinds[number].get(reason, 0) + count
+            of[number] = replace(
+                ours,
+                generated=ours.generated + theirs.generated,
+                judged=ours.judged + theirs.judged,
+                failed=ours.failed + theirs.failed,
+                skipped=tuple(kinds[number].items()),
+                unjudged=ours.unjudged + theirs.unjudged,
+                never=ours.never or theirs.never,
+            )
+        runs, conflicts, waits = runs + health.runs, conflicts + health.conflicts, waits + health.pool_waits
+    return replace(first, of=tuple(of), runs=runs, conflicts=conflicts, pool_waits=waits)
+
+
+def lines(health: Health, more: str = "--runs") -> Iterator[str]:
+    """A line for each property or profile, one for each thing that was never met, and one for each floor missed.
+
+    ``more`` is the option that makes more plans.
+    """
     for one in health.of:
         facts = [f"{one.generated} generated", f"judged {one.judged:,} times", f"{one.failed} failed"]
         facts += [f"{number} skipped ({reason})" for reason, number in one.skipped]
@@ -120,7 +148,7 @@ def lines(health: Health) -> Iterator[str]:
     for one in health.below:
         yield (
             f"too little judged: {one.name} {one.judged:,} times, and at least {health.floor:,} is the floor; "
-            "more --runs, a larger --profile or another --seed may help"
+            f"more {more}, a larger --profile or another --seed may help"
         )
 
 

@@ -1,0 +1,154 @@
+"""What of a campaign is done, in a file to which lines are added: the same campaign goes on where it stopped.
+
+The first line says which work it is; each further one is a part. A part is written when its bugs have been stored, so what
+is in the journal is in the bug base. A process that was killed leaves half a line at most, which is taken away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from simdsl.bugbase.locking import try_lock
+from simdsl.campaign.score import Part, Seen
+from simdsl.campaign.work import Trouble
+from simdsl.core.verdicts import Exercised, Health
+from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.values import Json
+
+FORMAT: Final = 1
+DIRECTORY: Final = ".simdsl/campaigns"
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the diagnostic says why."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(f"{diagnostic.file}: {diagnostic.message}")
+        self.diagnostic = diagnostic
+
+
+def default_path(work: Mapping[str, Json]) -> str:
+    """Where the journal of a work is if nobody says so: named by a digest of it."""
+    text = json.dumps(work, sort_keys=True)
+    return f"{DIRECTORY}/{blake2b(text.encode(), digest_size=6).hexdigest()}.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    parts: tuple[Part, ...]
+    size: int  # of what is whole
+
+
+class Journal:
+    """One file, held as long as this is open: nobody else may go on with the same campaign.
+
+    ``work`` is plain data that tells one campaign from another. With ``fresh`` what is there is forgotten. Raises
+    ``JournalError`` where the file cannot be used, is another campaign's, or is in use.
+    """
+
+    def __init__(self, path: str, work: Mapping[str, Json], *, fresh: bool = False) -> None:
+        self.path = path
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - `close` closes it
+        except OSError as error:
+            raise _refused(Code.U009, path, f"cannot be used: {error.strerror}") from None
+        try:
+            if not try_lock(self._file):
+                hint = "wait for it, or give this one another `--journal`"
+                raise _refused(Code.K004, path, "this campaign is going on in another process", hint)
+            if fresh:
+                self._file.truncate(0)
+            self._file.seek(0)
+            found = _read(path, self._file.read(), work)
+            self._file.truncate(found.size)
+            self.parts = found.parts
+            """What was done before."""
+            if not found.size:
+                self._write([{"record": "campaign", "format": FORMAT, "work": dict(work)}])
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def add(self, parts: Iterable[Part]) -> None:
+        """Note parts that are done; they outlast a loss of power. Raises ``JournalError``."""
+        self._write([_encode(part) for part in parts])
+
+    def close(self) -> None:
+        """Give the file back. Idempotent."""
+        self._file.close()
+
+    def _write(self, lines: list[dict[str, Any]]) -> None:
+        data = b"".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n" for line in lines)
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[self._file.write(left) or 0 :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _refused(Code.U009, self.path, f"cannot be written: {error.strerror}") from None
+
+
+def _read(path: str, data: bytes, work: Mapping[str, Json]) -> _Read:
+    size = data.rfind(b"\n") + 1
+    parts: list[Part] = []
+    for number, line in enumerate(data[:size].splitlines(), 1):
+        try:
+            found = json.loads(line)
+            if number > 1:
+                parts.append(_decode(found))
+                continue
+            if found["record"] != "campaign" or found["format"] != FORMAT:
+                raise ValueError
+        except (ValueError, KeyError, TypeError):
+            message = f"line {number} is none of a journal"
+            raise _refused(Code.K005, path, message, "name another file, or begin anew with `--fresh`") from None
+        if found["work"] != json.loads(json.dumps(dict(work))):
+            hint = "name another file, or begin anew with `--fresh`"
+            raise _refused(Code.K005, path, "this is the journal of another campaign", hint)
+    return _Read(parts=tuple(parts), size=size)
+
+
+def _encode(part: Part) -> dict[str, Any]:
+    return {
+        "record": "part",
+        "first": part.first,
+        "last": part.last,
+        "health": asdict(part.health),
+        "bugs": [asdict(bug) for bug in part.bugs],
+        "troubles": [asdict(trouble) for trouble in part.troubles],
+        "micros": part.micros,
+    }
+
+
+def _decode(data: dict[str, Any]) -> Part:
+    health = data["health"]
+    of = tuple(
+        Exercised(**{**one, "skipped": tuple((str(why), int(n)) for why, n in one["skipped"])}) for one in health["of"]
+    )
+    return Part(
+        first=int(data["first"]),
+        last=int(data["last"]),
+        health=Health(**{**health, "of": of}),
+        bugs=tuple(Seen(**bug) for bug in data["bugs"]),
+        troubles=tuple(Trouble(**trouble) for trouble in data["troubles"]),
+        micros=int(data["micros"]),
+    )
+
+
+def _refused(code: Code, path: str, message: str, hint: str | None = None) -> JournalError:
+    return JournalError(Diagnostic(code=code, message=message, file=path, help=hint))

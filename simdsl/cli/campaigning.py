@@ -1,0 +1,230 @@
+"""The call of ``simdsl campaign``: read what is wanted, hire a crew, watch, and come to an exit code."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Final
+
+from simdsl import __version__
+from simdsl.backends.protocol import Backend, BackendUnavailable
+from simdsl.backends.registry import resolve
+from simdsl.backends.urls import mask
+from simdsl.bugbase.damage import BugbaseError
+from simdsl.bugbase.store import DEFAULT_DIR, Store
+from simdsl.campaign.campaign import Campaign
+from simdsl.campaign.events import End, Ended, Tell
+from simdsl.campaign.journal import Journal, JournalError, default_path
+from simdsl.campaign.lines import Lines
+from simdsl.campaign.telling import Subject
+from simdsl.campaign.view import View
+from simdsl.campaign.work import Work
+from simdsl.cli.contradictions import check_snapshots
+from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.failing import unavailable, usage
+from simdsl.cli.hiring import hire
+from simdsl.cli.keeping import expanded
+from simdsl.cli.knobs import QUICK
+from simdsl.cli.making import making
+from simdsl.core.clock import real_ns
+from simdsl.language.heads import parse_duration
+from simdsl.language.problems import Refused
+from simdsl.plan.codes import Code
+from simdsl.plan.values import Json
+from simdsl.report.screen import screen_of
+from simdsl.report.secrets import Secrets, secrets_given
+
+_RANGE: Final = re.compile(r"(?:(\d{1,18})\.\.)?(\d{1,18})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the command line asked for; times as they were written."""
+
+    seeds: str
+    profile: str | None
+    properties: tuple[str, ...]
+    knobs: tuple[str, ...]
+    urls: tuple[str, ...]
+    jobs: int | None
+    cluster: str | None
+    time: str | None
+    bugbase: str
+    min_judged: int
+    shrink_time: str | None  # None: nothing is shrunk
+    plan_time: str
+    journal: str | None
+    fresh: bool
+    json: bool
+
+
+def run_campaign(wanted: Wanted) -> Exit:
+    """Do it. Raises ``Stop`` for everything that keeps it from beginning."""
+    seeds = seed_range(wanted.seeds)
+    shrink_us = None if wanted.shrink_time is None else _duration_us("--shrink-for", wanted.shrink_time)
+    time_us = None if wanted.time is None else _duration_us("--time", wanted.time)
+    work = _work(wanted)
+    secrets = secrets_given(*wanted.urls)
+    backends = tuple(_backend(url) for url in wanted.urls)
+    if not work.makers[0].is_property:
+        check_snapshots((work.makers[0].plan(seeds[0]),), backends)
+    identity = _identity(wanted, work, seeds)
+    backend = _described(wanted.urls, backends, secrets)
+    crew = hire(work, wanted.jobs, wanted.cluster)
+    subject = Subject(
+        makers=work.makers,
+        urls=tuple(map(mask, wanted.urls)),
+        backend=backend,
+        workers=crew.size,
+        cluster=wanted.cluster,
+        directory=wanted.bugbase,
+        default_directory=DEFAULT_DIR,
+        journal=wanted.journal or default_path(identity),
+    )
+    try:
+        with (
+            _signals(time_us) as stops,
+            closing(crew),
+            Journal(subject.journal, identity, fresh=wanted.fresh) as journal,
+        ):
+            ended = Campaign(
+                work=work,
+                seeds=seeds,
+                crew=crew,
+                store=Store(wanted.bugbase),
+                journal=journal,
+                tell=_view(wanted, subject, secrets),
+                stop_asked=stops.asked,
+                floor=wanted.min_judged,
+                shrink_us=shrink_us,
+            ).run()
+    except (BugbaseError, JournalError) as error:
+        raise Stop(Exit.BAD_INPUT, error.diagnostic) from None
+    return exit_of(ended)
+
+
+def seed_range(text: str) -> tuple[int, int]:
+    """The first and the last seed: ``1..500``, or ``500``, which means the same. Raises ``Stop``."""
+    found = _RANGE.fullmatch(text.strip())
+    example = "for example: --seeds 1..500, or --seeds 500, which means the same"
+    if found is None:
+        raise usage(Code.U008, f"--seeds `{text}`: FIRST..LAST or a number is wanted", help=example)
+    first, last = int(found[1] or 1), int(found[2])
+    if last < first:
+        what = "there are none" if found[1] is None else "the last one comes before the first one"
+        raise usage(Code.U008, f"--seeds `{text}`: {what}", help=example)
+    return first, last
+
+
+def exit_of(ended: Ended) -> Exit:
+    """A failure outweighs what was not judged; nothing outweighs that somebody has stopped it."""
+    if ended.why is End.INTERRUPTED:
+        return Exit.INTERRUPTED
+    if ended.why is End.TERMINATED:
+        return Exit.TERMINATED
+    if ended.is_unavailable:
+        return Exit.UNAVAILABLE
+    score = ended.score
+    if score.failed or score.bugs:
+        return Exit.FAILURE
+    if score.troubles or ended.why is End.REFUSED:
+        return Exit.INTERNAL
+    return Exit.NOTHING if score.health.below or not score.judged else Exit.HELD
+
+
+def _work(wanted: Wanted) -> Work:
+    generate = not wanted.properties
+    made = making(wanted.properties, generate_too=generate, profile=wanted.profile, knobs=wanted.knobs)
+    sized = generate or wanted.profile is not None or bool(wanted.knobs)
+    return Work(
+        makers=made.makers,
+        urls=wanted.urls,
+        profile=expanded(wanted.profile or QUICK, wanted.knobs) if sized else None,
+        limit_us=_duration_us("--hang-after", wanted.plan_time),
+    )
+
+
+def _identity(wanted: Wanted, work: Work, seeds: tuple[int, int]) -> dict[str, Json]:
+    """What makes it this campaign: with anything else, other plans would run, or elsewhere."""
+    return {
+        "simdsl": __version__,
+        "profile": work.profile,
+        "properties": [maker.name for maker in work.makers if maker.is_property],
+        "backends": [mask(url) for url in wanted.urls],
+        "first": seeds[0],
+        "last": seeds[1],
+    }
+
+
+def _view(wanted: Wanted, subject: Subject, secrets: Secrets) -> Tell:
+    if wanted.json:
+        return Lines(sys.stdout.buffer, subject, secrets).tell
+    return View(sys.stdout, screen_of(sys.stdout), subject, secrets).tell
+
+
+def _described(urls: Sequence[str], backends: Sequence[Backend], secrets: Secrets) -> str:
+    told: list[str] = []
+    for url, backend in zip(urls, backends, strict=True):
+        try:
+            description = backend.describe()
+        except BackendUnavailable as error:
+            raise unavailable(secrets.hide(str(error)), about=mask(url)) from error
+        told.append(f"{backend.name} ({description.engine} {description.engine_version}, {description.driver})")
+    return " against ".join(told)
+
+
+def _backend(url: str) -> Backend:
+    try:
+        return resolve(url)
+    except BackendUnavailable as error:
+        raise unavailable(secrets_given(url).hide(str(error)), about=mask(url)) from error
+
+
+def _duration_us(option: str, text: str) -> int:
+    try:
+        duration_us = parse_duration(text)
+    except Refused as refused:
+        raise usage(
+            Code.U008, f"{option} `{text}`: {refused.troubles[0].message}", help=f"for example: {option} 30s"
+        ) from None
+    if not duration_us:
+        raise usage(Code.U008, f"{option} `{text}`: that is no time at all", help=f"for example: {option} 30s")
+    return duration_us
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Stops:
+    """Who asked to stop so far: signals, and the clock."""
+
+    until_ns: int | None
+    came: list[End] = field(default_factory=list)
+
+    def asked(self) -> Sequence[End]:
+        if self.until_ns is not None and real_ns() >= self.until_ns:
+            self.until_ns = None
+            self.came.append(End.TIME)
+        return tuple(self.came)
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        self.came.append(End.TERMINATED if number == signal.SIGTERM else End.INTERRUPTED)
+
+
+@contextmanager
+def _signals(time_us: int | None) -> Iterator[_Stops]:
+    """While a campaign goes on, signals are only noted, so that none falls between two lines of what is stored."""
+    stops = _Stops(until_ns=None if time_us is None else real_ns() + time_us * 1_000)
+    if threading.current_thread() is not threading.main_thread():
+        yield stops
+        return
+    before = {number: signal.signal(number, stops.note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stops
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""A call as one HTML file: a lane for every task, time downwards."""

@@ -1,0 +1,124 @@
+"""A crew of real processes, some of which die, are killed or hang."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+
+from simdsl.campaign.crew import Lost
+from simdsl.campaign.local import LocalCrew
+from simdsl.campaign.work import Batch, BatchDone, Done, Refused, Work
+from tests.campaign.crews import run, work
+from tests.campaign.planted import URL
+
+WAIT_US = 60_000_000
+
+
+@contextmanager
+def crew_of(about: Work, size: int = 1) -> Iterator[LocalCrew]:
+    crew = LocalCrew(about, size)
+    try:
+        yield crew
+    finally:
+        crew.close()
+    assert not [process for process in active_children() if process.name == "simdsl worker"]
+
+
+def reports(crew: LocalCrew) -> list[Done | Lost]:
+    found: list[Done | Lost] = []
+    while crew.busy:
+        found += crew.reports(WAIT_US)
+    return found
+
+
+def test_jobs_are_done_by_other_processes(tmp_path: Path) -> None:
+    with crew_of(work(), 2) as crew:
+        for number in range(4):
+            crew.submit(Batch(number=number, first=number * 2 + 1, last=number * 2 + 2))
+        assert crew.busy == 4
+        done = reports(crew)
+    assert sorted(one.batch.first for one in done if isinstance(one, BatchDone)) == [1, 3, 5, 7]
+
+
+def test_nothing_comes_of_nothing() -> None:
+    with crew_of(work()) as crew:
+        assert list(crew.reports(0)) == []
+        assert list(crew.reports(1_000)) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "word", "said"),
+    [
+        ("abort", "SIGABRT", "ended by SIGABRT"),
+        ("exit", "exit 3", "ended with code 3"),
+        ("kill", "SIGKILL", "ended by SIGKILL"),
+        ("spin", "timeout", "did nothing for 4 s and was killed"),
+    ],
+)
+def test_a_process_that_ends_says_where_and_how(fault: str, word: str, said: str) -> None:
+    about = work(f"{URL}{fault}&one_of=20", limit_us=4_000_000)
+    with crew_of(about) as crew:
+        crew.submit(Batch(number=1, first=2, last=3))
+        crew.submit(Batch(number=2, first=1, last=1))
+        lost, done = reports(crew)
+    assert isinstance(lost, Lost)
+    assert (lost.at, lost.how) == ((0, 2), (word, said))
+    assert isinstance(done, BatchDone)
+
+
+def test_who_is_asked_to_stop_gives_back_what_it_has() -> None:
+    with crew_of(work()) as crew:
+        crew.submit(Batch(number=1, first=1, last=10_000))
+        crew.submit(Batch(number=2, first=20_001, last=20_002))
+        assert list(crew.reports(300_000)) == []
+        crew.stop()
+        (done,) = reports(crew)
+    assert isinstance(done, BatchDone)
+    assert 0 <= done.last < 10_000
+    assert done.health.of[0].generated == done.seeds == done.last
+
+
+def test_a_job_for_which_there_is_no_backend() -> None:
+    with crew_of(work("postgresql://nobody:secret@127.0.0.1:1/x")) as crew:
+        crew.submit(Batch(number=1, first=1, last=1))
+        (refused,) = reports(crew)
+    assert isinstance(refused, Refused)
+    assert refused.is_unavailable
+    assert "secret" not in refused.message
+
+
+@pytest.mark.parametrize(("fault", "fingerprint"), [("abort", "crash/SIGABRT/dml"), ("hang", "crash/timeout/dml")])
+def test_a_plan_that_ends_processes_is_found_stored_and_shrunk(tmp_path: Path, fault: str, fingerprint: str) -> None:
+    about = work(f"{URL}{fault}&one_of=20", limit_us=4_000_000)
+    ran = run(tmp_path, about, 3, LocalCrew(about, 2), shrink_us=None if fault == "hang" else 60_000_000)
+    (entry,) = ran.store.entries()[0]
+    assert (entry.record.bug.fingerprint, entry.record.count, entry.config.seed) == (fingerprint, 1, 2)
+    assert (ran.ended.score.seeds, ran.ended.score.plans, ran.ended.score.failed) == (3, 3, 1)
+    assert ran.ended.score.lost == 1
+    assert (entry.shrunk is not None) is (fault == "abort")
+    assert not ran.ended.score.troubles
+
+
+def test_a_worker_that_is_killed_in_the_middle_costs_nothing(tmp_path: Path) -> None:
+    about = work()
+    whole = run(tmp_path / "whole", about, 40, LocalCrew(about, 1))
+    crew = LocalCrew(about, 2)
+    killed: list[int] = []
+
+    def kill_one() -> tuple[()]:
+        workers = [process for process in active_children() if process.name == "simdsl worker"]
+        if not killed and crew.busy and workers and workers[0].pid is not None:
+            killed.append(workers[0].pid)
+            os.kill(workers[0].pid, signal.SIGKILL)
+        return ()
+
+    ran = run(tmp_path / "killed", about, 40, crew, stop_asked=kill_one)
+    assert killed
+    assert ran.ended.score.health == whole.ended.score.health
+    assert not ran.ended.score.bugs

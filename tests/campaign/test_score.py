@@ -1,0 +1,58 @@
+"""What a campaign has come to, whatever comes first."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from simdsl.campaign.score import Part, Score, Seen, joined
+from simdsl.core.verdicts import Exercised, Health
+
+
+def part(first: int, last: int, *bugs: Seen, judged: int = 1) -> Part:
+    one = Exercised(
+        name="quick", generated=last - first + 1, judged=judged, failed=0, skipped=(("no", 1),), unjudged=0, never=None
+    )
+    health = Health(floor=0, of=(one,), runs=1, conflicts=2, pool_waits=3)
+    return Part(first=first, last=last, health=health, bugs=bugs, troubles=(), micros=10)
+
+
+def seen(seed: int, count: int) -> Seen:
+    return Seen(name="b", fingerprint="f", message="m", maker="quick", seed=seed, count=count)
+
+
+def test_parts_add_up_in_any_order() -> None:
+    parts = (part(1, 4, seen(3, 2)), part(5, 8), part(9, 10, seen(9, 1)))
+    for order in permutations(parts):
+        score = Score(makers=("quick",), floor=1)
+        for one in order:
+            score.add(one)
+        assert (score.seeds, score.plans, score.judged, score.micros) == (10, 10, 3, 30)
+        assert score.bugs == {"b": seen(3, 3)}
+        assert score.health.of[0].skipped == (("no", 3),)
+        assert (score.health.floor, score.health.runs, score.health.conflicts, score.health.pool_waits) == (1, 3, 6, 9)
+        assert score.spans == [(1, 10)]
+
+
+@pytest.mark.parametrize(
+    ("spans", "left"),
+    [
+        ([], [(1, 10)]),
+        ([(1, 10)], []),
+        ([(3, 4)], [(1, 2), (5, 10)]),
+        ([(1, 2), (4, 4), (9, 12)], [(3, 3), (5, 8)]),
+        ([(11, 20)], [(1, 10)]),
+        ([(1, 0)], [(1, 10)]),
+    ],
+)
+def test_what_is_left_is_what_is_not_done(spans: list[tuple[int, int]], left: list[tuple[int, int]]) -> None:
+    score = Score(makers=("quick",), floor=1)
+    for first, last in spans:
+        if first <= last:
+            score.add(part(first, last))
+    assert list(score.left(1, 10)) == left
+
+
+def test_spans_that_touch_or_overlap_are_one() -> None:
+    assert list(joined([(5, 6), (1, 2), (3, 3), (6, 9), (11, 12)])) == [(1, 3), (5, 9), (11, 12)]
