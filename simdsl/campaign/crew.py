@@ -23,7 +23,7 @@ class Lost:
 
 
 class Watch(Protocol):
-    """What a job tells its crew while it goes on. See ``doing.do``."""
+    """What a job tells its crew while it goes on. See ``doing.Doer``."""
 
     def at(self, place: At | None) -> None:
         """A plan is about to be made and run; None is a sign of life, no more."""
@@ -33,7 +33,7 @@ class Watch(Protocol):
 
 
 class Crew(Protocol):
-    """Does jobs by ``doing.do(work, job, watch)``, in processes that may die. Every job that was submitted comes back in
+    """Does jobs by a ``doing.Doer``, in processes that may die. Every job that was submitted comes back in
     exactly one report, whatever happens, unless ``stop`` or ``close`` was called."""
 
     @property

@@ -223,6 +223,15 @@ def test_who_asks_twice_does_not_wait(home: Path, environment: Mapping[str, str]
     assert left(home) == []
 
 
+def test_no_worker_outlives_a_campaign_not_even_deep_in_a_driver(home: Path, environment: Mapping[str, str]) -> None:
+    process = start(home, environment, "--seeds", "2..2", "-j", "1", "--json", "--backend", f"{URL}spin&one_of=20", *SMALL)
+    told = [until(process, lambda event: event["event"] == "campaign_went") for _ in range(3)]
+    assert told[-1][-1]["seeds"] == 0
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert left(home) == []
+
+
 def test_no_server_outlives_a_campaign(home: Path, environment: Mapping[str, str]) -> None:
     process = start(home, environment, "--seeds", "100000", "-j", "2", "--json", "--backend", "postgres", *SMALL)
     until(process, lambda event: event["event"] == "campaign_went" and event["seeds"] > 0)
@@ -250,9 +259,9 @@ def test_on_a_narrow_terminal(home: Path, environment: Mapping[str, str]) -> Non
     plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
     assert re.search(r"\x1b\[\d+F\x1b\[J", text)
     assert "60 of 60 seeds" in plain
-    assert all(
-        cells(line) < 60 for line in plain.replace("\r", "").splitlines() if re.match(r"[\d,]+/60 seeds|\s+\d+x ", line)
-    )
+    live = [line for line in plain.replace("\r", "").splitlines() if re.match(r"[\d,]+/60 seeds|\s+\d+x ", line)]
+    assert live
+    assert all(cells(line) < 60 for line in live)
 
 
 def test_a_property_on_two_backends(shell: Shell) -> None:
