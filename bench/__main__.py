@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import (
     campaign,
+    cluster,
     differential,
     expressions,
     generation,
@@ -46,6 +47,7 @@ def main() -> int:
         generation.results(options.rounds),
         shrinking.results(),
         campaign.results(options.rounds),
+        cluster.results(options.rounds),
     ):
         print(f"{result.what}: {result.value:.2f}{result.unit} (budget {result.amount(result.budget)}; {result.detail})")
         results.append(result)

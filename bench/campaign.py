@@ -13,6 +13,7 @@ from bench.measure import Result
 from simdsl.backends.registry import resolve
 from simdsl.bugbase.store import Store
 from simdsl.campaign.campaign import Campaign
+from simdsl.campaign.crew import Crew
 from simdsl.campaign.journal import Journal
 from simdsl.campaign.local import LocalCrew
 from simdsl.campaign.work import Work
@@ -32,7 +33,10 @@ def results(rounds: int, seeds: int = _SEEDS) -> Iterator[Result]:
     """How much faster two workers are than one, and what a seed costs besides its plan. Whole calls, with their start."""
     maker = Maker(name=_PROFILE, again=("--generate",), profile=load_profile(_PROFILE))
     work = Work(makers=(maker,), urls=("sqlite",))
-    measured = [(_alone(work, seeds), _on(work, seeds, 1), _on(work, seeds, 2)) for _ in range(max(1, rounds // 5))]
+    measured = [
+        (_alone(work, seeds), *(seconds_with(LocalCrew(work, size), work, seeds) for size in (1, 2)))
+        for _ in range(max(1, rounds // 5))
+    ]
     alone, one, two = (statistics.median(times) for times in zip(*measured, strict=True))
     speeds = f"{seeds / one:,.0f} seeds/s on one, {seeds / two:,.0f} on two, {seeds / alone:,.0f} in one loop"
     how = f"{seeds:,} seeds of the profile {_PROFILE}, median of {len(measured)}"
@@ -75,14 +79,15 @@ def _alone(work: Work, seeds: int) -> float:
     return _seconds(loop)
 
 
-def _on(work: Work, seeds: int, workers: int) -> float:
+def seconds_with(crew: Crew, work: Work, seeds: int) -> float:
+    """How long a campaign takes that finds nothing."""
     with tempfile.TemporaryDirectory() as home, Journal(f"{home}/journal.jsonl", {}) as journal:
 
         def call() -> None:
             ended = Campaign(
                 work=work,
                 seeds=(1, seeds),
-                crew=LocalCrew(work, workers),
+                crew=crew,
                 store=Store(Path(home) / "bugs"),
                 journal=journal,
                 tell=lambda event: None,

@@ -91,7 +91,7 @@ _BACKENDS: Final = {
     "sqlite": ("sqlite", 2_000, 100),
     "apsw": ("sqlite?driver=apsw", 500, 100),
     "libsql": ("libsql", 500, 100),
-    "turso": ("turso", 500, 50),
+    "turso": ("turso", 200, 50),
     "postgres": ("postgres", 500, 25),
 }
 

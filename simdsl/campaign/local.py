@@ -24,6 +24,7 @@ NAME: Final = "simdsl worker"
 
 _PRELOADED: Final = (
     "simdsl.__main__",
+    "simdsl.campaign.doing",
     "simdsl.campaign.worker",
     "simdsl.generation.plans",
     "simdsl.backends.pools.queuepool",

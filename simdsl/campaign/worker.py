@@ -14,7 +14,6 @@ from enum import Enum
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
-from simdsl.campaign.doing import Doer
 from simdsl.campaign.whereabouts import Whereabouts
 from simdsl.campaign.work import At, Job, Work
 from simdsl.core.orphans import end_with_parent
@@ -35,6 +34,8 @@ def serve(pipe: Connection, whereabouts: Whereabouts, work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     _be_silent()
+    from simdsl.campaign.doing import Doer  # the parent of this process needs none of it
+
     doer = Doer(work)
     watch = _Watch(pipe, whereabouts)
     try:

@@ -1,0 +1,224 @@
+"""A crew on many machines: a cluster of dask.distributed, which finds out who can do a job and who has died.
+
+A job is one task. Dask gives it to another worker when the one that had it is gone, and knows one result of a task, so a
+seed is neither lost nor done twice. Only this process stores anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import pickle
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import CancelledError
+from concurrent.futures import Future as Promise
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+from distributed import Client, Future, KilledWorker, Worker
+from distributed.comm.addressing import get_address_host_port
+
+from simdsl import __version__
+from simdsl.campaign.cluster_host import Report, Unable
+from simdsl.campaign.cluster_task import PYTHON, Answer, Gone, Order, Unfit, do, leave, stop
+from simdsl.campaign.crew import CrewError, CrewUnavailable, Lost
+from simdsl.campaign.work import LOST, Done, Ending, Job, Work
+from simdsl.core.clock import real_ns
+
+T = TypeVar("T")
+
+_CONNECT_S: Final = 5.0
+_ANSWER_S: Final = 15.0
+_COUNT_S: Final = 0.5
+
+
+class ClusterCrew:
+    """See ``crew.Crew``. ``address`` is the scheduler's, such as ``tcp://host:8786``.
+
+    Raises ``ValueError`` where that is no address, ``CrewUnavailable`` where no scheduler answers, and where somebody there
+    cannot do our jobs.
+    """
+
+    def __init__(self, address: str, work: Work) -> None:
+        get_address_host_port(address)
+        self._address = address
+        self._work = pickle.dumps(work)
+        self._serial = 0
+        self._pending: set[str] = set()  # the keys of jobs
+        self._futures: dict[str, Future[Any]] = {}  # only the loop of events touches it
+        self._come: SimpleQueue[tuple[str, Promise[Done | Lost]]] = SimpleQueue()
+        self._size = 0
+        self._is_closed = False
+        for name in ("distributed", "distributed.client", "tornado.application"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what happens is told by the campaign, on the same screen
+        try:
+            self._client = Client(address, timeout=_CONNECT_S, set_as_default=False, name="simdsl")
+        except OSError as error:
+            raise CrewUnavailable(f"no scheduler answers at {address}: {' '.join(str(error).split())}") from None
+        self._loop: asyncio.AbstractEventLoop = self._client.sync(_running_loop)
+        self._counting = self._in_loop(self._keep_counting())
+        try:
+            self._asked(self._check)
+            self._size = self._asked(self._count)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise CrewUnavailable(f"the cluster {address} does not answer") from None
+            raise
+
+    @property
+    def size(self) -> int:
+        """How many threads its workers have: each does a job in a process of its own. 0 as long as there are no workers."""
+        return self._size
+
+    @property
+    def busy(self) -> int:
+        """How many jobs were given out and have not come back."""
+        return len(self._pending)
+
+    def submit(self, job: Job) -> None:
+        """Have a job done."""
+        self._serial += 1
+        key = f"simdsl-job-{self._serial}-{self._client.id}"
+        order = Order(
+            key=key,
+            campaign=self._client.id,
+            simdsl=__version__,
+            python=PYTHON,
+            work=self._work,
+            job=pickle.dumps(job),
+        )
+        self._pending.add(key)
+        self._in_loop(self._do(job, order)).add_done_callback(lambda promise: self._come.put((key, promise)))
+
+    def reports(self, wait_us: int) -> Iterator[Done | Lost]:
+        """What came to an end. Raises ``CrewUnavailable`` if the scheduler is gone, ``CrewError`` if a worker is unfit."""
+        until_ns = real_ns() + wait_us * 1_000
+        came = False
+        while not came and (ended := self._ended(max(until_ns - real_ns(), 0))):
+            for key, promise in ended:
+                if key in self._pending:
+                    self._pending.remove(key)
+                    came = True
+                    yield promise.result()
+
+    def stop(self) -> None:
+        """Have the jobs that are under way end after their present seed, and take back the others."""
+        begun = {key for keys in self._everywhere(stop) for key in keys}
+        self._take_back(self._pending - begun)
+
+    def close(self) -> None:
+        """Take back every job, end what the campaign has at the workers, and leave the cluster as it was."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._counting.cancel()
+        self._take_back(self._pending)
+        self._everywhere(leave)
+        self._client.close(timeout=_CONNECT_S)
+
+    async def _do(self, job: Job, order: Order) -> Done | Lost:
+        """A job from its beginning to its end. Raises ``CrewError``, which nobody reads of a job that was taken back."""
+        key = order.key
+        future = self._futures[key] = self._client.submit(do, order, key=key, pure=False)
+        try:
+            answer: Answer = await future
+        except KilledWorker as error:
+            count = error.allowed_failures + 1
+            said = "was lost" if count == 1 else f"was lost, {count} times over"
+            return Lost(job=job, at=None, how=Ending(LOST, said))
+        except CancelledError:
+            raise CrewUnavailable(f"the scheduler {self._address} is gone") from None
+        except Exception as error:
+            text = " ".join(str(error).split())
+            raise CrewError(f"a job cannot be given to {self._address}: {type(error).__name__}: {text}") from None
+        finally:
+            del self._futures[key]
+            future.release()
+        match answer:
+            case bytes():
+                report: Report = pickle.loads(answer)
+                if isinstance(report, Unable):
+                    raise CrewError(f"the cluster {self._address}: {report.message}")
+                return report
+            case Gone(code=code):
+                return Lost(job=job, at=None, how=Ending.of(code))
+            case Unfit(worker=worker, why=why):
+                raise CrewError(
+                    f"the worker {worker} cannot do this: {why}, and here is simdsl {__version__}, Python {PYTHON}"
+                )
+            case None:
+                raise CrewError(f"a worker of {self._address} has given back a job that it was not to give back")
+
+    def _ended(self, wait_ns: int) -> list[tuple[str, Promise[Done | Lost]]]:
+        """The tasks that have come to an end: at least one if one does in time."""
+        ended: list[tuple[str, Promise[Done | Lost]]] = []
+        try:
+            ended.append(self._come.get(timeout=wait_ns / 1e9))
+            while True:
+                ended.append(self._come.get_nowait())
+        except Empty:
+            return ended
+
+    def _take_back(self, keys: set[str]) -> None:
+        """Have these jobs never begun, or ended at once, and never reported."""
+        self._pending = self._pending - keys
+        self._asked(self._cancel)
+
+    async def _cancel(self) -> None:
+        unwanted = [future for key, future in self._futures.items() if key not in self._pending]
+        if unwanted and self._client.status == "running":
+            await self._client.cancel(unwanted)
+
+    def _everywhere(self, function: Callable[[str, Worker], Awaitable[T]]) -> list[T]:
+        """What the workers say to this, if there is anybody."""
+        if self._client.status != "running":
+            return []
+        try:
+            return list(self._asked(lambda: self._client.run(function, self._client.id, on_error="ignore")).values())
+        except OSError:  # nobody to be told: what was begun there ends because we are gone
+            return []
+
+    async def _keep_counting(self) -> None:
+        while True:
+            await asyncio.sleep(_COUNT_S)
+            if self._client.status == "running":
+                with contextlib.suppress(OSError):  # the jobs will tell
+                    self._size = await self._count()
+
+    async def _count(self) -> int:
+        return sum((await self._client.nthreads()).values())
+
+    async def _check(self) -> None:
+        """Raises ``CrewUnavailable`` unless everybody there is as we are."""
+        asked = self._client.get_versions(packages=["simdsl"])
+        assert isinstance(asked, Awaitable)
+        versions = await asked
+        ours = _version(versions["client"])
+        others = {f"the scheduler {self._address}": versions["scheduler"]}
+        others |= {f"the worker {address}": of for address, of in versions["workers"].items()}
+        for who, of in others.items():
+            if (theirs := _version(of)) != ours:
+                raise CrewUnavailable(f"{who} has {theirs}, and this is {ours}: they have to be the same")
+
+    def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer to a question to the cluster. Raises ``OSError`` if there is none in time."""
+
+        async def asked() -> T:
+            return await asyncio.wait_for(ask(), _ANSWER_S)
+
+        return self._in_loop(asked()).result()
+
+    def _in_loop(self, coroutine: Coroutine[Any, Any, T]) -> Promise[T]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+async def _running_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()
+
+
+def _version(of: Mapping[str, Any]) -> str:
+    python = ".".join(str(of["host"]["python"]).split(".")[:2])
+    simdsl = of["packages"]["simdsl"]
+    return f"{'no simdsl' if simdsl is None else f'simdsl {simdsl}'} and Python {python}"
