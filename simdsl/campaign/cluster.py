@@ -23,8 +23,9 @@ from simdsl import __version__
 from simdsl.campaign.cluster_host import Report, Unable
 from simdsl.campaign.cluster_task import PYTHON, Answer, Gone, Order, Unfit, do, leave, stop
 from simdsl.campaign.crew import CrewError, CrewUnavailable, Lost
-from simdsl.campaign.work import LOST, Done, Ending, Job, Work
+from simdsl.campaign.work import LOST, Done, Job, Work
 from simdsl.core.clock import real_ns
+from simdsl.core.processes import Ending
 
 T = TypeVar("T")
 

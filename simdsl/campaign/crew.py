@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from simdsl.campaign.work import At, Done, Ending, Job
+from simdsl.campaign.work import At, Done, Job
+from simdsl.core.processes import Ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,6 @@ from simdsl.campaign.work import (
     Batch,
     BatchDone,
     Done,
-    Ending,
     Finding,
     Job,
     Refused,
@@ -29,6 +28,7 @@ from simdsl.campaign.work import (
     Work,
 )
 from simdsl.core.clock import real_ns
+from simdsl.core.processes import Ending
 from simdsl.core.verdicts import FailureKind, PlanEnded, PlanStarted, Progress, RunReport
 from simdsl.modes.alike import Bug, Replay, failed
 from simdsl.modes.arena import RunOptions

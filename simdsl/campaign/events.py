@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from simdsl.campaign.score import Score, Seen
-from simdsl.campaign.work import At, Ending
+from simdsl.campaign.work import At
+from simdsl.core.processes import Ending
 
 
 class End(StrEnum):

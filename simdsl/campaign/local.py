@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 from collections import deque
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
@@ -16,9 +15,10 @@ from typing import Final
 
 from simdsl.campaign.crew import CrewError, Lost
 from simdsl.campaign.whereabouts import Whereabouts
-from simdsl.campaign.work import Batch, Done, Ending, Job, Work
+from simdsl.campaign.work import Batch, Done, Job, Work
 from simdsl.campaign.worker import Order, Word, serve
 from simdsl.core.clock import real_ns
+from simdsl.core.processes import Ending, forking
 
 NAME: Final = "simdsl worker"
 
@@ -168,7 +168,7 @@ class _Worker:
         """How it ended."""
         self._process.join()
         if self._hung:
-            return Ending("timeout", f"did nothing for {self._limit_us / 1e6:g} s and was killed")
+            return Ending.hung(self._limit_us)
         code = self._process.exitcode
         assert code is not None
         return Ending.of(code)
@@ -230,10 +230,5 @@ class _Worker:
 
 
 def _context(work: Work) -> BaseContext:
-    """Processes are forked by a server that has imported what they need and has run nothing."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
     more = [module for name, of in _PRELOADED_FOR.items() if any(name in url for url in work.urls) for module in of]
-    context.set_forkserver_preload([*_PRELOADED, *more])
-    return context
+    return forking([*_PRELOADED, *more])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from simdsl.bugbase.states import How
 from simdsl.bugbase.store import Found
+from simdsl.core.processes import Ending
 from simdsl.core.verdicts import Health
 from simdsl.modes.makers import Maker
 from simdsl.plan.ir import Plan
@@ -39,25 +39,6 @@ class At(NamedTuple):
 
     maker: int
     seed: int
-
-
-class Ending(NamedTuple):
-    """How a process ended: the word of a fingerprint (``SIGABRT``, ``exit 3``, ``timeout``), and what a sentence about it
-    goes on with (``ended by SIGABRT``)."""
-
-    word: str
-    said: str
-
-    @classmethod
-    def of(cls, code: int) -> Ending:
-        """Of a process that ended with this code, which is below 0 for a signal."""
-        if code >= 0:
-            return cls(f"exit {code}", f"ended with code {code}")
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = f"signal {-code}"
-        return cls(name, f"ended by {name}")
 
 
 LOST: Final = "lost"

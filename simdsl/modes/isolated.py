@@ -8,9 +8,7 @@ there is no such server they are started afresh.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.context import BaseContext
@@ -21,6 +19,7 @@ from typing import Final
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.urls import mask
 from simdsl.backends.workspace import Workspace
+from simdsl.core.processes import Ending, forking
 from simdsl.core.trace import Trace
 from simdsl.core.verdicts import (
     CallEnded,
@@ -53,7 +52,7 @@ class Isolated:
     def __init__(self, urls: Sequence[str], *, limit_us: int = LIMIT_US) -> None:
         self._urls = tuple(urls)
         self._limit_us = limit_us
-        self._context = _context()
+        self._context = forking(_PRELOADED)
         self._workspace = Workspace()
         self._words = self._workspace.path / "words"
         self._words.touch()
@@ -126,7 +125,7 @@ class _Child:
 
     def __init__(self, context: BaseContext, urls: tuple[str, ...], words: str) -> None:
         self._words = words
-        self._hung_s: float | None = None
+        self._hung_us: int | None = None
         self._pipe, theirs = context.Pipe()
         os.truncate(words, 0)  # nobody is to read what an earlier one said
         self._process: BaseProcess = context.Process(target=serve, args=(theirs, urls, words), daemon=True)  # type: ignore[attr-defined]
@@ -146,7 +145,7 @@ class _Child:
             while not self._pipe.poll(limit_s):
                 before, said = said, _sign_of_life(self._words)
                 if said == before:
-                    self._hung_s = limit_s
+                    self._hung_us = limit_us
                     self._process.kill()
                     return
             try:
@@ -161,20 +160,14 @@ class _Child:
                 case _:
                     yield answer
 
-    def why(self) -> tuple[str, str]:
-        """How it ended: the word of a fingerprint, and what a sentence about the process goes on with."""
+    def why(self) -> Ending:
+        """How it ended."""
         self._process.join()
-        if self._hung_s is not None:
-            return "timeout", f"did nothing for {self._hung_s:g} s and was killed"
+        if self._hung_us is not None:
+            return Ending.hung(self._hung_us)
         code = self._process.exitcode
         assert code is not None
-        if code >= 0:
-            return f"exit {code}", f"ended with code {code}"
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = f"signal {-code}"
-        return name, f"ended by {name}"
+        return Ending.of(code)
 
     def end(self) -> None:
         """Ask it to end, and see to it. Idempotent."""
@@ -187,20 +180,12 @@ class _Child:
         self._pipe.close()
 
 
-def _context() -> BaseContext:
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_PRELOADED))
-    return context
-
-
 def _sign_of_life(words: str) -> tuple[int, int]:
     state = os.stat(words)
     return state.st_size, state.st_mtime_ns
 
 
-def crashed(plan: Plan, tally: PlanTally, last: LastRun | None, why: tuple[str, str]) -> RunReport:
+def crashed(plan: Plan, tally: PlanTally, last: LastRun | None, why: Ending) -> RunReport:
     """The run that never ended, as far as its last words tell."""
     word, how = why
     doing = None if last is None else last.doing

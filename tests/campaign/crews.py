@@ -13,7 +13,8 @@ from simdsl.campaign.crew import Crew, Lost
 from simdsl.campaign.doing import Doer
 from simdsl.campaign.events import End, Ended, Event
 from simdsl.campaign.journal import Journal
-from simdsl.campaign.work import At, BatchDone, Done, Ending, Job, ShrinkingDone, Work
+from simdsl.campaign.work import At, BatchDone, Done, Job, ShrinkingDone, Work
+from simdsl.core.processes import Ending
 from simdsl.modes.makers import Maker
 from simdsl.plan.values import Json
 from simdsl.profiles.load import load_profile

@@ -12,7 +12,8 @@ import pytest
 from simdsl.campaign.campaign import SHRUNK_OF_A_KIND
 from simdsl.campaign.crew import CrewError
 from simdsl.campaign.events import BugFound, BugShrunk, End, WorkerLost
-from simdsl.campaign.work import At, Batch, Ending, Job, Shrinking
+from simdsl.campaign.work import At, Batch, Job, Shrinking
+from simdsl.core.processes import Ending
 from tests.campaign.crews import ABORTED, KILLED, Here, covered, run, shrunk, work
 from tests.campaign.planted import URL
 

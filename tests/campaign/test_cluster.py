@@ -20,9 +20,10 @@ from simdsl.campaign.cluster_task import PYTHON, Answer, Order, Unfit, do
 from simdsl.campaign.crew import CrewUnavailable, Lost
 from simdsl.campaign.events import BugShrunk, End, WorkerLost
 from simdsl.campaign.local import LocalCrew
-from simdsl.campaign.work import Batch, BatchDone, Done, Ending
+from simdsl.campaign.work import Batch, BatchDone, Done
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.hiring import hire
+from simdsl.core.processes import Ending
 from tests.campaign.clusters import HERE, Cluster, cluster, hired, seeds_of
 from tests.campaign.crews import Ran, run, work
 from tests.campaign.planted import URL

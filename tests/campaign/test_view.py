@@ -12,7 +12,8 @@ from simdsl.campaign.lines import Lines
 from simdsl.campaign.score import Score, Seen
 from simdsl.campaign.telling import Subject, rate, span
 from simdsl.campaign.view import View
-from simdsl.campaign.work import At, Ending
+from simdsl.campaign.work import At
+from simdsl.core.processes import Ending
 from simdsl.modes.makers import Maker
 from simdsl.report.screen import Screen, cells
 from simdsl.report.secrets import secrets_of
