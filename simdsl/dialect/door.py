@@ -16,7 +16,7 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 
 from simdsl.plan.ir import Dialect
 
-__all__ = ["Tree", "Unread", "Unwritten", "exp", "parse", "words", "write"]
+__all__ = ["Tree", "Unread", "Unwritten", "exp", "parse", "told", "words", "write"]
 
 Tree = exp.Expr
 """Any node of a tree."""
@@ -51,6 +51,13 @@ def write(tree: Tree, dialect: Dialect) -> str:
             return Engine.get_or_raise(dialect.value).generate(tree, unsupported_level=ErrorLevel.RAISE, comments=False)
         except (SqlglotError, RecursionError, ValueError) as error:
             raise Unwritten(str(error)) from error
+
+
+def told(tree: Tree) -> str:
+    """Some text for a tree, of whatever dialect: trees that say the same have the same one. It is not for an engine."""
+    with _quietly():
+        # Of the dialects this one leaves most as it is. sqlglot's own has no way to write an empty blob.
+        return Engine.get_or_raise(Dialect.SQLITE.value).generate(tree, unsupported_level=ErrorLevel.IGNORE)
 
 
 def words(text: str, dialect: Dialect) -> list[tuple[int, int, str]]:

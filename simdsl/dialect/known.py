@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simdsl.dialect.door import Tree, exp
+from simdsl.dialect.door import Tree, exp, told
 from simdsl.dialect.looks import look
 from simdsl.dialect.route import Cannot, Route
 from simdsl.plan.ir import Dialect
@@ -17,7 +17,7 @@ from simdsl.plan.ir import Dialect
 def check(tree: Tree, route: Route) -> None:
     """Raises ``Cannot`` for the first construct that is not carried on this route."""
     if not isinstance(tree, _STATEMENTS):
-        raise Cannot(tree.sql().split(maxsplit=1)[0].upper())
+        raise Cannot(told(tree).split(maxsplit=1)[0].upper())
     for node in tree.walk():
         name = type(node).__name__
         if isinstance(node, exp.Anonymous):

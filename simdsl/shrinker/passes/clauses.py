@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
-from simdsl.dialect.door import Tree, exp
+from simdsl.dialect.door import Tree, exp, told
 from simdsl.language.unparse import expression_text
 from simdsl.plan.ir import Check, Step
 from simdsl.shrinker.case import Case
@@ -51,7 +51,7 @@ def _common(compared: Sequence[Tree]) -> list[Part]:
 def _stays_related(case: Case, part: Part, compared: Sequence[Tree], changed: Sequence[Tree]) -> bool:
     match part:
         case ("where", text):
-            return not any(text.removeprefix("WHERE ") in tree.sql() for tree in changed)
+            return not any(text.removeprefix("WHERE ") in told(tree) for tree in changed)
         case ("order" | "order by", _):
             has_table = any(tree.find(exp.Table) for tree in compared)  # without one there is one row
             return not has_table or not any(_counts_off(step) for _, step in case.places())
@@ -76,7 +76,7 @@ def _parts(tree: Tree) -> Iterator[Part]:
         yield from ((clause, text) for clause in _CLAUSES if (text := _text(node, clause)))
         for kind, owner in _lists(node):
             if len(owner.expressions) > 1:
-                yield from ((kind, item.sql()) for item in reversed(owner.expressions))
+                yield from ((kind, told(item)) for item in reversed(owner.expressions))
 
 
 def _without(tree: Tree, part: Part) -> Tree:
@@ -86,7 +86,7 @@ def _without(tree: Tree, part: Part) -> Tree:
         if kind in _CLAUSES and _text(node, kind) == text:
             node.set(kind, None)
         for _, owner in [one for one in _lists(node) if one[0] == kind]:
-            left = [item for item in owner.expressions if item.sql() != text]
+            left = [item for item in owner.expressions if told(item) != text]
             owner.set("expressions", left or owner.expressions[:1])
     return changed
 
@@ -105,4 +105,4 @@ def _owners(tree: Tree) -> list[Tree]:
 def _text(node: Tree, clause: str) -> str:
     """What a clause says; nothing where there is none, or only a word such as UNION's DISTINCT."""
     said = node.args.get(clause)
-    return " ".join(one.sql() for one in (said if isinstance(said, list) else [said]) if isinstance(one, exp.Expr))
+    return " ".join(told(one) for one in (said if isinstance(said, list) else [said]) if isinstance(one, exp.Expr))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from simdsl.dialect.door import Tree, exp
+from simdsl.dialect.door import Tree, exp, told
 from simdsl.plan.ir import Path
 from simdsl.shrinker.case import Case
 from simdsl.shrinker.passes.rows import without_column
@@ -67,4 +67,4 @@ def _table(tree: Tree) -> str:
 
 
 def _names(tree: Tree, name: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", tree.sql()) is not None
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", told(tree)) is not None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from simdsl.dialect.door import Tree, exp
+from simdsl.dialect.door import Tree, exp, told
 from simdsl.shrinker.case import Case
 from simdsl.shrinker.passes.statements import is_related, rewritten, trees
 
@@ -20,8 +20,8 @@ def propose(case: Case) -> Iterator[Case]:
     read = [(path, tree) for path, _, tree in trees(case)]
     least = 2 if is_related(case) else 1
     nodes = [node for _, tree in read for node in _expressions(tree)]
-    places = Counter(node.sql() for node in nodes)
-    found = {node.sql(): node for node in nodes if places[node.sql()] >= least}
+    places = Counter(told(node) for node in nodes)
+    found = {told(node): node for node in nodes if places[told(node)] >= least}
     for text, node in sorted(found.items(), key=lambda item: (-len(item[0]), item[0])):
         for simpler in _simpler(node):
             changes = {}
@@ -44,8 +44,8 @@ def _simpler(node: Tree) -> Iterator[Tree]:
     below += [
         one for child in node.iter_expressions() if not isinstance(child, exp.Condition) for one in child.iter_expressions()
     ]
-    yield from sorted((one for one in below if isinstance(one, exp.Condition)), key=lambda one: (len(one.sql()), one.sql()))
+    yield from sorted((one for one in below if isinstance(one, exp.Condition)), key=lambda one: (len(told(one)), told(one)))
 
 
 def _is(node: Tree, text: str) -> bool:
-    return isinstance(node, exp.Condition) and node.sql() == text
+    return isinstance(node, exp.Condition) and told(node) == text

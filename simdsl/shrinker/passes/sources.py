@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from simdsl.dialect.door import Tree, exp
+from simdsl.dialect.door import Tree, exp, told
 from simdsl.shrinker.case import Case
 from simdsl.shrinker.passes.statements import is_related, rewritten, trees
 
@@ -36,7 +36,7 @@ def propose(case: Case) -> Iterator[Case]:
 
 def _sources(tree: Tree) -> Iterator[tuple[str, str]]:
     """Each FROM of a single table, and the table's name."""
-    return ((select.args["from_"].sql(), select.args["from_"].this.name) for select in _reading(tree))
+    return ((told(select.args["from_"]), select.args["from_"].this.name) for select in _reading(tree))
 
 
 def _reading(tree: Tree) -> list[Tree]:
@@ -54,7 +54,7 @@ def _is_table(select: Tree) -> bool:
 def _without(tree: Tree, text: str, value: Tree) -> Tree:
     changed = tree.copy()
     for select in _reading(changed):
-        if select.args["from_"].sql() == text:
+        if told(select.args["from_"]) == text:
             for column in [one for one in select.find_all(exp.Column) if one.find_ancestor(exp.Select) is select]:
                 column.replace(value.copy())
             select.set("from_", None)

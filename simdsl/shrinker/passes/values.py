@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from simdsl.dialect.door import Tree, exp
+from simdsl.dialect.door import Tree, exp, told
 from simdsl.plan.ir import Binary, Check, Constant, Expression, Path, Scalar, Slice
 from simdsl.shrinker.case import Case
 from simdsl.shrinker.passes.statements import is_related, rewritten, trees
@@ -19,11 +19,11 @@ from simdsl.shrinker.passes.statements import is_related, rewritten, trees
 def propose(case: Case) -> Iterator[Case]:
     """Each literal of the plan, the longest first, as 0, 1, half of it; as '', its first letter, its first half."""
     read = list(trees(case))
-    found = {node.sql(): node for _, _, tree in read for node in _literals(tree)}
+    found = {told(node): node for _, _, tree in read for node in _literals(tree)}
     if is_related(case):
-        places = Counter(node.sql() for _, _, tree in read for node in _literals(tree))
+        places = Counter(told(node) for _, _, tree in read for node in _literals(tree))
         places.update(number for _, check in _checks(case) for number in _bounds(check.expression))
-        queried = {node.sql() for _, _, tree in read if isinstance(tree, exp.Query) for node in _literals(tree)}
+        queried = {told(node) for _, _, tree in read if isinstance(tree, exp.Query) for node in _literals(tree)}
         found = {text: node for text, node in found.items() if places[text] > 1 or text not in queried}
     for text, node in sorted(found.items(), key=lambda item: (-len(item[0]), item[0])):
         for simpler in _simpler(node):
@@ -54,7 +54,7 @@ def _simpler(node: Tree) -> Iterator[Tree]:
 
 
 def _swapped(node: Tree, text: str, by: Tree) -> Tree:
-    return by.copy() if isinstance(node, exp.Literal) and node.sql() == text and not _is_of_type(node) else node
+    return by.copy() if isinstance(node, exp.Literal) and told(node) == text and not _is_of_type(node) else node
 
 
 def _is_of_type(node: Tree) -> bool:
