@@ -36,6 +36,7 @@ _PATIENCE: Final = 3
 """A job that runs plans in processes of their own looks after hanging plans itself, and is given that much longer."""
 
 _FAREWELL_S: Final = 5.0
+_PAUSE_US: Final = 50_000
 _STILLBORN: Final = 5
 """So many processes in a row may die before they have done anything."""
 
@@ -71,6 +72,7 @@ class LocalCrew:
         until_ns = real_ns() + wait_us * 1_000
         came = False
         while not came:
+            self._give()
             left_us = max(until_ns - real_ns(), 0) // 1_000
             for worker in self._ready(left_us):
                 report = worker.report()
@@ -108,6 +110,8 @@ class LocalCrew:
         """Those who may have said something, have died or hang."""
         busy = [worker for worker in self._workers if worker.job is not None]
         if not busy:
+            if self._waiting:  # nobody could be started just now
+                wait([], min(wait_us, _PAUSE_US) / 1e6)
             return []
         of: dict[object, _Worker] = {thing: worker for worker in busy for thing in worker.signs}
         wait_us = min(wait_us, *(worker.hangs_in_us() for worker in busy))
@@ -120,19 +124,25 @@ class LocalCrew:
             if idle is None:
                 if len(self._workers) >= self._size:
                     return
-                idle = _Worker(self._context, self._work)
+                try:
+                    idle = _Worker(self._context, self._work)
+                except (EOFError, OSError) as error:
+                    # Whoever ends a whole group of processes ends the one that forks ours too. Another one will be there.
+                    self._is_stillborn(f"was not started: {error}")
+                    return
                 self._workers.append(idle)
             idle.give(self._waiting.popleft())
 
     def _again(self, lost: Lost) -> None:
         """The job had not begun, so it is not what ended the process."""
-        self._stillborn += 1
-        if self._stillborn >= _STILLBORN:
-            raise CrewError(
-                f"{_STILLBORN} worker processes in a row ended before they had begun; the last one {lost.how.said}"
-            )
+        self._is_stillborn(lost.how.said)
         self._waiting.appendleft(lost.job)
         self._give()
+
+    def _is_stillborn(self, said: str) -> None:
+        self._stillborn += 1
+        if self._stillborn >= _STILLBORN:
+            raise CrewError(f"{_STILLBORN} worker processes in a row ended before they had begun; the last one {said}")
 
 
 class _Worker:

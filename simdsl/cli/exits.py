@@ -47,6 +47,8 @@ def guarded(command: Callable[P, Exit | None]) -> Callable[P, None]:
             sys.stdout.flush()
         except BrokenPipeError:
             raise Stop(Exit.UNREAD) from None
+        except EOFError as error:  # the parser of the command line takes it for somebody who ends a dialogue
+            raise RuntimeError(f"an unexpected end of input: {error}") from error
         if code:
             raise Stop(code)
 

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import active_children
+from multiprocessing import active_children, forkserver
 from pathlib import Path
 
 import pytest
@@ -122,3 +122,19 @@ def test_a_worker_that_is_killed_in_the_middle_costs_nothing(tmp_path: Path) -> 
     assert killed
     assert ran.ended.score.health == whole.ended.score.health
     assert not ran.ended.score.bugs
+
+
+def test_who_ends_the_process_that_forks_ours_does_not_end_the_crew() -> None:
+    """Whoever ends a whole group of processes does that: the next one may not start, and the one after it does."""
+    with crew_of(work()) as crew:
+        for number in range(4):
+            crew.submit(Batch(number=number, first=number + 1, last=number + 1))
+            assert [type(one) for one in reports(crew)] == [BatchDone]
+            os.kill(forkserver._forkserver._forkserver_pid, signal.SIGTERM)  # type: ignore[attr-defined]
+            for process in active_children():
+                process.kill()
+                process.join()
+            crew.submit(Batch(number=number, first=number + 1, last=number + 1))
+            assert {type(one) for one in reports(crew)} <= {Lost, BatchDone}
+        crew.submit(Batch(number=9, first=9, last=9))
+        assert [type(one) for one in reports(crew)] == [BatchDone]
