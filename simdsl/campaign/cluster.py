@@ -62,7 +62,7 @@ class ClusterCrew:
         try:
             self._asked(self._check)
             self._size = self._asked(self._count)
-        except BaseException as error:
+        except BaseException as error:  # Ctrl-C too: nobody else has the crew yet, to close it
             self.close()
             if isinstance(error, OSError):
                 raise CrewUnavailable(f"the cluster {address} does not answer") from None
@@ -131,7 +131,7 @@ class ClusterCrew:
             return Lost(job=job, at=None, how=Ending(LOST, said))
         except CancelledError:
             raise CrewUnavailable(f"the scheduler {self._address} is gone") from None
-        except Exception as error:
+        except Exception as error:  # whatever dask raises on the way there or back
             text = " ".join(str(error).split())
             raise CrewError(f"a job cannot be given to {self._address}: {type(error).__name__}: {text}") from None
         finally:

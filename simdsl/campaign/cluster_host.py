@@ -99,7 +99,7 @@ def _taken(descriptor: int, flags: int, mode: str) -> BinaryIO:
     nowhere = os.open(os.devnull, flags)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
-    return os.fdopen(own, mode)  # type: ignore[return-value]
+    return os.fdopen(own, mode)  # type: ignore[return-value]  # the mode is a binary one
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ class _Hosts(WorkerPlugin):
         host = self._busy[order.key] = self._idle_one(order.campaign) or _Host(order.campaign)
         try:
             report = await host.do(order)
-        except BaseException:
+        except BaseException:  # a task that was taken back too: nobody knows what its process is at
             self._dismiss(host)
             raise
         finally:

@@ -75,7 +75,7 @@ class Doer:
                     assert_never(job)
         except BackendUnavailable as error:
             return Refused(job=job, message=self._secrets.hide(str(error)), is_unavailable=True)
-        except Exception as error:
+        except Exception as error:  # a mistake of simdsl around the plans: the campaign ends with it
             return Refused(job=job, message=_said(error, self._secrets), is_unavailable=False)
 
     @cached_property

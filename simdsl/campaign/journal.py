@@ -74,7 +74,7 @@ class Journal:
             """What was done before."""
             if not found.size:
                 self._write([{"record": "campaign", "format": FORMAT, "work": dict(work)}])
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the lock goes with the file
             self._file.close()
             raise
 

@@ -1,4 +1,4 @@
-"""The options that say what generated plans are made of. ``run`` and ``generate`` share them."""
+"""The options that say what generated plans are made of. ``run``, ``generate`` and ``campaign`` share them."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class Server:
             try:
                 self._process = self._started(privileges)
                 os.write(bell, f"{self._process.pid}\n".encode())
-            except BaseException:
+            except BaseException:  # the janitor of a server that never was
                 _dismiss(janitor, bell)
                 raise
         except BaseException:  # Ctrl-C too: nothing is left behind by a server that never was
