@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.plan import ir
-from simdsl.plan.ir import Action, Sql, SqlKind
+from simdsl.plan.ir import Action, Constant, Expression, Scalar, Sql, SqlKind
+from simdsl.plan.ir import Binary as BinaryOperation
+from simdsl.plan.ir import Isolation as IsolationLevel
+from simdsl.plan.ir import OfPool as PoolReference
+from simdsl.plan.ir import Operator as BinaryOperator
+from simdsl.plan.ir import PoolCount as PoolCounter
+from simdsl.plan.ir import Transaction as TransactionControl
 
 
 def savepoint(name: str) -> Sql:
@@ -23,22 +28,22 @@ def release(name: str) -> Sql:
     return _control(f"RELEASE {name}", Action.RELEASE, name=name)
 
 
-def nothing_is_lent(pool: str) -> ir.Expression:
+def nothing_is_lent(pool: str) -> Expression:
     """The pool has all of its connections, and nobody waits for one."""
-    left, right = _zero(pool, ir.PoolCount.BUSY), _zero(pool, ir.PoolCount.WAITING)
-    return ir.Binary(operator=ir.Operator.AND, left=left, right=right)
+    left, right = _zero(pool, PoolCounter.BUSY), _zero(pool, PoolCounter.WAITING)
+    return BinaryOperation(operator=BinaryOperator.AND, left=left, right=right)
 
 
-def _zero(pool: str, count: ir.PoolCount) -> ir.Expression:
-    zero = ir.Constant(cell=ir.Scalar(value=0))
-    return ir.Binary(operator=ir.Operator.EQ, left=ir.OfPool(pool=pool, count=count), right=zero)
+def _zero(pool: str, count: PoolCounter) -> Expression:
+    zero = Constant(cell=Scalar(value=0))
+    return BinaryOperation(operator=BinaryOperator.EQ, left=PoolReference(pool=pool, count=count), right=zero)
 
 
-def _control(text: str, action: Action, *, isolation: ir.Isolation | None = None, name: str | None = None) -> Sql:
-    said = ir.Transaction(action=action, isolation=isolation, name=name)
+def _control(text: str, action: Action, *, isolation: IsolationLevel | None = None, name: str | None = None) -> Sql:
+    said = TransactionControl(action=action, isolation=isolation, name=name)
     return Sql(fragments=(text,), kind=SqlKind.TRANSACTION, transaction=said)
 
 
-BEGIN: Final = _control("BEGIN ISOLATION LEVEL SERIALIZABLE", Action.BEGIN, isolation=ir.Isolation.SERIALIZABLE)
+BEGIN: Final = _control("BEGIN ISOLATION LEVEL SERIALIZABLE", Action.BEGIN, isolation=IsolationLevel.SERIALIZABLE)
 COMMIT: Final = _control("COMMIT", Action.COMMIT)
 ROLLBACK: Final = _control("ROLLBACK", Action.ROLLBACK)

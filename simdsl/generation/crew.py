@@ -10,8 +10,8 @@ from simdsl.generation.controls import BEGIN, COMMIT, ROLLBACK
 from simdsl.generation.draws import Draws
 from simdsl.generation.sessions import Database, Session, Transaction, Wait
 from simdsl.generation.statements import State
-from simdsl.plan import ir
-from simdsl.plan.ir import Expectation, Options, SqlStep, Step
+from simdsl.plan.ir import AnError as ExpectedError
+from simdsl.plan.ir import Await, Blocks, Checkout, Expectation, Ok, Options, Return, SqlStep, Step
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.profiles.profile import Profile
 
@@ -86,7 +86,7 @@ class Crew:
     def take(self, session: Session) -> Step:
         """A connection that is free."""
         session.is_connected = True
-        return ir.Checkout(task=session.name, pool=POOL, expect=(ir.Ok(),))
+        return Checkout(task=session.name, pool=POOL, expect=(Ok(),))
 
     def lend(self, draws: Draws, session: Session) -> Iterator[Step]:
         """A connection, or a wait for one, or a refusal at the pool's deadline."""
@@ -94,18 +94,18 @@ class Crew:
             yield self.take(session)
         elif self.waiting is None and draws.below(2):
             session.waits, self.waiting = Wait.POOL, session
-            yield ir.Checkout(task=session.name, pool=POOL, expect=(ir.Blocks(),))
+            yield Checkout(task=session.name, pool=POOL, expect=(Blocks(),))
         elif self.waiting is None:
-            yield ir.Checkout(task=session.name, pool=POOL, expect=_REFUSED)
+            yield Checkout(task=session.name, pool=POOL, expect=_REFUSED)
 
     def give_back(self, session: Session) -> Iterator[Step]:
         """A connection is free again; whoever waited for it has it."""
         session.is_connected = False
-        yield ir.Return(task=session.name, expect=(ir.Ok(),))
+        yield Return(task=session.name, expect=(Ok(),))
         waiting = self.waiting
         if waiting is not None and waiting.waits is Wait.POOL:
             waiting.waits, waiting.is_connected, self.waiting = None, True, None
-            yield ir.Await(task=waiting.name, expect=(ir.Ok(),))
+            yield Await(task=waiting.name, expect=(Ok(),))
 
     def steps_to_finish(self) -> int:
         """How many steps it takes until nothing is open and nothing lent, and to check that."""
@@ -118,11 +118,11 @@ class Crew:
         assert session.wakes is not None
         expect = session.wakes(self.database.state, commits)
         session.waits, session.wakes, self.waiting = None, None, None
-        yield ir.Await(task=session.name, expect=expect, options=Options(only=ROW_LOCKS))
+        yield Await(task=session.name, expect=expect, options=Options(only=ROW_LOCKS))
         if session.transaction is not None:
             yield from self.end(session, commits=False)
         else:
             self.database.touched()
 
 
-_REFUSED: Final[Expectation] = (ir.AnError(error_class=ErrorClass.POOL_TIMEOUT),)
+_REFUSED: Final[Expectation] = (ExpectedError(error_class=ErrorClass.POOL_TIMEOUT),)

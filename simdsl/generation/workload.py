@@ -22,8 +22,7 @@ from simdsl.generation.schema import create, draw_schema
 from simdsl.generation.sessions import Session, Transaction
 from simdsl.generation.statements import Bank, State, affected, sql, these
 from simdsl.generation.writes import Writer
-from simdsl.plan import ir
-from simdsl.plan.ir import SqlKind, SqlStep, Step
+from simdsl.plan.ir import Check, Ok, Param, Sleep, SqlKind, SqlStep, Step
 from simdsl.profiles.profile import Profile
 
 
@@ -44,7 +43,7 @@ class Workload:
         self._kinds = tuple(kind for kind in kinds for _ in range(min(getattr(weights, kind), 1000)))
 
     @property
-    def params(self) -> tuple[ir.Param, ...]:
+    def params(self) -> tuple[Param, ...]:
         """The values that statements bind."""
         return self._bank.params
 
@@ -223,7 +222,7 @@ class Workload:
         self._database.touched()
         if change.first is not None:
             yield SqlStep(task=session.name, sql=sql(change.first, SqlKind.QUERY), expect=these(()))
-        yield SqlStep(task=session.name, sql=sql(change.text, SqlKind.DDL), expect=(ir.Ok(),))
+        yield SqlStep(task=session.name, sql=sql(change.text, SqlKind.DDL), expect=(Ok(),))
 
     # The pool and the clock
 
@@ -233,7 +232,7 @@ class Workload:
         if session.is_connected and session.transaction is None and not holds:
             yield from self._crew.give_back(session)
         if self._crew.waiting is None and self._profile.max_sleep_us > 0:
-            yield ir.Sleep(duration_us=1 + draws.below(self._profile.max_sleep_us))
+            yield Sleep(duration_us=1 + draws.below(self._profile.max_sleep_us))
 
     # The end
 
@@ -241,7 +240,7 @@ class Workload:
         yield from self._crew.end_all(draws)
         while lent := [session for session in self._crew.sessions if session.is_connected]:
             yield from self._crew.give_back(lent[0])
-        yield ir.Check(expression=nothing_is_lent(POOL))
+        yield Check(expression=nothing_is_lent(POOL))
 
 
 _WRITES: Final = frozenset({"insert", "update", "delete", "upsert"})

@@ -11,7 +11,9 @@ import pytest
 from simdsl.core.trace import Stepped
 from simdsl.core.verdicts import FailureKind, Verdict
 from simdsl.generation.plans import generate
-from simdsl.plan import ir
+from simdsl.plan.ir import Action as TransactionAction
+from simdsl.plan.ir import AnError as ExpectedError
+from simdsl.plan.ir import Await, Blocks, Count, Plan, SqlStep
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.profiles.load import load_profile
 from tests.modes.faulty_sqlite import Faithful, install_class
@@ -35,35 +37,35 @@ SEEDS = range(6)
 LOCKED = ("postgres", "mssql")
 
 
-def busiest(seed: int) -> ir.Plan:
+def busiest(seed: int) -> Plan:
     return generate(load_profile("write-heavy", BUSIEST), seed)
 
 
-def only(plan: ir.Plan) -> Iterator[ir.SqlStep | ir.Await]:
+def only(plan: Plan) -> Iterator[SqlStep | Await]:
     """The steps for engines with locks of rows."""
     for step in plan.steps or ():
-        if isinstance(step, ir.SqlStep | ir.Await) and step.options.only == LOCKED:
+        if isinstance(step, SqlStep | Await) and step.options.only == LOCKED:
             yield step
 
 
-def refused(plan: ir.Plan) -> Iterator[ir.SqlStep]:
+def refused(plan: Plan) -> Iterator[SqlStep]:
     """The steps for the others."""
     for step in plan.steps or ():
-        if isinstance(step, ir.SqlStep) and step.options.skip == LOCKED:
+        if isinstance(step, SqlStep) and step.options.skip == LOCKED:
             yield step
 
 
 def test_every_meeting_is_drawn() -> None:
     plans = [busiest(seed) for seed in SEEDS]
     met = {said for plan in plans for step in only(plan) for said in (step.expect or (None,))[:1]}
-    kinds = {said.error_class if isinstance(said, ir.AnError) else type(said) for said in met}
-    assert kinds == {ir.Blocks, ir.Count, ErrorClass.SERIALIZATION_FAILURE, ErrorClass.UNIQUE_VIOLATION}
+    kinds = {said.error_class if isinstance(said, ExpectedError) else type(said) for said in met}
+    assert kinds == {Blocks, Count, ErrorClass.SERIALIZATION_FAILURE, ErrorClass.UNIQUE_VIOLATION}
     classes = {
         said.error_class
         for plan in plans
         for step in refused(plan)
         for said in step.expect or ()
-        if isinstance(said, ir.AnError)
+        if isinstance(said, ExpectedError)
     }
     assert classes == {ErrorClass.BUSY, ErrorClass.SNAPSHOT_CONFLICT}
 
@@ -71,7 +73,7 @@ def test_every_meeting_is_drawn() -> None:
 def test_both_say_the_same() -> None:
     for seed in SEEDS:
         plan = busiest(seed)
-        second = [step.sql for step in only(plan) if isinstance(step, ir.SqlStep)]
+        second = [step.sql for step in only(plan) if isinstance(step, SqlStep)]
         assert second == [step.sql for step in refused(plan)]
         assert len(second) > 5
 
@@ -81,17 +83,17 @@ def test_a_transaction_that_came_second_is_rolled_back_before_anything_else() ->
     for seed in SEEDS:
         open_, second = set[str](), set[str]()
         for step in busiest(seed).steps or ():
-            if not isinstance(step, ir.SqlStep):
+            if not isinstance(step, SqlStep):
                 continue
             said = step.sql.transaction
             if step.task in second and step.options.only != LOCKED:
                 assert said is not None
-                assert said.action is ir.Action.ROLLBACK
+                assert said.action is TransactionAction.ROLLBACK
                 second.remove(step.task)
                 count += 1
-            if said is not None and said.action is ir.Action.BEGIN:
+            if said is not None and said.action is TransactionAction.BEGIN:
                 open_.add(step.task)
-            elif said is not None and said.action in (ir.Action.COMMIT, ir.Action.ROLLBACK):
+            elif said is not None and said.action in (TransactionAction.COMMIT, TransactionAction.ROLLBACK):
                 open_.remove(step.task)
             elif step.options.skip == LOCKED and step.task in open_:
                 second.add(step.task)

@@ -12,7 +12,7 @@ from simdsl.generation.draws import Draws
 from simdsl.generation.plans import generate
 from simdsl.generation.schema import Column
 from simdsl.generation.summaries import draw_aggregate, draw_window
-from simdsl.plan import ir
+from simdsl.plan.ir import Plan, SqlKind, SqlStep
 from simdsl.profiles.load import load_profile
 from simdsl.profiles.profile import ColumnType
 from tests.plans.bundled import problem
@@ -53,7 +53,7 @@ FORMS = {
 }
 
 
-def plans(setting: str) -> Iterator[ir.Plan]:
+def plans(setting: str) -> Iterator[Plan]:
     others = () if setting in ("join=1", "group_by=1", "set_operation=1") else ("join", "set_operation")
     rates = [f"queries.{setting}", "queries.group_by=0.5" if setting == "cte=1" else "queries.where=0.7"]
     if setting == "where=1":
@@ -64,7 +64,7 @@ def plans(setting: str) -> Iterator[ir.Plan]:
 
 @pytest.mark.parametrize("setting", FORMS)
 def test_every_form_is_drawn(setting: str) -> None:
-    said = "\n".join(step.sql.text for plan in plans(setting) for step in plan.steps or () if isinstance(step, ir.SqlStep))
+    said = "\n".join(step.sql.text for plan in plans(setting) for step in plan.steps or () if isinstance(step, SqlStep))
     assert [form for form in FORMS[setting] if not re.search(form, said, re.MULTILINE)] == []
 
 
@@ -74,7 +74,7 @@ def test_it_comes_to_what_the_plan_says(setting: str, backend: str) -> None:
     if (missing := problem(backend)) is not None:
         pytest.skip(missing)
     plan = next(iter(plans(setting)))
-    queries = [step for step in plan.steps or () if isinstance(step, ir.SqlStep) and step.sql.kind is ir.SqlKind.QUERY]
+    queries = [step for step in plan.steps or () if isinstance(step, SqlStep) and step.sql.kind is SqlKind.QUERY]
     assert len(queries) > 50
     assert all(step.expect for step in queries)
     ended = run_loaded(plan, backend).ended

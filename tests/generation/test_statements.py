@@ -15,8 +15,9 @@ from simdsl.generation.unheeded import UNHEEDED
 from simdsl.generation.values import Plain, cell, literal
 from simdsl.language.lexing import parse_sql
 from simdsl.language.write import dump
-from simdsl.plan import ir
-from simdsl.plan.ir import Dialect, SqlKind
+from simdsl.plan.ir import Cell, Checkout, Dialect, Plan, Scalar, Sleep, SqlKind, SqlStep, Step
+from simdsl.plan.ir import Fixed as FixedPoint
+from simdsl.plan.ir import Var as Variable
 from simdsl.profiles.knobs import Kind, Knob, knobs
 from simdsl.profiles.load import load_profile
 
@@ -24,7 +25,7 @@ SEEDS = range(6)
 BASE = ("steps=80", "schema.indexes=2", "schema.rows=4")
 
 
-def plans(*settings: str) -> Iterator[ir.Plan]:
+def plans(*settings: str) -> Iterator[Plan]:
     profile = load_profile("quick", [*BASE, *settings])
     for seed in SEEDS:
         yield generate(profile, seed)
@@ -32,10 +33,10 @@ def plans(*settings: str) -> Iterator[ir.Plan]:
 
 def said(*settings: str) -> str:
     """Everything that is said in the steps of some plans, a statement a line."""
-    return "\n".join(step.sql.text for plan in plans(*settings) for step in plan.steps or () if isinstance(step, ir.SqlStep))
+    return "\n".join(step.sql.text for plan in plans(*settings) for step in plan.steps or () if isinstance(step, SqlStep))
 
 
-def counted(kind: type[ir.Step], *settings: str) -> int:
+def counted(kind: type[Step], *settings: str) -> int:
     return sum(isinstance(step, kind) for plan in plans(*settings) for step in plan.steps or ())
 
 
@@ -43,32 +44,32 @@ def counted(kind: type[ir.Step], *settings: str) -> int:
 def test_every_statement_is_what_the_loader_makes_of_its_text(name: str) -> None:
     plan = generate(load_profile(name), 5)
     for step in (*plan.setup, *(plan.steps or ()), *plan.finally_):
-        if isinstance(step, ir.SqlStep):
+        if isinstance(step, SqlStep):
             assert parse_sql(step.sql.text, Dialect.SQLITE) == step.sql
 
 
 def test_variables_are_cut_out() -> None:
     made = sql(f"SELECT {MARK}i0{MARK}, {MARK}s1{MARK}", SqlKind.QUERY)
-    assert made.fragments == ("SELECT ", ir.Var(name="i0"), ", ", ir.Var(name="s1"))
+    assert made.fragments == ("SELECT ", Variable(name="i0"), ", ", Variable(name="s1"))
 
 
 @pytest.mark.parametrize(
     ("value", "written", "expected"),
     [
-        (None, "NULL", ir.Scalar(value=None)),
-        (True, "TRUE", ir.Scalar(value=True)),
-        (-3, "-3", ir.Scalar(value=-3)),
-        (2.5, "2.5", ir.Fixed(text="2.5")),
-        (-0.0, "-0.0", ir.Fixed(text="-0.0")),
-        (1e300, "1e+300", ir.Scalar(value=1e300)),
-        (Decimal("2.50"), "2.50", ir.Fixed(text="2.50")),
-        (Decimal("3.00"), "3.00", ir.Scalar(value=3)),
-        ("it's", "'it''s'", ir.Scalar(value="it's")),
-        (b"\x00\xff", "x'00ff'", ir.Scalar(value=b"\x00\xff")),
+        (None, "NULL", Scalar(value=None)),
+        (True, "TRUE", Scalar(value=True)),
+        (-3, "-3", Scalar(value=-3)),
+        (2.5, "2.5", FixedPoint(text="2.5")),
+        (-0.0, "-0.0", FixedPoint(text="-0.0")),
+        (1e300, "1e+300", Scalar(value=1e300)),
+        (Decimal("2.50"), "2.50", FixedPoint(text="2.50")),
+        (Decimal("3.00"), "3.00", Scalar(value=3)),
+        ("it's", "'it''s'", Scalar(value="it's")),
+        (b"\x00\xff", "x'00ff'", Scalar(value=b"\x00\xff")),
     ],
     ids=repr,
 )
-def test_a_value_is_written_and_expected(value: Plain, written: str, expected: ir.Cell) -> None:
+def test_a_value_is_written_and_expected(value: Plain, written: str, expected: Cell) -> None:
     assert literal(value) == written
     assert cell(value) == expected
 
@@ -151,12 +152,12 @@ def test_a_weight_of_0_is_never(weight: str, pattern: str, base: tuple[str, ...]
 
 
 def test_sleeps_and_checkouts_come_of_their_weights_and_rates() -> None:
-    assert counted(ir.Sleep, "weights.sleep=0", "sleep_rate=0") == 0
-    assert counted(ir.Sleep, "weights.sleep=0", "sleep_rate=0.5") > 50
-    assert counted(ir.Sleep, "weights.sleep=60", "sleep_rate=0") > 50
-    few, many = (counted(ir.Checkout, "weights.sleep=0", "sleep_rate=0", f"weights.checkout={n}") for n in (0, 60))
+    assert counted(Sleep, "weights.sleep=0", "sleep_rate=0") == 0
+    assert counted(Sleep, "weights.sleep=0", "sleep_rate=0.5") > 50
+    assert counted(Sleep, "weights.sleep=60", "sleep_rate=0") > 50
+    few, many = (counted(Checkout, "weights.sleep=0", "sleep_rate=0", f"weights.checkout={n}") for n in (0, 60))
     assert many > 3 * few
-    held, lent = (counted(ir.Checkout, "sleep_rate=0.5", f"busy_rate={n}", "weights.checkout=0") for n in (1, 0))
+    held, lent = (counted(Checkout, "sleep_rate=0.5", f"busy_rate={n}", "weights.checkout=0") for n in (1, 0))
     assert lent > 3 * held
 
 
@@ -164,7 +165,7 @@ def test_a_rate_of_contention_is_how_often_somebody_comes_second() -> None:
     def seconds(rate: str) -> int:
         many = ("weights.tx=40", "weights.update=80", "tasks=6", "pool.size=6", "max_in_flight_tx=6")
         steps = (step for plan in plans(*many, f"contention_rate={rate}") for step in plan.steps or ())
-        return sum(isinstance(step, ir.SqlStep) and step.options.only != () for step in steps)
+        return sum(isinstance(step, SqlStep) and step.options.only != () for step in steps)
 
     assert seconds("0") == 0
     assert seconds("1") > 2 * seconds("0.2") > 5

@@ -18,7 +18,11 @@ from simdsl.generation.unheeded import UNHEEDED
 from simdsl.generation.workload import Workload
 from simdsl.language.load import check_text
 from simdsl.language.write import dump, dump_json
-from simdsl.plan import ir
+from simdsl.plan.ir import Action as TransactionAction
+from simdsl.plan.ir import AnError as ExpectedError
+from simdsl.plan.ir import Await, Blocks, Check, Checkout, Plan, Return, SqlStep
+from simdsl.plan.ir import Transaction as TransactionControl
+from simdsl.plan.ir import Var as Variable
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.profiles.knobs import Kind, knobs
 from simdsl.profiles.load import load_profile
@@ -41,12 +45,12 @@ for name in ("quick", "read-heavy"):
 """
 
 
-def plan_of(name: str, seed: int, *settings: str) -> ir.Plan:
+def plan_of(name: str, seed: int, *settings: str) -> Plan:
     return generate(load_profile(name, settings), seed)
 
 
-def statements(plan: ir.Plan) -> Iterator[ir.SqlStep]:
-    return (step for step in plan.steps or () if isinstance(step, ir.SqlStep))
+def statements(plan: Plan) -> Iterator[SqlStep]:
+    return (step for step in plan.steps or () if isinstance(step, SqlStep))
 
 
 # The same plan
@@ -125,24 +129,24 @@ def test_everybody_finishes(name: str) -> None:
         lent, open_, parked = set[str](), set[str](), set[str]()
         for step in plan.steps or ():
             match step:
-                case ir.Checkout():
+                case Checkout():
                     expected = (step.expect or (None,))[0]
-                    if isinstance(expected, ir.Blocks):
+                    if isinstance(expected, Blocks):
                         parked.add(step.task)
-                    elif not isinstance(expected, ir.AnError):
+                    elif not isinstance(expected, ExpectedError):
                         lent.add(step.task)
-                case ir.Await() if step.task in parked:
+                case Await() if step.task in parked:
                     parked.remove(step.task)
                     lent.add(step.task)
-                case ir.Return():
+                case Return():
                     assert step.task not in open_
                     lent.remove(step.task)
-                case ir.SqlStep():
+                case SqlStep():
                     assert step.task in lent
                     match step.sql.transaction:
-                        case ir.Transaction(action=ir.Action.BEGIN):
+                        case TransactionControl(action=TransactionAction.BEGIN):
                             open_.add(step.task)
-                        case ir.Transaction(action=ir.Action.COMMIT | ir.Action.ROLLBACK):
+                        case TransactionControl(action=TransactionAction.COMMIT | TransactionAction.ROLLBACK):
                             open_.remove(step.task)
                         case _:
                             pass
@@ -156,7 +160,7 @@ def test_transactions_in_flight_are_bounded() -> None:
     for bound in (1, 3):
         most, now = 0, 0
         for step in statements(plan_of("concurrent", 2, f"max_in_flight_tx={bound}", "pool.size=8")):
-            if step.sql.transaction is not None and step.sql.transaction.action is ir.Action.BEGIN:
+            if step.sql.transaction is not None and step.sql.transaction.action is TransactionAction.BEGIN:
                 now += 1
             elif step.sql.text in ("COMMIT", "ROLLBACK"):
                 now -= 1
@@ -181,9 +185,9 @@ def test_every_mistake_is_made_sooner_or_later() -> None:
     }
 
 
-def _errors(*plans: ir.Plan) -> Counter[ErrorClass | None]:
-    steps = [step for plan in plans for step in plan.steps or () if isinstance(step, ir.SqlStep | ir.Checkout)]
-    return Counter(said.error_class for step in steps for said in step.expect or () if isinstance(said, ir.AnError))
+def _errors(*plans: Plan) -> Counter[ErrorClass | None]:
+    steps = [step for plan in plans for step in plan.steps or () if isinstance(step, SqlStep | Checkout)]
+    return Counter(said.error_class for step in steps for said in step.expect or () if isinstance(said, ExpectedError))
 
 
 # What a plan says is so
@@ -210,7 +214,7 @@ def test_plans_hold_on_postgres(name: str, seed: int) -> None:
 def test_a_variable_that_stands_twice_is_of_one_type(seed: int) -> None:
     settings = ("weights.insert=90", "schema.types=[text, varchar, integer, bigint, smallint]", "schema.rows=8", "steps=100")
     plan = plan_of("stress", seed, *settings)
-    bound = [Counter(part for part in step.sql.fragments if isinstance(part, ir.Var)) for step in statements(plan)]
+    bound = [Counter(part for part in step.sql.fragments if isinstance(part, Variable)) for step in statements(plan)]
     assert any(count > 1 for names in bound for count in names.values())
     _holds(plan, "postgres")
 
@@ -235,13 +239,13 @@ def test_two_engines_agree_to_the_end(name: str) -> None:
     plan = plan_of(name, 1)
     compared = compare_loaded(plan, "sqlite", "postgres")
     assert compared.ended.verdict is Verdict.PASS, compared.ended.failed
-    assert compared.ended.judged > 0.9 * sum(isinstance(step, ir.SqlStep) for step in plan.steps or ())
+    assert compared.ended.judged > 0.9 * sum(isinstance(step, SqlStep) for step in plan.steps or ())
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgres"])
 def test_a_long_plan_of_many_tasks_comes_to_an_end(backend: str) -> None:
     plan = plan_of("stress", 1, "steps=2000", "tasks=16", "pool.size=4")
-    assert isinstance((plan.steps or ())[-1], ir.Check)
+    assert isinstance((plan.steps or ())[-1], Check)
     _holds(plan, backend)
 
 
@@ -290,7 +294,7 @@ def _turned(seed: int) -> Iterator[str]:
                 yield f"{knob.dotted}=[{', '.join(dict.fromkeys(knob.words[value % n] for n in (2, 3, 5)))}]"
 
 
-def _holds(plan: ir.Plan, backend: str) -> None:
+def _holds(plan: Plan, backend: str) -> None:
     if (missing := problem(backend)) is not None:
         pytest.skip(missing)
     ended = run_loaded(plan, backend).ended

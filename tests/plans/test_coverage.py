@@ -11,47 +11,94 @@ from typing import Any, get_args
 
 import pytest
 
-from simdsl.plan import ir
+from simdsl.plan.ir import Action as TransactionAction
+from simdsl.plan.ir import (
+    Alternative,
+    Await,
+    Cell,
+    Check,
+    Checkout,
+    Count,
+    ExactRows,
+    Expression,
+    Fault,
+    Identifier,
+    Override,
+    Param,
+    Plan,
+    PoolSpec,
+    Reset,
+    Retry,
+    Return,
+    SameAs,
+    Scalar,
+    ScalarFunction,
+    Schedule,
+    Sleep,
+    Sql,
+    SqlStep,
+    Step,
+    Task,
+)
+from simdsl.plan.ir import AnError as ExpectedError
+from simdsl.plan.ir import Binary as BinaryOperation
+from simdsl.plan.ir import Comparison as ComparisonOperator
+from simdsl.plan.ir import Counted as CountUnit
+from simdsl.plan.ir import Exhaustive as ExhaustiveSchedule
+from simdsl.plan.ir import Fixed as FixedPoint
+from simdsl.plan.ir import Items as ItemList
+from simdsl.plan.ir import LabelFunction as ResultFunction
+from simdsl.plan.ir import Mode as TransactionMode
+from simdsl.plan.ir import Operator as BinaryOperator
+from simdsl.plan.ir import Options as StepOptions
+from simdsl.plan.ir import Order as RowOrder
+from simdsl.plan.ir import Pct as PctSchedule
+from simdsl.plan.ir import PoolCount as PoolCounter
+from simdsl.plan.ir import RandomWalk as RandomSchedule
+from simdsl.plan.ir import Range as IntegerBounds
+from simdsl.plan.ir import Transaction as TransactionControl
+from simdsl.plan.ir import TypedKind as LiteralType
+from simdsl.plan.ir import Var as Variable
 from tests.plans.bundled import BACKENDS, NAMES, plan_of, why_skipped
 
-FORMS = (ir.Step, ir.Alternative, ir.Cell, ir.Expression, ir.Schedule)
-OTHERS = (ir.Range, ir.Items, ir.Identifier, ir.Param, ir.PoolSpec, ir.Reset, ir.Override, ir.Task, ir.Transaction, ir.Fixed)
+FORMS = (Step, Alternative, Cell, Expression, Schedule)
+OTHERS = (IntegerBounds, ItemList, Identifier, Param, PoolSpec, Reset, Override, Task, TransactionControl, FixedPoint)
 WORDS = (
-    ir.Counted,
-    ir.Order,
-    ir.LabelFunction,
-    ir.PoolCount,
-    ir.Operator,
-    ir.ScalarFunction,
-    ir.Action,
-    ir.Mode,
-    ir.TypedKind,
+    CountUnit,
+    RowOrder,
+    ResultFunction,
+    PoolCounter,
+    BinaryOperator,
+    ScalarFunction,
+    TransactionAction,
+    TransactionMode,
+    LiteralType,
 )
 
 OPTIONAL = {
     # Properties make plans of their own (tests/properties); no bundled plan names one.
-    ir.Plan: {field.name for field in fields(ir.Plan)} - {"properties"},
-    ir.Options: {field.name for field in fields(ir.Options)},
-    ir.Override: {"sql", "expect", "expression"},
-    ir.AnError: {"error_class", "sqlstate", "native", "regex"},
-    ir.ExactRows: {"order"},
-    ir.SameAs: {"order"},
-    ir.Retry: {"classes", "every_us"},
-    ir.Exhaustive: {"bound"},
-    ir.RandomWalk: {"seed"},
-    ir.Pct: {"seed"},
-    ir.PoolSpec: {"driver"},
-    ir.Transaction: {"mode", "isolation", "read_only", "name"},
-    ir.SqlStep: {"expect"},
-    ir.Checkout: {"expect"},
-    ir.Return: {"expect"},
-    ir.Await: {"task", "expect"},
-    ir.Check: {"task"},
-    ir.Sleep: {"task"},
+    Plan: {field.name for field in fields(Plan)} - {"properties"},
+    StepOptions: {field.name for field in fields(StepOptions)},
+    Override: {"sql", "expect", "expression"},
+    ExpectedError: {"error_class", "sqlstate", "native", "regex"},
+    ExactRows: {"order"},
+    SameAs: {"order"},
+    Retry: {"classes", "every_us"},
+    ExhaustiveSchedule: {"bound"},
+    RandomSchedule: {"seed"},
+    PctSchedule: {"seed"},
+    PoolSpec: {"driver"},
+    TransactionControl: {"mode", "isolation", "read_only", "name"},
+    SqlStep: {"expect"},
+    Checkout: {"expect"},
+    Return: {"expect"},
+    Await: {"task", "expect"},
+    Check: {"task"},
+    Sleep: {"task"},
 }
 """What a plan may say or leave out, by class: each is said somewhere and left out somewhere."""
 
-ALWAYS = {(ir.Plan, "name"), (ir.Plan, "doc"), (ir.Pct, "seed")}
+ALWAYS = {(Plan, "name"), (Plan, "doc"), (PctSchedule, "seed")}
 
 
 def _nodes(value: object) -> Iterator[Any]:
@@ -70,7 +117,7 @@ RUN_NAMES = [name for name in NAMES if any(why_skipped(name, backend) is None fo
 RUN_NODES = [node for name in RUN_NAMES for node in _nodes(plan_of(name))]
 
 # What only backends of a later version can do stands in plans that all skip.
-NOT_YET = {ir.Fault}
+NOT_YET = {Fault}
 
 
 @pytest.mark.parametrize("form", [*(form for union in FORMS for form in get_args(union)), *OTHERS], ids=lambda f: f.__name__)
@@ -91,39 +138,39 @@ def test_every_option_is_used_and_left_out(of: type, name: str) -> None:
     assert (of, name) in ALWAYS or any(value in (None, ()) for value in values)
 
 
-@pytest.mark.parametrize("comparison", [c for c in ir.Comparison if c is not ir.Comparison.NE], ids=str)
-def test_every_comparison_of_counts_occurs(comparison: ir.Comparison) -> None:
-    assert any(isinstance(node, ir.Count) and node.comparison is comparison for node in RUN_NODES)
+@pytest.mark.parametrize("comparison", [c for c in ComparisonOperator if c is not ComparisonOperator.NE], ids=str)
+def test_every_comparison_of_counts_occurs(comparison: ComparisonOperator) -> None:
+    assert any(isinstance(node, Count) and node.comparison is comparison for node in RUN_NODES)
 
 
 @pytest.mark.parametrize("kind", [type(None), bool, int, float, str, bytes], ids=lambda kind: kind.__name__)
 def test_every_kind_of_value_is_expected(kind: type) -> None:
-    assert any(isinstance(node, ir.Scalar) and type(node.value) is kind for node in RUN_NODES)
+    assert any(isinstance(node, Scalar) and type(node.value) is kind for node in RUN_NODES)
 
 
 @pytest.mark.parametrize(
     "kind",
-    [type(None), bool, int, float, str, bytes, Decimal, date, time, datetime, ir.Identifier],
+    [type(None), bool, int, float, str, bytes, Decimal, date, time, datetime, Identifier],
     ids=lambda kind: kind.__name__,
 )
 def test_every_kind_of_value_is_a_param(kind: type) -> None:
-    assert any(isinstance(node, ir.Param) and type(node.value) is kind for node in RUN_NODES)
+    assert any(isinstance(node, Param) and type(node.value) is kind for node in RUN_NODES)
 
 
 def test_either_of_several_is_expected() -> None:
-    assert any(isinstance(node, ir.SqlStep) and node.expect and len(node.expect) > 1 for node in RUN_NODES)
+    assert any(isinstance(node, SqlStep) and node.expect and len(node.expect) > 1 for node in RUN_NODES)
 
 
 def test_variables_stand_wherever_they_can() -> None:
-    nodes = [node for node in RUN_NODES if isinstance(node, ir.Count | ir.Range | ir.Sql | ir.ExactRows | ir.Binary)]
-    holders = {type(node) for node in nodes if any(isinstance(inner, ir.Var) for inner in _nodes(node))}
-    assert holders == {ir.Count, ir.Range, ir.Sql, ir.ExactRows, ir.Binary}
+    nodes = [node for node in RUN_NODES if isinstance(node, Count | IntegerBounds | Sql | ExactRows | BinaryOperation)]
+    holders = {type(node) for node in nodes if any(isinstance(inner, Variable) for inner in _nodes(node))}
+    assert holders == {Count, IntegerBounds, Sql, ExactRows, BinaryOperation}
 
 
 def test_pools_have_several_sizes() -> None:
-    assert {node.size for node in RUN_NODES if isinstance(node, ir.PoolSpec)} >= {1, 2, 3}
+    assert {node.size for node in RUN_NODES if isinstance(node, PoolSpec)} >= {1, 2, 3}
 
 
 def test_every_backend_of_this_version_is_overridden_somewhere() -> None:
-    overridden = {node.backend for node in NODES if isinstance(node, ir.Override)}
+    overridden = {node.backend for node in NODES if isinstance(node, Override)}
     assert overridden == {"sqlite", "libsql", "turso", "postgres", "mssql"}

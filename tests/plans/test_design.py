@@ -6,7 +6,8 @@ import pytest
 
 from simdsl.core.verdicts import Verdict
 from simdsl.language.load import check_text, load_text
-from simdsl.plan import ir
+from simdsl.plan.ir import Blocks
+from simdsl.plan.ir import Exhaustive as ExhaustiveSchedule
 from tests.plans.bundled import plan_of, problem, ran
 from tests.running import run_loaded
 
@@ -74,7 +75,7 @@ def test_a_pool_hands_back_a_clean_connection() -> None:
 
 
 def test_writers_that_retry_survive_every_interleaving() -> None:
-    assert plan_of("schedule/busy-writers-retry").schedule == ir.Exhaustive()
+    assert plan_of("schedule/busy-writers-retry").schedule == ExhaustiveSchedule()
     ended = ran("schedule/busy-writers-retry").ended
     assert (ended.verdict, ended.runs) == (Verdict.PASS, 6)
 
@@ -101,7 +102,7 @@ def test_each_backend_has_its_own_expectation_of_the_second_writer() -> None:
     assert steps is not None
     (step,) = (step for step in steps if step.options.why is not None)
     assert {override.backend: override.expect for override in step.options.overrides} == {
-        "postgres": (ir.Blocks(),),
-        "mssql": (ir.Blocks(),),
+        "postgres": (Blocks(),),
+        "mssql": (Blocks(),),
     }
     assert ran("locks/second-writer").ended.verdict is Verdict.PASS
