@@ -24,7 +24,7 @@ class Leases:
     def lend(self, actor: Actor, pool: str, lease: Lease) -> None:
         """The pool has lent a connection: it is the task's from now on."""
         actor.lease, actor.session, actor.pool = lease, lease.session, pool
-        self._record(actor, lease.session, lent=True)
+        self._record(actor, lease.session, was_lent=True)
 
     def give_back(self, actor: Actor) -> Failed | None:
         """Return the task's connection as it is; the pool's own refusal, if it refuses."""
@@ -33,17 +33,17 @@ class Leases:
         assert session is not None
         actor.lease = actor.session = None
         refused = self.pools[actor.pool].give_back(lease)
-        self._record(actor, session, lent=False)
+        self._record(actor, session, was_lent=False)
         return refused
 
-    def _record(self, actor: Actor, session: Session, *, lent: bool) -> None:
+    def _record(self, actor: Actor, session: Session, *, was_lent: bool) -> None:
         counts = self.pools[actor.pool].counts()
         self._trace.add(
             PoolMoved(
                 pool=actor.pool,
                 task=actor.name,
                 session=session.id,
-                lent=lent,
+                lent=was_lent,
                 size=counts.size,
                 idle=counts.idle,
                 busy=counts.busy,
