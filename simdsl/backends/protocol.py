@@ -11,11 +11,12 @@ Adapters write this interface down once a backend; docs/how-to/add-a-backend.md 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from simdsl.core.clock import Clock
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Dialect, Isolation, Mode, PoolSpec, Reset, Sql, SqlKind, Transaction
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Value

@@ -15,13 +15,13 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from simdsl.backends.protocol import Backend, BackendUnavailable, Description
 from simdsl.backends.urls import mask, split_query, suggestion
 from simdsl.backends.wrapping import WrappedBackend
+from simdsl.plan.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from simdsl.bugbase.damage import Object, damaged, item, read_object, texts
 from simdsl.bugbase.states import How, State
 from simdsl.language.load import Checked, check_file
 from simdsl.modes.alike import Bug
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.values import Json
 
 FORMAT: Final = 1

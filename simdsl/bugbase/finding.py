@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from simdsl import __version__
 from simdsl.backends.protocol import Backend
@@ -17,6 +17,7 @@ from simdsl.core.verdicts import FailureKind, PlanStarted, RunEnded, RunReport
 from simdsl.modes.alike import Bug, telling
 from simdsl.modes.differential import labels
 from simdsl.modes.pin import pinned
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 from simdsl.plan.values import Json
 from simdsl.report.jsonlines import TraceWriter, as_json

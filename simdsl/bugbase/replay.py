@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from simdsl.bugbase.entry import Entry
 from simdsl.bugbase.states import State
 from simdsl.core.verdicts import FailureKind, PlanEnded, Progress, RunEnded, RunReport, Verdict
 from simdsl.modes.alike import Bug, Replay, telling
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Severity
 from simdsl.plan.ir import Choices, Plan, Words
 

@@ -12,7 +12,6 @@ import pickle
 import signal
 import threading
 from contextlib import closing
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, Final, TypeAlias
 
@@ -21,6 +20,7 @@ from simdsl.campaign.frames import EMPTY, HEAD, framed
 from simdsl.campaign.local import LocalCrew
 from simdsl.campaign.work import Done, Work
 from simdsl.campaign.worker import Order, Word
+from simdsl.plan.dataclasses import dataclass
 
 _TICK_US: Final = 50_000
 """So long a word may wait while a job goes on."""

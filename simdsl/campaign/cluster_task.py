@@ -10,13 +10,14 @@ import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple, TypeAlias
 
 from distributed import Worker, WorkerPlugin, get_worker
 
 from simdsl import __version__
 from simdsl.campaign.frames import EMPTY, HEAD, framed
+from simdsl.plan.dataclasses import dataclass
 
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 _NAME: Final = "simdsl-campaign"

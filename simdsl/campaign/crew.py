@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from simdsl.campaign.work import At, Done, Job
 from simdsl.core.processes import Ending
+from simdsl.plan.dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Final, assert_never
 
@@ -39,6 +39,7 @@ from simdsl.modes.makers import Maker
 from simdsl.modes.once import run_plan
 from simdsl.modes.seeding import unseeded
 from simdsl.modes.shrinking import REPEATS, Limits, Unstable, shrink_run
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 from simdsl.report.health import HealthTally
 from simdsl.report.secrets import Secrets, secrets_given

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from simdsl.campaign.score import Score, Seen
 from simdsl.campaign.work import At
 from simdsl.core.processes import Ending
+from simdsl.plan.dataclasses import dataclass
 
 
 class End(StrEnum):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from simdsl.campaign.score import Part, Seen
 from simdsl.campaign.work import Trouble
 from simdsl.core.verdicts import Exercised, Health
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from simdsl.campaign.work import Trouble
 from simdsl.core.verdicts import Exercised, Health
+from simdsl.plan.dataclasses import dataclass
 from simdsl.report.health import together
 
 

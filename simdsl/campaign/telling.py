@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.campaign.events import BugFound, BugShrunk, End, Ended, WorkerLost
 from simdsl.campaign.score import Score, Seen
 from simdsl.modes.makers import Maker
+from simdsl.plan.dataclasses import dataclass
 from simdsl.report.health import lines as health_lines
 
 LISTED: Final = 50

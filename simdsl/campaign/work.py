@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from simdsl.bugbase.states import How
@@ -10,6 +9,7 @@ from simdsl.bugbase.store import Found
 from simdsl.core.processes import Ending
 from simdsl.core.verdicts import Health
 from simdsl.modes.makers import Maker
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 from simdsl.plan.values import Json
 

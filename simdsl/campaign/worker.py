@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-from dataclasses import dataclass
 from enum import Enum
 from multiprocessing.connection import Connection
 from typing import TypeAlias
@@ -17,6 +16,7 @@ from typing import TypeAlias
 from simdsl.campaign.whereabouts import Whereabouts
 from simdsl.campaign.work import At, Job, Work
 from simdsl.core.orphans import end_with_parent
+from simdsl.plan.dataclasses import dataclass
 
 
 class Word(Enum):

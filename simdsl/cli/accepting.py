@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from simdsl.cli.exits import Exit
 from simdsl.cli.failing import exit_of, usage
@@ -12,6 +12,7 @@ from simdsl.core.verdicts import CallEnded, RunReport
 from simdsl.language.replacing import replace_file
 from simdsl.modes.accept import Accepting
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from simdsl.modes.alike import Replay
 from simdsl.modes.arena import RunOptions
 from simdsl.modes.differential import run_differential
 from simdsl.modes.once import run_plan
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 
 

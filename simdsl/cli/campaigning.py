@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import FrameType
 from typing import Final
 
@@ -36,6 +36,7 @@ from simdsl.core.clock import real_ns
 from simdsl.language.heads import parse_duration
 from simdsl.language.problems import Refused
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.values import Json
 from simdsl.report.screen import screen_of
 from simdsl.report.secrets import Secrets, secrets_given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import assert_never
 
 from simdsl.backends.urls import mask
@@ -14,6 +14,7 @@ from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, Ru
 from simdsl.language.write import dump, dump_json
 from simdsl.modes.pin import pinned, unrolled
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 
 

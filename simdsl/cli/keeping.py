@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import assert_never
 
 from simdsl.backends.protocol import Backend
@@ -16,6 +16,7 @@ from simdsl.cli.knobs import QUICK
 from simdsl.cli.request import Request
 from simdsl.core.clock import utc_now
 from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 from simdsl.plan.values import Json
 from simdsl.profiles.knobs import nested

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.cli.exits import Exit, Stop
@@ -14,6 +13,7 @@ from simdsl.cli.paths import Target
 from simdsl.language.load import check_text
 from simdsl.language.write import dump
 from simdsl.modes.makers import Maker
+from simdsl.plan.dataclasses import dataclass
 from simdsl.profiles.load import check_profile
 from simdsl.profiles.profile import Profile
 from simdsl.properties.property import DEFAULT_SIZE, Size

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from simdsl.backends.protocol import Backend
@@ -17,6 +16,7 @@ from simdsl.language.write import dump
 from simdsl.modes.alike import telling
 from simdsl.modes.arena import RunOptions
 from simdsl.modes.shrinking import Limits, Shrinking, Unstable
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 from simdsl.runner.translating import Translators
 from simdsl.shrinker.size import step_count

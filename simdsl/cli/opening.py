@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 
 from simdsl.cli.paths import STDIN, Found, Target
 from simdsl.language.document import Document
 from simdsl.language.load import check
 from simdsl.language.read import MAX_BYTES, Reading, read_bytes, read_file
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.ir import Plan
 

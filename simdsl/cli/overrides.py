@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simdsl.cli.failing import usage
 from simdsl.cli.opening import Opened
@@ -11,6 +11,7 @@ from simdsl.language.heads import parse_schedule
 from simdsl.language.problems import Refused
 from simdsl.modes.seeding import unseeded
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Pct, Plan, RandomWalk, Reset, Schedule
 
 

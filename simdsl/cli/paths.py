@@ -12,11 +12,11 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.cli.failing import usage
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
@@ -18,6 +17,7 @@ from simdsl.core.verdicts import FailureKind, Progress
 from simdsl.modes.arena import RunOptions
 from simdsl.modes.differential import run_differential
 from simdsl.modes.once import run_plan
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 from simdsl.report.secrets import MASK, secrets_given
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TextIO
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
@@ -30,6 +30,7 @@ from simdsl.modes.alike import Bug, Other, Replay, failed, telling
 from simdsl.modes.arena import RunOptions
 from simdsl.modes.shrinking import Limits, Often, Shrinking, Unstable, tries
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Severity
 from simdsl.plan.ir import Plan
 from simdsl.report.screen import screen_of

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import assert_never
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Anything, Bind, Cell, CellRow, Fixed, Scalar, Typed, TypedKind, Var
 from simdsl.plan.values import Row, Value, as_text, same
 

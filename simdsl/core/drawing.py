@@ -6,9 +6,10 @@ An action that is taken out or added elsewhere in the run moves no other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simdsl.core.choices import SEED_BITS, draw
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Between, Deed, For, OneOf, Retry, Source, Step, Workload
 from simdsl.plan.values import Value, same
 

@@ -6,12 +6,13 @@ import math
 import operator
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 
 from simdsl.core.matcher import describe
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import (
     Binary,
     Call,

@@ -11,10 +11,10 @@ import marshal
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
 from simdsl.core.cells import Meeting
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import (
     Alternative,
     AnError,

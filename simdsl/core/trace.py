@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
@@ -17,6 +17,7 @@ from hashlib import blake2b
 from itertools import chain
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Path
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.values import Value, sorted_rows, to_json

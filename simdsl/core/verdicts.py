@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from simdsl.core.trace import Trace
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Param, Path, Plan
 from simdsl.plan.outcomes import Rows
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.dialect import conditions, known, names, numbers, queries, tables, texts, writes
 from simdsl.dialect.door import Tree, Unread, Unwritten, exp, parse, words, write
 from simdsl.dialect.route import Cannot, Route
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Dialect
 
 

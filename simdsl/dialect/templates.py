@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Sql, Var
 
 _LITERAL: Final = re.compile(

@@ -7,11 +7,11 @@ back what it got, and sqlglot is never imported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.dialect import templates
 from simdsl.dialect.templates import SPLIT, Marks, Template
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Dialect, Sql, SqlKind, Var
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simdsl.generation.draws import Draws
 from simdsl.generation.schema import Table, draw_column, draw_index
 from simdsl.generation.statements import Rows
+from simdsl.plan.dataclasses import dataclass
 from simdsl.profiles.profile import Schema
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -36,6 +35,7 @@ from simdsl.generation.expressions.sqlite import SqlitePrinter
 from simdsl.generation.schema import Table
 from simdsl.generation.statements import MARK, Bank, Rows
 from simdsl.generation.values import COMPARED, TEXTS, Plain, Row, literal, ordinary
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Comparison
 from simdsl.plan.values import Value
 from simdsl.profiles.profile import ColumnType, Queries

@@ -8,7 +8,6 @@ as it was, or the transaction is rolled back in any case.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.generation.draws import Draws
@@ -16,6 +15,7 @@ from simdsl.generation.schema import Table
 from simdsl.generation.sessions import Database, Session, Transaction, Wakes
 from simdsl.generation.statements import State, affected, sql
 from simdsl.generation.writes import Writer
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import AnError, Blocks, Expectation, Override, Sql, SqlKind
 from simdsl.plan.outcomes import ErrorClass
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from simdsl.generation.draws import Draws
 from simdsl.generation.values import TEXTS, VARCHAR, WHOLE, Plain, literal, ordinary
+from simdsl.plan.dataclasses import dataclass
 from simdsl.profiles.profile import ColumnType, IndexKind
 from simdsl.profiles.profile import Schema as Knobs
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TypeAlias
 
 from simdsl.generation.statements import Rows, State
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Expectation
 
 Wakes: TypeAlias = Callable[[State, bool], Expectation]

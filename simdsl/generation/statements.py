@@ -6,11 +6,11 @@ In a text in the making a variable stands between two ``MARK``; a literal never 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from simdsl.generation.draws import Draws
 from simdsl.generation.values import WHOLE, Plain, Row, cell, literal
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Comparison, Count, Counted, ExactRows, Expectation, Param, Sql, SqlKind, Var
 from simdsl.profiles.profile import ColumnType
 

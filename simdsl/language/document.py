@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from simdsl.language.positions import Positions
 from simdsl.language.tree import ListNode, MapNode, Node, ScalarNode, Style, descend, places, steps_of
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, Problem
 from simdsl.plan.ir import Path
 from simdsl.plan.source import At, Source, Span

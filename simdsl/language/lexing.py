@@ -11,13 +11,14 @@ Sources: the lexical chapters of the manuals of SQLite, PostgreSQL, SQL Server, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Final
 
 from simdsl.language.problems import Refused, Trouble
 from simdsl.language.transactions import parse_transaction
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Dialect, Sql, SqlKind, Transaction, Var
 
 BACKEND_DIALECTS: Final = {

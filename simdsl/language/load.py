@@ -6,7 +6,6 @@ has become IR it looks at what holds across steps: names, waiting, schedules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.core import collector
@@ -23,6 +22,7 @@ from simdsl.language.steps import Steps
 from simdsl.language.waiting import check_waiting
 from simdsl.language.workload import read_workload
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
 from simdsl.plan.ir import (
     BACKEND_NAMES,

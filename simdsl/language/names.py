@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, assert_never
 
 from simdsl.language.document import Data, as_text
@@ -19,6 +19,7 @@ from simdsl.language.lexing import first_word
 from simdsl.language.problems import Problems, Trouble, did_you_mean
 from simdsl.language.steps import UNREADABLE, Remarkable
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import (
     BACKEND_NAMES,
     SIBLINGS,

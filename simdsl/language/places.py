@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from simdsl.language.document import Data, Document
 from simdsl.language.lexing import BACKEND_DIALECTS, dialect_of, scan
 from simdsl.language.problems import Refused
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import BACKEND_NAMES, SIBLINGS, Path, Plan
 from simdsl.plan.source import At
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.core import collector
@@ -17,6 +16,7 @@ from simdsl.language.positions import Positions
 from simdsl.language.yaml_events import Events, ParserMissing, read_events, read_tree, to_data
 from simdsl.language.yaml_traps import find_traps
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.ir import Path
 from simdsl.plan.source import Source

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from simdsl.language.document import Data, Lookalike, Plain
 from simdsl.plan import resources
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Path
 from simdsl.plan.values import Json
 

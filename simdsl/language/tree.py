@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Path
 
 STEP_SECTIONS: Final = frozenset({"setup", "steps", "finally", "invariants"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from simdsl.language.positions import Finding
 from simdsl.language.tree import ListNode, MapNode, Node, ScalarNode, Style
 from simdsl.language.yaml_errors import syntax_finding
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Path
 
 MAX_DEPTH: Final = 64

@@ -6,13 +6,14 @@ They depend on where a scalar stands: a comment beside ``doc`` is a comment, bes
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from simdsl.language.positions import Finding
 from simdsl.language.tree import ListNode, MapNode, Node, ScalarNode, Style, step_lists
 from simdsl.language.yaml_errors import USE_A_BLOCK
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import BACKEND_NAMES, SIBLINGS, VERBS, Path
 
 

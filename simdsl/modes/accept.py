@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from simdsl.core.matcher import bag_of
@@ -22,6 +22,7 @@ from simdsl.language.read import read_text
 from simdsl.language.tree import Style, places
 from simdsl.language.unparse import expectation_text
 from simdsl.modes.pin import expectation_of, step_at
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import (
     Await,
     Checkout,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, Progress, RunReport, Verdict
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Path, Plan
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.shrinker.attempts import Answer

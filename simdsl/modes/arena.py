@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from simdsl.core.matcher import describe
 from simdsl.core.trace import Trace
 from simdsl.core.verdicts import Failure, FailureKind, RunReport, Tried, Verdict
 from simdsl.oracles import always
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Param, Path, Pct, Plan, RandomWalk
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Value

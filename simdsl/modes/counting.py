@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b
 
 from simdsl.backends.protocol import Backend
 from simdsl.core.verdicts import PlanEnded, RunReport, Verdict
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 
 

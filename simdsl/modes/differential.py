@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal, TypeAlias
 
@@ -22,6 +22,7 @@ from simdsl.oracles.differences import Party, Whole
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
 from simdsl.oracles.known import known
 from simdsl.oracles.sides import Side
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Bind, Dialect, ExactRows, Path, Plan
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.runner.lowering import Skipped, lower

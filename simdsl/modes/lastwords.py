@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import takewhile
 from typing import IO, NamedTuple
 
@@ -17,6 +17,7 @@ from simdsl.backends.protocol import Backend, Lease, Pool, PoolCounts, Session, 
 from simdsl.backends.wrapping import WrappedSession, WrappedWorld
 from simdsl.core.clock import Clock
 from simdsl.core.trace import Described, Event, Moment, Trace
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Param, Path, PoolSpec, SqlKind
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Value

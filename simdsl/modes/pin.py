@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final, assert_never
@@ -12,6 +12,7 @@ from typing import Final, assert_never
 from simdsl.core.trace import Advanced, Event, Parked, PoolMoved, RolledBack, Stepped, Wait
 from simdsl.core.verdicts import RunReport
 from simdsl.modes.drawn import in_tasks, named
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import (
     BACKEND_NAMES,
     Action,

@@ -10,7 +10,7 @@ import _thread
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from types import FrameType
@@ -23,6 +23,7 @@ from simdsl.modes.arena import RunOptions
 from simdsl.modes.differential import labels, run_differential
 from simdsl.modes.lastwords import LastWords, portable
 from simdsl.modes.once import run_plan
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 from simdsl.runner.translating import Translators
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from simdsl.core.verdicts import RunReport
 from simdsl.modes.alike import Alike, Bug, Other, Replay, failed, is_alike, place
 from simdsl.modes.pin import pinned
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Path, Plan
 from simdsl.shrinker.attempts import Answer, is_sound
 from simdsl.shrinker.case import Case

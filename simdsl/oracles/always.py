@@ -8,10 +8,11 @@ after a successful BEGIN one is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from simdsl.core.trace import Parked, PoolMoved, Stepped, Trace, Wait
 from simdsl.core.verdicts import Failure, FailureKind
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Action, Path
 from simdsl.plan.outcomes import Failed
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 from simdsl.core.trace import Parked, RolledBack, Stepped, Trace, Wait
 from simdsl.oracles.equivalence import Equivalence
 from simdsl.oracles.sides import Place, Run, Side, describe_one
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Action, Path
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Row, literal_row

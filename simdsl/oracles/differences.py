@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 from unicodedata import normalize
 
 from simdsl.oracles.equivalence import ACROSS, RULES, Equivalence, Rule
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Dialect
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Row, Value

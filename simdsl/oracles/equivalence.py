@@ -11,11 +11,11 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.values import Row, Value, as_text, row_key, same, sorted_rows
 
 TOLERANCE: Final = 1e-9

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
 from simdsl.core.matcher import describe
 from simdsl.core.trace import Checked, Parked, RolledBack, Stepped, Trace, Wait
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Action, Path, Transaction
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Value, literal_row

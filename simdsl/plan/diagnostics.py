@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.source import At, Span
 
 

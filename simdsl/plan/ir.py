@@ -9,10 +9,10 @@ Times are integers in microseconds of virtual time, with the unit in their names
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.values import Value
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Path
 
 

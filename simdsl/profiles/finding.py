@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.plan import resources
+from simdsl.plan.dataclasses import dataclass
 
 FOLDER: Final = "profiles"
 SUFFIXES: Final = (".yaml", ".yml", ".json")

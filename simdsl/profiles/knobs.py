@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final, TypeAlias
@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from simdsl.language.heads import parse_duration
 from simdsl.language.unparse import duration_text
 from simdsl.plan import resources
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import VERSION
 from simdsl.plan.values import Json
 from simdsl.profiles.profile import ColumnType, Faults, IndexKind, Pool, Profile, Queries, Schema, Values, Weights

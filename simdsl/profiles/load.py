@@ -6,7 +6,6 @@ What a file says counts more than what it extends; what no file says is the defa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.language.document import Data, Document
@@ -15,6 +14,7 @@ from simdsl.language.problems import did_you_mean
 from simdsl.language.read import Reading, read_file, read_text
 from simdsl.language.schema import to_json
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
 from simdsl.plan.ir import Path
 from simdsl.plan.source import At

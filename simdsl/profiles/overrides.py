@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -12,6 +11,7 @@ from simdsl.language.document import Data, Plain, resolve
 from simdsl.language.problems import nearest
 from simdsl.language.schema import to_json
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.ir import VERSION, Path
 from simdsl.plan.source import Span

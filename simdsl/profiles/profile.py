@@ -6,8 +6,10 @@ lie between 0 and 1, times are virtual microseconds. A key that is a duration ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from simdsl.plan.dataclasses import dataclass
 
 
 class ColumnType(StrEnum):

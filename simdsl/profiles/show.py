@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.language.write import is_plain
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import VERSION
 from simdsl.plan.values import Json
 from simdsl.profiles.knobs import NAME, Key, knobs, nested

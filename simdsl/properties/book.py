@@ -7,13 +7,14 @@ did not give, which values the query was allowed to see. What it does not unders
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
 from simdsl.core.matcher import describe
 from simdsl.core.trace import Event, RolledBack, Stepped
 from simdsl.language.transactions import parse_transaction
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Action, Isolation, Mode, Transaction
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.values import Value, literal

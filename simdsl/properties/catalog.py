@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
 from simdsl.core.trace import Event, RolledBack, Stepped
 from simdsl.language.transactions import parse_transaction
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Action, Transaction
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.properties.claims import CONTENTION

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from typing import Any, Final
 
 from simdsl.core.evaluate import CheckError, Evaluation
 from simdsl.core.matcher import describe
 from simdsl.core.trace import Checked, Event, Stepped
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Check, Expression, For, OfLabel, Path, Plan, PoolCount, Retry, Slice, Step
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.values import Value

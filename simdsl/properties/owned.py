@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from simdsl.generation.expressions.drawing import draw_expression
 from simdsl.generation.expressions.evaluation import evaluate
@@ -12,6 +11,7 @@ from simdsl.generation.expressions.predicates import draw_predicate_true_for
 from simdsl.generation.expressions.values import draw_value
 from simdsl.generation.ground.both import Both, say
 from simdsl.generation.ground.tables import KEY, Cells, Ground, Table, draw_ground
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.values import Value
 from simdsl.properties.making import Draft, Line
 

@@ -14,9 +14,10 @@ Evidence: the loans and the waits of the pool, up to the one that is wrong.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from simdsl.core.trace import Event, Parked, PoolMoved, Stepped, Wait
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Checkout, For, Path, Plan, Retry, Step
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.properties.making import Draft, Line

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from simdsl.core.trace import Event
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Path, Plan
 from simdsl.profiles.profile import Profile
 

@@ -16,11 +16,10 @@ Evidence: the queries before and after.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from simdsl.generation.expressions.ir import Expression
 from simdsl.generation.ground.both import say
 from simdsl.generation.ground.tables import MARK, Cells, Table
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 from simdsl.properties.claims import judge_checks
 from simdsl.properties.making import SETUP, Draft, Line

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.values import Value, literal
 
 

@@ -6,7 +6,7 @@ Every statement is said in SQLite's SQL, and in PostgreSQL's beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -17,6 +17,7 @@ from simdsl.generation.expressions.values import draw_value
 from simdsl.generation.ground.both import Both, say
 from simdsl.generation.ground.sources import Asking
 from simdsl.generation.ground.tables import Ground, Table, draw_ground
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import (
     Action,
     AnError,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from simdsl.core.trace import Parked, Trace, Wait
 from simdsl.core.verdicts import Exercised, Health, PlanEnded, PlanStarted, Progress, RunEnded, Verdict
 from simdsl.language.named import known
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.properties import registry
 

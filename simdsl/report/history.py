@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.core.matcher import describe
 from simdsl.core.trace import Advanced, Checked, Event, InvariantHeld, Parked, Raced, RolledBack, Stepped, Wait
 from simdsl.language.unparse import duration_text
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Failed, Outcome, Rows
 from simdsl.plan.values import literal
 from simdsl.report.screen import Ink, Screen, fit, pad

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, assert_never
 
 from simdsl import __version__
@@ -16,6 +15,7 @@ from simdsl.backends.protocol import Backend, Description
 from simdsl.core.trace import Event
 from simdsl.core.verdicts import CallEnded, Failure, Health, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
 from simdsl.modes.differential import labels
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Identifier, Param
 from simdsl.plan.values import to_json
 from simdsl.report.events import Object, decode, encode

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, assert_never
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element, SubElement
 from simdsl import __version__
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import CallEnded, FailureKind, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, Severity
 from simdsl.report import failures
 from simdsl.report.diagnostics import text as diagnostic_text

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.report.screen import Ink, Screen, cells, fit, pad, visible
 
 COMMON_SHOWN: Final = 3

@@ -10,10 +10,11 @@ import os
 import shutil
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TextIO
 from unicodedata import category, east_asian_width
+
+from simdsl.plan.dataclasses import dataclass
 
 TAB: Final = 4
 NARROWEST: Final = 40

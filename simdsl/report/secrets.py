@@ -6,11 +6,11 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
 from simdsl.backends.urls import secrets
+from simdsl.plan.dataclasses import dataclass
 
 MASK: Final = "***"
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from simdsl.core.verdicts import CallEnded, Health, PlanEnded, Progress, Verdict
+from simdsl.plan.dataclasses import dataclass
 
 
 @dataclass(slots=True, eq=False)

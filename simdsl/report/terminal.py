@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TextIO, assert_never
 
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.plan.dataclasses import dataclass
 from simdsl.report.reproduce import choice_list
 from simdsl.report.screen import Ink, Screen, fit, visible
 from simdsl.report.secrets import Secrets

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from simdsl.language.document import Document
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Identifier, Param, Plan
 from simdsl.plan.values import literal
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from simdsl.core.drawing import acts
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Workload
 from simdsl.runner.program import Code, Instruction, Kind
 

@@ -7,7 +7,7 @@ the driver, expectations compiled to judges, loops turned into jumps. The machin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
@@ -15,6 +15,7 @@ from simdsl.backends.protocol import Backend, Refusal, Statement
 from simdsl.core.drawing import of_task
 from simdsl.core.matcher import Judge, certain, compile_expectation
 from simdsl.language.volatile import volatile_part
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import (
     AnError,
     Await,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
 
 from simdsl.backends.protocol import Statement
 from simdsl.core.evaluate import constant
 from simdsl.core.matcher import Judge
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Action, Expectation, Expression, Items, Path, PoolSpec, Range, Var
 from simdsl.plan.outcomes import Affected, ErrorClass
 from simdsl.plan.values import Value

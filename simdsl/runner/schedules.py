@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol
 
 from simdsl.core.choices import draw, shuffled
 from simdsl.core.trace import Chosen, Trace, WordSkipped
 from simdsl.core.verdicts import FailureKind
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Choices, Exhaustive, Pct, RandomWalk, Schedule, Words
 from simdsl.runner.failures import Stopped, of_run
 from simdsl.runner.state import Ready, Strand

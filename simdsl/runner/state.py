@@ -6,11 +6,12 @@ Each of them is itself and equal to no other, whatever they hold.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from simdsl.backends.protocol import Lease, Session, Ticket
 from simdsl.core.clock import Timer
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Failed, Outcome
 from simdsl.plan.values import Value
 from simdsl.runner.program import Attempts, Code, Instruction

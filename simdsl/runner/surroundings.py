@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from simdsl.backends.protocol import Pool
 from simdsl.core.clock import Clock
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import PoolCount
 from simdsl.plan.outcomes import ErrorClass, Outcome
 from simdsl.plan.values import Value

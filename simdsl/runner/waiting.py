@@ -7,13 +7,13 @@ began to wait; where an engine lets two sessions wait for each other, the one th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from simdsl.backends.protocol import Lease, Session, Settled, World
 from simdsl.core.clock import Clock
 from simdsl.core.trace import Parked, Raced, Trace, Wait
 from simdsl.core.verdicts import Failure, FailureKind
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.runner import failures
 from simdsl.runner.failures import Stopped

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TypeAlias
 
 from simdsl.language.load import check_text
 from simdsl.language.write import dump_json
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 from simdsl.shrinker.case import Case
 from simdsl.shrinker.size import is_smaller

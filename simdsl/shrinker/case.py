@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import For, Path, Plan, Retry, SqlStep, Step, Task, Words
 
 _Any = TypeVar("_Any", bound=Step)

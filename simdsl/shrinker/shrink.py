@@ -17,8 +17,8 @@ At any interruption the best so far is a plan that was seen to fail with the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Path
 from simdsl.shrinker.attempts import Answer, Ask, Attempts, Spent
 from simdsl.shrinker.case import Case

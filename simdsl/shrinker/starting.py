@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from simdsl.core.trace import Advanced, Checked, Chosen, Event, Parked, Stepped, Trace, Wait
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import (
     Await,
     Blocks,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from simdsl.backends.libsql.driver import failed
 from simdsl.backends.protocol import Refusal, Statement
 from simdsl.backends.sqlite.session import AtOnceSession, fitted
 from simdsl.backends.sqlite.texts import control_text, cut, first_of_two
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Sql, SqlKind
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.values import Value

@@ -6,8 +6,9 @@ All of this is text of Transact-SQL made from what the catalog says, so it can b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from simdsl.plan.dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

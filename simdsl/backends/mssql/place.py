@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from pathlib import Path
 from platform import machine
@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from simdsl.backends.odbc import driver as odbc
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.urls import mask
+from simdsl.plan.dataclasses import dataclass
 
 PORT: Final = 1433
 ENCRYPT: Final = ("yes", "no", "strict")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from simdsl.backends.pools.fibers import Fiber, Interruption, Waits
 from simdsl.backends.protocol import Lease, PoolCounts, Session, Ticket
 from simdsl.core.clock import Clock
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import PoolSpec
 from simdsl.plan.outcomes import ErrorClass, Failed
 

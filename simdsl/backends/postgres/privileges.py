@@ -14,12 +14,12 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from simdsl.backends.postgres.binaries import Binaries
 from simdsl.backends.protocol import BackendUnavailable
+from simdsl.plan.dataclasses import dataclass
 
 _CLONE_NEWUSER: Final = 0x10000000
 _ALIAS: Final = 1000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
@@ -11,6 +10,7 @@ from psycopg import sql
 
 from simdsl.backends.postgres.cells import Reading
 from simdsl.backends.postgres.place import Home
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Reset, ResetMode
 from simdsl.plan.outcomes import Rows
 from simdsl.plan.values import sorted_rows

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from simdsl.backends.protocol import BackendUnavailable
+from simdsl.plan.dataclasses import dataclass
 
 if TYPE_CHECKING:
     import sqlite3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
@@ -11,6 +10,7 @@ from urllib.parse import quote, unquote
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.urls import mask
 from simdsl.backends.workspace import Workspace
+from simdsl.plan.dataclasses import dataclass
 
 MEMORY: Final = ":memory:"
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, assert_never
 
 from simdsl.generation.expressions.ir import (
@@ -55,6 +54,7 @@ from simdsl.generation.expressions.ir import (
     Switch,
     When,
 )
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Comparison
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 

@@ -10,10 +10,10 @@ Nothing checks the types of operands when a node is made, for that would cost mo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Comparison
 from simdsl.plan.values import Value
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.generation.expressions.digits import Digits
 from simdsl.generation.expressions.ir import SqlType
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 
 

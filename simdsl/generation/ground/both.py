@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from simdsl.generation.expressions.dialects import PRINTERS
 from simdsl.generation.expressions.ir import Column, Expression, Literal
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Dialect
 
 

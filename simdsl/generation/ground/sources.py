@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from simdsl.generation.draws import Draws
@@ -12,6 +11,7 @@ from simdsl.generation.expressions.evaluation import evaluate
 from simdsl.generation.expressions.ir import Column, Expression, SqlType
 from simdsl.generation.ground.both import Both, join, say
 from simdsl.generation.ground.tables import Cells, Ground, Table
+from simdsl.plan.dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

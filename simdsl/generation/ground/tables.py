@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -12,6 +12,7 @@ from simdsl.generation.expressions.drawing import draw_expression
 from simdsl.generation.expressions.ir import Column, Literal, SqlType
 from simdsl.generation.expressions.values import Rates, draw_value
 from simdsl.generation.ground.both import Both, join, say
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.values import Value
 from simdsl.profiles.profile import ColumnType, IndexKind, Profile
 from simdsl.profiles.profile import Values as ValueRates

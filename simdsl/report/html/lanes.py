@@ -8,9 +8,9 @@ column where something begins, ``u`` the one in front of which it ends, ``a`` an
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.report.html.align import Row, rows_of
 from simdsl.report.html.markup import Markup
 from simdsl.report.html.timeline import Extent, Item, Kind, Span, Timeline

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.values import Row, literal
 from simdsl.report.history import brief

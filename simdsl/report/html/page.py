@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.resources import files
 from typing import Final, TypeAlias, assert_never
 
 from simdsl import __version__
 from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Plan
 from simdsl.report.html.evidence import panel
 from simdsl.report.html.finding import sides_of

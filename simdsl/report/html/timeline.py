@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -21,6 +21,7 @@ from simdsl.core.trace import (
     WordSkipped,
 )
 from simdsl.language.unparse import duration_text
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.ir import Path
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.properties.book import told
