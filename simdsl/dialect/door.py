@@ -16,12 +16,20 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 
 from simdsl.plan.ir import Dialect
 
-__all__ = ["Tree", "Unread", "Unwritten", "exp", "parse", "told", "words", "write"]
+__all__ = ["Tree", "Unread", "Unwritten", "exp", "parse", "told", "words", "write", "write_as_it_stands"]
 
 Tree = exp.Expr
 """Any node of a tree."""
 
 _LOGGER: Final = logging.getLogger("sqlglot")
+
+# By the name of the class: a flag of its writer, and the value with which the writer adds nothing.
+_FLAGS: Final[dict[str, dict[str, bool]]] = {
+    "Div": {"safe": False},  # NULLIF around the divisor
+    "Mod": {"safe": False},  # the same, since sqlglot 30.31
+    "Greatest": {"ignore_nulls": True},  # CASE WHEN ... IS NULL around the call
+    "Least": {"ignore_nulls": True},
+}
 
 
 class Unread(Exception):
@@ -51,6 +59,16 @@ def write(tree: Tree, dialect: Dialect) -> str:
             return Engine.get_or_raise(dialect.value).generate(tree, unsupported_level=ErrorLevel.RAISE, comments=False)
         except (SqlglotError, RecursionError, ValueError) as error:
             raise Unwritten(str(error)) from error
+
+
+def write_as_it_stands(node: Tree) -> None:
+    """Switch off what sqlglot would add to a node while it writes it, because simdsl's own rewrite does that.
+
+    sqlglot's parsers leave a flag at a node whose meaning hangs on the dialect, and its writers act on the flag. Both would
+    then be done: `a % b` came out as `a % NULLIF(NULLIF(b, 0), 0)` when sqlglot 30.31 began to set the flag of `%`.
+    """
+    for name, value in _FLAGS.get(type(node).__name__, {}).items():
+        node.set(name, value)
 
 
 def told(tree: Tree) -> str:

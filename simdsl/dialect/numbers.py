@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.dialect.door import Tree, exp
+from simdsl.dialect.door import Tree, exp, write_as_it_stands
 from simdsl.dialect.kinds import (
     ARITHMETIC,
     BITWISE,
@@ -36,11 +36,11 @@ def mend(tree: Tree, route: Route) -> None:
             case exp.Round():
                 _round(node, route)
             case exp.Pow() if route.target is Dialect.TSQL:  # whose result is of the type of what is raised
-                node.set("this", exp.Cast(this=node.this.copy(), to=raw("FLOAT")))
+                node.set("this", cast_once(node.this, "FLOAT"))
             case exp.Ceil() | exp.Floor() if kind_of(node.this) is Kind.INTEGER:
                 # To SQLite it stays an integer, to PostgreSQL it becomes a real.
                 whole = bracketed(node.this)
-                real = exp.Cast(this=node.this.copy(), to=raw(_real(route.target)))
+                real = cast_once(node.this, _real(route.target))
                 node.replace(whole if route.source is Dialect.SQLITE else real)
             case exp.Sign():
                 _sign(node, route)
@@ -62,7 +62,7 @@ def _divide(node: exp.Div, route: Route) -> None:
     left, right = kind_of(node.this), kind_of(node.expression)
     if route.source is Dialect.SQLITE and (is_mixed(node.this) or is_mixed(node.expression)):
         raise Cannot("a division of what may be an integer or a real", "cast it to INTEGER or REAL")
-    node.set("safe", False)  # what sqlglot would do about zero is done here
+    write_as_it_stands(node)
     if route.target in (Dialect.DUCKDB, Dialect.MYSQL) and Kind.REAL not in (left, right):
         if (left, right) != (Kind.INTEGER, Kind.INTEGER):
             raise Cannot("a division whose operands may be integers", "write CAST(x AS INTEGER) / CAST(y AS INTEGER)")
@@ -73,6 +73,7 @@ def _divide(node: exp.Div, route: Route) -> None:
 
 
 def _remainder(node: exp.Mod, route: Route) -> None:
+    write_as_it_stands(node)
     sides = (node.this, node.expression)
     if Dialect.SQLITE in (route.source, route.target) and any(_has_decimals(side) for side in sides):
         raise Cannot("% of numbers that are no integers", "cast both sides to INTEGER")
@@ -93,12 +94,17 @@ def _has_decimals(node: Tree) -> bool:
 
 
 def _guard(node: Tree, route: Route) -> None:
-    """Division by zero is NULL to SQLite and an error to others. A literal that is not zero needs no guard."""
+    """Division by zero is NULL to SQLite and an error to others.
+
+    A literal that is not zero needs no guard, and a divisor that has one already, because somebody wrote it, gets no second.
+    """
     if route.source is not Dialect.SQLITE or route.target is Dialect.MYSQL:
         return
     divisor = inner(node.expression)
     plain = inner(divisor.this) if isinstance(divisor, exp.Neg) else divisor
     if isinstance(plain, exp.Literal) and not plain.is_string and not is_zero(plain):
+        return
+    if isinstance(divisor, exp.Nullif) and is_number_literal(divisor.expression) and is_zero(inner(divisor.expression)):
         return
     node.set("expression", exp.Nullif(this=divisor.copy(), expression=exp.Literal.number(0)))
 
@@ -171,7 +177,7 @@ def _cast_from_sqlite(node: exp.Cast, kind: exp.DType, value: Tree, route: Route
 def _counted(predicate: Tree, route: Route) -> None:
     """A predicate that is about to become a number or a text by way of 1 and 0, which some engines make of it anyway."""
     if route.target not in (Dialect.TSQL, Dialect.MYSQL):
-        predicate.replace(exp.Cast(this=predicate.copy(), to=raw("INTEGER")))
+        predicate.replace(cast_once(predicate, "INTEGER"))
 
 
 def _truncate(node: exp.Cast, route: Route) -> None:
@@ -180,8 +186,8 @@ def _truncate(node: exp.Cast, route: Route) -> None:
         return
     if route.target is Dialect.MYSQL:
         raise Cannot("CAST(... AS INTEGER) of what may be no integer")
-    exact = raw("NUMERIC" if route.target is Dialect.POSTGRES else "DOUBLE")
-    value = node.this.copy() if is_number_literal(node.this) else exp.Cast(this=node.this.copy(), to=exact)
+    exact = "NUMERIC" if route.target is Dialect.POSTGRES else "DOUBLE"
+    value = node.this.copy() if is_number_literal(node.this) else cast_once(node.this, exact)
     node.set("this", exp.Anonymous(this="TRUNC", expressions=[value]))
 
 
@@ -234,15 +240,15 @@ def _round(node: exp.Round, route: Route) -> None:
     if route.source is Dialect.POSTGRES and node.args.get("decimals") is None and not is_number_literal(number):
         raise Cannot("ROUND() of what may be a real, which PostgreSQL rounds to even", "write ROUND(x, 0)")
     if route.target is Dialect.TSQL:  # which wants to be told the digits, and rounds 9.5 to what does not fit
-        node.set("this", exp.Cast(this=node.this.copy(), to=raw("FLOAT")))
+        node.set("this", cast_once(node.this, "FLOAT"))
         node.set("decimals", node.args.get("decimals") or exp.Literal.number(0))
     elif route.source is Dialect.SQLITE:
         if kind_of(value) is Kind.BOOLEAN:
             _counted(value, route)
         if route.target is Dialect.POSTGRES and not is_number_literal(value):
-            node.set("this", exp.Cast(this=node.this.copy(), to=raw("NUMERIC")))
+            node.set("this", cast_once(node.this, "NUMERIC"))
         if not isinstance(node.parent, exp.Cast):
-            node.replace(exp.Cast(this=node.copy(), to=raw(_real(route.target))))
+            node.replace(cast_once(node, _real(route.target)))
 
 
 def _sign(node: exp.Sign, route: Route) -> None:
@@ -252,7 +258,7 @@ def _sign(node: exp.Sign, route: Route) -> None:
     if kind_of(node.this) is Kind.BOOLEAN:
         _counted(node.this, route)
     if route.target is not Dialect.MYSQL:
-        node.replace(exp.Cast(this=node.copy(), to=raw("INT" if route.target is Dialect.TSQL else "INTEGER")))
+        node.replace(cast_once(node, "INT" if route.target is Dialect.TSQL else "INTEGER"))
 
 
 def _average(node: exp.Avg, route: Route) -> None:
@@ -265,7 +271,7 @@ def _average(node: exp.Avg, route: Route) -> None:
     if kind_of(value) is Kind.BOOLEAN:
         _counted(value, route)
         value = node.this if distinct is None else distinct.expressions[0]
-    cast = exp.Cast(this=value.copy(), to=raw(real))
+    cast = cast_once(value, real)
     if holder is distinct:
         distinct.set("expressions", [cast])
     else:
@@ -275,7 +281,7 @@ def _average(node: exp.Avg, route: Route) -> None:
 def _total(node: exp.Anonymous, route: Route) -> None:
     if isinstance(node.parent, exp.Filter):
         raise Cannot("TOTAL() with FILTER", "write COALESCE(SUM(...) FILTER (...), 0.0)")
-    sums = exp.Cast(this=exp.Sum(this=node.expressions[0].copy()), to=raw(_real(route.target)))
+    sums = cast_once(exp.Sum(this=node.expressions[0].copy()), _real(route.target))
     node.replace(exp.Coalesce(this=sums, expressions=[exp.Literal.number(0)]))
 
 
@@ -288,7 +294,7 @@ def _extreme(node: exp.Greatest | exp.Least, route: Route) -> None:
     """SQLite's MAX of several values is NULL if one of them is; GREATEST skips it, MySQL's excepted."""
     if route.source is not Dialect.SQLITE or route.target is Dialect.MYSQL:
         return
-    node.set("ignore_nulls", True)  # else sqlglot would do the same once more
+    write_as_it_stands(node)
     for value in (node.this, *node.expressions):
         if kind_of(value) is Kind.BOOLEAN:
             _counted(value, route)
@@ -304,6 +310,14 @@ def _extreme(node: exp.Greatest | exp.Least, route: Route) -> None:
     for one in tests[1:]:
         test = exp.Or(this=test, expression=one)
     node.replace(exp.Case(ifs=[exp.If(this=test, true=exp.Null())], default=node.copy()))
+
+
+def cast_once(value: Tree, name: str) -> Tree:
+    """A copy of a value under a cast to a type, written as ``name``; one that is cast to it already gets no second cast."""
+    plain = inner(value)
+    if isinstance(plain, exp.Cast) and plain.to.args.get("kind") == name:
+        return value.copy()
+    return exp.Cast(this=value.copy(), to=raw(name))
 
 
 def raw(text: str) -> exp.DataType:

@@ -6,7 +6,7 @@ from typing import Final
 
 from simdsl.dialect.door import Tree, exp
 from simdsl.dialect.kinds import COMPARISONS, Kind, bracketed, inner, is_mixed, is_whole, kind_of
-from simdsl.dialect.numbers import raw
+from simdsl.dialect.numbers import cast_once, raw
 from simdsl.dialect.route import Cannot, Route
 from simdsl.plan.ir import Dialect
 
@@ -33,7 +33,7 @@ def mend(tree: Tree, route: Route) -> None:
             case exp.StrPosition():
                 _position(node, route)
             case exp.Unicode() if route.target is not Dialect.SQLITE:
-                node.set("this", exp.Nullif(this=node.this.copy(), expression=exp.Literal.string("")))
+                _code_point(node)
             case exp.GroupConcat():
                 _list(node, route)
             case exp.Collate():
@@ -46,6 +46,14 @@ def mend(tree: Tree, route: Route) -> None:
         for literal in list(tree.find_all(exp.Literal)):
             if literal.is_string and not literal.name.isascii():
                 literal.replace(exp.National(this=literal.name))
+
+
+def _code_point(node: exp.Unicode) -> None:
+    """The code point of an empty text is NULL to SQLite, and 0 or an error to others."""
+    text = inner(node.this)
+    empty = text.expression if isinstance(text, exp.Nullif) else None
+    if not (isinstance(empty, exp.Literal) and empty.is_string and not empty.name):
+        node.set("this", exp.Nullif(this=node.this.copy(), expression=exp.Literal.string("")))
 
 
 def _like(node: exp.Like | exp.ILike, route: Route) -> None:
@@ -130,11 +138,11 @@ def _join(node: exp.DPipe, route: Route) -> None:
         if found is Kind.BOOLEAN and route.source is Dialect.POSTGRES:
             raise Cannot("a condition joined with `||`")
         if found is Kind.BOOLEAN and route.target not in (Dialect.TSQL, Dialect.MYSQL):
-            side.replace(exp.Cast(this=exp.Cast(this=side.copy(), to=raw("INTEGER")), to=raw("TEXT")))
+            side.replace(cast_once(cast_once(side, "INTEGER"), "TEXT"))
         elif route.target is Dialect.TSQL and found is not Kind.TEXT:
-            side.replace(exp.Cast(this=side.copy(), to=raw("NVARCHAR(MAX)")))
+            side.replace(cast_once(side, "NVARCHAR(MAX)"))
         elif route.target is Dialect.POSTGRES and found in (Kind.INTEGER, Kind.NUMBER):
-            side.replace(exp.Cast(this=side.copy(), to=raw("TEXT")))
+            side.replace(cast_once(side, "TEXT"))
 
 
 def _part(node: exp.Substring, route: Route) -> None:
@@ -203,8 +211,7 @@ def _list(node: exp.GroupConcat, route: Route) -> None:
     holder = node.this if isinstance(node.this, exp.Distinct) else node
     value = holder.expressions[0] if isinstance(holder, exp.Distinct) else node.this
     if kind_of(value) is not Kind.TEXT:
-        text = raw("NVARCHAR(MAX)" if route.target is Dialect.TSQL else "TEXT")
-        value.replace(exp.Cast(this=value.copy(), to=text))
+        value.replace(cast_once(value, "NVARCHAR(MAX)" if route.target is Dialect.TSQL else "TEXT"))
 
 
 def _collate(node: exp.Collate, route: Route) -> None:

@@ -55,7 +55,8 @@ def test_commands_print_what_their_page_shows(page: Path, tmp_path: Path) -> Non
 def test_readme_begins_with_its_two_commands() -> None:
     first, second = [block for block in blocks(ROOT / "README.md") if block.language == "console"][:2]
     (run,), (test,) = commands(first), commands(second)
-    assert run.text.endswith("simdsl run plans/")
+    assert run.text.endswith("simdsl run plans/first.yaml --differential postgres")
     assert "pytest" in test.text
+    assert all(". .venv/bin/activate &&" in one.text and "-c constraints.txt" in one.text for one in (run, test))
     assert not first.is_run
     assert not second.is_run
