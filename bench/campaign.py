@@ -11,19 +11,18 @@ from typing import Final
 
 from bench.measure import Result
 from simdsl.backends.registry import resolve
-from simdsl.bugbase.store import Store
+from simdsl.bugbase.store import BugStore
 from simdsl.campaign.campaign import Campaign
-from simdsl.campaign.crew import Crew
+from simdsl.campaign.jobs import CampaignSpec, WorkerPool
 from simdsl.campaign.journal import Journal
-from simdsl.campaign.local import LocalCrew
-from simdsl.campaign.work import Work
+from simdsl.campaign.local_pool import LocalPool
 from simdsl.core.verdicts import PlanEnded, Verdict
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.makers import Maker
-from simdsl.modes.once import run_plan
-from simdsl.modes.seeding import unseeded
 from simdsl.profiles.load import load_profile
-from simdsl.runner.translating import Translators
+from simdsl.rewriting.pin import strip_seeds
+from simdsl.runner.lowering import TranslatorCache
+from simdsl.runs.context import RunOptions
+from simdsl.runs.plan_generator import PlanGenerator
+from simdsl.runs.single import run_plan
 
 _SEEDS: Final = 2_000
 _PROFILE: Final = "quick"
@@ -31,10 +30,10 @@ _PROFILE: Final = "quick"
 
 def results(rounds: int, seeds: int = _SEEDS) -> Iterator[Result]:
     """How much faster two workers are than one, and what a seed costs besides its plan. Whole calls, with their start."""
-    maker = Maker(name=_PROFILE, again=("--generate",), profile=load_profile(_PROFILE))
-    work = Work(makers=(maker,), urls=("sqlite",))
+    maker = PlanGenerator(name=_PROFILE, again=("--generate",), profile=load_profile(_PROFILE))
+    work = CampaignSpec(makers=(maker,), urls=("sqlite",))
     measured = [
-        (_alone(work, seeds), *(seconds_with(LocalCrew(work, size), work, seeds) for size in (1, 2)))
+        (_alone(work, seeds), *(seconds_with(LocalPool(work, size), work, seeds) for size in (1, 2)))
         for _ in range(max(1, rounds // 5))
     ]
     alone, one, two = (statistics.median(times) for times in zip(*measured, strict=True))
@@ -65,13 +64,13 @@ def _seconds(do: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def _alone(work: Work, seeds: int) -> float:
+def _alone(work: CampaignSpec, seeds: int) -> float:
     (maker,) = work.makers
-    backend, translators = resolve(work.urls[0]), Translators()
+    backend, translators = resolve(work.urls[0]), TranslatorCache()
 
     def loop() -> None:
         for seed in range(1, seeds + 1):
-            plan = unseeded(maker.plan(seed))
+            plan = strip_seeds(maker.plan(seed))
             *_, ended = run_plan(plan, plan.name, backend, RunOptions(seed=seed, translators=translators))
             assert isinstance(ended, PlanEnded)
             assert ended.verdict is not Verdict.FAIL
@@ -79,7 +78,7 @@ def _alone(work: Work, seeds: int) -> float:
     return _seconds(loop)
 
 
-def seconds_with(crew: Crew, work: Work, seeds: int) -> float:
+def seconds_with(crew: WorkerPool, work: CampaignSpec, seeds: int) -> float:
     """How long a campaign takes that finds nothing."""
     with tempfile.TemporaryDirectory() as home, Journal(f"{home}/journal.jsonl", {}) as journal:
 
@@ -88,7 +87,7 @@ def seconds_with(crew: Crew, work: Work, seeds: int) -> float:
                 work=work,
                 seeds=(1, seeds),
                 crew=crew,
-                store=Store(Path(home) / "bugs"),
+                store=BugStore(Path(home) / "bugs"),
                 journal=journal,
                 tell=lambda event: None,
                 stop_asked=tuple,

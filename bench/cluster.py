@@ -12,11 +12,11 @@ from distributed import LocalCluster
 
 from bench.campaign import seconds_with
 from bench.measure import Result
-from simdsl.campaign.cluster import ClusterCrew
-from simdsl.campaign.local import LocalCrew
-from simdsl.campaign.work import Work
-from simdsl.modes.makers import Maker
+from simdsl.campaign.cluster import ClusterPool
+from simdsl.campaign.jobs import CampaignSpec
+from simdsl.campaign.local_pool import LocalPool
 from simdsl.profiles.load import load_profile
+from simdsl.runs.plan_generator import PlanGenerator
 
 _SEEDS: Final = 1_000
 _PROFILE: Final = "quick"
@@ -24,8 +24,8 @@ _PROFILE: Final = "quick"
 
 def results(rounds: int, seeds: int = _SEEDS) -> Iterator[Result]:
     """Whole calls, with the start of a process each."""
-    maker = Maker(name=_PROFILE, again=("--generate",), profile=load_profile(_PROFILE))
-    work = Work(makers=(maker,), urls=("sqlite",))
+    maker = PlanGenerator(name=_PROFILE, again=("--generate",), profile=load_profile(_PROFILE))
+    work = CampaignSpec(makers=(maker,), urls=("sqlite",))
     with (
         tempfile.TemporaryDirectory() as home,
         dask.config.set({"temporary-directory": home}),
@@ -34,8 +34,8 @@ def results(rounds: int, seeds: int = _SEEDS) -> Iterator[Result]:
         address = cluster.scheduler_address
         measured = [
             (
-                seconds_with(LocalCrew(work, 1), work, seeds),
-                seconds_with(ClusterCrew(address, work), work, seeds),
+                seconds_with(LocalPool(work, 1), work, seeds),
+                seconds_with(ClusterPool(address, work), work, seeds),
             )
             for _ in range(max(1, rounds // 5))
         ]

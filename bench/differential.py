@@ -11,10 +11,10 @@ from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import PlanEnded, Progress, Verdict
 from simdsl.language.load import load_text
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.differential import run_differential
-from simdsl.modes.once import run_plan
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
+from simdsl.runs.context import RunOptions
+from simdsl.runs.differential import run_differential
+from simdsl.runs.single import run_plan
 
 
 def results(rounds: int, steps: int) -> Iterator[Result]:

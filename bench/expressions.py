@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from bench.measure import Result, cpu_seconds, side_by_side
-from simdsl.generation.expressions.dialects import printer
 from simdsl.generation.expressions.drawing import draw_expression
 from simdsl.generation.expressions.evaluation import evaluate
-from simdsl.generation.expressions.ir import Column, Expression, SqlType
-from simdsl.generation.expressions.parts import nodes
-from simdsl.generation.expressions.values import Rates, draw_value
-from simdsl.plan.ir import Dialect
+from simdsl.generation.expressions.ir import ColumnRef, SqlExpression, SqlType, walk
+from simdsl.generation.expressions.printing import printer
+from simdsl.generation.expressions.values import SamplingRates, draw_value
+from simdsl.plan.sql import Dialect
 
 _COUNT: Final = 2_000
-_RATES: Final = Rates()
+_RATES: Final = SamplingRates()
 _COLUMNS: Final = tuple(
-    Column(name=f"c{i}", type=of, narrow=i % 2 == 0)
+    ColumnRef(name=f"c{i}", type=of, narrow=i % 2 == 0)
     for i, of in enumerate((SqlType.INTEGER, SqlType.INTEGER, SqlType.REAL, SqlType.TEXT, SqlType.TEXT, SqlType.BOOLEAN))
 )
 
@@ -25,7 +24,7 @@ _COLUMNS: Final = tuple(
 def results(rounds: int) -> Iterator[Result]:
     """Microseconds a predicate: drawn and printed, and evaluated for a row."""
     drawn = _drawn()
-    size = sum(1 for expression in drawn for _ in nodes(expression)) / _COUNT
+    size = sum(1 for expression in drawn for _ in walk(expression)) / _COUNT
     sides = side_by_side(lambda: cpu_seconds(_printed), lambda: cpu_seconds(_drawn), rounds)
     detail = (
         f"drawing alone takes {_each(sides.peers):.1f} us; {size:.1f} nodes on average; CPU, {_COUNT} predicates of depth 3"
@@ -45,7 +44,7 @@ def results(rounds: int) -> Iterator[Result]:
     )
 
 
-def _drawn() -> list[Expression]:
+def _drawn() -> list[SqlExpression]:
     return [
         draw_expression(seed=1, place=(i,), wanted=SqlType.BOOLEAN, columns=_COLUMNS, depth=3, rates=_RATES)
         for i in range(_COUNT)

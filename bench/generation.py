@@ -15,12 +15,12 @@ from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import PlanEnded, RunEnded, Verdict
 from simdsl.generation.plans import generate
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
 from simdsl.profiles.load import load_profile
 from simdsl.properties import registry
-from simdsl.properties.property import Size
+from simdsl.properties.property import PlanSize
+from simdsl.runs.context import RunOptions
+from simdsl.runs.single import run_plan
 
 _PLANS: Final = {"quick": 40, "stress": 6}
 _MEMORY: Final = "sqlite:///:memory:"
@@ -65,7 +65,7 @@ def _campaign(name: str, count: int, rounds: int) -> Result:
     with _recording() as (url, recorded):
         recorder = resolve(url)
         recorded.clear()  # it tried the driver
-        judged = sum(_run(plan, recorder).judged for plan in plans)
+        judged = sum(_run(plan, recorder).assertions for plan in plans)
     statements = sum(isinstance(event, _Execute) for event in recorded)
     backend = resolve(_MEMORY)
     sides = side_by_side(
@@ -91,11 +91,11 @@ def _campaign(name: str, count: int, rounds: int) -> Result:
 
 def _metamorphic(rounds: int) -> Result:
     asked = registry.find(_ASKED)
-    size = Size.of(load_profile("stress"))
+    size = PlanSize.of(load_profile("stress"))
     backend = resolve(_MEMORY)
     plans = [asked.plan(seed, size) for seed in range(1, 4)]
     checks = sum(
-        tried.judged
+        tried.assertions
         for plan in plans
         for event in run_plan(plan, "bench", backend, RunOptions(seed=1))
         if isinstance(event, RunEnded)

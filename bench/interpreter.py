@@ -18,9 +18,9 @@ from bench.measure import Result, Timed, cpu_seconds, side_by_side
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import PlanEnded, Verdict
 from simdsl.language.load import load_text
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
+from simdsl.runs.context import RunOptions
+from simdsl.runs.single import run_plan
 
 # What simdsl opens for sqlite:///:memory:, so that several sessions can meet in it.
 _MEMORY = "file:bench?mode=memory&cache=shared"

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from bench.measure import Result, cpu_seconds, side_by_side
 from simdsl.language.load import load
-from simdsl.language.read import read_text
+from simdsl.syntax.files import read_text
 
 _HEAD = "simdsl: 1\nplan: bench\nsetup:\n  - CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)\nsteps:\n"
 

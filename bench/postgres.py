@@ -14,16 +14,17 @@ from contextlib import contextmanager
 import psycopg
 
 from bench.measure import Result, side_by_side
-from simdsl.backends.postgres import binaries, place, privileges
-from simdsl.backends.postgres.server import Server
-from simdsl.backends.postgres.world import PostgresWorld
+from simdsl.backends.postgres import executables, provisioner
+from simdsl.backends.postgres.database import PostgresDatabase
+from simdsl.backends.postgres.embedded_server import EmbeddedServer
 from simdsl.backends.protocol import Statement
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import PlanEnded, Verdict
 from simdsl.language.load import load_text
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
-from simdsl.plan.ir import Plan, SqlKind
+from simdsl.plan.plan import Plan
+from simdsl.plan.sql import SqlKind
+from simdsl.runs.context import RunOptions
+from simdsl.runs.single import run_plan
 
 _TABLE = "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)"
 
@@ -41,7 +42,7 @@ def results(rounds: int, steps: int) -> Iterator[Result]:
 def _interpreter(rounds: int, steps: int) -> Result:
     plan, backend = load_text(looped(steps // 4)), resolve("postgres")
     world = backend.create()
-    assert isinstance(world, PostgresWorld)
+    assert isinstance(world, PostgresDatabase)
     try:
         with world.home.connect() as connection:
             sides = side_by_side(lambda: _seconds(plan), lambda: _by_hand(connection, steps // 4), rounds)
@@ -70,7 +71,7 @@ def _seconds(plan: Plan) -> float:
 def _by_hand(connection: psycopg.Connection[tuple[object, ...]], rounds: int) -> float:
     # What a run of ours does before and after its steps is done here too: a database is made and given up.
     start = time.perf_counter()
-    made = place.throwaway()
+    made = provisioner.embedded_provisioner()
     home = made.make()
     with psycopg.connect(**home.parameters, autocommit=True) as own:
         own.execute(_TABLE.encode())
@@ -163,13 +164,13 @@ def _schedules(pools: str, rounds: int, *, budget: float, stretch: float) -> Res
 
 def _start(rounds: int) -> Result:
     """A server that does not run yet, from a kept cluster, to the first answer."""
-    Server(binaries.find(), privileges.ours()).close()
+    EmbeddedServer(executables.find_binaries(), executables.choose_server_user()).close()
     seconds: list[float] = []
     for _ in range(rounds):
         start = time.perf_counter()
-        server = Server(binaries.find(), privileges.ours())
+        server = EmbeddedServer(executables.find_binaries(), executables.choose_server_user())
         parameters = {"host": server.host, "port": server.port, "user": server.user, "dbname": "postgres"}
-        made = place.Place(parameters, server.names)
+        made = provisioner.DatabaseProvisioner(parameters, server.names)
         with made.make().connect() as connection:
             connection.execute(b"SELECT 1").fetchall()
         seconds.append(time.perf_counter() - start)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from bench.measure import Result
-from simdsl.shrinker.case import Case
-from simdsl.shrinker.shrink import shrink
+from simdsl.shrinker.case import ShrinkCase
+from simdsl.shrinker.driver import shrink
 from tests.shrinker.synthetic import Synthetic, synthetic
 
 _BUDGETS: Final = ((3, 80, 50), (6, 140, 95), (12, 240, 175))
@@ -36,5 +36,5 @@ def _tries(made: Synthetic) -> int:
     return end.asked if _said(end.case) == made.needed else _STEPS
 
 
-def _said(case: Case) -> set[str]:
+def _said(case: ShrinkCase) -> set[str]:
     return {step.sql.text for step in case.plan.steps or () if hasattr(step, "sql")}

@@ -8,8 +8,8 @@ import sqlglot
 
 from bench.measure import Result, cpu_seconds, side_by_side
 from simdsl.dialect.translation import Translator
-from simdsl.language.lexing import parse_sql
-from simdsl.plan.ir import Dialect, Sql
+from simdsl.plan.sql import Dialect, Sql
+from simdsl.syntax.sql_lexer import parse_sql
 
 _STEPS = 10_000
 

@@ -29,16 +29,16 @@ from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
 from simdsl.cli import exits  # noqa: E402
 from simdsl.cli.app import command  # noqa: E402
-from simdsl.generation.unheeded import UNHEEDED  # noqa: E402
-from simdsl.language.named import BUILT_IN  # noqa: E402
+from simdsl.generation.plans import UNSUPPORTED_KNOBS  # noqa: E402
+from simdsl.language.property_names import BUILT_IN  # noqa: E402
 from simdsl.oracles.differences import Known, KnownDifference, KnownKeys, KnownOrder, KnownValues  # noqa: E402
 from simdsl.oracles.equivalence import RULES  # noqa: E402
 from simdsl.oracles.known import KNOWN  # noqa: E402
 from simdsl.plan import resources  # noqa: E402
 from simdsl.plan.codes import Code  # noqa: E402
-from simdsl.plan.ir import Dialect  # noqa: E402
 from simdsl.plan.outcomes import ErrorClass  # noqa: E402
-from simdsl.profiles.knobs import NAME, Kind, Knob, knobs, to_keys  # noqa: E402
+from simdsl.plan.sql import Dialect  # noqa: E402
+from simdsl.profiles.knobs import NAME, Knob, KnobType, knobs, to_keys  # noqa: E402
 from simdsl.profiles.knobs import schema as profile_schema  # noqa: E402
 from simdsl.profiles.load import DEFAULT, check_profile  # noqa: E402
 from simdsl.profiles.profile import Profile  # noqa: E402
@@ -517,7 +517,7 @@ def _profiles() -> Iterator[str]:
     yield ""
     yield "| knob | why |"
     yield "|---|---|"
-    for key, why in UNHEEDED.items():
+    for key, why in UNSUPPORTED_KNOBS.items():
         yield f"| `{key}` | {why} |"
     yield ""
     yield "## Which value counts"
@@ -535,10 +535,10 @@ def _profiles() -> Iterator[str]:
 
 _HEAD: Final = {"simdsl": "`1`", "profile": "name", "doc": "text", "extends": "name"}
 _TAKES: Final = {
-    Kind.INTEGER: "integer",
-    Kind.RATE: "0 to 1",
-    Kind.DURATION: "duration",
-    Kind.TEXT: "text",
+    KnobType.INTEGER: "integer",
+    KnobType.RATE: "0 to 1",
+    KnobType.DURATION: "duration",
+    KnobType.TEXT: "text",
 }
 
 

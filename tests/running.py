@@ -8,13 +8,13 @@ from typing import TypeVar
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
-from simdsl.core.trace import Stepped
+from simdsl.core.trace import StepCompleted
 from simdsl.core.verdicts import Failure, PlanEnded, RunEnded, RunReport
 from simdsl.language.load import load_text
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
-from simdsl.plan.ir import Plan
 from simdsl.plan.outcomes import Failed
+from simdsl.plan.plan import Plan
+from simdsl.runs.context import RunOptions
+from simdsl.runs.single import run_plan
 
 E = TypeVar("E")
 
@@ -47,10 +47,10 @@ class Ran:
 
     def steps(self) -> list[tuple[str, str, str]]:
         """(task, statement, outcome) of the last run, briefly."""
-        return [(event.task, event.what, brief(event)) for event in self.last.trace if isinstance(event, Stepped)]
+        return [(event.task, event.what, brief(event)) for event in self.last.trace if isinstance(event, StepCompleted)]
 
 
-def brief(event: Stepped) -> str:
+def brief(event: StepCompleted) -> str:
     """An outcome in a word or two."""
     outcome = event.outcome
     return str(outcome.error_class) if isinstance(outcome, Failed) else str(outcome[1] if len(outcome) == 3 else outcome[0])

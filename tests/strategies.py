@@ -13,88 +13,87 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from simdsl.language.lexing import BACKEND_DIALECTS, dialect_of, parse_sql
-from simdsl.language.named import BUILT_IN
-from simdsl.plan.ir import (
-    ANY_TASK,
-    BACKEND_NAMES,
-    PLAIN,
+from simdsl.language.property_names import BUILT_IN
+from simdsl.plan.expectations import (
     Alternative,
-    AnError,
-    Anything,
-    Await,
-    Between,
-    Binary,
-    Bind,
+    Binding,
     Blocks,
-    Call,
     CellRow,
-    Check,
-    Checkout,
-    Choices,
-    Comparison,
-    Constant,
+    ComparisonOperator,
     Contains,
     Count,
-    Counted,
-    Deed,
-    Dialect,
-    Drawn,
+    CountUnit,
     ExactRows,
     Excludes,
-    Exhaustive,
     Expectation,
-    Expression,
-    Fault,
-    Fixed,
-    For,
-    Identifier,
-    Items,
-    LabelFunction,
-    Negative,
-    Not,
-    Now,
-    OfErrors,
-    OfLabel,
-    OfPool,
+    ExpectedError,
+    FixedPoint,
+    LiteralType,
     Ok,
-    OneOf,
-    Operator,
-    Options,
-    Order,
-    Override,
-    Param,
-    Pct,
-    Plan,
-    PoolCount,
-    PoolSpec,
-    RandomWalk,
-    Range,
-    Reset,
-    ResetMode,
-    Retry,
-    Return,
+    RowOrder,
     SameAs,
     Scalar,
+    TypedLiteral,
+    Wildcard,
+)
+from simdsl.plan.expressions import (
+    BinaryOperation,
+    BinaryOperator,
+    Constant,
+    ErrorCount,
+    Expression,
+    FunctionCall,
+    LogicalNot,
+    PoolCounter,
+    PoolReference,
+    ResultFunction,
+    ResultReference,
+    ResultSlice,
     ScalarFunction,
-    Schedule,
-    Sleep,
-    Slice,
-    Source,
-    Sql,
-    SqlKind,
-    SqlStep,
-    Step,
-    Task,
-    Typed,
-    TypedKind,
-    Var,
-    Words,
-    Workload,
-    numbered_tasks,
+    UnaryMinus,
+    VirtualNow,
 )
 from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.plan import Identifier, Param, Plan, PoolSpec, Reset, ResetMode, Task
+from simdsl.plan.schedules import (
+    ExhaustiveSchedule,
+    ExplicitSchedule,
+    PctSchedule,
+    RandomSchedule,
+    RecordedSchedule,
+    Schedule,
+)
+from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
+from simdsl.plan.steps import (
+    BACKEND_NAMES,
+    NO_OPTIONS,
+    Await,
+    Check,
+    Checkout,
+    Fault,
+    For,
+    IntegerBounds,
+    ItemList,
+    Override,
+    Retry,
+    Return,
+    Sleep,
+    SqlStep,
+    Step,
+    StepOptions,
+)
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, quoted
+from simdsl.plan.workload import (
+    WORKLOAD_TASK,
+    DrawnVariable,
+    IntegerRange,
+    OneOf,
+    ValueDomain,
+    Workload,
+    WorkloadAction,
+    numbered_tasks,
+)
+from simdsl.syntax.sql_lexer import BACKEND_DIALECTS, dialect_of, parse_sql
 
 T = TypeVar("T")
 
@@ -204,14 +203,16 @@ def sets_of(strategy: SearchStrategy[T], most: int = 3) -> SearchStrategy[tuple[
 # Values and cells
 
 REALS = st.floats() | st.sampled_from([0.0, -0.0, 1e16, 1.5, 100_000.0, math.nan, math.inf, -math.inf])
-FIXED = st.from_regex(r"-?(0|[1-9][0-9]{0,12})\.[0-9]{1,6}", fullmatch=True).map(lambda text: Fixed(text=text))
-TYPED_TEXTS: dict[TypedKind, SearchStrategy[str]] = {
-    TypedKind.DATE: st.dates().map(str),
-    TypedKind.TIME: st.times().map(str),
-    TypedKind.TIMESTAMP: st.datetimes().map(str),
-    TypedKind.DECIMAL: st.decimals(allow_nan=False, allow_infinity=False).map(str),
+FIXED = st.from_regex(r"-?(0|[1-9][0-9]{0,12})\.[0-9]{1,6}", fullmatch=True).map(lambda text: FixedPoint(text=text))
+TYPED_TEXTS: dict[LiteralType, SearchStrategy[str]] = {
+    LiteralType.DATE: st.dates().map(str),
+    LiteralType.TIME: st.times().map(str),
+    LiteralType.TIMESTAMP: st.datetimes().map(str),
+    LiteralType.DECIMAL: st.decimals(allow_nan=False, allow_infinity=False).map(str),
 }
-TYPED = st.sampled_from(TypedKind).flatmap(lambda kind: TYPED_TEXTS[kind].map(lambda text: Typed(kind=kind, text=text)))
+TYPED = st.sampled_from(LiteralType).flatmap(
+    lambda kind: TYPED_TEXTS[kind].map(lambda text: TypedLiteral(kind=kind, text=text))
+)
 SCALARS = (st.none() | st.booleans() | INTEGERS | REALS | TEXTS | st.binary(max_size=6)).map(lambda v: Scalar(value=v))
 VALUES = SCALARS | FIXED | TYPED
 
@@ -291,11 +292,11 @@ def sqls(draw: DrawFn, dialect: Dialect, kind: SqlKind | None = None, variables:
 # Expectations
 
 ERRORS = st.builds(
-    AnError,
+    ExpectedError,
     error_class=st.sampled_from(ErrorClass),
     regex=optional(st.sampled_from(["x+", r"a\/b", r"\d .*", "it's", "^=>$", "#"])),
 ) | st.builds(
-    lambda code, regex: AnError(regex=regex, **code),
+    lambda code, regex: ExpectedError(regex=regex, **code),
     code=st.sampled_from(
         [{}, {"sqlstate": "23505"}, {"sqlstate": "HY000"}, {"sqlstate": "42P01"}, {"native": 5}, {"native": -803}]
     ),
@@ -313,19 +314,19 @@ class Scope:
     pools: tuple[str, ...] = ()
     owner: str | None = None
 
-    def amounts(self) -> SearchStrategy[int | Var]:
+    def amounts(self) -> SearchStrategy[int | Variable]:
         """Counts, and variables for them."""
         return COUNTS | self.vars() if self.variables else COUNTS
 
-    def vars(self) -> SearchStrategy[Var]:
+    def vars(self) -> SearchStrategy[Variable]:
         """Variables that were bound."""
-        return st.sampled_from(self.variables).map(lambda name: Var(name=name))
+        return st.sampled_from(self.variables).map(lambda name: Variable(name=name))
 
 
 @st.composite
 def rows(draw: DrawFn, scope: Scope, width: int, least: int = 1) -> tuple[CellRow, ...]:
     """Rows of one width, without binds."""
-    cells = VALUES | st.just(Anything()) | (scope.vars() if scope.variables else st.nothing())
+    cells = VALUES | st.just(Wildcard()) | (scope.vars() if scope.variables else st.nothing())
     return draw(tuples_of(st.tuples(*[cells] * width), least, 3))
 
 
@@ -333,11 +334,11 @@ def rows(draw: DrawFn, scope: Scope, width: int, least: int = 1) -> tuple[CellRo
 def expectations(draw: DrawFn, scope: Scope, kind: SqlKind) -> Expectation:
     """What a statement of this kind can meet, as far as the loader knows; no ``blocks``, no binds."""
     choices: list[SearchStrategy[Alternative]] = [st.just(Ok()), ERRORS]
-    comparisons = st.sampled_from([one for one in Comparison if one is not Comparison.NE])
-    orders = optional(st.sampled_from(Order))
+    comparisons = st.sampled_from([one for one in ComparisonOperator if one is not ComparisonOperator.NE])
+    orders = optional(st.sampled_from(RowOrder))
     width = draw(st.integers(1, 3))
     if kind in (SqlKind.QUERY, SqlKind.OTHER):
-        whats = st.sampled_from([Counted.ROWS, Counted.COLUMNS])
+        whats = st.sampled_from([CountUnit.ROWS, CountUnit.COLUMNS])
         choices += [
             st.builds(Count, what=whats, comparison=comparisons, n=scope.amounts()),
             st.builds(ExactRows, rows=rows(scope, width), order=orders),
@@ -345,7 +346,7 @@ def expectations(draw: DrawFn, scope: Scope, kind: SqlKind) -> Expectation:
             st.builds(Excludes, rows=rows(scope, width)),
         ]
     if kind in (SqlKind.DML, SqlKind.OTHER):
-        choices.append(st.builds(Count, what=st.just(Counted.AFFECTED), comparison=comparisons, n=scope.amounts()))
+        choices.append(st.builds(Count, what=st.just(CountUnit.AFFECTED), comparison=comparisons, n=scope.amounts()))
     if scope.labels:
         choices.append(st.builds(SameAs, label=st.sampled_from(scope.labels), order=orders))
     return draw(tuples_of(st.one_of(choices), 1, 3))
@@ -358,33 +359,33 @@ def expressions(scope: Scope) -> SearchStrategy[Expression]:
     """Expressions of ``check``. A negative number is a constant, so nothing negates a positive one in the same words."""
     leaves: list[SearchStrategy[Expression]] = [
         VALUES.map(lambda cell: Constant(cell=cell)),
-        st.just(Now()),
-        st.sampled_from(ErrorClass).map(lambda one: OfErrors(error_class=one)),
+        st.just(VirtualNow()),
+        st.sampled_from(ErrorClass).map(lambda one: ErrorCount(error_class=one)),
     ]
     if scope.variables:
         leaves.append(scope.vars())
     if scope.labels:
         labels = st.sampled_from(scope.labels)
-        leaves.append(st.builds(OfLabel, function=st.sampled_from(LabelFunction), label=labels))
+        leaves.append(st.builds(ResultReference, function=st.sampled_from(ResultFunction), label=labels))
     if scope.pools:
-        leaves.append(st.builds(OfPool, pool=st.sampled_from(scope.pools), count=st.sampled_from(PoolCount)))
+        leaves.append(st.builds(PoolReference, pool=st.sampled_from(scope.pools), count=st.sampled_from(PoolCounter)))
     return st.recursive(st.one_of(leaves), lambda inner: _compound(scope, inner), max_leaves=8)
 
 
 def _compound(scope: Scope, inner: SearchStrategy[Expression]) -> SearchStrategy[Expression]:
     compounds: list[SearchStrategy[Expression]] = [
-        st.builds(Binary, operator=st.sampled_from(Operator), left=inner, right=inner),
-        st.builds(Not, operand=inner),
-        st.builds(Negative, operand=inner),
+        st.builds(BinaryOperation, operator=st.sampled_from(BinaryOperator), left=inner, right=inner),
+        st.builds(LogicalNot, operand=inner),
+        st.builds(UnaryMinus, operand=inner),
         st.builds(
-            Call,
+            FunctionCall,
             function=st.sampled_from([one for one in ScalarFunction if one is not ScalarFunction.ABS]),
             arguments=tuples_of(inner, 1, 3),
         ),
-        st.builds(Call, function=st.just(ScalarFunction.ABS), arguments=tuples_of(inner, 1, 1)),
+        st.builds(FunctionCall, function=st.just(ScalarFunction.ABS), arguments=tuples_of(inner, 1, 1)),
     ]
     if scope.labels:
-        compounds.append(st.builds(Slice, label=st.sampled_from(scope.labels), offset=inner, n=inner))
+        compounds.append(st.builds(ResultSlice, label=st.sampled_from(scope.labels), offset=inner, n=inner))
     return st.one_of(compounds)
 
 
@@ -475,7 +476,7 @@ class Writer:
         """A row that binds a new name."""
         name = self.fresh("x")
         self.bound.append(name)
-        return ExactRows(rows=((Bind(name=name), Anything()),))
+        return ExactRows(rows=((Binding(name=name), Wildcard()),))
 
     def blocked(self, owner: str | None) -> list[Step]:
         """A statement that waits, and its collection."""
@@ -506,7 +507,7 @@ class Writer:
     def checkout(self, owner: str | None) -> list[Step]:
         """A connection from a pool."""
         expect = self.draw(optional(SIMPLE))
-        options = Options(timeout_us=self.draw(optional(DURATIONS_US)), label=self.label())
+        options = StepOptions(timeout_us=self.draw(optional(DURATIONS_US)), label=self.label())
         return [Checkout(task=self.task(owner), pool=self.draw(st.sampled_from(self.pools)), expect=expect, options=options)]
 
     def give_back(self, owner: str | None) -> list[Step]:
@@ -520,7 +521,7 @@ class Writer:
         few = st.integers(0, 1000)
         bounds = few | scope.vars() if scope.variables else few
         items = VALUES | scope.vars() if scope.variables else VALUES
-        over = st.builds(Range, first=bounds, last=bounds) | st.builds(Items, items=tuples_of(items, 1, 3))
+        over = st.builds(IntegerBounds, first=bounds, last=bounds) | st.builds(ItemList, items=tuples_of(items, 1, 3))
         drawn = self.draw(over)
         self.bound.append(name)
         body = self.steps(owner, [self.statement, self.check, self.sleep], 2)
@@ -555,10 +556,10 @@ class Writer:
         self.labels.append(self.fresh("l"))
         return self.labels[-1]
 
-    def options(self, kind: SqlKind, statement: Sql, expect: Expectation | None) -> Options:
+    def options(self, kind: SqlKind, statement: Sql, expect: Expectation | None) -> StepOptions:
         """What stands beside a statement. An override keeps the statement's kind, since it may keep its expectation."""
         if self.draw(st.booleans()):
-            return PLAIN
+            return NO_OPTIONS
         overrides = []
         for backend in self.draw(sets_of(st.sampled_from(BACKEND_NAMES), 2)):
             dialect = BACKEND_DIALECTS.get(backend, self.dialect)
@@ -568,17 +569,17 @@ class Writer:
         timeout_us = self.draw(optional(DURATIONS_US))
         return self.placed(overrides=tuple(overrides), timeout_us=timeout_us, label=self.label())
 
-    def placed(self, **others: Any) -> Options:
+    def placed(self, **others: Any) -> StepOptions:
         """Where a step runs and why, and what else is given."""
         names = self.draw(sets_of(st.sampled_from(BACKEND_NAMES), 2))
         only = self.draw(st.booleans())
         why = self.draw(optional(TEXTS))
-        return Options(skip=() if only else names, only=names if only else (), why=why, **others)
+        return StepOptions(skip=() if only else names, only=names if only else (), why=why, **others)
 
 
 def _listed(owner: str | None) -> str | None:
     """Whose a check is: a task's, and nobody's in a section."""
-    return owner if owner in (*TASKS, ANY_TASK) else None
+    return owner if owner in (*TASKS, WORKLOAD_TASK) else None
 
 
 # Plans
@@ -654,27 +655,29 @@ def _workload(writer: Writer) -> Workload:
     writer.is_labelling = False
     deeds = []
     for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True)):
-        drawn = tuple(Drawn(name=writer.fresh("d"), source=source) for source in draw(st.lists(_sources(), max_size=3)))
-        wide = [one.name for one in drawn if isinstance(one.source, Between) and one.source.last - one.source.first > 2]
+        drawn = tuple(
+            DrawnVariable(name=writer.fresh("d"), source=source) for source in draw(st.lists(_sources(), max_size=3))
+        )
+        wide = [one.name for one in drawn if isinstance(one.source, IntegerRange) and one.source.last - one.source.first > 2]
         writer.bound += [one.name for one in drawn]
         deeds.append(
-            Deed(
+            WorkloadAction(
                 name=name,
                 weight=draw(st.integers(1, INT64_MAX)),
                 drawn=drawn,
                 distinct=tuple(draw(st.permutations(wide))),
-                body=writer.steps(ANY_TASK, writer.kinds()),
+                body=writer.steps(WORKLOAD_TASK, writer.kinds()),
             )
         )
         writer.bound = list(bound)
     writer.is_labelling = True
     tasks = draw(st.integers(1, 5).map(numbered_tasks) | sets_of(st.sampled_from(TASKS)).filter(bool))
-    return Workload(tasks=tasks, repeat=draw(st.integers(1, 1000)), deeds=tuple(deeds))
+    return Workload(tasks=tasks, repeat=draw(st.integers(1, 1000)), actions=tuple(deeds))
 
 
-def _sources() -> SearchStrategy[Source]:
+def _sources() -> SearchStrategy[ValueDomain]:
     ends = st.tuples(INTEGERS, INTEGERS).map(sorted)
-    return ends.map(lambda two: Between(first=two[0], last=two[1])) | tuples_of(PARAM_VALUES, 1, 4).map(_one_of)
+    return ends.map(lambda two: IntegerRange(first=two[0], last=two[1])) | tuples_of(PARAM_VALUES, 1, 4).map(_one_of)
 
 
 def _one_of(values: tuple[Any, ...]) -> OneOf:
@@ -685,13 +688,13 @@ def _schedules(tasks: tuple[Task, ...]) -> SearchStrategy[Schedule]:
     some = st.integers(1, INT64_MAX)
     numbers = st.integers(1, len(tasks))
     kinds: list[SearchStrategy[Schedule]] = [
-        st.builds(Choices, choices=tuples_of(numbers, 1, 6)),
-        st.builds(Exhaustive, bound=optional(some)),
-        st.builds(RandomWalk, runs=some, seed=optional(INTEGERS)),
-        st.builds(Pct, depth=some, runs=some, seed=optional(INTEGERS)),
+        st.builds(RecordedSchedule, choices=tuples_of(numbers, 1, 6)),
+        st.builds(ExhaustiveSchedule, bound=optional(some)),
+        st.builds(RandomSchedule, runs=some, seed=optional(INTEGERS)),
+        st.builds(PctSchedule, depth=some, runs=some, seed=optional(INTEGERS)),
     ]
     steps = [step for task in tasks for step in task.steps]
     words = [task.name for task in tasks for _ in task.steps]
     if words and not any(isinstance(step, (For, Retry)) or step.options.skip or step.options.only for step in steps):
-        kinds.append(st.permutations(words).map(lambda order: Words(words=tuple(order))))
+        kinds.append(st.permutations(words).map(lambda order: ExplicitSchedule(words=tuple(order))))
     return st.one_of(kinds)

@@ -88,7 +88,7 @@ def _code(parts: Sequence[Part], results: Path, *, is_complete: bool) -> int:
         return 1
     if not is_complete:
         return 3
-    judged = (sum(record.counts.judged for record in some) for part, some in found.items() if part.subjects)
+    judged = (sum(record.counts.assertions for record in some) for part, some in found.items() if part.subjects)
     return 0 if all(judged) else 5
 
 

@@ -70,7 +70,7 @@ class Campaign:
             self._parts.append(self._progressing(part))
 
     def run(self, workers: Workers) -> None:
-        """Until nothing is left, or time is over. Raises ``Stopped`` if the sources change meanwhile."""
+        """Until nothing is left, or time is over. Raises ``RunStopped`` if the sources change meanwhile."""
         started = time.monotonic()
         units = self._units()
         more = True

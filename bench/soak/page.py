@@ -61,7 +61,7 @@ def _summary(part: Part, found: Sequence[Record], known: Sequence[Explanation]) 
     numbers = (
         _seeds(found),
         _sum(one.plans for one in counts),
-        _sum(one.judged for one in counts),
+        _sum(one.assertions for one in counts),
         _sum(one.checks for one in counts),
         _sum(sum(one.skipped.values()) for one in counts),
         _sum(one.failed for one in counts),
@@ -126,10 +126,10 @@ def _row(subject: str, found: Sequence[Record]) -> str:
         _seeds(found),
         _sum(one.plans for one in counts),
         _sum(one.steps for one in counts),
-        _sum(one.judged for one in counts),
+        _sum(one.assertions for one in counts),
         _sum(one.checks for one in counts),
         _sum(one.failed for one in counts),
-        _sum(one.unjudged for one in counts),
+        _sum(one.without_assertions for one in counts),
         _sum(sum(one.skipped.values()) for one in counts),
     )
     return f"| {subject} | {' | '.join(numbers)} |"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from simdsl.language.named import BUILT_IN
+from simdsl.language.property_names import BUILT_IN
 
 
 class Kind(StrEnum):

@@ -30,7 +30,7 @@ class Progress:
     def tell(self, record: Record) -> None:
         """A unit is done."""
         assert self._campaign is not None
-        self._judged += record.counts.judged
+        self._judged += record.counts.assertions
         self._alarms += len(record.counts.alarms)
         seen: set[str] = set()
         for alarm in record.counts.alarms:

@@ -30,10 +30,10 @@ class Counts:
 
     plans: int = 0
     steps: int = 0
-    judged: int = 0
+    assertions: int = 0
     checks: int = 0
     failed: int = 0
-    unjudged: int = 0  # plans that ran, and in which nothing was judged
+    without_assertions: int = 0  # plans that ran, and in which nothing was judged
     skipped: Mapping[str, int] = field(default_factory=dict)  # by reason
     warned: Mapping[str, int] = field(default_factory=dict)  # plans, by warning
     alarms: tuple[Alarm, ...] = ()

@@ -16,16 +16,16 @@ from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import Failure, PlanEnded, Progress, RunEnded, Verdict
 from simdsl.generation.plans import generate
-from simdsl.language.write import dump
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.differential import run_differential
-from simdsl.modes.once import run_plan
-from simdsl.modes.pin import pinned
-from simdsl.plan.ir import Plan
+from simdsl.language.dump import dump
+from simdsl.plan.plan import Plan
 from simdsl.profiles.load import load_profile
 from simdsl.profiles.profile import Profile
 from simdsl.properties import registry
-from simdsl.properties.property import Size
+from simdsl.properties.property import PlanSize
+from simdsl.rewriting.pin import pin_run
+from simdsl.runs.context import RunOptions
+from simdsl.runs.differential import run_differential
+from simdsl.runs.single import run_plan
 
 _LONG: Final = 500  # characters of a message
 
@@ -50,10 +50,10 @@ def do(unit: Unit, part: Part | None = None, at: Callable[[int], None] = lambda 
 class _Tally:
     plans: int = 0
     steps: int = 0
-    judged: int = 0
+    assertions: int = 0
     checks: int = 0
     failed: int = 0
-    unjudged: int = 0
+    without_assertions: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     warned: Counter[str] = field(default_factory=Counter)
     alarms: list[Alarm] = field(default_factory=list)
@@ -67,10 +67,10 @@ class _Tally:
         return Counts(
             plans=self.plans,
             steps=self.steps,
-            judged=self.judged,
+            assertions=self.assertions,
             checks=self.checks,
             failed=self.failed,
-            unjudged=self.unjudged,
+            without_assertions=self.without_assertions,
             skipped=dict(sorted(self.skipped.items())),
             warned=dict(sorted(self.warned.items())),
             alarms=tuple(self.alarms),
@@ -94,7 +94,7 @@ def _one(part: Part, subject: str, seed: int, backends: Sequence[Backend], tally
     tally.warned.update({_without_step(warning) for warning in ended.warnings})
     if ended.failed is not None and ended.failed.failure is not None:
         failure = ended.failed.failure
-        tally.alarm(seed, failure.fingerprint, _said(failure), dump(pinned(plan, ended.failed, ended.seed)))
+        tally.alarm(seed, failure.fingerprint, _said(failure), dump(pin_run(plan, ended.failed, ended.seed)))
 
 
 def _run(plan: Plan, seed: int, backends: Sequence[Backend], tally: _Tally) -> PlanEnded:
@@ -107,20 +107,20 @@ def _run(plan: Plan, seed: int, backends: Sequence[Backend], tally: _Tally) -> P
     checks = 0
     for event in events:
         if isinstance(event, RunEnded):
-            checks += sum(tried.judged for tried in event.report.properties)
+            checks += sum(tried.assertions for tried in event.report.properties)
         elif isinstance(event, PlanEnded):
             tally.steps += event.steps
-            tally.judged += event.judged
+            tally.assertions += event.assertions
             tally.checks += checks
-            if event.verdict is not Verdict.SKIP and not (checks if plan.properties else event.judged):
-                tally.unjudged += 1
+            if event.verdict is not Verdict.SKIP and not (checks if plan.properties else event.assertions):
+                tally.without_assertions += 1
             return event
     raise AssertionError("a plan began and did not end")
 
 
 def _plan(part: Part, subject: str, seed: int) -> Plan:
     if part.kind is Kind.PROPERTY:
-        return registry.find(subject).plan(seed, Size.of(_profile(part.profile)))
+        return registry.find(subject).plan(seed, PlanSize.of(_profile(part.profile)))
     return generate(_profile(subject), seed)
 
 
@@ -136,7 +136,7 @@ def _expressions(unit: Unit, part: Part, at: Callable[[int], None]) -> Counts:
             at(seed)
             found = agree(engines, seed=seed, count=EXPRESSIONS_A_SEED)
             tally.plans += found.expressions
-            tally.judged += found.values - found.undefined * len(engines)
+            tally.assertions += found.values - found.undefined * len(engines)
             tally.warned.update(found.declared)
             for one in found.disagreements:
                 tally.alarm(seed, f"disagreement/{one.engine}", str(one), None)

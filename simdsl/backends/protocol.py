@@ -1,8 +1,8 @@
 """The interface between the interpreter and everything that can be tested.
 
-A ``Backend`` makes ``World``s. A world is one database with its sessions and pools, restored between runs. A ``Session``
+A ``Backend`` makes ``Database``s. A world is one database with its sessions and pools, restored between runs. A ``Session``
 is one connection: ``start`` gives the outcome at once or, where the driver can tell, None for a statement that is under
-way; ``poll`` never waits; ``World.settle`` is the only place that really waits, and it returns when every pending session
+way; ``poll`` never waits; ``Database.settle`` is the only place that really waits, and it returns when every pending session
 has ended or is known to wait for another.
 
 Adapters write this interface down once a backend; docs/how-to/add-a-backend.md shows the smallest one that works.
@@ -17,8 +17,9 @@ from typing import NamedTuple, Protocol
 
 from simdsl.core.clock import Clock
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Dialect, Isolation, Mode, PoolSpec, Reset, Sql, SqlKind, Transaction
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.plan import PoolSpec, Reset
+from simdsl.plan.sql import Dialect, IsolationLevel, Sql, SqlKind, TransactionControl, TransactionMode
 from simdsl.plan.values import Value
 
 
@@ -36,8 +37,8 @@ class Capabilities:
     """What a backend can do. The loader, the generator and the scheduler ask; a plan that needs more is skipped."""
 
     error_classes: frozenset[ErrorClass]
-    isolation_levels: frozenset[Isolation]
-    begin_modes: frozenset[Mode]
+    isolation_levels: frozenset[IsolationLevel]
+    begin_modes: frozenset[TransactionMode]
     blocks_on_locks: bool
     snapshot_reads: bool  # a query takes no notice of others who write: it neither waits for them nor fails
     savepoints: bool
@@ -70,7 +71,7 @@ class Statement:
     text: str
     parameters: tuple[str, ...]
     kind: SqlKind
-    transaction: Transaction | None = None
+    transaction: TransactionControl | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +170,7 @@ class Pool(Protocol):
         """Close every connection, lent ones too. Idempotent."""
 
 
-class World(Protocol):
+class Database(Protocol):
     """One database, its sessions and its pools."""
 
     def open(self) -> Session:
@@ -225,5 +226,5 @@ class Backend(Protocol):
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
         """A statement for this driver. ``identifiers`` are the variables that stand for names."""
 
-    def create(self) -> World:
+    def create(self) -> Database:
         """A world: throwaway unless the URL names a database. Raises ``BackendUnavailable``."""

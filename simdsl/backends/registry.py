@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simdsl.backends.protocol import Backend, BackendUnavailable, Description
 from simdsl.backends.urls import mask, split_query, suggestion
-from simdsl.backends.wrapping import WrappedBackend
+from simdsl.backends.wrappers import WrappedBackend
 from simdsl.plan.dataclasses import dataclass
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "simdsl.backends"
 
-BUILT_IN: Final = ("sqlite", "postgres", "mssql", "libsql", "turso")
+BUILT_IN_BACKENDS: Final = ("sqlite", "postgres", "mssql", "libsql", "turso")
 """The backends that come with simdsl, in the order in which they are shown."""
 
 # The module of each scheme; its ``from_url(head, query)`` makes the backend, and nothing is imported before.
@@ -44,7 +44,7 @@ _LATER: Final = ("duckdb", "mariadb", "mysql", "odbc")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
-class Kind(StrEnum):
+class BackendOrigin(StrEnum):
     """Where a backend comes from."""
 
     BUILT_IN = "built in"
@@ -52,11 +52,11 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class InstalledBackend:
     """One line of ``simdsl backends``. ``problem`` None means that a connection was made and answered."""
 
     name: str
-    kind: Kind
+    kind: BackendOrigin
     description: Description | None = None
     problem: str | None = None
 
@@ -68,10 +68,10 @@ def resolve(text: str) -> Backend:
     return backend if name is None or name == backend.name else WrappedBackend(backend, name)
 
 
-def installed() -> tuple[Entry, ...]:
+def installed() -> tuple[InstalledBackend, ...]:
     """Every backend that can be named, each one tried."""
-    entries = [_tried(name, Kind.BUILT_IN) for name in BUILT_IN]
-    entries += [_tried(name, Kind.ENTRY_POINT) for name in sorted(_entry_points())]
+    entries = [_tried(name, BackendOrigin.BUILT_IN) for name in BUILT_IN_BACKENDS]
+    entries += [_tried(name, BackendOrigin.ENTRY_POINT) for name in sorted(_entry_points())]
     return tuple(entries)
 
 
@@ -149,8 +149,8 @@ def _entry_points() -> dict[str, EntryPoint]:
 
 def _unknown(name: str) -> str:
     if name in _LATER:
-        return f"this version of simdsl has no backend `{name}` yet; it has {', '.join(BUILT_IN)}"
-    known = (*BUILT_IN, *sorted(_entry_points()))
+        return f"this version of simdsl has no backend `{name}` yet; it has {', '.join(BUILT_IN_BACKENDS)}"
+    known = (*BUILT_IN_BACKENDS, *sorted(_entry_points()))
     return f"there is no backend `{mask(name)}`" + (suggestion(name, known) or f"; there are {', '.join(known)}")
 
 
@@ -158,9 +158,9 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-def _tried(name: str, kind: Kind) -> Entry:
+def _tried(name: str, kind: BackendOrigin) -> InstalledBackend:
     description = None
-    if kind is Kind.BUILT_IN:
+    if kind is BackendOrigin.BUILT_IN:
         # Loaded, it knows whether this version of SQLAlchemy can wait in virtual time, and the description says so.
         importlib.import_module("simdsl.backends.pools.queuepool")
         if name == "postgres":
@@ -174,8 +174,8 @@ def _tried(name: str, kind: Kind) -> Entry:
         finally:
             world.close()
     except BackendUnavailable as error:
-        return Entry(name=name, kind=kind, description=description, problem=str(error))
-    return Entry(name=name, kind=kind, description=description)
+        return InstalledBackend(name=name, kind=kind, description=description, problem=str(error))
+    return InstalledBackend(name=name, kind=kind, description=description)
 
 
 _INTERFACE: Final = ("name", "url", "dialect", "capabilities", "describe", "compile", "create")

@@ -1,30 +1,102 @@
-"""What is stored of a bug: how it was found, what failed, how often it was seen, and what somebody decided about it."""
+"""A bug in the bug base: how it was found, what failed, how often it was seen, and what was decided about it."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, replace
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
-from simdsl.bugbase.damage import Object, damaged, item, read_object, texts
-from simdsl.bugbase.states import How, State
-from simdsl.language.load import Checked, check_file
-from simdsl.modes.alike import Bug
+from simdsl.bugbase.states import BugState, RunMode
+from simdsl.failures.same_failure import FailureIdentity
+from simdsl.language.load import CheckResult, check_file
+from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
 
-FORMAT: Final = 1
+BugObject: TypeAlias = dict[str, Any]
+"""A JSON object."""
+
+
+_T = TypeVar("_T")
+
+
+class BugbaseError(Exception):
+    """The bug base cannot do what was asked for; the diagnostic says why."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(f"{diagnostic.file}: {diagnostic.message}")
+        self.diagnostic = diagnostic
+
+
+def corrupt_file(path: Path, message: str) -> BugbaseError:
+    """A file of a bug is missing, or is not what was written there."""
+    hint = "take the folder away, or bring the file back"
+    return BugbaseError(Diagnostic(code=Code.K002, message=message, file=str(path), help=hint))
+
+
+def unusable_base(path: Path, error: OSError) -> BugbaseError:
+    """The base cannot be written, or read."""
+    message = f"cannot be used: {error.strerror or error}"
+    return BugbaseError(Diagnostic(code=Code.U009, message=message, file=str(path)))
+
+
+def read_object(path: Path, version: int) -> BugObject:
+    """The JSON object in a file of this format. Raises ``BugbaseError``."""
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise corrupt_file(path, f"cannot be read: {error.strerror}") from None
+    except ValueError:  # not UTF-8, or not JSON
+        raise corrupt_file(path, "is not JSON") from None
+    if not isinstance(data, dict):
+        raise corrupt_file(path, "is not a JSON object")
+    if data.get("format") != version:
+        raise corrupt_file(path, f"has format {data.get('format')!r}, and this version of simdsl reads {version}")
+    return data
+
+
+def field_of(data: Mapping[str, Any], key: str, kind: type[_T], path: Path) -> _T:
+    """A value of an object, which is of this type. Raises ``BugbaseError``."""
+    value = data.get(key)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise corrupt_file(path, f"`{key}` is missing" if key not in data else f"`{key}` is not of type {kind.__name__}")
+    return value
+
+
+def string_list(data: Mapping[str, Any], key: str, path: Path) -> tuple[str, ...]:
+    """A list of texts. Raises ``BugbaseError``."""
+    values = field_of(data, key, list, path)
+    if not all(isinstance(value, str) for value in values):
+        raise corrupt_file(path, f"`{key}` is not a list of texts")
+    return tuple(values)
+
+
+BUG_FORMAT: Final = 1
 """The version of config.json and failure.json. A reader refuses any other."""
 
+
 PLAN: Final = "plan.yaml"
+
+
 SHRUNK: Final = "shrunk_plan.yaml"
+
+
 CONFIG: Final = "config.json"
+
+
 FAILURE: Final = "failure.json"
+
+
 TRACE: Final = "trace.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
+class RecordedBackend:
     """A backend as it was; secrets of the URL are masked."""
 
     url: str
@@ -36,48 +108,53 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class BugConfig:
     """How a bug was found. ``profile`` is the whole profile that made the plan, None for a plan that somebody wrote."""
 
     simdsl: str  # the version
-    how: How
+    how: RunMode
     seed: int
     file: str  # what the call named
-    backends: tuple[Party, ...]  # the first, and those that it was compared with
+    backends: tuple[RecordedBackend, ...]  # the first, and those that it was compared with
     profile: Json = None
 
-    def to_json(self) -> Object:
+    def to_json(self) -> BugObject:
         """As config.json holds it."""
-        return {"format": FORMAT, **asdict(self), "how": str(self.how), "backends": [asdict(one) for one in self.backends]}
+        return {
+            "format": BUG_FORMAT,
+            **asdict(self),
+            "how": str(self.how),
+            "backends": [asdict(one) for one in self.backends],
+        }
 
     @classmethod
-    def read(cls, path: Path) -> Config:
+    def read(cls, path: Path) -> BugConfig:
         """Raises ``BugbaseError``."""
-        data = read_object(path, FORMAT)
-        backends = item(data, "backends", list, path)
+        data = read_object(path, BUG_FORMAT)
+        backends = field_of(data, "backends", list, path)
         if not backends or not all(isinstance(one, dict) for one in backends):
-            raise damaged(path, "`backends` is not a list of objects")
-        fields = Party.__dataclass_fields__
+            raise corrupt_file(path, "`backends` is not a list of objects")
+        fields = RecordedBackend.__dataclass_fields__
         return cls(
-            simdsl=item(data, "simdsl", str, path),
-            how=_word(How, data, "how", path),
-            seed=item(data, "seed", int, path),
-            file=item(data, "file", str, path),
-            backends=tuple(Party(**{name: item(one, name, str, path) for name in fields}) for one in backends),
+            simdsl=field_of(data, "simdsl", str, path),
+            how=_enum_of(RunMode, data, "how", path),
+            seed=field_of(data, "seed", int, path),
+            file=field_of(data, "file", str, path),
+            backends=tuple(RecordedBackend(**{name: field_of(one, name, str, path) for name in fields}) for one in backends),
             profile=data.get("profile"),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class BugRecord:
     """What failed and how often. Times are UTC, as ``2025-01-31T23:59:59Z``; ``failure`` is as in a trace."""
 
-    bug: Bug
-    failure: Object
+    bug: FailureIdentity
+    failure: BugObject
     first_seen: str
     last_seen: str
     count: int
-    state: State = State.OPEN
+    state: BugState = BugState.OPEN
     why: str | None = None
 
     @property
@@ -85,22 +162,22 @@ class Record:
         """What failed, in one sentence."""
         return str(self.failure.get("message", ""))
 
-    def seen(self, now: str, times: int = 1) -> Record:
+    def seen(self, now: str, times: int = 1) -> BugRecord:
         """The record when the bug is found again. One that was thought to be fixed is open again."""
-        came_back = self.state is State.FIXED
+        came_back = self.state is BugState.FIXED
         return replace(
             self,
             first_seen=min(self.first_seen, now),
             last_seen=max(self.last_seen, now),
             count=self.count + times,
-            state=State.OPEN if came_back else self.state,
+            state=BugState.OPEN if came_back else self.state,
             why=None if came_back else self.why,
         )
 
-    def to_json(self) -> Object:
+    def to_json(self) -> BugObject:
         """As failure.json holds it."""
         return {
-            "format": FORMAT,
+            "format": BUG_FORMAT,
             "verdict": "fail",
             "state": str(self.state),
             "why": self.why,
@@ -113,27 +190,27 @@ class Record:
         }
 
     @classmethod
-    def read(cls, path: Path) -> Record:
+    def read(cls, path: Path) -> BugRecord:
         """Raises ``BugbaseError``."""
-        data = read_object(path, FORMAT)
+        data = read_object(path, BUG_FORMAT)
         return cls(
-            bug=Bug(fingerprint=item(data, "fingerprint", str, path), said=texts(data, "said", path)),
-            failure=item(data, "failure", dict, path),
-            first_seen=item(data, "first_seen", str, path),
-            last_seen=item(data, "last_seen", str, path),
-            count=item(data, "count", int, path),
-            state=_word(State, data, "state", path),
-            why=None if data.get("why") is None else item(data, "why", str, path),
+            bug=FailureIdentity(fingerprint=field_of(data, "fingerprint", str, path), said=string_list(data, "said", path)),
+            failure=field_of(data, "failure", dict, path),
+            first_seen=field_of(data, "first_seen", str, path),
+            last_seen=field_of(data, "last_seen", str, path),
+            count=field_of(data, "count", int, path),
+            state=_enum_of(BugState, data, "state", path),
+            why=None if data.get("why") is None else field_of(data, "why", str, path),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class BugEntry:
     """A bug of the base. Its plans are loaded when they are asked for: a property of theirs may no longer be there."""
 
     folder: Path
-    config: Config
-    record: Record
+    config: BugConfig
+    record: BugRecord
 
     @property
     def name(self) -> str:
@@ -150,11 +227,11 @@ class Entry:
         """The file of the plan; the shrunk one if that is wanted and there."""
         return (self.shrunk if shrunk else None) or self.folder / PLAN
 
-    def checked(self, *, shrunk: bool = False) -> Checked:
+    def checked(self, *, shrunk: bool = False) -> CheckResult:
         """The plan, and what is wrong with it."""
         return check_file(str(self.plan_file(shrunk=shrunk)))
 
-    def to_json(self) -> Object:
+    def to_json(self) -> BugObject:
         """Everything but plans and trace, which are named."""
         return {
             "name": self.name,
@@ -166,16 +243,29 @@ class Entry:
         }
 
     @classmethod
-    def read(cls, folder: Path) -> Entry:
+    def read(cls, folder: Path) -> BugEntry:
         """Raises ``BugbaseError``."""
         for name in (PLAN, TRACE):
             if not (folder / name).is_file():
-                raise damaged(folder / name, "is missing")
-        return cls(folder=folder, config=Config.read(folder / CONFIG), record=Record.read(folder / FAILURE))
+                raise corrupt_file(folder / name, "is missing")
+        return cls(folder=folder, config=BugConfig.read(folder / CONFIG), record=BugRecord.read(folder / FAILURE))
 
 
-def _word(kind: Any, data: Object, key: str, path: Path) -> Any:
-    value = item(data, key, str, path)
+def _enum_of(kind: Any, data: BugObject, key: str, path: Path) -> Any:
+    value = field_of(data, key, str, path)
     if value not in set(kind):
-        raise damaged(path, f"`{key}` is `{value}`, and not one of {', '.join(kind)}")
+        raise corrupt_file(path, f"`{key}` is `{value}`, and not one of {', '.join(kind)}")
     return kind(value)
+
+
+_LONGEST: Final = 60
+
+
+_DIGEST_BYTES: Final = 4
+
+
+def folder_name(bug: FailureIdentity) -> str:
+    """Such as ``property_violated-tx-commit-visible-1f3a9c2e``: of the fingerprint, and a digest of the whole identity."""
+    slug = re.sub(r"[^a-z0-9_]+", "-", bug.fingerprint.lower()).strip("-")[:_LONGEST].rstrip("-")
+    whole = json.dumps([bug.fingerprint, *bug.said]).encode()
+    return f"{slug or 'bug'}-{blake2b(whole, digest_size=_DIGEST_BYTES).hexdigest()}"

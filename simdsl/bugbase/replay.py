@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
 
-from simdsl.bugbase.entry import Entry
-from simdsl.bugbase.states import State
+from simdsl.bugbase.entry import BugEntry
+from simdsl.bugbase.states import BugState
 from simdsl.core.verdicts import FailureKind, PlanEnded, Progress, RunEnded, RunReport, Verdict
-from simdsl.modes.alike import Bug, Replay, telling
+from simdsl.failures.same_failure import FailureIdentity, PlanRunner, primary_failure
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Severity
-from simdsl.plan.ir import Choices, Plan, Words
+from simdsl.plan.plan import Plan
+from simdsl.plan.schedules import ExplicitSchedule, RecordedSchedule
 
 
-class Answer(StrEnum):
+class ReplayVerdict(StrEnum):
     """What a replay says."""
 
     FIXED = "FIXED"  # every run holds, and what failed was judged
@@ -24,26 +25,28 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
+class BugReplay:
     """A bug that was run again. ``reason`` says why where the answer does not."""
 
-    entry: Entry
-    answer: Answer
+    entry: BugEntry
+    answer: ReplayVerdict
     reason: str | None = None
     other: str | None = None  # the fingerprint, if it fails in another way
 
     @property
     def is_expected(self) -> bool:
         """Whether nobody need look: the bug is not there, or it is known."""
-        return self.answer is Answer.FIXED or (self.answer is Answer.FAILED and self.entry.record.state is State.KNOWN)
+        return self.answer is ReplayVerdict.FIXED or (
+            self.answer is ReplayVerdict.FAILED and self.entry.record.state is BugState.KNOWN
+        )
 
     @property
     def is_failure(self) -> bool:
         """Whether a database did wrong: the bug is there and nobody said that it may, or another one is."""
-        return not self.is_expected and (self.answer is Answer.FAILED or self.other is not None)
+        return not self.is_expected and (self.answer is ReplayVerdict.FAILED or self.other is not None)
 
 
-def replayed(entry: Entry, run: Replay, *, shrunk: bool = False, repeats: int = 1) -> Replayed:
+def replay_bug(entry: BugEntry, run: PlanRunner, *, shrunk: bool = False, repeats: int = 1) -> BugReplay:
     """Run its plan, so many times or until it fails, and compare. Raises ``BackendUnavailable``.
 
     The recorded schedule is followed strictly. A bug that is fixed may leave it, since what failed then goes on now: the
@@ -52,8 +55,8 @@ def replayed(entry: Entry, run: Replay, *, shrunk: bool = False, repeats: int = 
     checked = entry.checked(shrunk=shrunk)
     if checked.plan is None:
         first = next(one for one in checked.diagnostics if one.severity is Severity.ERROR)
-        return Replayed(
-            entry=entry, answer=Answer.ERROR, reason=f"the plan cannot be used: {first.code.name}: {first.message}"
+        return BugReplay(
+            entry=entry, answer=ReplayVerdict.ERROR, reason=f"the plan cannot be used: {first.code.name}: {first.message}"
         )
     reports, ended = _run(run(checked.plan))
     for _ in range(repeats - 1):
@@ -66,10 +69,10 @@ def replayed(entry: Entry, run: Replay, *, shrunk: bool = False, repeats: int = 
     if ended.failed is not None:
         return _failed(entry, ended.failed)
     if ended.verdict is Verdict.SKIP:
-        return Replayed(entry=entry, answer=Answer.ERROR, reason=f"it did not run: {ended.reason}")
+        return BugReplay(entry=entry, answer=ReplayVerdict.ERROR, reason=f"it did not run: {ended.reason}")
     if not _judged(entry.record.bug, reports, ended):
-        return Replayed(entry=entry, answer=Answer.ERROR, reason="nothing fails, and what failed was not judged")
-    return Replayed(entry=entry, answer=Answer.FIXED, reason="; ".join(ended.warnings) or None)
+        return BugReplay(entry=entry, answer=ReplayVerdict.ERROR, reason="nothing fails, and what failed was not judged")
+    return BugReplay(entry=entry, answer=ReplayVerdict.FIXED, reason="; ".join(ended.warnings) or None)
 
 
 def _run(events: Iterator[Progress]) -> tuple[list[RunReport], PlanEnded]:
@@ -82,17 +85,17 @@ def _run(events: Iterator[Progress]) -> tuple[list[RunReport], PlanEnded]:
     raise AssertionError("what runs a plan says that it has ended")
 
 
-def _failed(entry: Entry, report: RunReport) -> Replayed:
-    first = telling(report)
+def _failed(entry: BugEntry, report: RunReport) -> BugReplay:
+    first = primary_failure(report)
     if _is_same(entry, report):
-        return Replayed(entry=entry, answer=Answer.FAILED, reason=first.message)
+        return BugReplay(entry=entry, answer=ReplayVerdict.FAILED, reason=first.message)
     reason = f"it fails in another way, {first.fingerprint}: {first.message}"
-    return Replayed(entry=entry, answer=Answer.ERROR, reason=reason, other=first.fingerprint)
+    return BugReplay(entry=entry, answer=ReplayVerdict.ERROR, reason=reason, other=first.fingerprint)
 
 
-def _is_same(entry: Entry, report: RunReport | None) -> bool:
+def _is_same(entry: BugEntry, report: RunReport | None) -> bool:
     failures = () if report is None or report.failure is None else (report.failure, *report.consequences)
-    return entry.record.bug in map(Bug.of, failures)
+    return entry.record.bug in map(FailureIdentity.of, failures)
 
 
 def _diverged(report: RunReport | None) -> bool:
@@ -100,19 +103,19 @@ def _diverged(report: RunReport | None) -> bool:
     return report is not None and report.failure is not None and report.failure.kind is FailureKind.DIVERGENCE
 
 
-def _judged(bug: Bug, reports: list[RunReport], ended: PlanEnded) -> bool:
+def _judged(bug: FailureIdentity, reports: list[RunReport], ended: PlanEnded) -> bool:
     if bug.kind == FailureKind.CRASH:
         return True  # it is judged by coming to its end
     if bug.kind == FailureKind.PROPERTY:
         name = bug.fingerprint.partition("/")[2]
-        return any(one.name == name and one.judged for report in reports for one in report.properties)
-    return ended.judged > 0
+        return any(one.name == name and one.assertions for report in reports for one in report.properties)
+    return ended.assertions > 0
 
 
 def _lenient(plan: Plan) -> Plan | None:
     """The plan with its recorded choices as words, which need not fit."""
-    if plan.tasks is None or not isinstance(plan.schedule, Choices):
+    if plan.tasks is None or not isinstance(plan.schedule, RecordedSchedule):
         return None
     names = [task.name for task in plan.tasks]
     words = tuple(names[choice - 1] for choice in plan.schedule.choices if choice <= len(names))
-    return replace(plan, schedule=Words(words=words)) if words else None
+    return replace(plan, schedule=ExplicitSchedule(words=words)) if words else None

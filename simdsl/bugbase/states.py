@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class State(StrEnum):
+class BugState(StrEnum):
     """What somebody decided about a bug."""
 
     OPEN = "open"
@@ -13,7 +13,7 @@ class State(StrEnum):
     FIXED = "fixed"  # it must not come back
 
 
-class How(StrEnum):
+class RunMode(StrEnum):
     """How the plan was run when it failed."""
 
     ONCE = "run"

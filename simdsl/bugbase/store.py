@@ -15,67 +15,78 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from simdsl.bugbase.damage import BugbaseError, Object, unusable
-from simdsl.bugbase.entry import CONFIG, FAILURE, PLAN, SHRUNK, TRACE, Config, Entry, Record
-from simdsl.bugbase.identity import folder_name
+from simdsl.bugbase.entry import (
+    CONFIG,
+    FAILURE,
+    PLAN,
+    SHRUNK,
+    TRACE,
+    BugbaseError,
+    BugConfig,
+    BugEntry,
+    BugObject,
+    BugRecord,
+    folder_name,
+    unusable_base,
+)
 from simdsl.bugbase.locking import locked
-from simdsl.bugbase.states import State
-from simdsl.language.write import dump
-from simdsl.modes.alike import Bug
+from simdsl.bugbase.states import BugState
+from simdsl.failures.same_failure import FailureIdentity
+from simdsl.language.dump import dump
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
 
-DEFAULT_DIR: Final = ".simdsl/bugs"
+DEFAULT_BUGBASE_DIR: Final = ".simdsl/bugs"
 
 _LOCK: Final = ".lock"
 _LEFT: Final = (".new-", ".gone-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundBug:
     """A bug as it was found. ``plan`` is pinned, ``trace`` are the lines of its run; secrets are masked in both JSONs."""
 
-    bug: Bug
+    bug: FailureIdentity
     plan: Plan
-    config: Config
-    failure: Object
+    config: BugConfig
+    failure: BugObject
     trace: bytes
 
 
-class Kept(NamedTuple):
+class StoreResult(NamedTuple):
     """What storing came to."""
 
     name: str
     is_new: bool
 
 
-class Store:
+class BugStore:
     """A base. Nothing is made before something is stored. Every method raises ``BugbaseError``."""
 
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
 
-    def add(self, found: Found, now: str) -> Kept:
+    def add(self, found: FoundBug, now: str) -> StoreResult:
         """Store a bug, or count it if it is there."""
         name = folder_name(found.bug)
         with self._writing():
             folder = self.directory / name
             if folder.exists():
-                self._write_record(folder, Record.read(folder / FAILURE).seen(now))
-                return Kept(name, is_new=False)
-            record = Record(bug=found.bug, failure=found.failure, first_seen=now, last_seen=now, count=1)
+                self._write_record(folder, BugRecord.read(folder / FAILURE).seen(now))
+                return StoreResult(name, is_new=False)
+            record = BugRecord(bug=found.bug, failure=found.failure, first_seen=now, last_seen=now, count=1)
             new = self.directory / f"{_LEFT[0]}{name}"
             new.mkdir()
             _write(new / PLAN, dump(found.plan).encode("utf-8"))
             _write(new / CONFIG, _json(found.config.to_json()))
             _write(new / TRACE, found.trace)
             _write(new / FAILURE, _json(record.to_json()))
-            _settle(new)
+            _sync_folder(new)
             new.rename(folder)
-            _settle(self.directory)
-            return Kept(name, is_new=True)
+            _sync_folder(self.directory)
+            return StoreResult(name, is_new=True)
 
     def add_shrunk(self, name: str, plan: Plan) -> None:
         """Store the shrunk plan of a bug, in place of an earlier one that is larger or as large."""
@@ -91,7 +102,7 @@ class Store:
             entry = self.find(name)
             self._write_record(entry.folder, entry.record.seen(now, times))
 
-    def mark(self, name: str, state: State, why: str | None = None) -> None:
+    def mark(self, name: str, state: BugState, why: str | None = None) -> None:
         """Note what somebody decided about a bug."""
         with self._writing():
             entry = self.find(name)
@@ -104,19 +115,19 @@ class Store:
             self.find(name).folder.rename(gone)
             shutil.rmtree(gone)
 
-    def entries(self) -> tuple[tuple[Entry, ...], tuple[Diagnostic, ...]]:
+    def entries(self) -> tuple[tuple[BugEntry, ...], tuple[Diagnostic, ...]]:
         """All bugs by name, and what is wrong with the folders that are none."""
-        entries: list[Entry] = []
+        entries: list[BugEntry] = []
         problems: list[Diagnostic] = []
         for name in self._names():
             try:
-                entries.append(Entry.read(self.directory / name))
+                entries.append(BugEntry.read(self.directory / name))
             except BugbaseError as error:
                 if (self.directory / name).exists():  # else somebody has just removed it
                     problems.append(error.diagnostic)
         return tuple(entries), tuple(problems)
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> BugEntry:
         """The bug of this name, or the only one whose name begins so."""
         names = self._names()
         hits = [name] if name in names else [one for one in names if one.startswith(name)]
@@ -128,7 +139,7 @@ class Store:
             hint = "`simdsl bugs list` shows all"
             message = f"there is no bug `{name}`"
             raise BugbaseError(Diagnostic(code=Code.K001, message=message, file=str(self.directory), help=hint))
-        return Entry.read(self.directory / hits[0])
+        return BugEntry.read(self.directory / hits[0])
 
     def _names(self) -> list[str]:
         try:
@@ -137,9 +148,9 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise unusable(self.directory, error) from error
+            raise unusable_base(self.directory, error) from error
 
-    def _write_record(self, folder: Path, record: Record) -> None:
+    def _write_record(self, folder: Path, record: BugRecord) -> None:
         _replace(folder / FAILURE, _json(record.to_json()))
 
     @contextmanager
@@ -150,7 +161,7 @@ class Store:
                 self._sweep()
                 yield
         except OSError as error:
-            raise unusable(self.directory, error) from error
+            raise unusable_base(self.directory, error) from error
 
     def _sweep(self) -> None:
         """Whoever left these has not got the lock, so it is gone."""
@@ -159,7 +170,7 @@ class Store:
                 shutil.rmtree(path)
 
 
-def _json(data: Object) -> bytes:
+def _json(data: BugObject) -> bytes:
     return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
@@ -174,10 +185,10 @@ def _replace(path: Path, content: bytes) -> None:
     new = path.with_name(f".{path.name}")
     _write(new, content)
     new.replace(path)
-    _settle(path.parent)
+    _sync_folder(path.parent)
 
 
-def _settle(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """See that the names in a folder outlast a loss of power, where the system can do that."""
     if os.name == "nt":
         return

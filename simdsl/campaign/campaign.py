@@ -11,16 +11,42 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
-from simdsl.bugbase.store import Store
-from simdsl.campaign.crew import Crew, CrewError, CrewUnavailable, Lost
-from simdsl.campaign.events import Began, BugFound, BugShrunk, End, Ended, Stopping, Tell, Went, WorkerLost
+from simdsl.bugbase.store import BugStore
+from simdsl.campaign.jobs import (
+    BatchResult,
+    BugFinding,
+    CampaignSpec,
+    InternalFailure,
+    Job,
+    JobRefused,
+    JobResult,
+    LostJob,
+    SeedBatch,
+    ShrinkJob,
+    ShrinkResult,
+    WorkerPool,
+    WorkerPoolError,
+    WorkerPoolUnavailable,
+)
 from simdsl.campaign.journal import Journal
-from simdsl.campaign.score import Part, Score, Seen
-from simdsl.campaign.work import Batch, BatchDone, Done, Finding, Job, Refused, Shrinking, ShrinkingDone, Trouble, Work
+from simdsl.campaign.progress import (
+    BugFound,
+    BugShrunk,
+    BugSighting,
+    CampaignEnded,
+    CampaignListener,
+    CampaignProgress,
+    CampaignStarted,
+    CampaignStopping,
+    CampaignTotals,
+    EndReason,
+    SeedRangeResult,
+    WorkerDied,
+)
 from simdsl.core.clock import real_ns, utc_now
-from simdsl.core.verdicts import Exercised, Health
-from simdsl.plan.ir import Plan
-from simdsl.shrinker.size import step_count
+from simdsl.core.verdicts import GeneratorHealth, GeneratorStats
+from simdsl.plan.plan import Plan
+from simdsl.shrinker.case import count_steps
 
 PLANS_A_BATCH: Final = 32
 """Enough that what a batch costs is little beside its plans, and few enough to begin with when a process dies."""
@@ -45,13 +71,13 @@ class Campaign:
     def __init__(
         self,
         *,
-        work: Work,
+        work: CampaignSpec,
         seeds: tuple[int, int],
-        crew: Crew,
-        store: Store,
+        crew: WorkerPool,
+        store: BugStore,
         journal: Journal,
-        tell: Tell,
-        stop_asked: Callable[[], Sequence[End]],
+        tell: CampaignListener,
+        stop_asked: Callable[[], Sequence[EndReason]],
         floor: int = 1,
         shrink_us: int | None = 30_000_000,
     ) -> None:
@@ -63,39 +89,39 @@ class Campaign:
         self._tell = tell
         self._stop_asked = stop_asked
         self._shrink_us = shrink_us
-        self._score = Score(makers=tuple(maker.name for maker in work.makers), floor=floor)
+        self._score = CampaignTotals(makers=tuple(maker.name for maker in work.makers), floor=floor)
         for part in journal.parts:
             self._score.add(part)
-        self._queue: deque[Batch] = deque()  # to be given out before anything new
+        self._queue: deque[SeedBatch] = deque()  # to be given out before anything new
         self._fresh = self._batches()
         self._open: set[int] = set()  # the first seeds of what has not come in
-        self._come: dict[int, BatchDone] = {}  # what has come and waits for its turn, by its first seed
-        self._to_shrink: deque[Shrinking] = deque()
-        self._shrinking: dict[str, Shrinking] = {}
+        self._come: dict[int, BatchResult] = {}  # what has come and waits for its turn, by its first seed
+        self._to_shrink: deque[ShrinkJob] = deque()
+        self._shrinking: dict[str, ShrinkJob] = {}
         self._attempts: dict[int, int] = {}
         self._met: set[str] = set()  # bugs
         self._shrunk_of: Counter[str] = Counter()  # by fingerprint
-        self._refused: Refused | None = None
+        self._refused: JobRefused | None = None
         self._message: str | None = None
         self._is_unreachable = False
         self._is_winding_up = False
 
-    def run(self) -> Ended:
+    def run(self) -> CampaignEnded:
         """Until everything is done, or somebody asks it to stop. Raises ``BugbaseError`` and ``JournalError``."""
         began_ns, before = real_ns(), self._score.seeds
-        self._tell(Began(seeds=self._seeds, done=before, score=self._score))
+        self._tell(CampaignStarted(seeds=self._seeds, done=before, score=self._score))
         self._shrink_what_is_left()
-        why = End.DONE
+        why = EndReason.DONE
         try:
             why = self._go()
-        except CrewError as error:
-            why, self._message = End.REFUSED, str(error)
-            self._is_unreachable = isinstance(error, CrewUnavailable)
+        except WorkerPoolError as error:
+            why, self._message = EndReason.REFUSED, str(error)
+            self._is_unreachable = isinstance(error, WorkerPoolUnavailable)
             self._take_stock()
         finally:
             self._crew.close()
         left = [*self._shrinking, *(job.name for job in self._to_shrink)]
-        ended = Ended(
+        ended = CampaignEnded(
             score=self._score,
             seeds=self._seeds,
             why=why,
@@ -108,18 +134,18 @@ class Campaign:
         self._tell(ended)
         return ended
 
-    def _go(self) -> End:
+    def _go(self) -> EndReason:
         while True:
             self._give()
             if not self._crew.busy:
-                return End.DONE
+                return EndReason.DONE
             self._bring_in(_TICK_US)
             if self._refused is not None:
                 self._wind_up()
-                return End.REFUSED
+                return EndReason.REFUSED
             asked = self._stop_asked()
             if asked:
-                self._tell(Stopping(why=asked[0]))
+                self._tell(CampaignStopping(why=asked[0]))
                 self._wind_up(len(asked))
                 return asked[0]
 
@@ -139,14 +165,14 @@ class Campaign:
         self._open.clear()
         self._settle()
 
-    def _batches(self) -> Generator[Batch]:
+    def _batches(self) -> Generator[SeedBatch]:
         """What is to be done, as small as it should be. There may be more than can be listed."""
         size = max(1, PLANS_A_BATCH // len(self._work.makers))
         number = 0
         for start, end in tuple(self._score.left(*self._seeds)):
             for first in range(start, end + 1, size):
                 number += 1
-                yield Batch(number=number, first=first, last=min(first + size - 1, end))
+                yield SeedBatch(number=number, first=first, last=min(first + size - 1, end))
 
     def _give(self) -> None:
         """Keep everybody busy, with one job more than they can do for each."""
@@ -154,7 +180,7 @@ class Campaign:
             job = self._next()
             if job is None:
                 return
-            if isinstance(job, Batch):
+            if isinstance(job, SeedBatch):
                 self._open.add(job.first)
             else:
                 self._shrinking[job.name] = job
@@ -177,24 +203,24 @@ class Campaign:
         self._settle()
         ahead = sum(done.seeds for done in self._come.values())
         busy, shrinking = self._crew.busy, len(self._shrinking)
-        self._tell(Went(score=self._score, ahead=ahead, busy=busy, shrinking=shrinking, workers=self._crew.size))
+        self._tell(CampaignProgress(score=self._score, ahead=ahead, busy=busy, shrinking=shrinking, workers=self._crew.size))
 
-    def _take(self, report: Done | Lost) -> None:
+    def _take(self, report: JobResult | LostJob) -> None:
         match report:
-            case BatchDone():
+            case BatchResult():
                 self._done(report)
-            case ShrinkingDone():
+            case ShrinkResult():
                 self._shrunk(report)
-            case Refused(job=Shrinking() as job):
-                self._shrunk(ShrinkingDone(shrinking=job, plan=None, tries=0, note=report.message))
-            case Refused():
+            case JobRefused(job=ShrinkJob() as job):
+                self._shrunk(ShrinkResult(shrinking=job, plan=None, tries=0, note=report.message))
+            case JobRefused():
                 self._refused = self._refused or report
-            case Lost():
+            case LostJob():
                 self._lost(report)
             case _:
                 assert_never(report)
 
-    def _done(self, done: BatchDone) -> None:
+    def _done(self, done: BatchResult) -> None:
         """A batch, or as much of it as there was time for."""
         self._open.discard(done.batch.first)
         self._come[done.batch.first] = done
@@ -202,20 +228,20 @@ class Campaign:
             self._queue.append(replace(done.batch, first=done.last + 1))
             self._open.add(done.last + 1)
 
-    def _lost(self, lost: Lost) -> None:
+    def _lost(self, lost: LostJob) -> None:
         self._score.lost += 1
         maker = None if lost.at is None else self._work.makers[lost.at.maker].name
-        self._tell(WorkerLost(maker=maker, at=lost.at, how=lost.how))
-        if isinstance(lost.job, Shrinking):
+        self._tell(WorkerDied(maker=maker, at=lost.at, how=lost.how))
+        if isinstance(lost.job, ShrinkJob):
             note = f"the process that shrank it {lost.how.said}"
-            self._shrunk(ShrinkingDone(shrinking=lost.job, plan=None, tries=0, note=note))
+            self._shrunk(ShrinkResult(shrinking=lost.job, plan=None, tries=0, note=note))
             return
         parts = self._divided(lost.job, lost)
         self._open.discard(lost.job.first)
         self._open.update(part.first for part in parts)
         self._queue.extendleft(reversed(parts))
 
-    def _divided(self, batch: Batch, lost: Lost) -> list[Batch]:
+    def _divided(self, batch: SeedBatch, lost: LostJob) -> list[SeedBatch]:
         """The same seeds, so that the plan which ended the process runs in one of its own."""
         at = lost.at
         if at is None or batch.first == batch.last:
@@ -227,28 +253,30 @@ class Campaign:
         this = replace(batch, first=at.seed, last=at.seed, alone=True, died=(at, lost.how))
         return [*before, *(self._again(this, lost) if batch.alone else [this]), *after]
 
-    def _again(self, batch: Batch, lost: Lost) -> list[Batch]:
+    def _again(self, batch: SeedBatch, lost: LostJob) -> list[SeedBatch]:
         """Once more, unless that was done often enough: then nobody can say anything about these seeds."""
         attempts = self._attempts[batch.first] = self._attempts.get(batch.first, 0) + 1
         if attempts < _ATTEMPTS:
             return [batch]
         message = f"its process was lost {attempts + 1} times, although each plan ran in one of its own; it {lost.how.said}"
         name = "plan" if lost.at is None else self._work.makers[lost.at.maker].name
-        trouble = Trouble(maker=name, seed=batch.first, message=message)
-        nothing = BatchDone(batch=batch, last=batch.last, health=self._nothing(), findings=(), troubles=(trouble,), micros=0)
+        trouble = InternalFailure(maker=name, seed=batch.first, message=message)
+        nothing = BatchResult(
+            batch=batch, last=batch.last, health=self._nothing(), findings=(), troubles=(trouble,), micros=0
+        )
         self._come[batch.first] = nothing
         return []
 
-    def _nothing(self) -> Health:
+    def _nothing(self) -> GeneratorHealth:
         none = tuple(
-            Exercised(name=one, generated=0, judged=0, failed=0, skipped=(), unjudged=0, never=None)
+            GeneratorStats(name=one, generated=0, assertions=0, failed=0, skipped=(), without_assertions=0, never=None)
             for one in self._score.makers
         )
-        return Health(floor=0, of=none, runs=0, conflicts=0, pool_waits=0)
+        return GeneratorHealth(floor=0, of=none, runs=0, conflicts=0, pool_waits=0)
 
     def _settle(self) -> None:
         """Store, count and write down whatever has nothing before it that is still to come."""
-        parts: list[Part] = []
+        parts: list[SeedRangeResult] = []
         earliest = min((*self._open, *(batch.first for batch in self._queue)), default=None)
         for first in sorted(self._come):
             if earliest is not None and first > earliest:
@@ -258,7 +286,7 @@ class Campaign:
             if done.last < done.batch.first:
                 continue
             parts.append(
-                Part(
+                SeedRangeResult(
                     first=first,
                     last=done.last,
                     health=done.health,
@@ -272,12 +300,12 @@ class Campaign:
             for part in parts:
                 self._score.add(part)
 
-    def _store_bug(self, finding: Finding) -> Seen:
+    def _store_bug(self, finding: BugFinding) -> BugSighting:
         found, now = finding.found, utc_now()
         kept = self._store.add(found, now)
         if len(finding.seeds) > 1:
             self._store.seen(kept.name, now, len(finding.seeds) - 1)
-        seen = Seen(
+        seen = BugSighting(
             name=kept.name,
             fingerprint=found.bug.fingerprint,
             message=str(found.failure.get("message", "")),
@@ -308,13 +336,13 @@ class Campaign:
         alike = self._shrunk_of[entry.record.bug.fingerprint]
         if entry.shrunk is None and alike < SHRUNK_OF_A_KIND:
             self._shrunk_of[entry.record.bug.fingerprint] += 1
-            self._to_shrink.append(Shrinking(name=name, plan=plan, seed=seed, limit_us=self._shrink_us))
+            self._to_shrink.append(ShrinkJob(name=name, plan=plan, seed=seed, limit_us=self._shrink_us))
 
-    def _shrunk(self, done: ShrinkingDone) -> None:
+    def _shrunk(self, done: ShrinkResult) -> None:
         name = done.shrinking.name
         self._shrinking.pop(name, None)
         if done.plan is not None:
             self._store.add_shrunk(name, done.plan)
-        after = None if done.plan is None else step_count(done.plan)
-        before = step_count(done.shrinking.plan)
+        after = None if done.plan is None else count_steps(done.plan)
+        before = count_steps(done.shrinking.plan)
         self._tell(BugShrunk(name=name, before=before, after=after, tries=done.tries, note=done.note))

@@ -20,12 +20,11 @@ from distributed import Client, Future, KilledWorker, Worker
 from distributed.comm.addressing import get_address_host_port
 
 from simdsl import __version__
-from simdsl.campaign.cluster_host import Report, Unable
-from simdsl.campaign.cluster_task import PYTHON, Answer, Gone, Order, Unfit, do, leave, stop
-from simdsl.campaign.crew import CrewError, CrewUnavailable, Lost
-from simdsl.campaign.work import LOST, Done, Job, Work
+from simdsl.campaign.cluster_host import HostReport, HostUnable
+from simdsl.campaign.cluster_task import PYTHON, ClusterAnswer, ClusterJob, HostExited, UnfitWorker, do, leave, stop
+from simdsl.campaign.jobs import LOST_WORKER, CampaignSpec, Job, JobResult, LostJob, WorkerPoolError, WorkerPoolUnavailable
 from simdsl.core.clock import real_ns
-from simdsl.core.processes import Ending
+from simdsl.workers.processes import ProcessExit
 
 T = TypeVar("T")
 
@@ -34,21 +33,21 @@ _ANSWER_S: Final = 15.0
 _COUNT_S: Final = 0.5
 
 
-class ClusterCrew:
+class ClusterPool:
     """See ``crew.Crew``. ``address`` is the scheduler's, such as ``tcp://host:8786``.
 
-    Raises ``ValueError`` where that is no address, ``CrewUnavailable`` where no scheduler answers, and where somebody there
+    Raises ``ValueError`` where that is no address, ``WorkerPoolUnavailable`` where no scheduler answers or a worker there
     cannot do our jobs.
     """
 
-    def __init__(self, address: str, work: Work) -> None:
+    def __init__(self, address: str, work: CampaignSpec) -> None:
         get_address_host_port(address)
         self._address = address
         self._work = pickle.dumps(work)
         self._serial = 0
         self._pending: set[str] = set()  # the keys of jobs
         self._futures: dict[str, Future[Any]] = {}  # only the loop of events touches it
-        self._come: SimpleQueue[tuple[str, Promise[Done | Lost]]] = SimpleQueue()
+        self._come: SimpleQueue[tuple[str, Promise[JobResult | LostJob]]] = SimpleQueue()
         self._size = 0
         self._is_closed = False
         for name in ("distributed", "distributed.client", "tornado.application"):
@@ -56,7 +55,7 @@ class ClusterCrew:
         try:
             self._client = Client(address, timeout=_CONNECT_S, set_as_default=False, name="simdsl")
         except OSError as error:
-            raise CrewUnavailable(f"no scheduler answers at {address}: {' '.join(str(error).split())}") from None
+            raise WorkerPoolUnavailable(f"no scheduler answers at {address}: {' '.join(str(error).split())}") from None
         self._loop: asyncio.AbstractEventLoop = self._client.sync(_running_loop)
         self._counting = self._in_loop(self._keep_counting())
         try:
@@ -65,7 +64,7 @@ class ClusterCrew:
         except BaseException as error:  # Ctrl-C too: nobody else has the crew yet, to close it
             self.close()
             if isinstance(error, OSError):
-                raise CrewUnavailable(f"the cluster {address} does not answer") from None
+                raise WorkerPoolUnavailable(f"the cluster {address} does not answer") from None
             raise
 
     @property
@@ -82,7 +81,7 @@ class ClusterCrew:
         """Have a job done."""
         self._serial += 1
         key = f"simdsl-job-{self._serial}-{self._client.id}"
-        order = Order(
+        order = ClusterJob(
             key=key,
             campaign=self._client.id,
             simdsl=__version__,
@@ -93,8 +92,8 @@ class ClusterCrew:
         self._pending.add(key)
         self._in_loop(self._do(job, order)).add_done_callback(lambda promise: self._come.put((key, promise)))
 
-    def reports(self, wait_us: int) -> Iterator[Done | Lost]:
-        """What came to an end. Raises ``CrewUnavailable`` if the scheduler is gone, ``CrewError`` if a worker is unfit."""
+    def reports(self, wait_us: int) -> Iterator[JobResult | LostJob]:
+        """What came to an end. Raises ``WorkerPoolUnavailable`` or ``WorkerPoolError`` (an unfit worker)."""
         until_ns = real_ns() + wait_us * 1_000
         came = False
         while not came and (ended := self._ended(max(until_ns - real_ns(), 0))):
@@ -119,42 +118,42 @@ class ClusterCrew:
         self._everywhere(leave)
         self._client.close(timeout=_CONNECT_S)
 
-    async def _do(self, job: Job, order: Order) -> Done | Lost:
-        """A job from its beginning to its end. Raises ``CrewError``, which nobody reads of a job that was taken back."""
+    async def _do(self, job: Job, order: ClusterJob) -> JobResult | LostJob:
+        """A job from start to end. Raises ``WorkerPoolError``; it is discarded if the job was taken back."""
         key = order.key
         future = self._futures[key] = self._client.submit(do, order, key=key, pure=False)
         try:
-            answer: Answer = await future
+            answer: ClusterAnswer = await future
         except KilledWorker as error:
             count = error.allowed_failures + 1
             said = "was lost" if count == 1 else f"was lost, {count} times over"
-            return Lost(job=job, at=None, how=Ending(LOST, said))
+            return LostJob(job=job, at=None, how=ProcessExit(LOST_WORKER, said))
         except CancelledError:
-            raise CrewUnavailable(f"the scheduler {self._address} is gone") from None
+            raise WorkerPoolUnavailable(f"the scheduler {self._address} is gone") from None
         except Exception as error:  # whatever dask raises on the way there or back
             text = " ".join(str(error).split())
-            raise CrewError(f"a job cannot be given to {self._address}: {type(error).__name__}: {text}") from None
+            raise WorkerPoolError(f"a job cannot be given to {self._address}: {type(error).__name__}: {text}") from None
         finally:
             del self._futures[key]
             future.release()
         match answer:
             case bytes():
-                report: Report = pickle.loads(answer)
-                if isinstance(report, Unable):
-                    raise CrewError(f"the cluster {self._address}: {report.message}")
+                report: HostReport = pickle.loads(answer)
+                if isinstance(report, HostUnable):
+                    raise WorkerPoolError(f"the cluster {self._address}: {report.message}")
                 return report
-            case Gone(code=code):
-                return Lost(job=job, at=None, how=Ending.of(code))
-            case Unfit(worker=worker, why=why):
-                raise CrewError(
+            case HostExited(code=code):
+                return LostJob(job=job, at=None, how=ProcessExit.of(code))
+            case UnfitWorker(worker=worker, why=why):
+                raise WorkerPoolError(
                     f"the worker {worker} cannot do this: {why}, and here is simdsl {__version__}, Python {PYTHON}"
                 )
             case None:
-                raise CrewError(f"a worker of {self._address} has given back a job that it was not to give back")
+                raise WorkerPoolError(f"a worker of {self._address} has given back a job that it was not to give back")
 
-    def _ended(self, wait_ns: int) -> list[tuple[str, Promise[Done | Lost]]]:
+    def _ended(self, wait_ns: int) -> list[tuple[str, Promise[JobResult | LostJob]]]:
         """The tasks that have come to an end: at least one if one does in time."""
-        ended: list[tuple[str, Promise[Done | Lost]]] = []
+        ended: list[tuple[str, Promise[JobResult | LostJob]]] = []
         try:
             ended.append(self._come.get(timeout=wait_ns / 1e9))
             while True:
@@ -192,7 +191,7 @@ class ClusterCrew:
         return sum((await self._client.nthreads()).values())
 
     async def _check(self) -> None:
-        """Raises ``CrewUnavailable`` unless everybody there is as we are."""
+        """Raises ``WorkerPoolUnavailable`` unless everybody there is as we are."""
         asked = self._client.get_versions(packages=["simdsl"])
         assert isinstance(asked, Awaitable)
         versions = await asked
@@ -201,7 +200,7 @@ class ClusterCrew:
         others |= {f"the worker {address}": of for address, of in versions["workers"].items()}
         for who, of in others.items():
             if (theirs := _version(of)) != ours:
-                raise CrewUnavailable(f"{who} has {theirs}, and this is {ours}: they have to be the same")
+                raise WorkerPoolUnavailable(f"{who} has {theirs}, and this is {ours}: they have to be the same")
 
     def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer to a question to the cluster. Raises ``OSError`` if there is none in time."""

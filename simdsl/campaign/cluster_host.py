@@ -15,11 +15,10 @@ from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, Final, TypeAlias
 
-from simdsl.campaign.crew import CrewError, Lost
-from simdsl.campaign.frames import EMPTY, HEAD, framed
-from simdsl.campaign.local import LocalCrew
-from simdsl.campaign.work import Done, Work
-from simdsl.campaign.worker import Order, Word
+from simdsl.campaign.framing import EMPTY, HEAD, framed
+from simdsl.campaign.jobs import CampaignSpec, JobResult, LostJob, WorkerPoolError
+from simdsl.campaign.local_pool import LocalPool
+from simdsl.campaign.worker_process import WorkerCommand, WorkerOrder
 from simdsl.plan.dataclasses import dataclass
 
 _TICK_US: Final = 50_000
@@ -27,13 +26,13 @@ _TICK_US: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Unable:
+class HostUnable:
     """No jobs can be done here. The message is a sentence for people."""
 
     message: str
 
 
-Report: TypeAlias = Done | Lost | Unable
+HostReport: TypeAlias = JobResult | LostJob | HostUnable
 """What becomes of a job, pickled, as a message back."""
 
 
@@ -41,39 +40,39 @@ def main() -> None:
     """Be told the work, then do jobs until there are no more. An empty message has the job end after its present seed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = _taken(0, os.O_RDONLY, "rb"), _taken(1, os.O_WRONLY, "wb")
-    orders: SimpleQueue[Work | Order] = SimpleQueue()
+    orders: SimpleQueue[CampaignSpec | WorkerOrder] = SimpleQueue()
     threading.Thread(target=_read, args=(source, orders), daemon=True).start()
     work = orders.get()
-    if isinstance(work, Work):
+    if isinstance(work, CampaignSpec):
         _send(sink, EMPTY)
-        with closing(LocalCrew(work, 1)) as crew:
+        with closing(LocalPool(work, 1)) as crew:
             _serve(orders, sink, crew)
 
 
-def _serve(orders: SimpleQueue[Work | Order], sink: BinaryIO, crew: LocalCrew) -> None:
+def _serve(orders: SimpleQueue[CampaignSpec | WorkerOrder], sink: BinaryIO, crew: LocalPool) -> None:
     while True:
         match orders.get():
-            case Word.END:
+            case WorkerCommand.END:
                 return
-            case Word.STOP | Work():  # the job has come to its end meanwhile
+            case WorkerCommand.STOP | CampaignSpec():  # the job has come to its end meanwhile
                 continue
             case job:
                 crew.submit(job)
         try:
             while not (reports := list(crew.reports(_TICK_US))):
                 match _word(orders):
-                    case Word.END:
+                    case WorkerCommand.END:
                         return
-                    case Word.STOP:
+                    case WorkerCommand.STOP:
                         crew.stop()
-        except CrewError as error:
-            _send(sink, pickle.dumps(Unable(str(error))))
+        except WorkerPoolError as error:
+            _send(sink, pickle.dumps(HostUnable(str(error))))
             return
         for report in reports:
             _send(sink, pickle.dumps(report))
 
 
-def _word(orders: SimpleQueue[Work | Order]) -> Work | Order | None:
+def _word(orders: SimpleQueue[CampaignSpec | WorkerOrder]) -> CampaignSpec | WorkerOrder | None:
     try:
         return orders.get_nowait()
     except Empty:
@@ -86,11 +85,11 @@ def _send(sink: BinaryIO, message: bytes) -> None:
         sink.flush()
 
 
-def _read(source: BinaryIO, orders: SimpleQueue[Work | Order]) -> None:
+def _read(source: BinaryIO, orders: SimpleQueue[CampaignSpec | WorkerOrder]) -> None:
     while len(head := source.read(HEAD.size)) == HEAD.size:
         message = source.read(*HEAD.unpack(head))
-        orders.put(pickle.loads(message) if message else Word.STOP)
-    orders.put(Word.END)
+        orders.put(pickle.loads(message) if message else WorkerCommand.STOP)
+    orders.put(WorkerCommand.END)
 
 
 def _taken(descriptor: int, flags: int, mode: str) -> BinaryIO:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeAlias
 from distributed import Worker, WorkerPlugin, get_worker
 
 from simdsl import __version__
-from simdsl.campaign.frames import EMPTY, HEAD, framed
+from simdsl.campaign.framing import EMPTY, HEAD, framed
 from simdsl.plan.dataclasses import dataclass
 
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -29,7 +29,7 @@ _FAREWELL_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ClusterJob:
     """A job, and what has to be known about it. What may hold a secret is not shown."""
 
     key: str
@@ -40,28 +40,28 @@ class Order:
     job: bytes = field(repr=False)  # pickled
 
 
-class Unfit(NamedTuple):
+class UnfitWorker(NamedTuple):
     """A worker that cannot do jobs of this campaign, and why."""
 
     worker: str
     why: str
 
 
-class Gone(NamedTuple):
+class HostExited(NamedTuple):
     """A process ended in the middle of a job, with this code, and nothing of the job is known."""
 
     code: int
 
 
-Answer: TypeAlias = bytes | Unfit | Gone | None
+ClusterAnswer: TypeAlias = bytes | UnfitWorker | HostExited | None
 """What becomes of a job: a pickled ``cluster_host.Report``; None if somebody has said meanwhile that nobody wants it."""
 
 
-async def do(order: Order) -> Answer:
+async def do(order: ClusterJob) -> ClusterAnswer:
     """The task of a job."""
     worker = get_worker()
     if (order.simdsl, order.python) != (__version__, PYTHON):
-        return Unfit(worker.address, f"it has simdsl {__version__} and Python {PYTHON}")
+        return UnfitWorker(worker.address, f"it has simdsl {__version__} and Python {PYTHON}")
     return await (await _hosts_of(worker)).do(order)
 
 
@@ -101,7 +101,7 @@ class _Hosts(WorkerPlugin):
         """The worker ends."""
         await asyncio.gather(*self._goodbyes, *(host.end() for host in (*self._idle, *self._busy.values())))
 
-    async def do(self, order: Order) -> Answer:
+    async def do(self, order: ClusterJob) -> ClusterAnswer:
         """See ``do``."""
         host = self._busy[order.key] = self._idle_one(order.campaign) or _Host(order.campaign)
         try:
@@ -157,14 +157,14 @@ class _Host:
         self._has_job = False
         self._process: Process | None = None
 
-    async def do(self, order: Order) -> Answer:
+    async def do(self, order: ClusterJob) -> ClusterAnswer:
         """What became of a job, None if it was told to end or never to begin."""
         process = self._process
         if process is None:
             process = await self._start(order.work)
             if await self._message(process) is None:
                 return self._gone(
-                    Unfit(get_worker().address, f"a process that it started ended with {await process.wait()}")
+                    UnfitWorker(get_worker().address, f"a process that it started ended with {await process.wait()}")
                 )
         if not self.may_go_on:
             return None
@@ -172,9 +172,9 @@ class _Host:
         self._has_job = True
         report = await self._message(process)
         self._has_job = False
-        return self._gone(Gone(await process.wait())) if report is None else report
+        return self._gone(HostExited(await process.wait())) if report is None else report
 
-    def _gone(self, answer: Answer) -> Answer:
+    def _gone(self, answer: ClusterAnswer) -> ClusterAnswer:
         """It has ended: by itself, or because it was told to."""
         was_told, self.may_go_on = not self.may_go_on, False
         return None if was_told else answer

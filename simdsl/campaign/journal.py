@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from simdsl.bugbase.locking import try_lock
-from simdsl.campaign.score import Part, Seen
-from simdsl.campaign.work import Trouble
-from simdsl.core.verdicts import Exercised, Health
+from simdsl.campaign.jobs import InternalFailure
+from simdsl.campaign.progress import BugSighting, SeedRangeResult
+from simdsl.core.verdicts import GeneratorHealth, GeneratorStats
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
@@ -44,7 +44,7 @@ def default_path(work: Mapping[str, Json]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    parts: tuple[Part, ...]
+    parts: tuple[SeedRangeResult, ...]
     size: int  # of what is whole
 
 
@@ -85,7 +85,7 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def add(self, parts: Iterable[Part]) -> None:
+    def add(self, parts: Iterable[SeedRangeResult]) -> None:
         """Note parts that are done; they outlast a loss of power. Raises ``JournalError``."""
         self._write([_encode(part) for part in parts])
 
@@ -106,7 +106,7 @@ class Journal:
 
 def _read(path: str, data: bytes, work: Mapping[str, Json]) -> _Read:
     size = data.rfind(b"\n") + 1
-    parts: list[Part] = []
+    parts: list[SeedRangeResult] = []
     for number, line in enumerate(data[:size].splitlines(), 1):
         try:
             found = json.loads(line)
@@ -124,7 +124,7 @@ def _read(path: str, data: bytes, work: Mapping[str, Json]) -> _Read:
     return _Read(parts=tuple(parts), size=size)
 
 
-def _encode(part: Part) -> dict[str, Any]:
+def _encode(part: SeedRangeResult) -> dict[str, Any]:
     return {
         "record": "part",
         "first": part.first,
@@ -136,17 +136,17 @@ def _encode(part: Part) -> dict[str, Any]:
     }
 
 
-def _decode(data: dict[str, Any]) -> Part:
+def _decode(data: dict[str, Any]) -> SeedRangeResult:
     health = data["health"]
     of = tuple(
-        Exercised(**{**one, "skipped": tuple((str(why), int(n)) for why, n in one["skipped"])}) for one in health["of"]
+        GeneratorStats(**{**one, "skipped": tuple((str(why), int(n)) for why, n in one["skipped"])}) for one in health["of"]
     )
-    return Part(
+    return SeedRangeResult(
         first=int(data["first"]),
         last=int(data["last"]),
-        health=Health(**{**health, "of": of}),
-        bugs=tuple(Seen(**bug) for bug in data["bugs"]),
-        troubles=tuple(Trouble(**trouble) for trouble in data["troubles"]),
+        health=GeneratorHealth(**{**health, "of": of}),
+        bugs=tuple(BugSighting(**bug) for bug in data["bugs"]),
+        troubles=tuple(InternalFailure(**trouble) for trouble in data["troubles"]),
         micros=int(data["micros"]),
     )
 

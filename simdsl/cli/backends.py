@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from simdsl.backends.protocol import Capabilities, Description
-    from simdsl.backends.registry import Entry
+    from simdsl.backends.registry import InstalledBackend
 
 
 def backends() -> None:
@@ -23,7 +23,7 @@ def backends() -> None:
             print(screen.wrap(line, rest="    "))
 
 
-def _lines(entry: Entry) -> Iterator[str]:
+def _lines(entry: InstalledBackend) -> Iterator[str]:
     from simdsl.backends.registry import resolve
 
     yield f"{entry.name}: {'connected' if entry.problem is None else 'unavailable: ' + entry.problem}"

@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
-from simdsl.bugbase.damage import BugbaseError, Object
-from simdsl.bugbase.entry import TRACE, Entry
-from simdsl.bugbase.replay import Answer
-from simdsl.bugbase.states import State
-from simdsl.bugbase.store import Store
+from simdsl.bugbase.entry import TRACE, BugbaseError, BugEntry, BugObject
+from simdsl.bugbase.replay import ReplayVerdict
+from simdsl.bugbase.states import BugState
+from simdsl.bugbase.store import BugStore
+from simdsl.cli.bug_recording import stop
+from simdsl.cli.errors import usage
 from simdsl.cli.exits import Exit
-from simdsl.cli.failing import usage
-from simdsl.cli.keeping import stop
 from simdsl.cli.output import print_diagnostics
-from simdsl.cli.replaying import Tried, exit_of, try_again
+from simdsl.cli.replay import ReplayAttempt, exit_of, replay_stored_bug
 from simdsl.core.clock import utc_now
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
@@ -46,7 +45,7 @@ def _stopping(function: Callable[_P, _R]) -> Callable[_P, _R]:
 @_stopping
 def list_bugs(directory: str, *, as_json: bool) -> Exit | None:
     """Print all of them."""
-    entries, problems = Store(directory).entries()
+    entries, problems = BugStore(directory).entries()
     if as_json:
         _print_json([entry.to_json() for entry in entries])
     else:
@@ -59,7 +58,7 @@ def list_bugs(directory: str, *, as_json: bool) -> Exit | None:
 @_stopping
 def show_bug(directory: str, name: str, *, as_json: bool) -> Exit | None:
     """Print one."""
-    entry = Store(directory).find(name)
+    entry = BugStore(directory).find(name)
     if as_json:
         _print_json(entry.to_json())
     else:
@@ -80,11 +79,11 @@ def replay_bugs(
     as_json: bool,
 ) -> Exit | None:
     """Run these, or all, and print an answer each."""
-    store = Store(directory)
+    store = BugStore(directory)
     entries, problems = _chosen(store, names)
-    tried: list[Tried] = []
+    tried: list[ReplayAttempt] = []
     for entry in entries:
-        one = try_again(entry, backends, shrunk=shrunk, repeats=repeats)
+        one = replay_stored_bug(entry, backends, shrunk=shrunk, repeats=repeats)
         tried.append(one)
         if not as_json:
             _print_answer(one)
@@ -100,11 +99,11 @@ def replay_bugs(
 
 
 @_stopping
-def mark_bug(directory: str, name: str, state: State, why: str | None) -> Exit | None:
+def mark_bug(directory: str, name: str, state: BugState, why: str | None) -> Exit | None:
     """Note the state of one."""
-    if state is State.KNOWN and not (why or "").strip():
+    if state is BugState.KNOWN and not (why or "").strip():
         raise usage(Code.U008, "a known bug needs a reason", help="give --why TEXT")
-    store = Store(directory)
+    store = BugStore(directory)
     entry = store.find(name)
     store.mark(entry.name, state, why)
     _print(f"{entry.name} is {state}")
@@ -116,12 +115,12 @@ def prune_bugs(directory: str, not_seen_since: str | None, *, dry_run: bool) -> 
     """Remove those that are fixed, and those that were last seen before a date."""
     if not_seen_since is not None and not _DATE.fullmatch(not_seen_since):
         raise usage(Code.U008, f"--not-seen-since `{not_seen_since}` is not a date", help="such as 2025-01-31")
-    store = Store(directory)
+    store = BugStore(directory)
     entries, problems = store.entries()
     for entry in entries:
         record = entry.record
         is_old = not_seen_since is not None and record.last_seen[:10] < not_seen_since
-        if record.state is not State.FIXED and not is_old:
+        if record.state is not BugState.FIXED and not is_old:
             continue
         if not dry_run:
             store.remove(entry.name)
@@ -130,22 +129,22 @@ def prune_bugs(directory: str, not_seen_since: str | None, *, dry_run: bool) -> 
     return _told(problems)
 
 
-def _chosen(store: Store, names: Sequence[str]) -> tuple[tuple[Entry, ...], tuple[Diagnostic, ...]]:
+def _chosen(store: BugStore, names: Sequence[str]) -> tuple[tuple[BugEntry, ...], tuple[Diagnostic, ...]]:
     if not names:
         return store.entries()
     found = {entry.name: entry for entry in map(store.find, names)}
     return tuple(found.values()), ()
 
 
-def _update(store: Store, tried: Tried) -> None:
+def _update(store: BugStore, tried: ReplayAttempt) -> None:
     entry = tried.replayed.entry
-    if tried.replayed.answer is Answer.FIXED and entry.record.state is not State.FIXED:
-        store.mark(entry.name, State.FIXED, entry.record.why)
-    elif tried.replayed.answer is Answer.FAILED:
+    if tried.replayed.answer is ReplayVerdict.FIXED and entry.record.state is not BugState.FIXED:
+        store.mark(entry.name, BugState.FIXED, entry.record.why)
+    elif tried.replayed.answer is ReplayVerdict.FAILED:
         store.seen(entry.name, utc_now())
 
 
-def _shown(entry: Entry) -> Iterator[str]:
+def _shown(entry: BugEntry) -> Iterator[str]:
     record, config = entry.record, entry.config
     why = "" if record.why is None else f": {record.why}"
     yield f"{entry.name}"
@@ -165,7 +164,7 @@ def _shown(entry: Entry) -> Iterator[str]:
     yield f"  trace       {entry.folder / TRACE}"
 
 
-def _answer(tried: Tried) -> Object:
+def _answer(tried: ReplayAttempt) -> BugObject:
     one = tried.replayed
     return {
         "name": one.entry.name,
@@ -177,7 +176,7 @@ def _answer(tried: Tried) -> Object:
     }
 
 
-def _print_answer(tried: Tried) -> None:
+def _print_answer(tried: ReplayAttempt) -> None:
     one = tried.replayed
     reason = f": {one.reason}" if one.reason else ""
     _print(f"{one.answer:<6}  {one.entry.name} ({one.entry.record.state}){reason}")
@@ -193,5 +192,5 @@ def _print(line: str) -> None:
     print(visible(line), flush=True)
 
 
-def _print_json(data: Object | list[Object]) -> None:
+def _print_json(data: BugObject | list[BugObject]) -> None:
     print(json.dumps(data, indent=2, ensure_ascii=False))

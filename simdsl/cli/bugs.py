@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from simdsl.bugbase.states import State
+from simdsl.bugbase.states import BugState
 from simdsl.cli.exits import Exit, guarded
 
 Directory = Annotated[str, typer.Option("--bugbase-dir", metavar="DIR", help="Where the bugs are.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Name = Annotated[str, typer.Argument(metavar="BUG", help="The name of a bug's folder, or how only that one begins.")]
 
-HOME = ".simdsl/bugs"
+DEFAULT_BUGBASE = ".simdsl/bugs"
 
 
 def bugs() -> typer.Typer:
@@ -29,7 +29,7 @@ def bugs() -> typer.Typer:
     return app
 
 
-def bugs_list(directory: Directory = HOME, as_json: AsJson = False) -> Exit | None:
+def bugs_list(directory: Directory = DEFAULT_BUGBASE, as_json: AsJson = False) -> Exit | None:
     """List the stored bugs by name.
 
     Exits with 2 if a folder there is no bug, or a damaged one; the others are listed all the same.
@@ -39,7 +39,7 @@ def bugs_list(directory: Directory = HOME, as_json: AsJson = False) -> Exit | No
     return list_bugs(directory, as_json=as_json)
 
 
-def bugs_show(name: Name, directory: Directory = HOME, as_json: AsJson = False) -> Exit | None:
+def bugs_show(name: Name, directory: Directory = DEFAULT_BUGBASE, as_json: AsJson = False) -> Exit | None:
     """Show all that is stored of a bug: what failed, where and when, and the files."""
     from simdsl.cli.bugbase import show_bug
 
@@ -63,7 +63,7 @@ def bugs_replay(
     update: Annotated[
         bool, typer.Option("--update", help="Mark what is FIXED as fixed, and count and reopen what FAILED.")
     ] = False,
-    directory: Directory = HOME,
+    directory: Directory = DEFAULT_BUGBASE,
     as_json: AsJson = False,
 ) -> Exit | None:
     """Run stored bugs again and say FIXED, FAILED or ERROR of each.
@@ -78,9 +78,9 @@ def bugs_replay(
 
 def bugs_mark(
     name: Name,
-    state: Annotated[State, typer.Argument(metavar="STATE", help="One of open, known and fixed.")],
+    state: Annotated[BugState, typer.Argument(metavar="STATE", help="One of open, known and fixed.")],
     why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="The reason; a known bug needs one.")] = None,
-    directory: Directory = HOME,
+    directory: Directory = DEFAULT_BUGBASE,
 ) -> Exit | None:
     """Say what is thought of a bug.
 
@@ -97,7 +97,7 @@ def bugs_prune(
         typer.Option("--not-seen-since", metavar="DATE", help="Remove open and known ones too that were last seen before."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    directory: Directory = HOME,
+    directory: Directory = DEFAULT_BUGBASE,
 ) -> Exit | None:
     """Remove bugs that are fixed.
 

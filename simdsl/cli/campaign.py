@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from simdsl.cli import knobs
-from simdsl.cli.bugs import HOME
+from simdsl.cli.bugs import DEFAULT_BUGBASE
 from simdsl.cli.exits import Exit
 
 
@@ -50,7 +50,7 @@ def campaign(
     ] = None,
     bugbase: Annotated[
         str, typer.Option("--bugbase-dir", metavar="DIR", help="Where bugs are kept; see `simdsl bugs`.")
-    ] = HOME,
+    ] = DEFAULT_BUGBASE,
     min_judged: Annotated[
         int,
         typer.Option(
@@ -77,10 +77,10 @@ def campaign(
     Each bug is stored once, counted, and shrunk. A plan that ends its process, or hangs, is a bug too. The same command
     goes on where it was stopped; Ctrl-C stops it in good order, a second one at once.
     """
-    from simdsl.cli.campaigning import Wanted, run_campaign
+    from simdsl.cli.campaigning import CampaignOptions, run_campaign
 
     return run_campaign(
-        Wanted(
+        CampaignOptions(
             seeds=seeds,
             profile=profile,
             properties=tuple(properties or ()),

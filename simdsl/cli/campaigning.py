@@ -16,36 +16,35 @@ from simdsl import __version__
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
-from simdsl.bugbase.damage import BugbaseError
-from simdsl.bugbase.store import DEFAULT_DIR, Store
+from simdsl.bugbase.entry import BugbaseError
+from simdsl.bugbase.store import DEFAULT_BUGBASE_DIR, BugStore
 from simdsl.campaign.campaign import Campaign
-from simdsl.campaign.events import End, Ended, Tell
+from simdsl.campaign.jobs import CampaignSpec
 from simdsl.campaign.journal import Journal, JournalError, default_path
-from simdsl.campaign.lines import Lines
-from simdsl.campaign.telling import Subject
-from simdsl.campaign.view import View
-from simdsl.campaign.work import Work
-from simdsl.cli.contradictions import check_snapshots
+from simdsl.campaign.messages import CampaignSubject
+from simdsl.campaign.progress import CampaignEnded, CampaignListener, EndReason
+from simdsl.campaign.views import JsonLinesView, TerminalView
+from simdsl.cli.bug_recording import expanded
+from simdsl.cli.errors import unavailable, usage
 from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.failing import unavailable, usage
-from simdsl.cli.hiring import hire
-from simdsl.cli.keeping import expanded
+from simdsl.cli.generated_plans import generators
 from simdsl.cli.knobs import QUICK
-from simdsl.cli.making import making
+from simdsl.cli.option_conflicts import check_snapshots
+from simdsl.cli.start_workers import start_workers
 from simdsl.core.clock import real_ns
-from simdsl.language.heads import parse_duration
-from simdsl.language.problems import Refused
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.values import Json
 from simdsl.report.screen import screen_of
 from simdsl.report.secrets import Secrets, secrets_given
+from simdsl.syntax.cells import parse_duration
+from simdsl.syntax.problems import ParseError
 
 _RANGE: Final = re.compile(r"(?:(\d{1,18})\.\.)?(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class CampaignOptions:
     """What the command line asked for; times as they were written."""
 
     seeds: str
@@ -65,7 +64,7 @@ class Wanted:
     json: bool
 
 
-def run_campaign(wanted: Wanted) -> Exit:
+def run_campaign(wanted: CampaignOptions) -> Exit:
     """Do it. Raises ``Stop`` for everything that keeps it from beginning."""
     seeds = seed_range(wanted.seeds)
     shrink_us = None if wanted.shrink_time is None else _duration_us("--shrink-for", wanted.shrink_time)
@@ -77,15 +76,15 @@ def run_campaign(wanted: Wanted) -> Exit:
         check_snapshots((work.makers[0].plan(seeds[0]),), backends)
     identity = _identity(wanted, work, seeds)
     backend = _described(wanted.urls, backends, secrets)
-    crew = hire(work, wanted.jobs, wanted.cluster)
-    subject = Subject(
+    crew = start_workers(work, wanted.jobs, wanted.cluster)
+    subject = CampaignSubject(
         makers=work.makers,
         urls=tuple(map(mask, wanted.urls)),
         backend=backend,
         workers=crew.size,
         cluster=wanted.cluster,
         directory=wanted.bugbase,
-        default_directory=DEFAULT_DIR,
+        default_directory=DEFAULT_BUGBASE_DIR,
         journal=wanted.journal or default_path(identity),
     )
     try:
@@ -98,7 +97,7 @@ def run_campaign(wanted: Wanted) -> Exit:
                 work=work,
                 seeds=seeds,
                 crew=crew,
-                store=Store(wanted.bugbase),
+                store=BugStore(wanted.bugbase),
                 journal=journal,
                 tell=_view(wanted, subject, secrets),
                 stop_asked=stops.asked,
@@ -123,27 +122,27 @@ def seed_range(text: str) -> tuple[int, int]:
     return first, last
 
 
-def exit_of(ended: Ended) -> Exit:
+def exit_of(ended: CampaignEnded) -> Exit:
     """A failure outweighs what was not judged; nothing outweighs that somebody has stopped it."""
-    if ended.why is End.INTERRUPTED:
+    if ended.why is EndReason.INTERRUPTED:
         return Exit.INTERRUPTED
-    if ended.why is End.TERMINATED:
+    if ended.why is EndReason.TERMINATED:
         return Exit.TERMINATED
     if ended.is_unavailable:
         return Exit.UNAVAILABLE
     score = ended.score
     if score.failed or score.bugs:
         return Exit.FAILURE
-    if score.troubles or ended.why is End.REFUSED:
+    if score.troubles or ended.why is EndReason.REFUSED:
         return Exit.INTERNAL
-    return Exit.NOTHING if score.health.below or not score.judged else Exit.HELD
+    return Exit.NOTHING if score.health.below or not score.assertions else Exit.HELD
 
 
-def _work(wanted: Wanted) -> Work:
+def _work(wanted: CampaignOptions) -> CampaignSpec:
     generate = not wanted.properties
-    made = making(wanted.properties, generate_too=generate, profile=wanted.profile, knobs=wanted.knobs)
+    made = generators(wanted.properties, generate_too=generate, profile=wanted.profile, knobs=wanted.knobs)
     sized = generate or wanted.profile is not None or bool(wanted.knobs)
-    return Work(
+    return CampaignSpec(
         makers=made.makers,
         urls=wanted.urls,
         profile=expanded(wanted.profile or QUICK, wanted.knobs) if sized else None,
@@ -151,7 +150,7 @@ def _work(wanted: Wanted) -> Work:
     )
 
 
-def _identity(wanted: Wanted, work: Work, seeds: tuple[int, int]) -> dict[str, Json]:
+def _identity(wanted: CampaignOptions, work: CampaignSpec, seeds: tuple[int, int]) -> dict[str, Json]:
     """What makes it this campaign: with anything else, other plans would run, or elsewhere."""
     return {
         "simdsl": __version__,
@@ -163,10 +162,10 @@ def _identity(wanted: Wanted, work: Work, seeds: tuple[int, int]) -> dict[str, J
     }
 
 
-def _view(wanted: Wanted, subject: Subject, secrets: Secrets) -> Tell:
+def _view(wanted: CampaignOptions, subject: CampaignSubject, secrets: Secrets) -> CampaignListener:
     if wanted.json:
-        return Lines(sys.stdout.buffer, subject, secrets).tell
-    return View(sys.stdout, screen_of(sys.stdout), subject, secrets).tell
+        return JsonLinesView(sys.stdout.buffer, subject, secrets).tell
+    return TerminalView(sys.stdout, screen_of(sys.stdout), subject, secrets).tell
 
 
 def _described(urls: Sequence[str], backends: Sequence[Backend], secrets: Secrets) -> str:
@@ -190,7 +189,7 @@ def _backend(url: str) -> Backend:
 def _duration_us(option: str, text: str) -> int:
     try:
         duration_us = parse_duration(text)
-    except Refused as refused:
+    except ParseError as refused:
         raise usage(
             Code.U008, f"{option} `{text}`: {refused.troubles[0].message}", help=f"for example: {option} 30s"
         ) from None
@@ -204,16 +203,16 @@ class _Stops:
     """Who asked to stop so far: signals, and the clock."""
 
     until_ns: int | None
-    came: list[End] = field(default_factory=list)
+    came: list[EndReason] = field(default_factory=list)
 
-    def asked(self) -> Sequence[End]:
+    def asked(self) -> Sequence[EndReason]:
         if self.until_ns is not None and real_ns() >= self.until_ns:
             self.until_ns = None
-            self.came.append(End.TIME)
+            self.came.append(EndReason.TIME)
         return tuple(self.came)
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        self.came.append(End.TERMINATED if number == signal.SIGTERM else End.INTERRUPTED)
+        self.came.append(EndReason.TERMINATED if number == signal.SIGTERM else EndReason.INTERRUPTED)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class Exit(IntEnum):
     INTERNAL = 4  # simdsl itself is wrong
     NOTHING = 5  # nothing was selected, nothing was judged in the whole call, or less than a floor
     INTERRUPTED = 130  # Ctrl-C
-    UNREAD = 141  # whoever read the output has gone
+    BROKEN_PIPE = 141  # whoever read the output has gone
     TERMINATED = 143  # a request to terminate
 
 
@@ -46,7 +46,7 @@ def guarded(command: Callable[P, Exit | None]) -> Callable[P, None]:
             code = command(*args, **kwargs)
             sys.stdout.flush()
         except BrokenPipeError:
-            raise Stop(Exit.UNREAD) from None
+            raise Stop(Exit.BROKEN_PIPE) from None
         except EOFError as error:  # the parser of the command line takes it for somebody who ends a dialogue
             raise RuntimeError(f"an unexpected end of input: {error}") from error
         if code:

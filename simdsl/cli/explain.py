@@ -48,7 +48,7 @@ def explain(
         return None
     if name not in Code.__members__:
         raise _unknown(code, name)
-    from simdsl.plan.pages import page
+    from simdsl.plan.resources import page
 
     typer.echo(page(Code[name]).rstrip())
     return None
@@ -56,7 +56,7 @@ def explain(
 
 def _property(name: str) -> bool:
     """Show a property, if there is one of this name."""
-    from simdsl.language.named import is_property
+    from simdsl.language.property_names import is_property
 
     if not is_property(name):
         return False
@@ -76,9 +76,9 @@ def _plan(path: str, url: str) -> None:
     from simdsl.backends.protocol import BackendUnavailable
     from simdsl.backends.registry import resolve
     from simdsl.backends.urls import mask
+    from simdsl.cli.errors import unavailable
     from simdsl.cli.exits import Stop
-    from simdsl.cli.failing import unavailable
-    from simdsl.cli.sending import sent_lines
+    from simdsl.cli.show_sql import sql_lines
     from simdsl.language.load import check_file
 
     checked = check_file(path)
@@ -88,19 +88,19 @@ def _plan(path: str, url: str) -> None:
         backend = resolve(url)
     except BackendUnavailable as error:
         raise unavailable(str(error), about=mask(url)) from error
-    for line in sent_lines(checked.plan, backend, only_changed=False):
+    for line in sql_lines(checked.plan, backend, only_changed=False):
         typer.echo(line)
 
 
 def _unknown(text: str, name: str) -> Exception:
     import difflib
 
-    from simdsl.cli.failing import usage
-    from simdsl.language.named import known
+    from simdsl.cli.errors import usage
+    from simdsl.language.property_names import known_names
     from simdsl.plan.codes import Code
 
     close = difflib.get_close_matches(name, list(Code.__members__), n=1, cutoff=0.5)
-    close = close or difflib.get_close_matches(text, known(), n=1, cutoff=0.6)
+    close = close or difflib.get_close_matches(text, known_names(), n=1, cutoff=0.6)
     return usage(
         Code.U006,
         f"there is no diagnostic code `{text}`",

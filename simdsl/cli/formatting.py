@@ -8,21 +8,20 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from simdsl.cli.errors import usage
 from simdsl.cli.exits import Exit
-from simdsl.cli.failing import usage
-from simdsl.cli.opening import read
 from simdsl.cli.output import print_diagnostics
-from simdsl.cli.paths import STDIN, Target, find
-from simdsl.language.format import format_text
-from simdsl.language.replacing import replace_file
+from simdsl.cli.plan_files import STDIN, PlanPath, find_files, read_path
+from simdsl.language.formatter import format_text
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.report.screen import Ink, Screen, screen_of
+from simdsl.report.screen import Screen, Style, screen_of
+from simdsl.syntax.files import replace_file
 
 
 def format_files(arguments: Sequence[str], *, write: bool, diff: bool, out: TextIO) -> Exit | None:
     """Lay out every file. Without ``write`` nothing is changed, and a file that would change makes the exit code 1."""
-    found = find(arguments)
+    found = find_files(arguments)
     refused = list(found.problems)
     changed = 0
     for target in found.targets:
@@ -52,9 +51,9 @@ def format_files(arguments: Sequence[str], *, write: bool, diff: bool, out: Text
     return Exit.FAILURE if changed and not write else None
 
 
-def _format(target: Target) -> tuple[Diagnostic, ...] | list[str]:
+def _format(target: PlanPath) -> tuple[Diagnostic, ...] | list[str]:
     """The text before and after, or why it is left alone."""
-    reading = read(target)
+    reading = read_path(target)
     if reading.document is None:
         return reading.problems
     document = reading.document
@@ -72,7 +71,7 @@ def _write(file: str, text: str) -> None:
 
 
 def _difference(before: str, after: str, name: str, screen: Screen) -> str:
-    inks = {"-": Ink.ERROR, "+": Ink.GOOD, "@": Ink.PLACE}
+    inks = {"-": Style.ERROR, "+": Style.GOOD, "@": Style.PLACE}
     lines = difflib.unified_diff(_lines(before), _lines(after), name, f"{name} (formatted)")
     painted = []
     for line in lines:

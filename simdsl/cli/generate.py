@@ -41,10 +41,10 @@ def generate(
     expectations what every step comes to; that of a property says `properties: [NAME]` too, and is judged by it. A property
     without profile and knobs makes a small plan of its own size.
     """
-    from simdsl.cli.failing import usage
-    from simdsl.cli.making import making_of_one
+    from simdsl.cli.errors import usage
+    from simdsl.cli.generated_plans import single_generator
     from simdsl.core.choices import fresh_seed
-    from simdsl.language.write import dump, dump_json
+    from simdsl.language.dump import dump, dump_json
     from simdsl.plan.codes import Code
 
     turned = knobs.turned(
@@ -58,7 +58,7 @@ def generate(
         sleep_rate=sleep_rate,
         overrides=overrides,
     )
-    making = making_of_one(name, profile=profile, knobs=turned)
+    making = single_generator(name, profile=profile, knobs=turned)
     (maker,) = making.makers
     chosen = next((given for given in (seed, making.seed) if given is not None), None)
     plan = maker.plan(fresh_seed() if chosen is None else chosen)

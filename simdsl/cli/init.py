@@ -30,7 +30,7 @@ def init(
     """
     from pathlib import Path
 
-    from simdsl.cli.failing import usage
+    from simdsl.cli.errors import usage
     from simdsl.plan import resources
     from simdsl.plan.codes import Code
 

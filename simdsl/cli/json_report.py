@@ -8,13 +8,13 @@ from typing import BinaryIO
 
 from simdsl import __version__
 from simdsl.core.verdicts import PlanEnded, Progress, RunReport
-from simdsl.report import jsonlines
-from simdsl.report.events import Object
+from simdsl.report import json_lines
+from simdsl.report.context import CallHeader
 from simdsl.report.secrets import Secrets
-from simdsl.report.terminal import Call
+from simdsl.report.trace_events import JsonObject
 
 
-class JsonReport:
+class JsonEvents:
     """Writes what it is told as JSON lines."""
 
     def __init__(
@@ -26,14 +26,14 @@ class JsonReport:
         self._secrets = secrets
         self._reproduce = reproduce
 
-    def start(self, call: Call) -> None:
+    def start(self, call: CallHeader) -> None:
         """The seed comes first."""
         backend, url = call.backend, self._url
         self._write({"event": "call_started", "simdsl": __version__, "seed": call.seed, "backend": backend, "url": url})
 
     def tell(self, progress: Progress) -> None:
         """One line an event; a plan that failed has the command that shows it again."""
-        data = jsonlines.as_json(progress)
+        data = json_lines.progress_json(progress)
         if isinstance(progress, PlanEnded):
             failed = progress.failed
             data["reproduce"] = self._reproduce(progress.file, failed, progress.seed) if failed else None
@@ -43,6 +43,6 @@ class JsonReport:
         """What is no event goes where it disturbs nobody."""
         sys.stderr.write(f"{self._secrets.hide(text)}\n")
 
-    def _write(self, data: Object) -> None:
-        jsonlines.write_line(self._out, data, self._secrets)
+    def _write(self, data: JsonObject) -> None:
+        json_lines.write_line(self._out, data, self._secrets)
         self._out.flush()

@@ -48,7 +48,7 @@ def _call(arguments: Sequence[str]) -> int:
     except Stop as stop:
         return _stopped(stop, arguments)
     except Exception as error:
-        from simdsl.cli.failing import DEBUG_VARIABLE, internal
+        from simdsl.cli.errors import DEBUG_VARIABLE, internal
 
         if os.environ.get(DEBUG_VARIABLE):
             import traceback
@@ -61,7 +61,7 @@ def _call(arguments: Sequence[str]) -> int:
 def _stopped(stop: Stop, arguments: Sequence[str]) -> int:
     from simdsl.cli.exits import Exit
 
-    if stop.code is Exit.UNREAD:
+    if stop.code is Exit.BROKEN_PIPE:
         _silence(sys.stdout)
     elif stop.diagnostics:
         from simdsl.cli.output import print_diagnostics

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simdsl.cli.failing import usage
-from simdsl.cli.opening import Opened
-from simdsl.language.document import Document
-from simdsl.language.heads import parse_schedule
-from simdsl.language.problems import Refused
-from simdsl.modes.seeding import unseeded
+from simdsl.cli.errors import usage
+from simdsl.cli.plan_files import OpenedPlan
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Pct, Plan, RandomWalk, Reset, Schedule
+from simdsl.plan.plan import Plan, Reset
+from simdsl.plan.schedules import PctSchedule, RandomSchedule, Schedule
+from simdsl.rewriting.pin import strip_seeds
+from simdsl.syntax.document import Document
+from simdsl.syntax.problems import ParseError
+from simdsl.syntax.verb_arguments import parse_schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selected:
+class SelectedPlan:
     """A plan that will run. ``original`` is what its file says, ``plan`` what the command line makes of it."""
 
     name: str  # as the command line would name it again
@@ -30,8 +31,8 @@ class Selected:
 
 
 def select(
-    opened: Opened, *, seed: int | None, fresh: int, schedule: str | None, params: int | None, reset: Reset | None = None
-) -> Selected:
+    opened: OpenedPlan, *, seed: int | None, fresh: int, schedule: str | None, params: int | None, reset: Reset | None = None
+) -> SelectedPlan:
     """The plan with what the command line says instead. Raises ``Stop`` where the two do not fit."""
     document, original, target = opened.document, opened.plan, opened.target
     assert document is not None
@@ -46,8 +47,8 @@ def select(
     if params is not None:
         plan = _with_params(plan, params, target.file)
     chosen = _seed(plan, seed, fresh)
-    return Selected(
-        name=target.text, file=target.file, document=document, original=original, plan=unseeded(plan), seed=chosen
+    return SelectedPlan(
+        name=target.text, file=target.file, document=document, original=original, plan=strip_seeds(plan), seed=chosen
     )
 
 
@@ -70,7 +71,7 @@ def _scheduled(plan: Plan, text: str, file: str) -> Plan:
         raise usage(Code.U005, "a plan with `steps:` has no schedule; the order of its steps is one", about=file)
     try:
         found: Schedule = parse_schedule(text)
-    except Refused as refused:
+    except ParseError as refused:
         trouble = refused.troubles[0]
         raise usage(Code.U005, f"--schedule `{text}`: {trouble.message}", about=file, help=trouble.help) from None
     names = [task.name for task in plan.tasks or ()] if plan.workload is None else list(plan.workload.tasks)
@@ -94,7 +95,7 @@ def _seed(plan: Plan, seed: int | None, fresh: int) -> int:
     """``--seed``, else the schedule's, else the plan's, else a fresh one (rules.md 36)."""
     if seed is not None:
         return seed
-    of_schedule = plan.schedule.seed if isinstance(plan.schedule, RandomWalk | Pct) else None
+    of_schedule = plan.schedule.seed if isinstance(plan.schedule, RandomSchedule | PctSchedule) else None
     return next((given for given in (of_schedule, plan.seed) if given is not None), fresh)
 
 

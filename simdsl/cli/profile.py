@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from simdsl.cli.exits import Exit, guarded
-from simdsl.report.formats import Format
+from simdsl.report.diagnostics import DiagnosticFormat
 
 
 def profile() -> typer.Typer:
@@ -24,9 +24,9 @@ def profile() -> typer.Typer:
 
 def profile_names(incomplete: str) -> list[str]:
     """The profiles that begin so, for a shell that completes."""
-    from simdsl.profiles.finding import available
+    from simdsl.profiles.profile_files import available_profiles
 
-    return [place.name for place in available() if place.name and place.name.startswith(incomplete)]
+    return [place.name for place in available_profiles() if place.name and place.name.startswith(incomplete)]
 
 
 def profile_list(
@@ -62,7 +62,7 @@ def profile_show(
     """
     from simdsl.cli.exits import Stop
     from simdsl.profiles.load import check_profile
-    from simdsl.profiles.show import to_json_text, to_yaml
+    from simdsl.profiles.serialize import to_json_text, to_yaml
     from simdsl.report.screen import screen_of
 
     checked = check_profile(name, overrides or ())
@@ -76,7 +76,9 @@ def profile_show(
 
 def profile_check(
     paths: Annotated[list[str] | None, typer.Argument(metavar="PATHS", hidden=True)] = None,
-    output_format: Annotated[Format, typer.Option("--output-format", help="How to say it.")] = Format.TEXT,
+    output_format: Annotated[
+        DiagnosticFormat, typer.Option("--output-format", help="How to say it.")
+    ] = DiagnosticFormat.TEXT,
 ) -> Exit | None:
     """Say everything that is wrong with profiles.
 
@@ -85,12 +87,12 @@ def profile_check(
     """
     from simdsl.cli.output import print_diagnostics
     from simdsl.cli.profiling import check_paths
-    from simdsl.report.diagnostics import counted
+    from simdsl.report.diagnostics import count_severities
 
     count, diagnostics = check_paths(list(paths or ()))
     print_diagnostics(diagnostics, sys.stdout, output_format)
-    errors, warnings = counted(diagnostics)
-    if output_format is Format.TEXT:
+    errors, warnings = count_severities(diagnostics)
+    if output_format is DiagnosticFormat.TEXT:
         separator = "\n" if diagnostics else ""
         typer.echo(f"{separator}{_count(count, 'profile')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
     if errors:

@@ -15,12 +15,12 @@ def properties(
     import json
     import sys
 
-    from simdsl.language.named import known
+    from simdsl.language.property_names import known_names
     from simdsl.properties import registry
     from simdsl.report.screen import screen_of
 
     found = list(registry.every())
-    for problem in filter(None, map(registry.problem, known())):
+    for problem in filter(None, map(registry.problem, known_names())):
         typer.echo(problem, err=True)
     if as_json:
         data = [

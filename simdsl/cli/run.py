@@ -189,16 +189,16 @@ def run(
     PATHS are plans, directories and patterns; FILE:LINE runs up to the step at that line. Every plan is loaded first; if
     one is bad, all that is wrong with all of them is shown, and nothing runs.
     """
-    from simdsl.core import collector
+    from simdsl.core import gc_pause
 
-    with collector.paused():
-        from simdsl.cli.places import backend_url
+    with gc_pause.gc_paused():
+        from simdsl.cli.backend_options import backend_url
         from simdsl.cli.request import Request, on_github
         from simdsl.cli.running import run_request
 
         run_it = run_request
         if loop is not None:
-            from simdsl.cli.looping import run_loop as run_it
+            from simdsl.cli.loop import run_loop as run_it
 
     places = {
         "pg-host": pg_host,

@@ -14,36 +14,34 @@ from typing import TYPE_CHECKING, Any
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
-from simdsl.cli.contradictions import check_options, check_readers
+from simdsl.cli.errors import exit_of, unavailable, usage
 from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.failing import exit_of, unavailable, usage
-from simdsl.cli.overrides import Selected
-from simdsl.cli.paths import STDIN
+from simdsl.cli.option_conflicts import check_options, check_snapshot_support
+from simdsl.cli.overrides import SelectedPlan
+from simdsl.cli.plan_files import STDIN
 from simdsl.cli.request import Request
 from simdsl.cli.selecting import select_all
 from simdsl.core.choices import fresh_seed
-from simdsl.core.verdicts import Health, Progress, RunEnded, RunReport
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
+from simdsl.core.verdicts import GeneratorHealth, Progress, RunEnded, RunReport
 from simdsl.plan.codes import Code
-from simdsl.report.reproduce import command
+from simdsl.report.context import CallCounter, CallHeader, PlanSource, reproduce_command
 from simdsl.report.screen import screen_of
 from simdsl.report.secrets import Secrets, secrets_given
-from simdsl.report.tally import Tally
-from simdsl.report.terminal import Call, Detail, Terminal
-from simdsl.report.told import Told
-from simdsl.runner.translating import Translators
+from simdsl.report.terminal import TerminalReport, Verbosity
+from simdsl.runner.lowering import TranslatorCache
+from simdsl.runs.context import RunOptions
+from simdsl.runs.single import run_plan
 
 # What only an option asks for is imported where it does: a plain run starts a fifth sooner.
 if TYPE_CHECKING:
-    from simdsl.cli.accepting import Acceptance
-    from simdsl.cli.doublechecking import OtherProcess
-    from simdsl.cli.json_report import JsonReport
-    from simdsl.cli.keeping import Keeping
-    from simdsl.cli.making import Making
-    from simdsl.cli.on_failure import ShrinkOnFailure
-    from simdsl.modes.isolated import Isolated
-    from simdsl.report.health import HealthTally
+    from simdsl.cli.acceptance import AcceptExpectations
+    from simdsl.cli.bug_recording import BugRecorder
+    from simdsl.cli.doublecheck import OtherProcessRuns
+    from simdsl.cli.generated_plans import GeneratedPlans
+    from simdsl.cli.json_report import JsonEvents
+    from simdsl.cli.shrink_on_failure import ShrinkOnFailure
+    from simdsl.report.health import HealthCollector
+    from simdsl.workers.isolated_worker import IsolatedWorker
 
 
 def run_request(request: Request) -> Exit:
@@ -64,13 +62,13 @@ def run_request(request: Request) -> Exit:
     secrets = secrets_given(request.backend, *request.differential)
     with _refusals_reported(request):
         backends = tuple(map(_backend, (request.backend, *request.differential)))
-    check_readers(request, (one.plan for one in selected), backends)
+    check_snapshot_support(request, (one.plan for one in selected), backends)
     if request.doublecheck:
-        from simdsl.cli.doublechecking import refuse_volatile
+        from simdsl.cli.doublecheck import refuse_nondeterministic
 
-        refuse_volatile(selected)
+        refuse_nondeterministic(selected)
     with ExitStack() as stack:
-        call = _Running(request=request, selected=selected, backends=backends, secrets=secrets, seed=fresh, stack=stack)
+        call = _Call(request=request, selected=selected, backends=backends, secrets=secrets, seed=fresh, stack=stack)
         stack.enter_context(_terminated_like_interrupted())
         return call.run()
 
@@ -79,14 +77,14 @@ class _Terminated(KeyboardInterrupt):
     """The process was asked to end: everything is cleaned up as after Ctrl-C."""
 
 
-class _Running:
+class _Call:
     """One call over its selected plans."""
 
     def __init__(
         self,
         *,
         request: Request,
-        selected: Sequence[Selected],
+        selected: Sequence[SelectedPlan],
         backends: Sequence[Backend],
         secrets: Secrets,
         seed: int,
@@ -98,12 +96,12 @@ class _Running:
         self.secrets = secrets
         self.stack = stack
         self.seed = seed
-        self.tally = Tally(seed=seed)
-        self.translators = Translators()
+        self.tally = CallCounter(seed=seed)
+        self.translators = TranslatorCache()
         self.report = self._reporter()
         self.listeners: list[Callable[[Progress], None]] = [self.tally.tell]
         if request.trace is not None:
-            from simdsl.report.jsonlines import TraceWriter
+            from simdsl.report.json_lines import TraceWriter
 
             out = stack.enter_context(_writable(request.trace))
             self.listeners.append(TraceWriter(out, backends, secrets).tell)
@@ -113,9 +111,9 @@ class _Running:
             self.listeners.append(self.health.tell)
         for path, steps in ((request.dump, False), (request.unroll, True)):
             if path is not None:
-                from simdsl.cli.dumping import Dumping
+                from simdsl.cli.dump_plan import PlanDump
 
-                dumping = Dumping(
+                dumping = PlanDump(
                     path=path, backend_urls=(request.backend, *request.differential), note=self.report.note, steps=steps
                 )
                 self.listeners.append(dumping.tell)
@@ -131,12 +129,12 @@ class _Running:
     def run(self) -> Exit:
         """All plans, until enough have failed or somebody interrupts."""
         with _refusals_reported(self.request):
-            call = Call(seed=self.seed, backend=self._described(), plans=len(self.selected))
+            call = CallHeader(seed=self.seed, backend=self._described(), plans=len(self.selected))
         self.report.start(call)
         if self.request.reports:
-            from simdsl.cli.reporting import Reporting
+            from simdsl.cli.report_files import ReportFiles
 
-            reporting = Reporting(self.request, call, secrets=self.secrets, told=self.told, reproduce=self.reproduce)
+            reporting = ReportFiles(self.request, call, secrets=self.secrets, told=self.told, reproduce=self.reproduce)
             self.listeners.append(self.stack.enter_context(reporting).tell)
         code: Exit | None = None
         try:
@@ -158,14 +156,14 @@ class _Running:
         """The command that shows a failed run again."""
         selected = self.selected[name]
         urls = tuple(map(mask, (self.request.backend, *self.request.differential)))
-        return command(selected.again or name, selected.original, report, backend_urls=urls, seed=seed)
+        return reproduce_command(selected.again or name, selected.original, report, backend_urls=urls, seed=seed)
 
-    def told(self, name: str) -> Told:
+    def told(self, name: str) -> PlanSource:
         """The text of a selected plan."""
         selected = self.selected[name]
-        return Told(file=selected.file, plan=selected.original, document=selected.document)
+        return PlanSource(file=selected.file, plan=selected.original, document=selected.document)
 
-    def _plan(self, selected: Selected) -> None:
+    def _plan(self, selected: SelectedPlan) -> None:
         options = RunOptions(seed=selected.seed, keep_going=self.request.accept, translators=self.translators)
         if self.request.show_sql:
             self._show_sql(selected)
@@ -185,17 +183,17 @@ class _Running:
         if self.acceptance is not None:
             self.acceptance.end()
 
-    def _events(self, selected: Selected, options: RunOptions) -> Iterator[Progress]:
+    def _events(self, selected: SelectedPlan, options: RunOptions) -> Iterator[Progress]:
         if self.isolated is not None:
             return self.isolated.run(selected.plan, selected.name, options)
         if len(self.backends) == 1:
             events = run_plan(selected.plan, selected.name, self.backends[0], options)
             if self.other is None:
                 return events
-            from simdsl.cli.doublechecking import doublechecked
+            from simdsl.cli.doublecheck import doublechecked
 
             return doublechecked(events, self.other, self.backends[0])
-        from simdsl.modes.differential import run_differential
+        from simdsl.runs.differential import run_differential
 
         return run_differential(selected.plan, selected.name, self.backends, options)
 
@@ -203,15 +201,15 @@ class _Running:
         for listener in self.listeners:
             listener(progress)
 
-    def _show_sql(self, selected: Selected) -> None:
-        from simdsl.cli.sending import sent_lines
+    def _show_sql(self, selected: SelectedPlan) -> None:
+        from simdsl.cli.show_sql import sql_lines
 
         for backend in self.backends:
-            for line in sent_lines(selected.plan, backend, only_changed=True):
+            for line in sql_lines(selected.plan, backend, only_changed=True):
                 self.report.note(line)
 
-    def _other(self) -> OtherProcess:
-        from simdsl.cli.doublechecking import OtherProcess, check_input
+    def _other(self) -> OtherProcessRuns:
+        from simdsl.cli.doublecheck import OtherProcessRuns, check_input
 
         request = self.request
         check_input(request.paths)
@@ -238,35 +236,35 @@ class _Running:
             arguments += ["--tag", tag]
         for table in request.reset_tables:
             arguments += ["--reset-table", table]
-        return OtherProcess(arguments, request.backend)
+        return OtherProcessRuns(arguments, request.backend)
 
-    def _health(self) -> HealthTally:
-        from simdsl.report.health import DEFAULT_FLOOR, HealthTally
+    def _health(self) -> HealthCollector:
+        from simdsl.report.health import DEFAULT_FLOOR, HealthCollector
 
         makers = {one.name: one.maker for one in self.selected.values() if one.maker is not None}
         floor = DEFAULT_FLOOR if self.request.min_judged is None else self.request.min_judged
-        return HealthTally(makers, are_properties=bool(self.request.properties), floor=floor)
+        return HealthCollector(makers, are_properties=bool(self.request.properties), floor=floor)
 
-    def _healthy(self) -> Health | None:
+    def _healthy(self) -> GeneratorHealth | None:
         """What generated plans came to, which is told too."""
         if self.health is None:
             return None
-        from simdsl.report.health import lines
+        from simdsl.report.health import health_lines
 
         health = self.health.end()
-        for line in lines(health):
+        for line in health_lines(health):
             self.report.note(line)
         return health
 
-    def _keeping(self) -> Keeping:
-        from simdsl.cli.keeping import keeping_of
+    def _keeping(self) -> BugRecorder:
+        from simdsl.cli.bug_recording import bug_recorder
 
-        return keeping_of(self.request, self.backends, self.secrets, self.report.note)
+        return bug_recorder(self.request, self.backends, self.secrets, self.report.note)
 
     def _shrinker(self) -> ShrinkOnFailure:
-        from simdsl.cli.on_failure import ShrinkOnFailure
+        from simdsl.cli.shrink_on_failure import ShrinkOnFailure
         from simdsl.cli.shrinking import deadline
-        from simdsl.modes.shrinking import Limits
+        from simdsl.runs.shrink_driver import ShrinkLimits
 
         request = self.request
         deadline("--shrink-for", request.shrink_time)  # is it one at all?
@@ -274,29 +272,33 @@ class _Running:
             urls=(request.backend, *request.differential),
             backends=self.backends,
             translators=self.translators,
-            limits=lambda: Limits(rounds=request.shrink_rounds, is_over=deadline("--shrink-for", request.shrink_time)),
+            limits=lambda: ShrinkLimits(rounds=request.shrink_rounds, is_over=deadline("--shrink-for", request.shrink_time)),
             note=self.report.note,
             keeping=self.keeping,
         )
 
-    def _isolated(self) -> Isolated:
-        from simdsl.modes.isolated import Isolated
+    def _isolated(self) -> IsolatedWorker:
+        from simdsl.workers.isolated_worker import IsolatedWorker
 
-        return Isolated((self.request.backend, *self.request.differential))
+        return IsolatedWorker((self.request.backend, *self.request.differential))
 
-    def _acceptance(self) -> Acceptance:
-        from simdsl.cli.accepting import Acceptance
+    def _acceptance(self) -> AcceptExpectations:
+        from simdsl.cli.acceptance import AcceptExpectations
 
-        return Acceptance(self.report.note)
+        return AcceptExpectations(self.report.note)
 
-    def _reporter(self) -> Terminal | JsonReport:
+    def _reporter(self) -> TerminalReport | JsonEvents:
         if self.request.json:
-            from simdsl.cli.json_report import JsonReport
+            from simdsl.cli.json_report import JsonEvents
 
             url = mask(self.request.backend)
-            return JsonReport(sys.stdout.buffer, url=url, secrets=self.secrets, reproduce=self.reproduce)
-        detail = Detail.QUIET if self.request.quiet else Detail(min(Detail.PLANS + self.request.verbose, Detail.STEPS))
-        return Terminal(
+            return JsonEvents(sys.stdout.buffer, url=url, secrets=self.secrets, reproduce=self.reproduce)
+        detail = (
+            Verbosity.QUIET
+            if self.request.quiet
+            else Verbosity(min(Verbosity.PLANS + self.request.verbose, Verbosity.STEPS))
+        )
+        return TerminalReport(
             sys.stdout,
             screen_of(sys.stdout),
             detail=detail,
@@ -317,13 +319,13 @@ class _Running:
         return " against ".join(told)
 
 
-def _making(request: Request) -> Making:
-    from simdsl.cli.making import making
+def _making(request: Request) -> GeneratedPlans:
+    from simdsl.cli.generated_plans import generators
 
-    return making(request.properties, generate_too=request.generate, profile=request.profile, knobs=request.knobs)
+    return generators(request.properties, generate_too=request.generate, profile=request.profile, knobs=request.knobs)
 
 
-def _check_files(request: Request, selected: Sequence[Selected]) -> None:
+def _check_files(request: Request, selected: Sequence[SelectedPlan]) -> None:
     """Nothing is written over a plan that runs, and what came from standard input has no file to be rewritten."""
     plans = {os.path.realpath(one.file) for one in selected}
     written: set[str] = set()
@@ -347,13 +349,13 @@ def _refusals_reported(request: Request) -> Iterator[None]:
         yield
     except Stop as stop:
         if request.reports:
-            from simdsl.cli.reporting import refused
+            from simdsl.cli.report_files import refused
 
             refused(request, stop, secrets_given(request.backend, *request.differential))
         raise
 
 
-def _list(selected: list[Selected]) -> Exit:
+def _list(selected: list[SelectedPlan]) -> Exit:
     for one in selected:
         tags = f" [{', '.join(one.original.tags)}]" if one.original.tags else ""
         print(f"{one.name}  {one.original.name}{tags}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 
-class Subject(StrEnum):
+class SchemaSubject(StrEnum):
     """What has a schema."""
 
     PLAN = "plan"
@@ -15,7 +15,7 @@ class Subject(StrEnum):
 
 
 def schema(
-    subject: Annotated[Subject, typer.Argument(help="Of what.", metavar="plan|profile|trace")],
+    subject: Annotated[SchemaSubject, typer.Argument(help="Of what.", metavar="plan|profile|trace")],
 ) -> None:
     """Print a JSON Schema.
 

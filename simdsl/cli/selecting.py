@@ -8,31 +8,30 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simdsl.cli import filters
+from simdsl.cli.errors import usage
 from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.failing import usage
 from simdsl.cli.filters import BadExpression, Filter
-from simdsl.cli.opening import open_all
 from simdsl.cli.output import print_diagnostics
-from simdsl.cli.overrides import Selected, select
-from simdsl.cli.paths import find
+from simdsl.cli.overrides import SelectedPlan, select
+from simdsl.cli.plan_files import find_files, open_plans
 from simdsl.cli.request import Request
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Severity
-from simdsl.plan.ir import Plan, Reset, ResetMode
+from simdsl.plan.plan import Plan, Reset, ResetMode
 
 if TYPE_CHECKING:
-    from simdsl.cli.making import Making
+    from simdsl.cli.generated_plans import GeneratedPlans
 
 
-def select_all(request: Request, fresh: int, making: Making | None = None) -> list[Selected]:
+def select_all(request: Request, fresh: int, making: GeneratedPlans | None = None) -> list[SelectedPlan]:
     """The plans that the call names, as the command line wants them. Raises ``Stop`` if one is bad."""
     keyword = _filter("-k", request.keyword) if request.keyword is not None else None
     tags = [_filter("--tag", tag) for tag in request.tags]
     reset = _reset(request)
     if making is not None:
         return [one for one in _made(making, request, fresh, reset) if _matches(one.name, one.original, keyword, tags)]
-    found = find(request.paths, lines=True)
-    opened = open_all(found)
+    found = find_files(request.paths, lines=True)
+    opened = open_plans(found)
     diagnostics = [*found.problems, *(diagnostic for one in opened for diagnostic in one.diagnostics)]
     if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
         raise Stop(Exit.BAD_INPUT, *diagnostics)
@@ -57,9 +56,9 @@ def _reset(request: Request) -> Reset | None:
     return None
 
 
-def _made(making: Making, request: Request, fresh: int, reset: Reset | None) -> Iterator[Selected]:
+def _made(making: GeneratedPlans, request: Request, fresh: int, reset: Reset | None) -> Iterator[SelectedPlan]:
     """The plans of each maker, for as many seeds."""
-    from simdsl.cli.making import DEFAULT_RUNS
+    from simdsl.cli.generated_plans import DEFAULT_RUNS
 
     for made in making.plans(fresh, request.runs or DEFAULT_RUNS):
         selected = select(

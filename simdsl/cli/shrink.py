@@ -61,10 +61,10 @@ def shrink(
     The plan is run until it fails; then whatever can go goes: tasks, transactions, steps, rows, clauses, values. The result
     is one order of steps that was seen to fail with the same fingerprint. Ctrl-C gives the best so far.
     """
-    from simdsl.cli.shrinking import Wanted, shrink_file
+    from simdsl.cli.shrinking import ShrinkOptions, shrink_file
 
     return shrink_file(
-        Wanted(
+        ShrinkOptions(
             path=path,
             backends=(backend, *(differential or ())),
             holds_on=holds_on,

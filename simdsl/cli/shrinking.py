@@ -11,37 +11,36 @@ from typing import TextIO
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
-from simdsl.bugbase.states import How
-from simdsl.bugbase.store import Store
-from simdsl.cli.again import Again
+from simdsl.bugbase.states import RunMode
+from simdsl.bugbase.store import BugStore
+from simdsl.cli.bug_recording import BugRecorder
+from simdsl.cli.errors import unavailable, usage
 from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.failing import unavailable, usage
-from simdsl.cli.keeping import Keeping
-from simdsl.cli.opening import open_all
-from simdsl.cli.overrides import Selected, select
-from simdsl.cli.paths import find
+from simdsl.cli.overrides import SelectedPlan, select
+from simdsl.cli.plan_files import find_files, open_plans
+from simdsl.cli.rerun import Rerun
 from simdsl.core.choices import fresh_seed
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import PlanStarted, RunEnded, RunReport
-from simdsl.language.heads import parse_duration
-from simdsl.language.problems import Refused
-from simdsl.language.write import dump, dump_json
-from simdsl.modes.alike import Bug, Other, Replay, failed, telling
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.shrinking import Limits, Often, Shrinking, Unstable, tries
+from simdsl.failures.same_failure import FailureIdentity, OtherFailure, PlanRunner, failed_run, primary_failure
+from simdsl.language.dump import dump, dump_json
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Severity
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
 from simdsl.report.screen import screen_of
 from simdsl.report.secrets import Secrets, secrets_given
-from simdsl.runner.translating import Translators
-from simdsl.shrinker.shrink import Shrunk
-from simdsl.shrinker.size import step_count
+from simdsl.runner.lowering import TranslatorCache
+from simdsl.runs.context import RunOptions
+from simdsl.runs.shrink_driver import FailureRate, NotReproducible, ShrinkDriver, ShrinkLimits, runs_needed
+from simdsl.shrinker.case import count_steps
+from simdsl.shrinker.driver import ShrinkSnapshot
+from simdsl.syntax.cells import parse_duration
+from simdsl.syntax.problems import ParseError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ShrinkOptions:
     """What the command line asked for; ``time`` as it was written."""
 
     path: str
@@ -59,9 +58,9 @@ class Wanted:
     output: str | None
 
 
-def shrink_file(wanted: Wanted) -> Exit:
+def shrink_file(wanted: ShrinkOptions) -> Exit:
     """Do it. Raises ``Stop`` for what keeps it from being done."""
-    limits = Limits(rounds=wanted.max_rounds, is_over=deadline("--for", wanted.time), repeats=wanted.repeats)
+    limits = ShrinkLimits(rounds=wanted.max_rounds, is_over=deadline("--for", wanted.time), repeats=wanted.repeats)
     _check(wanted)
     selected = _selected(wanted)
     secrets = secrets_given(*wanted.backends, *([wanted.holds_on] if wanted.holds_on else ()))
@@ -75,19 +74,24 @@ def shrink_file(wanted: Wanted) -> Exit:
 
 
 def _shrink(
-    wanted: Wanted, selected: Selected, again: Again, holds_on: Again | None, limits: Limits, secrets: Secrets
+    wanted: ShrinkOptions,
+    selected: SelectedPlan,
+    again: Rerun,
+    holds_on: Rerun | None,
+    limits: ShrinkLimits,
+    secrets: Secrets,
 ) -> Exit:
     first = again.doublechecked() if wanted.doublecheck else again.isolated()
     report = _failing(first, selected.plan, limits.repeats)
     if report is None:
         sys.stderr.write(f"{selected.name} does not fail (seed {selected.seed}): there is nothing to shrink\n")
         return Exit.NOTHING
-    progress = Progress(sys.stderr, steps=step_count(selected.plan))
-    failure = telling(report)
+    progress = ShrinkProgress(sys.stderr, steps=count_steps(selected.plan))
+    failure = primary_failure(report)
     progress.note(f"{selected.name}: {secrets.hide(failure.message)}")
     replay = again.isolated() if wanted.isolated else again.as_asked_by(failure)
     reference = None if holds_on is None else holds_on.isolated() if wanted.isolated else holds_on.here()
-    shrinking = Shrinking(selected.plan, report, selected.seed, replay, limits, reference)
+    shrinking = ShrinkDriver(selected.plan, report, selected.seed, replay, limits, reference)
     keeping = None if wanted.bugbase is None else _keeping(wanted, wanted.bugbase, again, secrets, progress.note)
     if keeping is not None:
         keep(keeping, selected.plan, report, selected.name, selected.seed)
@@ -96,7 +100,7 @@ def _shrink(
         progress.follow(shrinking)
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
-    except Unstable as error:
+    except NotReproducible as error:
         progress.note(f"{selected.name} {error}, so it is not shrunk")
         return Exit.FAILURE
     best = progress.end(shrinking)
@@ -110,13 +114,15 @@ def _shrink(
     return code
 
 
-def keep(keeping: Keeping, plan: Plan, report: RunReport, file: str, seed: int) -> None:
+def keep(keeping: BugRecorder, plan: Plan, report: RunReport, file: str, seed: int) -> None:
     """Store a run that failed, as if it had just ended."""
     keeping.tell(PlanStarted(plan=plan, file=file, backend=report.backend, seed=seed))
     keeping.tell(RunEnded(report=report))
 
 
-def tell_others(others: Mapping[Bug, Other], keeping: Keeping | None, file: str, seed: int) -> str | None:
+def tell_others(
+    others: Mapping[FailureIdentity, OtherFailure], keeping: BugRecorder | None, file: str, seed: int
+) -> str | None:
     """Store the other bugs that were met, if there is where; a line about them, if there are any."""
     if not others:
         return None
@@ -129,54 +135,55 @@ def tell_others(others: Mapping[Bug, Other], keeping: Keeping | None, file: str,
 
 
 @dataclass(slots=True, kw_only=False)
-class Progress:
+class ShrinkProgress:
     """`shrinking 412 -> 6 steps (131 tries, 2.1 s)`: one line, written over where that can be done."""
 
     out: TextIO
     steps: int
     began_ns: int = field(default_factory=real_ns)
-    best: Shrunk | None = None
+    best: ShrinkSnapshot | None = None
 
     def note(self, line: str) -> None:
         """A line of its own."""
         self.out.write(f"{line}\n")
 
-    def tell(self, best: Shrunk) -> None:
+    def tell(self, best: ShrinkSnapshot) -> None:
         """How far it has come, where somebody watches."""
         if screen_of(self.out).live:
             self.out.write(f"\r{self._line(best)}\x1b[K")
             self.out.flush()
 
-    def follow(self, shrinking: Shrinking) -> None:
+    def follow(self, shrinking: ShrinkDriver) -> None:
         """Show how far it has come until it is at its end. Raises what that raises."""
         said = False
         for self.best in shrinking:
-            if shrinking.often is not None and not said:
+            if shrinking.failure_rate is not None and not said:
                 said = True
-                self.note(f"it fails {shrinking.often}, so each smaller plan is run up to {tries(shrinking.often)} times")
+                runs = runs_needed(shrinking.failure_rate)
+                self.note(f"it fails {shrinking.failure_rate}, so each smaller plan is run up to {runs} times")
             self.tell(self.best)
 
-    def end(self, shrinking: Shrinking) -> Shrunk | None:
+    def end(self, shrinking: ShrinkDriver) -> ShrinkSnapshot | None:
         """The last line, and the best plan; None if there was not even a first one."""
         best = self.best
         if best is None:
             return None
         begin = "\r" if screen_of(self.out).live else ""
         stopped = "" if best.is_minimal else "; stopped before it was done"
-        often: Often | None = shrinking.often_at_last
+        often: FailureRate | None = shrinking.final_failure_rate
         rate = "" if often is None else f"; it fails {often}"
         self.out.write(f"{begin}{self._line(best)}{stopped}{rate}\n")
         return best
 
-    def _line(self, best: Shrunk) -> str:
+    def _line(self, best: ShrinkSnapshot) -> str:
         seconds = (real_ns() - self.began_ns) / 1e9
         tries = "1 try" if best.asked == 1 else f"{best.asked:,} tries"
-        return f"shrinking {self.steps:,} -> {step_count(best.case.plan):,} steps ({tries}, {seconds:.1f} s)"
+        return f"shrinking {self.steps:,} -> {count_steps(best.case.plan):,} steps ({tries}, {seconds:.1f} s)"
 
 
-def _selected(wanted: Wanted) -> Selected:
-    found = find((wanted.path,), lines=True)
-    opened = open_all(found)
+def _selected(wanted: ShrinkOptions) -> SelectedPlan:
+    found = find_files((wanted.path,), lines=True)
+    opened = open_plans(found)
     diagnostics = [*found.problems, *(diagnostic for one in opened for diagnostic in one.diagnostics)]
     if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
         raise Stop(Exit.BAD_INPUT, *diagnostics)
@@ -186,7 +193,7 @@ def _selected(wanted: Wanted) -> Selected:
     return select(opened[0], seed=wanted.seed, fresh=fresh, schedule=wanted.schedule, params=wanted.params)
 
 
-def _check(wanted: Wanted) -> None:
+def _check(wanted: ShrinkOptions) -> None:
     """What does not go together. Raises ``Stop``."""
     pairs = (
         ("--doublecheck", wanted.doublecheck, "--isolated", wanted.isolated),
@@ -197,24 +204,26 @@ def _check(wanted: Wanted) -> None:
             raise usage(Code.U008, f"{one} and {other} do not go together")
 
 
-def _again(urls: tuple[str, ...], selected: Selected) -> Again:
-    options = RunOptions(seed=selected.seed, translators=Translators())
-    return Again(file=selected.name, urls=urls, backends=tuple(map(_backend, urls)), options=options)
+def _again(urls: tuple[str, ...], selected: SelectedPlan) -> Rerun:
+    options = RunOptions(seed=selected.seed, translators=TranslatorCache())
+    return Rerun(file=selected.name, urls=urls, backends=tuple(map(_backend, urls)), options=options)
 
 
-def _failing(replay: Replay, plan: Plan, repeats: int) -> RunReport | None:
+def _failing(replay: PlanRunner, plan: Plan, repeats: int) -> RunReport | None:
     """The first run that fails of so many repetitions."""
     for _ in range(repeats):
-        report = failed(replay, plan)
+        report = failed_run(replay, plan)
         if report is not None:
             return report
     return None
 
 
-def _keeping(wanted: Wanted, directory: str, again: Again, secrets: Secrets, note: Callable[[str], None]) -> Keeping:
-    how = How.DOUBLECHECK if wanted.doublecheck else How.DIFFERENTIAL if len(wanted.backends) > 1 else How.ONCE
-    return Keeping(
-        store=Store(directory),
+def _keeping(
+    wanted: ShrinkOptions, directory: str, again: Rerun, secrets: Secrets, note: Callable[[str], None]
+) -> BugRecorder:
+    how = RunMode.DOUBLECHECK if wanted.doublecheck else RunMode.DIFFERENTIAL if len(wanted.backends) > 1 else RunMode.ONCE
+    return BugRecorder(
+        store=BugStore(directory),
         backends=again.backends,
         backend_urls=wanted.backends,
         secrets=secrets,
@@ -236,7 +245,7 @@ def deadline(option: str, time: str | None) -> Callable[[], bool]:
         return lambda: False
     try:
         end = real_ns() + parse_duration(time) * 1_000
-    except Refused as refused:
+    except ParseError as refused:
         trouble = refused.troubles[0]
         raise usage(Code.U008, f"{option} `{time}`: {trouble.message}", help=f"for example: {option} 30s") from None
     return lambda: real_ns() >= end

@@ -22,7 +22,7 @@ def fresh_name() -> str:
     return os.urandom(8).hex()
 
 
-def draw(below: int, seed: int, purpose: str, *place: int | str) -> int:
+def choose_below(below: int, seed: int, purpose: str, *place: int | str) -> int:
     """An integer from 0 up to, not including, ``below`` (at least 1): always the same one for the same arguments."""
     key = "\x1f".join((str(seed), purpose, *map(str, place))).encode()
     return int.from_bytes(blake2b(key, digest_size=8).digest(), "big") % below
@@ -32,6 +32,6 @@ def shuffled(count: int, seed: int, purpose: str, *place: int | str) -> tuple[in
     """A permutation of ``0 .. count-1``."""
     order = list(range(count))
     for i in range(count - 1, 0, -1):
-        j = draw(i + 1, seed, purpose, *place, i)
+        j = choose_below(i + 1, seed, purpose, *place, i)
         order[i], order[j] = order[j], order[i]
     return tuple(order)

@@ -1,81 +1,90 @@
-"""Is this outcome what was expected? Expectations are compiled once and judge every run of their step.
+"""Is this outcome what was expected? Expectations are compiled once and matched with every outcome of their step (rules.md
+11-14, 17-19).
 
-A judge is called with the outcome, the variables and the labelled outcomes. It answers None (it holds), a dict (it
-holds, and these names are now bound) or a ``Miss``. Most expectations are plain rows or counts that simply hold, so
-those are decided by one comparison of bytes or integers before anything else is looked at.
-"""
+A matcher is called with the outcome, the variables and the labelled outcomes. It returns None (it matches), a dict (it
+matches, and these names are now bound) or a ``Mismatch``. Most expectations are plain rows or counts that simply match, so
+those are decided by one comparison of bytes or integers before anything else is looked at."""
 
 from __future__ import annotations
 
 import marshal
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Final, TypeAlias, assert_never
 
-from simdsl.core.cells import Meeting
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import (
+from simdsl.plan.expectations import (
     Alternative,
-    AnError,
+    Binding,
     Blocks,
     Cell,
     CellRow,
-    Comparison,
+    ComparisonOperator,
     Contains,
     Count,
-    Counted,
+    CountUnit,
     ExactRows,
     Excludes,
     Expectation,
+    ExpectedError,
+    FixedPoint,
+    LiteralType,
     Ok,
-    Order,
+    RowOrder,
     SameAs,
     Scalar,
-    Var,
+    TypedLiteral,
+    Wildcard,
 )
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
-from simdsl.plan.values import Row, Value, canonical, literal, literal_row, row_key, sorted_rows
+from simdsl.plan.sql import Variable
+from simdsl.plan.values import Row, Value, as_text, canonical, literal, literal_row, row_key, same, sorted_rows
 
 ROWS_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Miss:
+class Mismatch:
     """Why no alternative holds: one sentence."""
 
     message: str
 
 
-Judgement: TypeAlias = dict[str, Value] | Miss | None
-Judge: TypeAlias = Callable[[Outcome, Mapping[str, Value], Mapping[str, Outcome]], Judgement]
+MatchResult: TypeAlias = dict[str, Value] | Mismatch | None
 
 
-def compile_expectation(expectation: Expectation, *, ordered: bool, boolean_type: bool) -> Judge:
+Matcher: TypeAlias = Callable[[Outcome, Mapping[str, Value], Mapping[str, Outcome]], MatchResult]
+
+
+def compile_expectation(expectation: Expectation, *, ordered: bool, boolean_type: bool) -> Matcher:
     """The judge of an expectation for a statement that is ``ordered``, on a backend that has booleans or not.
 
     ``blocks`` never holds here: whether a statement waits is known before it has an outcome.
     """
 
-    def judge(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
+    def judge(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> MatchResult:
         first: str | None = None
         for alternative in expectation:
-            meeting = Meeting(env=env, boolean_type=boolean_type)
-            reason = _miss(alternative, outcome, meeting, labels, ordered)
+            meeting = CellComparison(env=env, boolean_type=boolean_type)
+            reason = _mismatch(alternative, outcome, meeting, labels, ordered)
             if reason is None:
                 return meeting.bound or None
             first = first or reason
-        return Miss(message=first or "")
+        return Mismatch(message=first or "")
 
     if len(expectation) == 1:
-        return _shortcut(expectation[0], ordered, judge)
+        return _fast_matcher(expectation[0], ordered, judge)
     return judge
 
 
-def certain(expectation: Expectation) -> Affected | None:
+def exact_match(expectation: Expectation) -> Affected | None:
     """The one outcome that needs no judge, for it meets the expectation and binds nothing: a count, in the usual case."""
     match expectation:
-        case (Count(what=Counted.AFFECTED, comparison=Comparison.EQ, n=int(n)),):
+        case (Count(what=CountUnit.AFFECTED, comparison=ComparisonOperator.EQ, n=int(n)),):
             return Affected(n)
         case _:
             return None
@@ -100,27 +109,27 @@ def describe(outcome: Outcome) -> tuple[str, ...]:
             return (f"error {error_class}{codes}", text)
 
 
-def _shortcut(alternative: Alternative, ordered: bool, judge: Judge) -> Judge:
+def _fast_matcher(alternative: Alternative, ordered: bool, judge: Matcher) -> Matcher:
     match alternative:
         case Ok():
             return lambda outcome, env, labels: judge(outcome, env, labels) if type(outcome) is Failed else None
-        case Count() if (wanted := certain((alternative,))) is not None:
+        case Count() if (wanted := exact_match((alternative,))) is not None:
             return lambda outcome, env, labels: None if outcome == wanted else judge(outcome, env, labels)
         case ExactRows(rows=((Scalar(value=value) as cell,),)) if _is_plain(cell):
             return _one_cell(value, judge)
         case ExactRows(rows=rows, order=order) if (plain := _plain_rows(rows)) is not None:
-            return _exact_bytes(plain, _is_ordered(ordered, order), judge)
-        case ExactRows(rows=(cells,)) if all(isinstance(cell, Var) or _is_plain(cell) for cell in cells):
+            return _same_bytes(plain, _is_ordered(ordered, order), judge)
+        case ExactRows(rows=(cells,)) if all(isinstance(cell, Variable) or _is_plain(cell) for cell in cells):
             return _one_row(cells, judge)
         case _:
             return judge
 
 
-def _one_cell(wanted: Value, judge: Judge) -> Judge:
+def _one_cell(wanted: Value, judge: Matcher) -> Matcher:
     """One value, such as a count: an equal one of an equal type meets it."""
     rows, kind = [(wanted,)], type(wanted)
 
-    def one_cell(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
+    def one_cell(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> MatchResult:
         if type(outcome) is Rows and outcome[1] == rows and type(outcome[1][0][0]) is kind:
             return None
         return judge(outcome, env, labels)
@@ -128,13 +137,13 @@ def _one_cell(wanted: Value, judge: Judge) -> Judge:
     return one_cell
 
 
-def _exact_bytes(rows: list[Row], ordered: bool, judge: Judge) -> Judge:
+def _same_bytes(rows: list[Row], ordered: bool, judge: Matcher) -> Matcher:
     """Equal bytes are equal rows, types included; what differs in bytes may still be met, so the judge is asked."""
     dumps = marshal.dumps
     written = dumps(rows, 2)
     if ordered or len(rows) < 2:
 
-        def in_order(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
+        def in_order(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> MatchResult:
             try:
                 if type(outcome) is Rows and dumps(outcome[1], 2) == written:
                     return None
@@ -145,7 +154,7 @@ def _exact_bytes(rows: list[Row], ordered: bool, judge: Judge) -> Judge:
         return in_order
     sorted_written = dumps(sorted_rows(rows), 2)
 
-    def as_bag(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
+    def as_bag(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> MatchResult:
         try:
             if type(outcome) is Rows:
                 got = outcome[1]
@@ -158,15 +167,15 @@ def _exact_bytes(rows: list[Row], ordered: bool, judge: Judge) -> Judge:
     return as_bag
 
 
-def _one_row(cells: CellRow, judge: Judge) -> Judge:
+def _one_row(cells: CellRow, judge: Matcher) -> Matcher:
     """One row of values and variables: built from the variables of the moment; equal values of equal types meet."""
     width = len(cells)
     parts = [
-        (i, cell.name if isinstance(cell, Var) else None, cell.value if isinstance(cell, Scalar) else None)
+        (i, cell.name if isinstance(cell, Variable) else None, cell.value if isinstance(cell, Scalar) else None)
         for i, cell in enumerate(cells)
     ]
 
-    def one_row(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Judgement:
+    def one_row(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> MatchResult:
         if type(outcome) is Rows:
             rows = outcome[1]
             if len(rows) == 1 and len(row := rows[0]) == width:
@@ -198,12 +207,12 @@ def _plain_rows(rows: tuple[CellRow, ...]) -> list[Row] | None:
     return plain
 
 
-def _is_ordered(ordered: bool, order: Order | None) -> bool:
-    return ordered if order is None else order is Order.IN_ORDER
+def _is_ordered(ordered: bool, order: RowOrder | None) -> bool:
+    return ordered if order is None else order is RowOrder.IN_ORDER
 
 
-def _miss(
-    alternative: Alternative, outcome: Outcome, meeting: Meeting, labels: Mapping[str, Outcome], ordered: bool
+def _mismatch(
+    alternative: Alternative, outcome: Outcome, meeting: CellComparison, labels: Mapping[str, Outcome], ordered: bool
 ) -> str | None:
     """None if the alternative holds, else why not."""
     match alternative:
@@ -219,8 +228,8 @@ def _miss(
         case Excludes(rows=wanted):
             return _unless_rows(outcome, wanted) or _excludes(wanted, _rows(outcome), meeting)
         case SameAs(label=label, order=order):
-            return _same_as(label, labels, outcome, order is Order.IN_ORDER)
-        case AnError():
+            return _same_as(label, labels, outcome, order is RowOrder.IN_ORDER)
+        case ExpectedError():
             return _error(alternative, outcome)
         case Blocks():
             return "the statement did not wait for anybody"
@@ -247,7 +256,7 @@ def _unless_rows(outcome: Outcome, wanted: tuple[CellRow, ...]) -> str | None:
     return None
 
 
-def _exact(wanted: tuple[CellRow, ...], rows: list[Row], meeting: Meeting, ordered: bool) -> str | None:
+def _exact(wanted: tuple[CellRow, ...], rows: list[Row], meeting: CellComparison, ordered: bool) -> str | None:
     if len(wanted) != len(rows):
         return f"expected {len(wanted)} {_plural('row', len(wanted))}, got {len(rows)}"
     if ordered or len(wanted) == 1:
@@ -260,7 +269,7 @@ def _exact(wanted: tuple[CellRow, ...], rows: list[Row], meeting: Meeting, order
     return None if meeting.among(wanted, rows) else "the rows differ"
 
 
-def _excludes(wanted: tuple[CellRow, ...], rows: list[Row], meeting: Meeting) -> str | None:
+def _excludes(wanted: tuple[CellRow, ...], rows: list[Row], meeting: CellComparison) -> str | None:
     for cells in wanted:
         for row in rows:
             if meeting.row(cells, row):
@@ -268,43 +277,45 @@ def _excludes(wanted: tuple[CellRow, ...], rows: list[Row], meeting: Meeting) ->
     return None
 
 
-_COMPARE: Final[Mapping[Comparison, Callable[[int, int], bool]]] = {
-    Comparison.EQ: operator.eq,
-    Comparison.NE: operator.ne,
-    Comparison.LT: operator.lt,
-    Comparison.LE: operator.le,
-    Comparison.GT: operator.gt,
-    Comparison.GE: operator.ge,
+_COMPARE: Final[Mapping[ComparisonOperator, Callable[[int, int], bool]]] = {
+    ComparisonOperator.EQ: operator.eq,
+    ComparisonOperator.NE: operator.ne,
+    ComparisonOperator.LT: operator.lt,
+    ComparisonOperator.LE: operator.le,
+    ComparisonOperator.GT: operator.gt,
+    ComparisonOperator.GE: operator.ge,
 }
 
 
-def _count(count: Count, outcome: Outcome, meeting: Meeting) -> str | None:
+def _count(count: Count, outcome: Outcome, meeting: CellComparison) -> str | None:
     if isinstance(outcome, Failed):
         return _error_of(outcome)
-    wanted = meeting.env[count.n.name] if isinstance(count.n, Var) else count.n
+    wanted = meeting.env[count.n.name] if isinstance(count.n, Variable) else count.n
     if type(wanted) is not int:
         return f"a count is an integer, and the variable is {literal(wanted)}"
     got = _counted(count.what, outcome)
     if got is None:
-        return "the statement gives no rows" if count.what is not Counted.AFFECTED else "the statement has no affected count"
+        return (
+            "the statement gives no rows" if count.what is not CountUnit.AFFECTED else "the statement has no affected count"
+        )
     if _COMPARE[count.comparison](got, wanted):
         return None
     return f"got {got} {count.what if got != 1 else str(count.what).removesuffix('s')}"
 
 
-def _counted(what: Counted, outcome: Rows | Affected) -> int | None:
+def _counted(what: CountUnit, outcome: Rows | Affected) -> int | None:
     match what:
-        case Counted.ROWS:
+        case CountUnit.ROWS:
             return len(outcome.rows) if isinstance(outcome, Rows) else None
-        case Counted.COLUMNS:
+        case CountUnit.COLUMNS:
             return outcome.columns if isinstance(outcome, Rows) else None
-        case Counted.AFFECTED:
+        case CountUnit.AFFECTED:
             return outcome.affected if isinstance(outcome, Rows) else outcome.n
         case _:
             assert_never(what)
 
 
-def _error(wanted: AnError, outcome: Outcome) -> str | None:
+def _error(wanted: ExpectedError, outcome: Outcome) -> str | None:
     if not isinstance(outcome, Failed):
         return "the statement did not fail"
     error_class = outcome.error_class
@@ -349,3 +360,103 @@ def bag_of(rows: list[Row], in_order: bool = False) -> list[tuple[object, ...]]:
 
 def _plural(noun: str, n: int) -> str:
     return noun if n == 1 else f"{noun}s"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class CellComparison:
+    """One expectation meeting one outcome: the variables it reads, and the names it binds on the way."""
+
+    env: Mapping[str, Value]
+    boolean_type: bool
+    bound: dict[str, Value] = field(default_factory=dict)
+
+    def cell(self, cell: Cell, value: Value) -> bool:
+        """Whether the value is one that the cell means; ``?x`` binds it."""
+        match cell:
+            case Wildcard():
+                return True
+            case Scalar(value=wanted):
+                return self._scalar(wanted, value)
+            case FixedPoint(text=text):
+                return _equals_fixed(text, value)
+            case TypedLiteral(kind=kind, text=text):
+                return _equals_typed(kind, text, value)
+            case Variable(name=name):
+                return self._variable(self.env[name], value)
+            case Binding(name=name):
+                if name in self.bound:
+                    return same(self.bound[name], value)
+                self.bound[name] = value
+                return True
+            case _:
+                assert_never(cell)
+
+    def row(self, cells: CellRow, row: Row) -> bool:
+        """Whether a whole row is met. Widths must be equal."""
+        return len(cells) == len(row) and all(map(self.cell, cells, row))
+
+    def in_order(self, wanted: Sequence[CellRow], rows: Sequence[Row]) -> bool:
+        """Whether the rows are met one by one."""
+        return len(wanted) == len(rows) and all(map(self.row, wanted, rows))
+
+    def among(self, wanted: Sequence[CellRow], rows: Sequence[Row]) -> bool:
+        """Whether each wanted row can be given a row of its own: a sub-bag, wildcards and all.
+
+        A maximum bipartite matching by augmenting paths (Kuhn); rows without wildcards never need to augment.
+        """
+        owner: dict[int, int] = {}
+
+        def place(i: int, seen: set[int]) -> bool:
+            for j, row in enumerate(rows):
+                if j not in seen and self.row(wanted[i], row):
+                    seen.add(j)
+                    if j not in owner or place(owner[j], seen):
+                        owner[j] = i
+                        return True
+            return False
+
+        for i, cells in enumerate(wanted):
+            free = next((j for j, row in enumerate(rows) if j not in owner and self.row(cells, row)), None)
+            if free is not None:
+                owner[free] = i
+            elif not place(i, set()):
+                return False
+        return True
+
+    def _scalar(self, wanted: bool | int | float | str | bytes | None, value: Value) -> bool:
+        if wanted is None or value is None:
+            return wanted is value
+        if isinstance(wanted, bool):
+            return value is wanted or (not self.boolean_type and type(value) is int and value == int(wanted))
+        if isinstance(wanted, int):
+            return type(value) in (int, Decimal) and value == wanted
+        if isinstance(wanted, str):
+            return as_text(value) == wanted
+        return same(wanted, value)
+
+    def _variable(self, wanted: Value, value: Value) -> bool:
+        if isinstance(wanted, (float, Decimal)):
+            return isinstance(value, (float, Decimal)) and (same(wanted, value) or value == wanted)
+        if isinstance(wanted, (date, time)):
+            return same(wanted, value) or (isinstance(value, str) and as_text(wanted) == value)
+        return self._scalar(wanted, value)
+
+
+def _equals_fixed(text: str, value: Value) -> bool:
+    if isinstance(value, float):
+        return value == float(text)
+    return isinstance(value, Decimal) and value == Decimal(text)
+
+
+def _equals_typed(kind: LiteralType, text: str, value: Value) -> bool:
+    match kind:
+        case LiteralType.DECIMAL:
+            return isinstance(value, Decimal) and value == Decimal(text)
+        case LiteralType.DATE:
+            return type(value) is date and value == date.fromisoformat(text)
+        case LiteralType.TIME:
+            return type(value) is time and as_text(value) == as_text(time.fromisoformat(text))
+        case LiteralType.TIMESTAMP:
+            return type(value) is datetime and as_text(value) == as_text(datetime.fromisoformat(text))
+        case _:
+            assert_never(kind)

@@ -18,15 +18,15 @@ from itertools import chain
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Path
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
+from simdsl.plan.source import Path
 from simdsl.plan.values import Value, sorted_rows, to_json
 
 # marshal's version 2 writes a value the same way whether or not its strings are interned; later versions do not.
 _MARSHAL_VERSION: Final = 2
 
 
-class Wait(StrEnum):
+class BlockReason(StrEnum):
     """Why a task is parked."""
 
     LOCK = "lock"
@@ -37,7 +37,7 @@ class Wait(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stepped:
+class StepCompleted:
     """A step ended. ``what`` is the SQL as the plan wrote it, or ``checkout main``, ``return``."""
 
     task: str
@@ -48,19 +48,19 @@ class Stepped:
     in_transaction: bool | None  # afterwards; None where the step could not change it, and nobody asked
     now_us: int
     session: int | None
-    judged: bool  # it had an expectation of its own
+    assertions: bool  # it had an expectation of its own
     ordered: bool  # the statement promises an order
     names: tuple[str, ...] = ()  # of the variables that the arguments are values of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parked:
+class TaskBlocked:
     """A task began to wait, until ``until_us`` at the latest (None: for ever), for the tasks in ``blockers``."""
 
     task: str
     path: Path
     what: str
-    wait: Wait
+    wait: BlockReason
     until_us: int | None
     now_us: int
     blockers: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class TaskChosen:
     """The scheduler chose a task among the enabled ones. Indices are those of ``tasks:`` in file order, from 0."""
 
     choice: int
@@ -76,7 +76,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WordSkipped:
+class ScheduleEntrySkipped:
     """A word of an explicit schedule named a task that was parked or had finished."""
 
     index: int
@@ -85,20 +85,20 @@ class WordSkipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Advanced:
+class ClockAdvanced:
     """The virtual clock moved to ``now_us``."""
 
     now_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolMoved:
+class PoolChanged:
     """A pool lent or took back a connection; the counts are the pool's own, afterwards."""
 
     pool: str
     task: str
     session: int
-    lent: bool
+    checked_out: bool
     size: int
     idle: int
     busy: int
@@ -107,7 +107,7 @@ class PoolMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckEvaluated:
     """A ``check`` was evaluated. ``readings`` holds what it read of pools and the clock, so that it can be judged again."""
 
     task: str | None
@@ -118,7 +118,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InvariantHeld:
+class InvariantEvaluated:
     """A query line of ``invariants:`` was judged at a quiet point."""
 
     path: Path
@@ -127,7 +127,7 @@ class InvariantHeld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RolledBack:
+class SessionRolledBack:
     """simdsl itself rolled a session back: before a further attempt of a retry, or at the end of the run."""
 
     task: str
@@ -135,18 +135,27 @@ class RolledBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Raced:
+class RaceDetected:
     """A step released one of several waiting sessions: the engine, not the plan, chose which (rules.md 37)."""
 
     tasks: tuple[str, ...]
 
 
-Event: TypeAlias = (
-    Stepped | Parked | Chosen | WordSkipped | Advanced | PoolMoved | Checked | InvariantHeld | RolledBack | Raced
+TraceEvent: TypeAlias = (
+    StepCompleted
+    | TaskBlocked
+    | TaskChosen
+    | ScheduleEntrySkipped
+    | ClockAdvanced
+    | PoolChanged
+    | CheckEvaluated
+    | InvariantEvaluated
+    | SessionRolledBack
+    | RaceDetected
 )
 
 
-class Described(Protocol):
+class TracedInstruction(Protocol):
     """What the trace needs of an instruction: the same for every time that it runs."""
 
     @property
@@ -156,13 +165,13 @@ class Described(Protocol):
     @property
     def what(self) -> str: ...
     @property
-    def judged(self) -> bool: ...
+    def assertions(self) -> bool: ...
     @property
     def ordered(self) -> bool: ...
     @property
     def parameters(self) -> tuple[str, ...]: ...
     @property
-    def volatile(self) -> bool: ...
+    def nondeterministic(self) -> bool: ...
 
 
 Moment: TypeAlias = tuple[int, int | None]
@@ -177,20 +186,20 @@ class Trace:
     event, with the number of steps that had ended before it.
     """
 
-    ops: list[Described] = field(default_factory=list)
+    ops: list[TracedInstruction] = field(default_factory=list)
     arguments: list[tuple[Value, ...]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     transactions: dict[int, int] = field(default_factory=dict)  # the state after a step, where somebody asked, by its index
-    between: list[tuple[int, Event]] = field(default_factory=list)
+    between: list[tuple[int, TraceEvent]] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[TraceEvent]:
         return self._read(range(len(self.ops)))
 
     def __len__(self) -> int:
         return len(self.ops) + len(self.between)
 
-    def add(self, event: Event) -> None:
+    def add(self, event: TraceEvent) -> None:
         """Write down what is no step."""
         self.between.append((len(self.ops), event))
 
@@ -207,13 +216,13 @@ class Trace:
 
     def count(self) -> int:
         """How many steps have ended, checks included."""
-        return len(self.ops) + sum(isinstance(event, Checked) for _, event in self.between)
+        return len(self.ops) + sum(isinstance(event, CheckEvaluated) for _, event in self.between)
 
-    def steps(self) -> Iterator[Stepped]:
+    def steps(self) -> Iterator[StepCompleted]:
         """The steps that ended, in the order in which they did."""
-        return (event for event in self if isinstance(event, Stepped))
+        return (event for event in self if isinstance(event, StepCompleted))
 
-    def control(self) -> Iterator[Event]:
+    def control(self) -> Iterator[TraceEvent]:
         """All events, but of the steps only those after which the state of the transaction was asked.
 
         Whatever may have moved one is among them. To read every step costs as much as to run it.
@@ -222,24 +231,24 @@ class Trace:
 
     def choices(self) -> tuple[int, ...]:
         """What the scheduler chose, tasks numbered from 1: the schedule that replays this run."""
-        return tuple(event.choice + 1 for _, event in self.between if isinstance(event, Chosen))
+        return tuple(event.choice + 1 for _, event in self.between if isinstance(event, TaskChosen))
 
     def digest(self) -> str:
         """16 hexadecimal digits: equal for two runs that a plan cannot tell apart (docs/adr/0024)."""
         hasher = blake2b(digest_size=8)
-        statements = _Statements()
+        statements = _StatementNumbers()
         for start in range(0, len(self.ops), _CHUNK):
             chunk = slice(start, start + _CHUNK)
             ops = self.ops[chunk]
             fresh, numbers = statements.of(ops)
             arguments, outcomes = self.arguments[chunk], self.outcomes[chunk]
             if statements.has_volatile:
-                arguments, outcomes = _steadied(ops, arguments, outcomes)
-            hasher.update(_written([fresh, numbers, arguments, _came_of(ops, outcomes)]))
-        hasher.update(_written([(at, essence) for at, event in self.between if (essence := _essence(event))]))
+                arguments, outcomes = _without_values(ops, arguments, outcomes)
+            hasher.update(_marshalled([fresh, numbers, arguments, _digested_outcomes(ops, outcomes)]))
+        hasher.update(_marshalled([(at, essence) for at, event in self.between if (essence := _digested_event(event))]))
         return hasher.hexdigest()
 
-    def _read(self, steps: Iterable[int]) -> Iterator[Event]:
+    def _read(self, steps: Iterable[int]) -> Iterator[TraceEvent]:
         """These steps, in their order, and everything between."""
         between = iter(self.between)
         at, event = next(between, _NOTHING)
@@ -252,10 +261,10 @@ class Trace:
             yield event
             _, event = next(between, _NOTHING)
 
-    def _stepped(self, step: int) -> Stepped:
+    def _stepped(self, step: int) -> StepCompleted:
         op, tx = self.ops[step], self.transactions.get(step)
         now_us, session = self.moments[step]
-        return Stepped(
+        return StepCompleted(
             task=op.task,
             path=op.path,
             what=op.what,
@@ -264,25 +273,25 @@ class Trace:
             in_transaction=None if tx is None else tx in (1, 2),
             now_us=now_us,
             session=session,
-            judged=op.judged,
+            assertions=op.assertions,
             ordered=op.ordered,
             names=op.parameters,
         )
 
 
-_NOTHING: Final[tuple[int, Event | None]] = (0, None)
+_NOTHING: Final[tuple[int, TraceEvent | None]] = (0, None)
 _CHUNK: Final = 512  # steps that are digested at once: a list that fits into the cache
 
 
-class _Statements:
+class _StatementNumbers:
     """The numbers of what tasks say, in the order in which it was first said: it is written out but once."""
 
     def __init__(self) -> None:
         self.has_volatile = False
         self._names: dict[tuple[str, str], int] = {}
-        self._numbers: dict[Described, int] = {}
+        self._numbers: dict[TracedInstruction, int] = {}
 
-    def of(self, ops: Sequence[Described]) -> tuple[list[tuple[str, str]], list[int]]:
+    def of(self, ops: Sequence[TracedInstruction]) -> tuple[list[tuple[str, str]], list[int]]:
         """What these say for the first time, and the number of each."""
         names, numbers = self._names, self._numbers
         try:
@@ -296,28 +305,28 @@ class _Statements:
                         names[name] = len(names)
                         fresh.append(name)
                     numbers[op] = names[name]
-                    self.has_volatile = self.has_volatile or op.volatile
+                    self.has_volatile = self.has_volatile or op.nondeterministic
             return fresh, [numbers[op] for op in ops]
 
 
-def _came_of(ops: Sequence[Described], outcomes: Sequence[Outcome]) -> list[object]:
+def _digested_outcomes(ops: Sequence[TracedInstruction], outcomes: Sequence[Outcome]) -> list[object]:
     """What is digested of outcomes, one behind the other: each tells by what it begins with where it ends."""
     parts: list[Sequence[object]] = [*outcomes]
     for i, outcome in enumerate(outcomes):
         # An error, or rows that may have to be sorted; of the others nothing need be asked, and a call would cost as much
         # as all the rest.
         if len(outcome) > 1 and (len(outcome) > 3 or len(outcome[1]) > 1):
-            parts[i] = _outcome(outcome, ops[i].ordered)
+            parts[i] = _digested_outcome(outcome, ops[i].ordered)
     return list(chain.from_iterable(parts))
 
 
-def _steadied(
-    ops: Sequence[Described], arguments: list[tuple[Value, ...]], outcomes: list[Outcome]
+def _without_values(
+    ops: Sequence[TracedInstruction], arguments: list[tuple[Value, ...]], outcomes: list[Outcome]
 ) -> tuple[list[tuple[Value, ...]], list[Outcome]]:
     """Of what is another value every time, only the types."""
     arguments, outcomes = list(arguments), list(outcomes)
     for i, op in enumerate(ops):
-        if op.volatile:
+        if op.nondeterministic:
             arguments[i] = _types(arguments[i])
             outcomes[i] = _typed(outcomes[i])
     return arguments, outcomes
@@ -337,40 +346,40 @@ def _types(row: tuple[Value, ...]) -> tuple[Value, ...]:
     return tuple(type(value).__name__ for value in row)
 
 
-def _written(essence: list[Any]) -> bytes:
+def _marshalled(essence: list[Any]) -> bytes:
     try:
         return marshal.dumps(essence, _MARSHAL_VERSION)
     except ValueError:  # a Decimal, a date: what marshal cannot write is written as a trace's JSON would
-        return marshal.dumps(_writable(essence), _MARSHAL_VERSION)
+        return marshal.dumps(_marshallable(essence), _MARSHAL_VERSION)
 
 
-_Essence: TypeAlias = tuple[object, ...]
+_Digested: TypeAlias = tuple[object, ...]
 """Nested tuples and lists of what marshal can write."""
 
 
-def _essence(event: Event) -> _Essence:
+def _digested_event(event: TraceEvent) -> _Digested:
     match event:
-        case Parked():
+        case TaskBlocked():
             return ("parked", event.task, event.what, str(event.wait), event.until_us, event.arguments)
-        case Advanced():
+        case ClockAdvanced():
             return ("clock", event.now_us)
-        case Checked():
+        case CheckEvaluated():
             return ("check", event.task, event.held)
-        case InvariantHeld():
-            return ("invariant", *_outcome(event.outcome, False), event.held)
-        case RolledBack():
+        case InvariantEvaluated():
+            return ("invariant", *_digested_outcome(event.outcome, False), event.held)
+        case SessionRolledBack():
             return ("rolled back", event.task)
-        case PoolMoved():
-            return ("pool", event.pool, event.task, event.lent, event.idle, event.busy, event.waiting)
-        case Stepped():
-            return (event.task, event.what, event.arguments, *_outcome(event.outcome, event.ordered))
-        case Chosen() | WordSkipped() | Raced():
+        case PoolChanged():
+            return ("pool", event.pool, event.task, event.checked_out, event.idle, event.busy, event.waiting)
+        case StepCompleted():
+            return (event.task, event.what, event.arguments, *_digested_outcome(event.outcome, event.ordered))
+        case TaskChosen() | ScheduleEntrySkipped() | RaceDetected():
             return ()  # decisions, words and races lie beside what a plan can observe
         case _:
             assert_never(event)
 
 
-def _outcome(outcome: Outcome, ordered: bool) -> _Essence:
+def _digested_outcome(outcome: Outcome, ordered: bool) -> _Digested:
     match outcome:
         case Rows(columns=columns, rows=rows, affected=affected):
             return (columns, rows if ordered else sorted_rows(rows), affected)
@@ -380,10 +389,10 @@ def _outcome(outcome: Outcome, ordered: bool) -> _Essence:
             return ("error", str(error_class), sqlstate, native, text)
 
 
-def _writable(part: object) -> Any:
+def _marshallable(part: object) -> Any:
     """The same nesting, with every value that marshal refuses turned into tagged text."""
     if isinstance(part, list | tuple):
-        return tuple(map(_writable, part)) if isinstance(part, tuple) else list(map(_writable, part))
+        return tuple(map(_marshallable, part)) if isinstance(part, tuple) else list(map(_marshallable, part))
     if isinstance(part, Decimal | date | time):
         return ("value", str(to_json(part)))
     return part

@@ -9,8 +9,9 @@ from typing import NamedTuple, TypeAlias
 
 from simdsl.core.trace import Trace
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Param, Path, Plan
 from simdsl.plan.outcomes import Rows
+from simdsl.plan.plan import Param, Plan
+from simdsl.plan.source import Path
 
 
 class Verdict(StrEnum):
@@ -41,7 +42,7 @@ class FailureKind(StrEnum):
     PROPERTY = "property_violated"  # a named property of the plan, judged on the trace
 
 
-class Said(NamedTuple):
+class BackendOutput(NamedTuple):
     """What one of several backends said to a step, and what was sent to it (None: nothing that is text)."""
 
     backend: str
@@ -49,11 +50,11 @@ class Said(NamedTuple):
     sent: str | None
 
 
-class Tried(NamedTuple):
+class PropertyResult(NamedTuple):
     """A property on one run: how often its claim could have broken, and how often it did."""
 
     name: str
-    judged: int
+    assertions: int
     violated: int
 
 
@@ -71,7 +72,7 @@ class Failure:
     help: str | None = None
     arguments: tuple[tuple[str, str], ...] = ()  # the variables of the step and their values as literals
     fingerprint: str = ""
-    beside: tuple[Said, ...] = ()  # of a difference: each backend
+    backend_outputs: tuple[BackendOutput, ...] = ()  # of a difference: each backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ class RunReport:
     run: int  # from 1, within this plan and backend
     choices: tuple[int, ...]  # empty for `steps:`
     verdict: Verdict
-    judged: int  # explicit expectations, checks and invariants, and moments at which a property could have broken
+    assertions: int  # explicit expectations, checks and invariants, and moments at which a property could have broken
     steps: int
     digest: str
     trace: Trace = field(repr=False, compare=False)
@@ -93,7 +94,7 @@ class RunReport:
     warnings: tuple[str, ...] = ()
     raced: bool = False
     seed: int | None = None  # what the actions of a workload were drawn from; a seed of this run alone
-    properties: tuple[Tried, ...] = ()  # in the order of the plan
+    properties: tuple[PropertyResult, ...] = ()  # in the order of the plan
     tables: Mapping[str, Rows] | None = field(default=None, repr=False, compare=False)  # before `finally`, if anybody asked
 
 
@@ -128,7 +129,7 @@ class PlanEnded:
     seed: int
     verdict: Verdict
     runs: int
-    judged: int
+    assertions: int
     steps: int
     reason: str | None = None  # why it was skipped
     warnings: tuple[str, ...] = ()
@@ -137,38 +138,40 @@ class PlanEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exercised:
+class GeneratorStats:
     """What the generated plans of one profile or property came to."""
 
     name: str
     generated: int  # plans that ended
-    judged: int  # how often a claim could have broken, or an expectation was compared
+    assertions: int  # how often a claim could have broken, or an expectation was compared
     failed: int  # plans
     skipped: tuple[tuple[str, int], ...]  # plans, by reason
-    unjudged: int  # plans that ran and judged nothing
+    without_assertions: int  # plans that ran and judged nothing
     never: str | None  # why those did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class GeneratorHealth:
     """What a call over generated plans exercised, and what it never met."""
 
     floor: int  # how often each must have been judged
-    of: tuple[Exercised, ...]
+    of: tuple[GeneratorStats, ...]
     runs: int
     conflicts: int
     pool_waits: int
 
     @property
-    def below(self) -> tuple[Exercised, ...]:
+    def below(self) -> tuple[GeneratorStats, ...]:
         """Those that were judged too seldom. One whose plans were all skipped has said why instead."""
         return tuple(
-            one for one in self.of if one.generated > sum(number for _, number in one.skipped) and one.judged < self.floor
+            one
+            for one in self.of
+            if one.generated > sum(number for _, number in one.skipped) and one.assertions < self.floor
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallEnded:
+class AllPlansEnded:
     """Everything that was selected has run."""
 
     seed: int
@@ -178,9 +181,9 @@ class CallEnded:
     skipped: int
     warned: int
     runs: int
-    judged: int
+    assertions: int
     interrupted: bool = False
-    health: Health | None = None  # of generated plans
+    health: GeneratorHealth | None = None  # of generated plans
 
 
-Progress: TypeAlias = PlanStarted | RunEnded | PlanEnded | CallEnded
+Progress: TypeAlias = PlanStarted | RunEnded | PlanEnded | AllPlansEnded

@@ -10,7 +10,7 @@ from simdsl.dialect import conditions, known, names, numbers, queries, tables, t
 from simdsl.dialect.door import Tree, Unread, Unwritten, exp, parse, words, write
 from simdsl.dialect.route import Cannot, Route
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from simdsl.dialect.kinds import (
     outer,
 )
 from simdsl.dialect.route import Cannot, Route
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 _COUNTING: Final = (
     exp.Sum,

@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as Engine
 from sqlglot.errors import ErrorLevel, SqlglotError
 
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 __all__ = ["Tree", "Unread", "Unwritten", "exp", "parse", "told", "words", "write", "write_as_it_stands"]
 

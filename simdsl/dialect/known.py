@@ -11,7 +11,7 @@ from typing import Final
 from simdsl.dialect.door import Tree, exp, told
 from simdsl.dialect.looks import look
 from simdsl.dialect.route import Cannot, Route
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 
 def check(tree: Tree, route: Route) -> None:

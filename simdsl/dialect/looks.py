@@ -8,7 +8,7 @@ from typing import Final
 from simdsl.dialect.door import Tree, exp
 from simdsl.dialect.kinds import COMPARISONS, inner, is_assignment, is_whole
 from simdsl.dialect.route import Cannot, Route
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 
 def look(node: Tree, route: Route) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from simdsl.dialect.door import Tree, exp
 from simdsl.dialect.route import Route
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 
 def mend(tree: Tree, route: Route) -> None:

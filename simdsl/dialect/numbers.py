@@ -20,7 +20,7 @@ from simdsl.dialect.kinds import (
     kind_of,
 )
 from simdsl.dialect.route import Cannot, Route
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 
 def mend(tree: Tree, route: Route) -> None:

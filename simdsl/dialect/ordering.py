@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from simdsl.dialect.door import Tree, Unread, exp, parse
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 Columns: TypeAlias = Mapping[str, tuple[str, ...]]
 """The names of the columns of tables, by the name of the table; all in lower case."""

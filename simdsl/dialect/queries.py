@@ -8,7 +8,7 @@ from simdsl.dialect.door import Tree, exp
 from simdsl.dialect.kinds import Kind, inner, is_whole, kind_of
 from simdsl.dialect.numbers import raw
 from simdsl.dialect.route import Cannot, Route
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 _KEYS: Final = (exp.OnConflict, exp.PrimaryKey, exp.UniqueColumnConstraint, exp.Schema, exp.ForeignKey)
 

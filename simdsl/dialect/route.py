@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from simdsl.dialect.door import Tree, exp
 from simdsl.dialect.kinds import inner, is_whole
 from simdsl.dialect.numbers import raw
 from simdsl.dialect.route import Cannot, Route
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 TypeOf = Callable[[exp.ColumnDef], str]
 """The type of a column as it was written: sqlglot takes INT and INTEGER for one, and SQLite does not."""

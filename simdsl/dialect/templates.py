@@ -1,6 +1,6 @@
 """Statements that differ only in their literals: cutting the literals out, and putting them back elsewhere.
 
-A statement is known again by what is left when its literals are taken out, as lines are in `simdsl.language.lines`. A
+A statement is known again by what is left when its literals are taken out, as lines are in `simdsl.syntax.sql_lines`. A
 literal is an integer, a decimal number or a text without a backslash. The first statement of its kind is tokenised: if
 something cut out is no literal there, but stands in a comment or in a name, nothing is taken out of statements like it.
 Equal rests are then cut at equal places, since no literal holds a quote that is not doubled.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Sql, Var
+from simdsl.plan.sql import Sql, Variable
 
 _LITERAL: Final = re.compile(
     r"""([0-9'](?:
@@ -67,10 +67,10 @@ class Marks:
 class Template:
     """A statement in the target's dialect, in pieces. ``holes`` are the pieces that a literal fills, and which one."""
 
-    pieces: tuple[str | Var, ...]
+    pieces: tuple[str | Variable, ...]
     holes: tuple[tuple[int, int], ...]
 
-    def filled(self, literals: Sequence[str], quoted: Callable[[str], str] | None) -> tuple[str | Var, ...]:
+    def filled(self, literals: Sequence[str], quoted: Callable[[str], str] | None) -> tuple[str | Variable, ...]:
         """The fragments of the statement with these literals; ``quoted`` writes a text as the target wants it."""
         pieces = list(self.pieces)
         for at, index in self.holes:
@@ -82,10 +82,10 @@ class Template:
             return _merged(pieces)
 
 
-def templated(text: str, marks: Marks, literals: dict[str, int], variables: dict[str, Var]) -> Template:
+def templated(text: str, marks: Marks, literals: dict[str, int], variables: dict[str, Variable]) -> Template:
     """A text cut at its marks: literals by their index, variables by their marks."""
     word = rf"{marks.letters}[tvn]\d+x|\d{{13,}}(?:\.5)?"
-    pieces: list[str | Var] = []
+    pieces: list[str | Variable] = []
     holes: list[tuple[int, int]] = []
     position = 0
     for found in re.finditer(rf"N?'(?P<text>{word})'|[\"\[`](?P<name>{word})[\"\]`]|(?<!\w)(?P<bare>{word})(?!\w)", text):
@@ -118,11 +118,11 @@ def cut_at_literals(sql: Sql, tokens: set[tuple[int, int]]) -> bool:
     return True
 
 
-def _merged(pieces: Sequence[str | Var]) -> tuple[str | Var, ...]:
+def _merged(pieces: Sequence[str | Variable]) -> tuple[str | Variable, ...]:
     """Neighbouring texts as one, empty ones left out."""
-    merged: list[str | Var] = []
+    merged: list[str | Variable] = []
     for piece in pieces:
-        if isinstance(piece, Var):
+        if isinstance(piece, Variable):
             merged.append(piece)
         elif merged and isinstance(merged[-1], str):
             merged[-1] += piece

@@ -8,7 +8,7 @@ from simdsl.dialect.door import Tree, exp
 from simdsl.dialect.kinds import COMPARISONS, Kind, bracketed, inner, is_mixed, is_whole, kind_of
 from simdsl.dialect.numbers import cast_once, raw
 from simdsl.dialect.route import Cannot, Route
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 _ANY_CASE: Final = "Latin1_General_100_CI_AS_SC"
 _EXACT: Final = "Latin1_General_100_BIN2"

@@ -12,7 +12,7 @@ from typing import Final
 from simdsl.dialect import templates
 from simdsl.dialect.templates import SPLIT, Marks, Template
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Dialect, Sql, SqlKind, Var
+from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ class Translator:
         except RecursionError:
             return _refused("a statement nested this deeply", None, self._target), pinned
 
-    def _cut(self, text: str, marks: Marks, literals: dict[str, int], variables: dict[str, Var]) -> Template:
+    def _cut(self, text: str, marks: Marks, literals: dict[str, int], variables: dict[str, Variable]) -> Template:
         from simdsl.dialect.route import Cannot
 
         quoted = templates.texts(text)
@@ -133,12 +133,12 @@ class Translator:
             raise Cannot("a name from a param, which would have to stand in a text")
         return templates.templated(text, marks, literals, variables)
 
-    def _without_variables(self, sql: Sql, text: str, marks: Marks) -> tuple[str, dict[str, Var]]:
+    def _without_variables(self, sql: Sql, text: str, marks: Marks) -> tuple[str, dict[str, Variable]]:
         """The text with marks in place of its variables."""
-        variables: dict[str, Var] = {}
+        variables: dict[str, Variable] = {}
         pieces: list[str] = []
         position = 0
-        for index, var in enumerate(part for part in sql.fragments if isinstance(part, Var)):
+        for index, var in enumerate(part for part in sql.fragments if isinstance(part, Variable)):
             shown, called = marks.of_variable(index, is_name=var.name in self._identifiers)
             variables[called] = var
             at = text.index(f"${var.name}", position)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simdsl.dialect.door import Tree, exp
 from simdsl.dialect.kinds import inner
 from simdsl.dialect.route import Cannot, Route
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 
 def mend(tree: Tree, route: Route) -> None:

@@ -7,60 +7,68 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from simdsl.generation.draws import Draws
-from simdsl.generation.expressions.compiled import compiled
+from simdsl.generation.column_values import ORDERED_TYPES, TEXT_TYPES, ColumnValue, ColumnValues, draw_typical, value_literal
+from simdsl.generation.expressions.compiled_evaluation import compile_expression
 from simdsl.generation.expressions.ir import (
-    Between,
     Coalesce,
-    Column,
+    ColumnRef,
     Compare,
     Connective,
-    Distinct,
-    Expression,
-    In,
+    InList,
+    InRange,
+    IsDistinct,
     IsNull,
     IsTruth,
     Length,
     Like,
     Literal,
     Logic,
-    Not,
+    LogicalNot,
     NullIf,
     Parameter,
+    SqlExpression,
     SqlType,
     Substring,
 )
-from simdsl.generation.expressions.printing import Printed, Rank
-from simdsl.generation.expressions.sqlite import SqlitePrinter
-from simdsl.generation.schema import Table
-from simdsl.generation.statements import MARK, Bank, Rows
-from simdsl.generation.values import COMPARED, TEXTS, Plain, Row, literal, ordinary
+from simdsl.generation.expressions.printing import Precedence, Printed, SqlitePrinter
+from simdsl.generation.sampler import Sampler
+from simdsl.generation.schema import TableDef
+from simdsl.generation.statements import MARK, BoundParameters, TableRows
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Comparison
+from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.values import Value
-from simdsl.profiles.profile import ColumnType, Queries
+from simdsl.profiles.profile import ColumnType, QueryRates
 
-Test: TypeAlias = Callable[[Row], object]
+RowTest: TypeAlias = Callable[[ColumnValues], object]
 """True, False or None (NULL) of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class RowCondition:
     """What stands behind WHERE. ``is_loose``: its top is AND or OR, so that another AND needs parentheses around it."""
 
     text: str
-    test: Test
+    test: RowTest
     is_loose: bool
 
 
-class Conditions:
+class ConditionGenerator:
     """Draws conditions over a table. ``prefix`` stands before the names of columns (``a.``); ``like``: with LIKE.
 
     A column is compared with values that it could have, and with columns of its own type: so a decimal may be taken for
     a real here and a date for a text, though no expression could compute with them.
     """
 
-    def __init__(self, table: Table, rows: Rows, rates: Queries, bank: Bank, *, prefix: str = "", like: bool = True) -> None:
+    def __init__(
+        self,
+        table: TableDef,
+        rows: TableRows,
+        rates: QueryRates,
+        bank: BoundParameters,
+        *,
+        prefix: str = "",
+        like: bool = True,
+    ) -> None:
         self._table = table
         self._rows = rows
         self._ids = tuple(rows)
@@ -70,35 +78,35 @@ class Conditions:
         self._like = like
         self._used: dict[str, int] = {}
 
-    def drawn(self, draws: Draws, depth: int) -> Condition:
+    def drawn(self, draws: Sampler, depth: int) -> RowCondition:
         """A condition, at most ``depth`` connectives deep."""
         expression = self._drawn(draws, depth)
-        return Condition(
+        return RowCondition(
             text=_PRINTER.text(expression),
-            test=compiled(expression, self._used, self._bank.values),
+            test=compile_expression(expression, self._used, self._bank.values),
             is_loose=isinstance(expression, Logic),
         )
 
-    def _drawn(self, draws: Draws, depth: int) -> Expression:
+    def _drawn(self, draws: Sampler, depth: int) -> SqlExpression:
         form = draws.below(20) if depth > 1 else 19
         if form > 6:
             return self._leaf(draws)
         left = self._drawn(draws, depth - 1)
         if form < 2:
-            return Not(operand=left)
+            return LogicalNot(operand=left)
         if form == 2:
             return IsTruth(operand=left, truth=draws.below(2) == 1, negated=draws.below(2) == 1)
         connective = Connective.AND if form < 5 else Connective.OR
         return Logic(connective=connective, left=left, right=self._drawn(draws, depth - 1))
 
-    def _leaf(self, draws: Draws) -> Expression:
+    def _leaf(self, draws: Sampler) -> SqlExpression:
         rates = self._rates
         if draws.chance(rates.in_list):
             return self._in_list(draws)
         if draws.chance(rates.between):
             return self._between(draws)
         if self._like and draws.chance(rates.like):
-            texts = [i for i, column in enumerate(self._table.columns) if column.type in TEXTS]
+            texts = [i for i, column in enumerate(self._table.columns) if column.type in TEXT_TYPES]
             if texts:
                 pattern = draws.one_of("aAbX09%_") + draws.one_of("%_") * draws.below(3)
                 negated = draws.below(4) == 0
@@ -106,7 +114,7 @@ class Conditions:
         position = draws.below(len(self._table.columns))
         if draws.chance(rates.is_distinct_from):
             value = self._literal(position, self._value(draws, position))
-            return Distinct(left=self._column(position), right=value, negated=draws.below(3) == 0)
+            return IsDistinct(left=self._column(position), right=value, negated=draws.below(3) == 0)
         match draws.below(6):
             case 0 | 1:
                 return IsNull(operand=self._column(position), negated=draws.below(2) == 1)
@@ -115,14 +123,14 @@ class Conditions:
             case _:
                 return self._compared(draws, position)
 
-    def _compared(self, draws: Draws, position: int) -> Expression:
+    def _compared(self, draws: Sampler, position: int) -> SqlExpression:
         if draws.below(4) == 0:
             return self._computed(draws, position)
         column = self._table.columns[position]
-        comparison = draws.one_of(_COMPARISONS if column.type in COMPARED else _EQUALITIES)
+        comparison = draws.one_of(_COMPARISONS if column.type in ORDERED_TYPES else _EQUALITIES)
         others = [i for i, other in enumerate(self._table.columns) if i != position and other.type is column.type]
         if others and draws.below(6) == 0:
-            right: Expression = self._column(draws.one_of(others))
+            right: SqlExpression = self._column(draws.one_of(others))
         else:
             value = self._value(draws, position)
             if value is None:
@@ -131,17 +139,17 @@ class Conditions:
             right = self._literal(position, value) if name is None else Parameter(name=name, type=_TYPES[column.type])
         return Compare(comparison=comparison, left=self._column(position), right=right)
 
-    def _computed(self, draws: Draws, position: int) -> Expression:
+    def _computed(self, draws: Sampler, position: int) -> SqlExpression:
         """What is made of a column is compared with a value that it could be."""
         column, operand = self._table.columns[position], self._column(position)
-        other, wanted = (self._literal(position, ordinary(draws, column.type)) for _ in range(2))
-        comparison = draws.one_of(_COMPARISONS if column.type in COMPARED else _EQUALITIES)
+        other, wanted = (self._literal(position, draw_typical(draws, column.type)) for _ in range(2))
+        comparison = draws.one_of(_COMPARISONS if column.type in ORDERED_TYPES else _EQUALITIES)
         form = draws.below(4)
-        if form == 0 and column.type in TEXTS:
+        if form == 0 and column.type in TEXT_TYPES:
             size = Literal(type=SqlType.INTEGER, value=draws.below(6))
             return Compare(comparison=draws.one_of(_COMPARISONS), left=Length(operand=operand), right=size)
-        if form == 1 and column.type in TEXTS:
-            made: Expression = Substring(operand=operand, start=1 + draws.below(2), count=1)
+        if form == 1 and column.type in TEXT_TYPES:
+            made: SqlExpression = Substring(operand=operand, start=1 + draws.below(2), count=1)
             wanted = Literal(type=SqlType.TEXT, value=draws.one_of("aAbX09"))
         elif form < 3:
             made = Coalesce(items=(operand, other))
@@ -150,45 +158,45 @@ class Conditions:
             made, wanted = NullIf(left=operand, right=other if value.value is None else value), other
         return Compare(comparison=comparison, left=made, right=wanted)
 
-    def _about_id(self, draws: Draws) -> Expression:
-        comparison = Comparison.EQ if draws.below(3) else Comparison.GT
+    def _about_id(self, draws: Sampler) -> SqlExpression:
+        comparison = ComparisonOperator.EQ if draws.below(3) else ComparisonOperator.GT
         return Compare(comparison=comparison, left=self._column(0), right=self._literal(0, self._id(draws)))
 
-    def _in_list(self, draws: Draws) -> Expression:
+    def _in_list(self, draws: Sampler) -> SqlExpression:
         """Mostly of ids."""
         position = draws.below(len(self._table.columns)) if draws.below(3) == 0 else 0
         values = [self._value(draws, position) for _ in range(1 + draws.below(4))]
         items = tuple(self._literal(position, value) for value in values)
-        return In(operand=self._column(position), items=items, negated=draws.below(5) == 0)
+        return InList(operand=self._column(position), items=items, negated=draws.below(5) == 0)
 
-    def _between(self, draws: Draws) -> Expression:
+    def _between(self, draws: Sampler) -> SqlExpression:
         """Mostly of ids."""
         position, negated = draws.below(len(self._table.columns)) if draws.below(3) == 0 else 0, draws.below(5) == 0
         ends = [value for _ in range(2) if (value := self._value(draws, position)) is not None]
-        if self._table.columns[position].type in COMPARED and len(ends) == 2:
+        if self._table.columns[position].type in ORDERED_TYPES and len(ends) == 2:
             low, high = (self._literal(position, end) for end in sorted(ends))
         else:
             least = self._id(draws) - draws.below(3)
             position, low, high = 0, self._literal(0, least), self._literal(0, least + draws.below(6))
-        return Between(operand=self._column(position), low=low, high=high, negated=negated)
+        return InRange(operand=self._column(position), low=low, high=high, negated=negated)
 
-    def _column(self, position: int) -> Column:
+    def _column(self, position: int) -> ColumnRef:
         column = self._table.columns[position]
         name = self._prefix + column.name
         self._used[name] = position
-        return Column(name=name, type=_TYPES[column.type])
+        return ColumnRef(name=name, type=_TYPES[column.type])
 
-    def _literal(self, position: int, value: Plain) -> Literal:
+    def _literal(self, position: int, value: ColumnValue) -> Literal:
         return Literal(type=_TYPES[self._table.columns[position].type], value=value)
 
-    def _id(self, draws: Draws) -> int:
+    def _id(self, draws: Sampler) -> int:
         return draws.one_of(self._ids) if self._ids else 1
 
-    def _value(self, draws: Draws, position: int) -> Plain:
+    def _value(self, draws: Sampler, position: int) -> ColumnValue:
         """A value that the column has, or an ordinary one."""
         if self._ids and draws.below(4):
             return self._rows[draws.one_of(self._ids)][position]
-        return ordinary(draws, self._table.columns[position].type)
+        return draw_typical(draws, self._table.columns[position].type)
 
 
 class _Printer(SqlitePrinter):
@@ -196,7 +204,7 @@ class _Printer(SqlitePrinter):
 
     def literal(self, value: Value, of: SqlType) -> Printed:
         if isinstance(value, Decimal):
-            return (literal(value), Rank.SIGN if value < 0 else Rank.ATOM)
+            return (value_literal(value), Precedence.SIGN if value < 0 else Precedence.ATOM)
         return super().literal(value, of)
 
     def parameter(self, name: str, of: SqlType) -> str:
@@ -207,8 +215,8 @@ class _Printer(SqlitePrinter):
 
 
 _PRINTER: Final = _Printer()
-_EQUALITIES: Final = (Comparison.EQ, Comparison.NE)
-_COMPARISONS: Final = tuple(Comparison)
+_EQUALITIES: Final = (ComparisonOperator.EQ, ComparisonOperator.NE)
+_COMPARISONS: Final = tuple(ComparisonOperator)
 _TYPES: Final[Mapping[ColumnType, SqlType]] = MappingProxyType(
     {
         ColumnType.INTEGER: SqlType.INTEGER,

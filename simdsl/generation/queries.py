@@ -1,24 +1,28 @@
-"""Queries over one or two tables, and the rows that they must give."""
+"""Queries over one or two tables, and the rows that they must return."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import TypeAlias
 
-from simdsl.generation.conditions import Conditions, Test
-from simdsl.generation.draws import Draws
-from simdsl.generation.schema import Table
-from simdsl.generation.statements import Bank, Read, State, sql, these
-from simdsl.generation.summaries import Cellular, draw_aggregate, draw_window
-from simdsl.generation.values import Plain, Row
-from simdsl.plan.ir import SqlKind
-from simdsl.profiles.profile import Queries
+from simdsl.generation.column_values import ORDERED_TYPES, ColumnValue, ColumnValues
+from simdsl.generation.conditions import ConditionGenerator, RowTest
+from simdsl.generation.sampler import Sampler
+from simdsl.generation.schema import ColumnDef, TableDef
+from simdsl.generation.statements import BoundParameters, DatabaseState, ReadQuery, expect_rows, sql
+from simdsl.plan.sql import SqlKind
+from simdsl.profiles.profile import QueryRates
 
 
-def draw_query(draws: Draws, tables: Sequence[Table], state: State, rates: Queries, bank: Bank, depth: int) -> Read:
+def draw_query(
+    draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, rates: QueryRates, bank: BoundParameters, depth: int
+) -> ReadQuery:
     """A query that reads ``state``."""
     number = draws.below(len(tables))
     other = draws.below(len(tables))
-    query = _Query(draws, tables, number, other, state, rates, bank, depth)
+    query = _QueryGenerator(draws, tables, number, other, state, rates, bank, depth)
     if draws.below(8) == 0:
         return query.totals()
     if draws.chance(rates.join):
@@ -32,20 +36,20 @@ def draw_query(draws: Draws, tables: Sequence[Table], state: State, rates: Queri
     return query.plain()
 
 
-class _Query:
+class _QueryGenerator:
     """What the forms share."""
 
     __slots__ = ("_bank", "_depth", "_draws", "_mine", "_number_of_other", "_other", "_rates", "_table", "_theirs")
 
     def __init__(
         self,
-        draws: Draws,
-        tables: Sequence[Table],
+        draws: Sampler,
+        tables: Sequence[TableDef],
         number: int,
         other: int,
-        state: State,
-        rates: Queries,
-        bank: Bank,
+        state: DatabaseState,
+        rates: QueryRates,
+        bank: BoundParameters,
         depth: int,
     ) -> None:
         self._draws = draws
@@ -53,28 +57,28 @@ class _Query:
         self._mine, self._theirs = state[number], state[other]
         self._rates, self._bank, self._depth = rates, bank, depth
 
-    def totals(self) -> Read:
+    def totals(self) -> ReadQuery:
         """The same text every time, so that an answer that is out of date is seen."""
         ids = sorted(self._mine)
-        row: Row = (len(ids), ids[0], ids[-1]) if ids else (0, None, None)
-        return _read(f"SELECT count(*), min(id), max(id) FROM {self._table.name}", [row])
+        row: ColumnValues = (len(ids), ids[0], ids[-1]) if ids else (0, None, None)
+        return _query(f"SELECT count(*), min(id), max(id) FROM {self._table.name}", [row])
 
-    def plain(self) -> Read:
+    def plain(self) -> ReadQuery:
         """Columns of one table, what is made of them, perhaps in a total order, perhaps some of them."""
         draws, rates, table = self._draws, self._rates, self._table
         parts: list[str] = ["id"]
-        cells: list[Cellular] = [lambda row, i: row[0]]
+        cells: list[CellFunction] = [lambda row, i: row[0]]
         for _ in range(draws.below(3)):
             position = draws.below(len(table.columns))
             parts.append(table.columns[position].name)
-            cells.append(_column(position))
+            cells.append(_column_cell(position))
         where, rows = self._where()
         if draws.chance(rates.case):
-            condition = Conditions(table, self._mine, rates, self._bank).drawn(draws, self._depth - 1)
+            condition = ConditionGenerator(table, self._mine, rates, self._bank).drawn(draws, self._depth - 1)
             position = draws.below(len(table.columns))
             says, make = ("1 ELSE 0", None) if draws.below(2) else (table.columns[position].name, position)
             parts.append(f"CASE WHEN {condition.text} THEN {says} END")
-            cells.append(_case(condition.test, make))
+            cells.append(_case_cell(condition.test, make))
         if draws.chance(rates.cast):
             parts.append("CAST(id AS TEXT) AS said")
             cells.append(lambda row, i: str(row[0]))
@@ -89,7 +93,7 @@ class _Query:
         text = f"{head}SELECT {', '.join(parts)} FROM {source}{where}"
         return self._ordered(text, rows, cells)
 
-    def join(self) -> Read:
+    def join(self) -> ReadQuery:
         """Rows of two tables whose ids are equal, or that refer to each other; or those that have no partner."""
         draws = self._draws
         parents = [i for i, column in enumerate(self._table.columns) if column.references == self._number_of_other]
@@ -99,24 +103,24 @@ class _Query:
         mine, other = self._table, self._other
         text = f"SELECT a.id, b.id FROM {mine.name} AS a {word} {other.name} AS b ON a.{mine.columns[by].name} = b.id"
         where, rows = self._where("a.", "b.id IS NULL" if form == 4 else "")
-        pairs: list[Row] = [(row[0], row[by] if row[by] in self._theirs else None) for row in rows]
+        pairs: list[ColumnValues] = [(row[0], row[by] if row[by] in self._theirs else None) for row in rows]
         if form == 4:
             pairs = [pair for pair in pairs if pair[1] is None]
         elif form < 3:
             pairs = [pair for pair in pairs if pair[1] is not None]
         if draws.chance(self._rates.order_by):
-            pairs.sort(key=_key)
-            return _read(f"{text}{where} ORDER BY a.id", pairs, ordered=True)
-        return _read(text + where, pairs)
+            pairs.sort(key=_row_id)
+            return _query(f"{text}{where} ORDER BY a.id", pairs, ordered=True)
+        return _query(text + where, pairs)
 
-    def grouped(self) -> Read:
+    def grouped(self) -> ReadQuery:
         """What there is of each value of a column; perhaps of those groups that are large or late enough."""
         draws, table = self._draws, self._table
         position, other = draws.below(len(table.columns)), draws.below(len(table.columns))
         name = table.columns[position].name
         said, made = draw_aggregate(draws, table.columns[other], other)
         where, rows = self._where()
-        groups: dict[Plain, list[Row]] = {}
+        groups: dict[ColumnValue, list[ColumnValues]] = {}
         for row in rows:
             groups.setdefault(row[position], []).append(row)
         having = ""
@@ -126,16 +130,16 @@ class _Query:
             if draws.below(2):
                 latest = max(self._mine, default=0) // 2
                 having += f" AND max(id) > {latest}"
-                groups = {value: group for value, group in groups.items() if max(map(_key, group)) > latest}
+                groups = {value: group for value, group in groups.items() if max(map(_row_id, group)) > latest}
             groups = {value: group for value, group in groups.items() if len(group) >= least}
         text = f"SELECT {name}, count(*), {said} AS made FROM {table.name}{where} GROUP BY {name}{having}"
         if draws.chance(self._rates.cte):
             sizes = [len(group) for group in groups.values()]
             text = f"WITH q (v, n, made) AS ({text}) SELECT count(*), max(n) FROM q"
-            return _read(text, [(len(sizes), max(sizes, default=None))])
-        return _read(text, [(value, len(group), made(group)) for value, group in groups.items()])
+            return _query(text, [(len(sizes), max(sizes, default=None))])
+        return _query(text, [(value, len(group), made(group)) for value, group in groups.items()])
 
-    def combined(self) -> Read:
+    def combined(self) -> ReadQuery:
         """The ids of two tables, or values of columns of one type, as bags or sets."""
         draws = self._draws
         operation = draws.one_of(("UNION ALL", "UNION", "INTERSECT", "EXCEPT"))
@@ -158,16 +162,16 @@ class _Query:
                 values = [value for value in dict.fromkeys(mine) if value in theirs]
             case _:
                 values = [value for value in dict.fromkeys(mine) if value not in theirs]
-        return _read(text, [(value,) for value in values])
+        return _query(text, [(value,) for value in values])
 
-    def distinct(self) -> Read:
+    def distinct(self) -> ReadQuery:
         """The values of a column, each once."""
         position = self._draws.below(len(self._table.columns))
         where, rows = self._where()
         text = f"SELECT DISTINCT {self._table.columns[position].name} FROM {self._table.name}{where}"
-        return _read(text, [(value,) for value in dict.fromkeys(row[position] for row in rows)])
+        return _query(text, [(value,) for value in dict.fromkeys(row[position] for row in rows)])
 
-    def _where(self, prefix: str = "", further: str = "") -> tuple[str, list[Row]]:
+    def _where(self, prefix: str = "", further: str = "") -> tuple[str, list[ColumnValues]]:
         """A WHERE or nothing, and the rows that it leaves but for what is ``further`` demanded."""
         draws, rates = self._draws, self._rates
         texts = [further] if further else []
@@ -177,7 +181,9 @@ class _Query:
             texts.append(text)
             rows = [row for row in rows if (row[0] in self._theirs) is has_it]
         if draws.chance(rates.where):
-            condition = Conditions(self._table, self._mine, rates, self._bank, prefix=prefix).drawn(draws, self._depth)
+            condition = ConditionGenerator(self._table, self._mine, rates, self._bank, prefix=prefix).drawn(
+                draws, self._depth
+            )
             texts.insert(0, f"({condition.text})" if texts and condition.is_loose else condition.text)
             test = condition.test
             rows = [row for row in rows if test(row) is True]
@@ -191,11 +197,11 @@ class _Query:
         outer = f"{prefix or f'{self._table.name}.'}id"
         return f"{'' if has_it else 'NOT '}EXISTS (SELECT 1 FROM {other} AS o WHERE o.id = {outer})", has_it
 
-    def _ordered(self, text: str, rows: list[Row], cells: list[Cellular]) -> Read:
+    def _ordered(self, text: str, rows: list[ColumnValues], cells: list[CellFunction]) -> ReadQuery:
         """With ORDER BY and LIMIT, which stands behind a total order only. NULL is less than everything."""
         draws, rates = self._draws, self._rates
         has_limit = draws.chance(rates.limit)
-        rows.sort(key=_key)
+        rows.sort(key=_row_id)
         numbered = list(enumerate(rows, 1))
         if ordered := draws.chance(rates.order_by) or has_limit:
             position = draws.below(len(self._table.columns))
@@ -207,28 +213,79 @@ class _Query:
             count, skipped = 1 + draws.below(5), draws.below(3)
             text += f" LIMIT {count}{f' OFFSET {skipped}' if skipped else ''}"
             numbered = numbered[skipped : skipped + count]
-        return _read(text, [tuple(make(row, i) for make in cells) for i, row in numbered], ordered=ordered)
+        return _query(text, [tuple(make(row, i) for make in cells) for i, row in numbered], ordered=ordered)
 
 
-def _read(text: str, rows: Sequence[Row], *, ordered: bool = False) -> Read:
-    return Read(sql=sql(text, SqlKind.QUERY, ordered=ordered), expect=these(rows))
+def _query(text: str, rows: Sequence[ColumnValues], *, ordered: bool = False) -> ReadQuery:
+    return ReadQuery(sql=sql(text, SqlKind.QUERY, ordered=ordered), expect=expect_rows(rows))
 
 
-def _column(position: int) -> Cellular:
+def _column_cell(position: int) -> CellFunction:
     return lambda row, i: row[position]
 
 
-def _case(test: Test, position: int | None) -> Cellular:
+def _case_cell(test: RowTest, position: int | None) -> CellFunction:
     """``1 ELSE 0`` without a position, else the column there or NULL."""
     if position is None:
         return lambda row, i: 1 if test(row) is True else 0
     return lambda row, i: row[position] if test(row) is True else None
 
 
-def _key(row: Row) -> int:
+def _row_id(row: ColumnValues) -> int:
     key: int = row[0]  # type: ignore[assignment]  # a row begins with its key, an integer
     return key
 
 
-def _sort_key(value: Plain) -> tuple[bool, Plain]:
+def _sort_key(value: ColumnValue) -> tuple[bool, ColumnValue]:
     return (value is not None, 0 if value is None else value)
+
+
+CellFunction: TypeAlias = Callable[[ColumnValues, int], ColumnValue]
+"""The cell of a result for a row, which is the so-manieth by id (from 1)."""
+
+
+AggregateFunction: TypeAlias = Callable[[Sequence[ColumnValues]], ColumnValue]
+"""What some rows come to, of which there is at least one."""
+
+
+def draw_aggregate(draws: Sampler, column: ColumnDef, position: int) -> tuple[str, AggregateFunction]:
+    """An aggregate of a column, which stands at a position of the row, or of the ids."""
+    name = column.name
+
+    def values(rows: Sequence[ColumnValues]) -> list[ColumnValue]:
+        return [value for row in rows if (value := row[position]) is not None]
+
+    match draws.below(5):
+        case 0 if column.type in ORDERED_TYPES:
+            return f"min({name})", lambda rows: min(values(rows), default=None)  # type: ignore[type-var]  # of one type
+        case 1 if column.type in ORDERED_TYPES:
+            return f"max({name})", lambda rows: max(values(rows), default=None)  # type: ignore[type-var]  # of one type
+        case 2:
+            return "sum(id)", lambda rows: sum(map(_key_of, rows))
+        case 3:
+            return f"count(DISTINCT {name})", lambda rows: len(set(values(rows)))
+        case _:
+            return f"count({name})", lambda rows: len(values(rows))
+
+
+def draw_window(draws: Sampler, name: str, position: int, rows: Sequence[ColumnValues]) -> tuple[str, CellFunction]:
+    """A window function over all rows of a query, by id or within those that are alike in a column."""
+    ids = sorted(map(_key_of, rows))
+    match draws.below(5):
+        case 0:
+            return "row_number() OVER (ORDER BY id)", lambda row, i: i
+        case 1:
+            sums = tuple(accumulate(ids))
+            return "sum(id) OVER (ORDER BY id)", lambda row, i: sums[i - 1]
+        case 2:
+            return "lag(id) OVER (ORDER BY id)", lambda row, i: ids[i - 2] if i > 1 else None
+        case 3:
+            return "lead(id, 1, 0) OVER (ORDER BY id)", lambda row, i: ids[i] if i < len(ids) else 0
+        case _:
+            counted = Counter(row[position] for row in rows)
+            return f"count(*) OVER (PARTITION BY {name})", lambda row, i: counted[row[position]]
+
+
+def _key_of(row: ColumnValues) -> int:
+    key: int = row[0]  # type: ignore[assignment]  # a row begins with its key, an integer
+    return key

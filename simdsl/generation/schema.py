@@ -1,4 +1,4 @@
-"""Tables that nobody designed: columns, constraints and indexes, in types that the dialects share."""
+"""Generated tables, columns, constraints and indexes, in types that the dialects share, and statements that change them."""
 
 from __future__ import annotations
 
@@ -7,43 +7,51 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from simdsl.generation.draws import Draws
-from simdsl.generation.values import TEXTS, VARCHAR, WHOLE, Plain, literal, ordinary
+from simdsl.generation.column_values import (
+    INTEGER_TYPES,
+    TEXT_TYPES,
+    VARCHAR_LENGTH,
+    ColumnValue,
+    draw_typical,
+    value_literal,
+)
+from simdsl.generation.sampler import Sampler
+from simdsl.generation.statements import TableRows
 from simdsl.plan.dataclasses import dataclass
-from simdsl.profiles.profile import ColumnType, IndexKind
-from simdsl.profiles.profile import Schema as Knobs
+from simdsl.profiles.profile import ColumnType, IndexKind, SchemaKnobs
+from simdsl.profiles.profile import SchemaKnobs as Knobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class ColumnDef:
     """One column. The first one of a table is its ``id``, an integer that no two rows share."""
 
     name: str
     type: ColumnType
     unique: bool = False
     not_null: bool = False
-    forbidden: Plain = None  # CHECK (name <> forbidden)
-    default: Plain = None
+    forbidden: ColumnValue = None  # CHECK (name <> forbidden)
+    default: ColumnValue = None
     references: int | None = None  # the number of a table, and there its id
     added: bool = False  # by ALTER TABLE
 
     @property
     def ddl(self) -> str:
         """The column as CREATE TABLE and ADD COLUMN write it, but for REFERENCES."""
-        text = f"{self.name} {_WORDS[self.type]}"
+        text = f"{self.name} {_TYPE_NAMES[self.type]}"
         if self.default is not None:
-            text += f" DEFAULT {literal(self.default)}"
+            text += f" DEFAULT {value_literal(self.default)}"
         if self.not_null:
             text += " NOT NULL"
         if self.unique:
             text += " UNIQUE"
         if self.forbidden is not None:
-            text += f" CHECK ({self.name} <> {literal(self.forbidden)})"
+            text += f" CHECK ({self.name} <> {value_literal(self.forbidden)})"
         return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
+class IndexDef:
     """One index, and the names of the columns that cannot be dropped while it is there."""
 
     name: str
@@ -52,34 +60,34 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class TableDef:
     """One table; its number is its place in the list of tables. It has two columns at least, whatever the knobs say."""
 
     name: str
     has_key: bool
-    columns: tuple[Column, ...]
-    indexes: tuple[Index, ...] = ()
+    columns: tuple[ColumnDef, ...]
+    indexes: tuple[IndexDef, ...] = ()
 
     @property
     def names(self) -> str:
         """The columns, as a SELECT lists them."""
         return ", ".join(column.name for column in self.columns)
 
-    def with_index(self, index: Index) -> Table:
+    def with_index(self, index: IndexDef) -> TableDef:
         """The table when the index is there."""
         return replace(self, indexes=(*self.indexes, index))
 
 
-def draw_schema(seed: int, knobs: Knobs) -> tuple[Table, ...]:
+def draw_schema(seed: int, knobs: Knobs) -> tuple[TableDef, ...]:
     """Tables ``t1``, ``t2`` ... A table refers to earlier ones only, and to such as have a primary key."""
-    tables: list[Table] = []
-    count = Draws(seed, "schema").below(knobs.tables) + 1
+    tables: list[TableDef] = []
+    count = Sampler(seed, "schema").below(knobs.tables) + 1
     for number in range(count):
         tables.append(_table(seed, knobs, number, tables))
     return tuple(tables)
 
 
-def draw_index(draws: Draws, knobs: Knobs, table: Table, name: str) -> Index:
+def draw_index(draws: Sampler, knobs: Knobs, table: TableDef, name: str) -> IndexDef:
     """A further index of a table."""
     kind = draws.one_of(knobs.index_kinds)
     column = draws.one_of(table.columns[1:])
@@ -95,21 +103,21 @@ def draw_index(draws: Draws, knobs: Knobs, table: Table, name: str) -> Index:
         case IndexKind.DESCENDING:
             on = f"{column.name} DESC"
         case IndexKind.EXPRESSION:
-            on = f"lower({column.name})" if column.type in TEXTS else "(id * 2)"
+            on = f"lower({column.name})" if column.type in TEXT_TYPES else "(id * 2)"
         case IndexKind.PLAIN | IndexKind.PARTIAL:
             pass
     where = f" WHERE {column.name} IS NOT NULL" if kind is IndexKind.PARTIAL else ""
-    return Index(name=name, ddl=f"CREATE {unique}INDEX {name} ON {table.name} ({on}){where}", columns=columns)
+    return IndexDef(name=name, ddl=f"CREATE {unique}INDEX {name} ON {table.name} ({on}){where}", columns=columns)
 
 
-def draw_column(draws: Draws, knobs: Knobs, name: str) -> Column:
+def draw_column(draws: Sampler, knobs: Knobs, name: str) -> ColumnDef:
     """A column that can be added to a table with rows."""
     of = draws.one_of(knobs.types)
-    default = ordinary(draws, of) if draws.chance(knobs.default) else None
-    return Column(name=name, type=of, default=default, added=True)
+    default = draw_typical(draws, of) if draws.chance(knobs.default) else None
+    return ColumnDef(name=name, type=of, default=default, added=True)
 
 
-def create(tables: tuple[Table, ...]) -> Iterator[str]:
+def create_tables(tables: tuple[TableDef, ...]) -> Iterator[str]:
     """The statements that make the tables, without the indexes."""
     for table in tables:
         key = "id INTEGER PRIMARY KEY" if table.has_key else "id INTEGER NOT NULL"
@@ -117,39 +125,41 @@ def create(tables: tuple[Table, ...]) -> Iterator[str]:
         yield f"CREATE TABLE {table.name} ({', '.join(columns)})"
 
 
-def _reference(column: Column, tables: tuple[Table, ...]) -> str:
+def _reference(column: ColumnDef, tables: tuple[TableDef, ...]) -> str:
     if column.references is None:
         return column.ddl
     return f"{column.ddl} REFERENCES {tables[column.references].name} (id)"
 
 
-def _table(seed: int, knobs: Knobs, number: int, earlier: list[Table]) -> Table:
-    draws = Draws(seed, "table", number)
+def _table(seed: int, knobs: Knobs, number: int, earlier: list[TableDef]) -> TableDef:
+    draws = Sampler(seed, "table", number)
     has_key = draws.chance(knobs.primary_key)
-    columns = [Column(name="id", type=ColumnType.INTEGER, not_null=True)]
+    columns = [ColumnDef(name="id", type=ColumnType.INTEGER, not_null=True)]
     columns += [_column(seed, knobs, number, i) for i in range(1, 2 + draws.below(max(knobs.columns - 1, 1)))]
     parents = [i for i, table in enumerate(earlier) if table.has_key]
     if parents and len(columns) < knobs.columns and draws.chance(knobs.foreign_key):
-        columns.append(Column(name="parent", type=ColumnType.INTEGER, references=draws.one_of(parents)))
-    table = Table(name=f"t{number + 1}", has_key=has_key, columns=tuple(columns))
+        columns.append(ColumnDef(name="parent", type=ColumnType.INTEGER, references=draws.one_of(parents)))
+    table = TableDef(name=f"t{number + 1}", has_key=has_key, columns=tuple(columns))
     for i in range(draws.below(knobs.indexes + 1) if knobs.index_kinds else 0):
-        table = table.with_index(draw_index(Draws(seed, "index", number, i), knobs, table, f"i{number + 1}_{i}"))
+        table = table.with_index(draw_index(Sampler(seed, "index", number, i), knobs, table, f"i{number + 1}_{i}"))
     return table
 
 
-def _column(seed: int, knobs: Knobs, number: int, i: int) -> Column:
-    draws = Draws(seed, "column", number, i)
+def _column(seed: int, knobs: Knobs, number: int, i: int) -> ColumnDef:
+    draws = Sampler(seed, "column", number, i)
     of = draws.one_of(knobs.types)
-    unique = draws.chance(knobs.unique) and of in _UNIQUE
+    unique = draws.chance(knobs.unique) and of in _UNIQUE_TYPES
     not_null = draws.chance(knobs.not_null)
     forbidden = _FORBIDDEN.get(of) if draws.chance(knobs.check) else None
-    default = ordinary(draws, of) if draws.chance(knobs.default) and not unique else None
-    return Column(name=f"c{i}", type=of, unique=unique, not_null=not_null, forbidden=forbidden, default=default)
+    default = draw_typical(draws, of) if draws.chance(knobs.default) and not unique else None
+    return ColumnDef(name=f"c{i}", type=of, unique=unique, not_null=not_null, forbidden=forbidden, default=default)
 
 
-_UNIQUE: Final = (WHOLE - {ColumnType.SMALLINT}) | TEXTS
+_UNIQUE_TYPES: Final = (INTEGER_TYPES - {ColumnType.SMALLINT}) | TEXT_TYPES
+
+
 # No value that is drawn is one of these.
-_FORBIDDEN: Final = MappingProxyType[ColumnType, Plain](
+_FORBIDDEN: Final = MappingProxyType[ColumnType, ColumnValue](
     {
         ColumnType.INTEGER: 7777,
         ColumnType.BIGINT: 7777,
@@ -159,10 +169,73 @@ _FORBIDDEN: Final = MappingProxyType[ColumnType, Plain](
         ColumnType.VARCHAR: "forbidden",
     }
 )
-_WORDS: Final = MappingProxyType(
+
+
+_TYPE_NAMES: Final = MappingProxyType(
     {
         **{kind: kind.value.upper() for kind in ColumnType},
         ColumnType.DECIMAL: "DECIMAL(12, 2)",
-        ColumnType.VARCHAR: f"VARCHAR({VARCHAR})",
+        ColumnType.VARCHAR: f"VARCHAR({VARCHAR_LENGTH})",
     }
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaChange:
+    """What is said, and the table and its rows afterwards. ``first`` is a query that is said before, without rows.
+
+    In SQLite a connection that has not seen the latest schema finds no column to drop, and is not told that it is late; a
+    query of that column brings it up to date.
+    """
+
+    text: str
+    first: str | None = None
+    table: TableDef
+    rows: TableRows
+
+
+def draw_schema_change(
+    draws: Sampler, knobs: SchemaKnobs, table: TableDef, rows: TableRows, fresh: int
+) -> SchemaChange | None:
+    """CREATE INDEX, DROP INDEX, ADD COLUMN or DROP COLUMN; None where the knobs leave no room for any.
+
+    ``fresh`` is a number for a name that nobody has had.
+    """
+    form = draws.below(4)
+    if form == 0 and table.indexes:
+        index = draws.one_of(table.indexes)
+        left = tuple(one for one in table.indexes if one is not index)
+        return SchemaChange(text=f"DROP INDEX {index.name}", table=replace(table, indexes=left), rows=rows)
+    if form == 1:
+        held = {name for index in table.indexes for name in index.columns}
+        free = [i for i, column in enumerate(table.columns) if column.added and column.name not in held]
+        if free:
+            return _drop_column(table, rows, draws.one_of(free))
+    has_room = len(table.columns) < knobs.columns
+    if form == 2 and has_room:
+        return _add_column(draws, knobs, table, rows, f"x{fresh}")
+    if knobs.index_kinds and len(table.indexes) < knobs.indexes:
+        index = draw_index(draws, knobs, table, f"i{fresh}")
+        return SchemaChange(text=index.ddl, table=table.with_index(index), rows=rows)
+    if table.indexes:
+        index = table.indexes[0]
+        return SchemaChange(text=f"DROP INDEX {index.name}", table=replace(table, indexes=table.indexes[1:]), rows=rows)
+    return _add_column(draws, knobs, table, rows, f"x{fresh}") if has_room else None
+
+
+def _add_column(draws: Sampler, knobs: SchemaKnobs, table: TableDef, rows: TableRows, name: str) -> SchemaChange:
+    column = draw_column(draws, knobs, name)
+    return SchemaChange(
+        text=f"ALTER TABLE {table.name} ADD COLUMN {column.ddl}",
+        table=replace(table, columns=(*table.columns, column)),
+        rows={key: (*row, column.default) for key, row in rows.items()},
+    )
+
+
+def _drop_column(table: TableDef, rows: TableRows, i: int) -> SchemaChange:
+    return SchemaChange(
+        first=f"SELECT {table.columns[i].name} FROM {table.name} WHERE id = 0",
+        text=f"ALTER TABLE {table.name} DROP COLUMN {table.columns[i].name}",
+        table=replace(table, columns=(*table.columns[:i], *table.columns[i + 1 :])),
+        rows={key: (*row[:i], *row[i + 1 :]) for key, row in rows.items()},
+    )

@@ -1,34 +1,36 @@
-"""INSERT, UPDATE, DELETE and upserts that succeed, and what they leave behind."""
+"""INSERT, UPDATE, DELETE and upserts: those that succeed, with the rows that they leave, and those that must fail."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from simdsl.generation.conditions import Conditions
-from simdsl.generation.draws import Draws
-from simdsl.generation.schema import Column, Table
-from simdsl.generation.statements import Bank, Rows, State, Write, sql
-from simdsl.generation.values import TEXTS, WHOLE, Plain, Row, draw_value, literal
-from simdsl.plan.ir import Sql, SqlKind
+from simdsl.generation.column_values import INTEGER_TYPES, TEXT_TYPES, ColumnValue, ColumnValues, draw_value, value_literal
+from simdsl.generation.conditions import ConditionGenerator
+from simdsl.generation.sampler import Sampler
+from simdsl.generation.schema import ColumnDef, TableDef
+from simdsl.generation.statements import BoundParameters, DatabaseState, TableRows, WriteStatement, sql
+from simdsl.plan.expectations import Expectation, ExpectedError
+from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.sql import Sql, SqlKind
 from simdsl.profiles.profile import Profile
 
-FULL: Final = 24
+MAX_ROWS: Final = 24
 """A table with so many rows gets no more, so that a plan stays quick however long it is."""
 
 
-class Writer:
+class WriteGenerator:
     """Draws writes for a schema. It numbers rows and unique values, so that no two tasks make the same."""
 
-    def __init__(self, profile: Profile, bank: Bank) -> None:
+    def __init__(self, profile: Profile, bank: BoundParameters) -> None:
         self._profile = profile
         self._bank = bank
         self._last = 0
 
-    def insert(self, draws: Draws, tables: Sequence[Table], state: State, number: int) -> Write:
+    def insert(self, draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, number: int) -> WriteStatement:
         """New rows; where the table is full, a DELETE instead."""
         table, rows = tables[number], state[number]
-        if len(rows) >= FULL:
+        if len(rows) >= MAX_ROWS:
             return self.delete(draws, tables, state, number)
         absent = [i for i, column in enumerate(table.columns) if i and column.default is not None and draws.below(3) == 0]
         made, texts = dict(rows), []
@@ -39,15 +41,15 @@ class Writer:
             texts.append(said)
         names = ", ".join(column.name for i, column in enumerate(table.columns) if i not in absent)
         text = f"INSERT INTO {table.name} ({names}) VALUES {', '.join(texts)}"
-        return Write(sql=sql(text, SqlKind.DML), affected=count, number=number, rows=made, touched=())
+        return WriteStatement(sql=sql(text, SqlKind.DML), affected=count, number=number, rows=made, touched=())
 
-    def upsert(self, draws: Draws, tables: Sequence[Table], state: State, number: int) -> Write:
+    def upsert(self, draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, number: int) -> WriteStatement:
         """A row that is new, or whose key is there; a plain INSERT where the table has no key."""
         table, rows = tables[number], state[number]
         free = [i for i, column in enumerate(table.columns) if i and not column.unique]
         if not table.has_key or not free:
             return self.insert(draws, tables, state, number)
-        is_there = bool(rows) and (draws.below(3) > 0 or len(rows) >= FULL)
+        is_there = bool(rows) and (draws.below(3) > 0 or len(rows) >= MAX_ROWS)
         key = draws.one_of(tuple(rows)) if is_there else self._fresh()
         said, row = self._row(draws, table, rows, state, key, ())
         position = draws.one_of(free)
@@ -56,30 +58,34 @@ class Writer:
             f"INSERT INTO {table.name} ({table.names}) VALUES {said} ON CONFLICT (id) DO UPDATE SET {name} = excluded.{name}"
         )
         if is_there:
-            row = _with(rows[key], position, row[position])
+            row = _replaced(rows[key], position, row[position])
         touched = (key,) if is_there else ()
-        return Write(sql=sql(text, SqlKind.DML), affected=1, number=number, rows={**rows, key: row}, touched=touched)
+        return WriteStatement(
+            sql=sql(text, SqlKind.DML), affected=1, number=number, rows={**rows, key: row}, touched=touched
+        )
 
-    def update(self, draws: Draws, tables: Sequence[Table], state: State, number: int) -> Write:
+    def update(self, draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, number: int) -> WriteStatement:
         """A column of some rows gets a value, or becomes larger."""
         table, rows = tables[number], state[number]
         position = 1 + draws.below(len(table.columns) - 1)
         column = table.columns[position]
         where, keys = self._some(draws, table, rows, single=column.unique)
         made = dict(rows)
-        if column.type in WHOLE and column.references is None and not column.unique and draws.below(2):
+        if column.type in INTEGER_TYPES and column.references is None and not column.unique and draws.below(2):
             delta = 1 + draws.below(9)
-            if all(abs(value) < 20_000 and value + delta != column.forbidden for value in _numbers(rows, keys, position)):
+            if all(
+                abs(value) < 20_000 and value + delta != column.forbidden for value in _integers_at(rows, keys, position)
+            ):
                 for key in keys:
                     old = rows[key][position]
-                    made[key] = _with(rows[key], position, None if old is None else old + delta)  # type: ignore[operator]  # a number
+                    made[key] = _replaced(rows[key], position, None if old is None else old + delta)  # type: ignore[operator]  # a number
                 return self._written(table, number, f"SET {column.name} = {column.name} + {delta}{where}", made, keys)
         said, value = self._value(draws, column, rows, position, state)
         for key in keys:
-            made[key] = _with(rows[key], position, value)
+            made[key] = _replaced(rows[key], position, value)
         return self._written(table, number, f"SET {column.name} = {said}{where}", made, keys)
 
-    def delete(self, draws: Draws, tables: Sequence[Table], state: State, number: int) -> Write:
+    def delete(self, draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, number: int) -> WriteStatement:
         """Some rows go, but none that another table refers to, and not most of them: there would be nothing left to do."""
         table, rows = tables[number], state[number]
         where, keys = self._some(draws, table, rows, single=False)
@@ -91,9 +97,9 @@ class Writer:
         gone = set(keys)
         left = {key: row for key, row in rows.items() if key not in gone}
         text = f"DELETE FROM {table.name}{where}"
-        return Write(sql=sql(text, SqlKind.DML), affected=len(keys), number=number, rows=left, touched=tuple(keys))
+        return WriteStatement(sql=sql(text, SqlKind.DML), affected=len(keys), number=number, rows=left, touched=tuple(keys))
 
-    def fresh_row(self, draws: Draws, table: Table, state: State, number: int) -> tuple[int, list[str]]:
+    def fresh_row(self, draws: Sampler, table: TableDef, state: DatabaseState, number: int) -> tuple[int, list[str]]:
         """The id of a row that could be inserted, and the text of each of its values."""
         key = self._fresh()
         texts = [str(key)]
@@ -101,7 +107,7 @@ class Writer:
             texts.append(self._value(draws, column, state[number], i, state)[0])
         return key, texts
 
-    def overwrite(self, draws: Draws, tables: Sequence[Table], state: State, number: int, key: int) -> Sql:
+    def overwrite(self, draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, number: int, key: int) -> Sql:
         """One row that is there gets a value that it could keep, which no other row and no reference depends on."""
         table, rows = tables[number], state[number]
         free = [i for i, column in enumerate(table.columns) if i and not column.unique and column.references is None]
@@ -113,7 +119,7 @@ class Writer:
         said, _ = self._value(draws, column, rows, position, state)
         return sql(f"UPDATE {table.name} SET {column.name} = {said} WHERE id = {key}", SqlKind.DML)
 
-    def again(self, draws: Draws, tables: Sequence[Table], state: State, number: int, key: int) -> Sql:
+    def again(self, draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, number: int, key: int) -> Sql:
         """A row with a key that is taken, and with nothing else that could be in the way."""
         table = tables[number]
         _, texts = self.fresh_row(draws, table, state, number)
@@ -123,23 +129,25 @@ class Writer:
                 texts[i] = "NULL"
         return sql(f"INSERT INTO {table.name} ({table.names}) VALUES ({', '.join(texts)})", SqlKind.DML)
 
-    def _written(self, table: Table, number: int, rest: str, made: Rows, keys: Sequence[int]) -> Write:
+    def _written(self, table: TableDef, number: int, rest: str, made: TableRows, keys: Sequence[int]) -> WriteStatement:
         text = f"UPDATE {table.name} {rest}"
-        return Write(sql=sql(text, SqlKind.DML), affected=len(keys), number=number, rows=made, touched=tuple(keys))
+        return WriteStatement(sql=sql(text, SqlKind.DML), affected=len(keys), number=number, rows=made, touched=tuple(keys))
 
-    def _some(self, draws: Draws, table: Table, rows: Rows, *, single: bool) -> tuple[str, list[int]]:
+    def _some(self, draws: Sampler, table: TableDef, rows: TableRows, *, single: bool) -> tuple[str, list[int]]:
         """A WHERE and the ids of the rows that meet it; ``single``: of one row at most."""
         if single or draws.below(2):
             key = draws.one_of(tuple(rows)) if rows else 0
             return f" WHERE id = {key}", [key] if rows else []
-        conditions = Conditions(table, rows, self._profile.queries, self._bank, like=False)
+        conditions = ConditionGenerator(table, rows, self._profile.queries, self._bank, like=False)
         condition = conditions.drawn(draws, min(self._profile.expression_depth, 2))
         test = condition.test
         return f" WHERE {condition.text}", [key for key, row in rows.items() if test(row) is True]
 
-    def _row(self, draws: Draws, table: Table, rows: Rows, state: State, key: int, absent: Sequence[int]) -> tuple[str, Row]:
+    def _row(
+        self, draws: Sampler, table: TableDef, rows: TableRows, state: DatabaseState, key: int, absent: Sequence[int]
+    ) -> tuple[str, ColumnValues]:
         texts, values = [str(key)], [key]
-        made: list[Plain] = [*values]
+        made: list[ColumnValue] = [*values]
         for i, column in enumerate(table.columns[1:], 1):
             if i in absent:
                 made.append(column.default)
@@ -149,18 +157,20 @@ class Writer:
             made.append(value)
         return f"({', '.join(texts)})", tuple(made)
 
-    def _value(self, draws: Draws, column: Column, rows: Rows, position: int, state: State) -> tuple[str, Plain]:
+    def _value(
+        self, draws: Sampler, column: ColumnDef, rows: TableRows, position: int, state: DatabaseState
+    ) -> tuple[str, ColumnValue]:
         """A value that the column takes, and its text."""
         if not column.not_null and draws.chance(self._profile.values.null):
             return "NULL", None
         if column.references is not None:
             parents = tuple(state[column.references])
-            value: Plain = draws.one_of(parents) if parents and draws.below(4) else None
-            return literal(value), value
+            value: ColumnValue = draws.one_of(parents) if parents and draws.below(4) else None
+            return value_literal(value), value
         if column.unique:
             number = self._fresh()
-            value = f"u{number}" if column.type in TEXTS else 100_000 + number
-            return literal(value), value
+            value = f"u{number}" if column.type in TEXT_TYPES else 100_000 + number
+            return value_literal(value), value
         value = draw_value(draws, column.type, self._profile.values, rows, position)
         said, value = self._bank.said(draws, column.type, value)
         return said, value
@@ -170,15 +180,15 @@ class Writer:
         return self._last
 
 
-def _with(row: Row, position: int, value: Plain) -> Row:
+def _replaced(row: ColumnValues, position: int, value: ColumnValue) -> ColumnValues:
     return (*row[:position], value, *row[position + 1 :])
 
 
-def _numbers(rows: Rows, keys: Sequence[int], position: int) -> list[int]:
+def _integers_at(rows: TableRows, keys: Sequence[int], position: int) -> list[int]:
     return [value for key in keys if isinstance(value := rows[key][position], int)]
 
 
-def _referenced(tables: Sequence[Table], state: State, number: int) -> set[Plain]:
+def _referenced(tables: Sequence[TableDef], state: DatabaseState, number: int) -> set[ColumnValue]:
     """The ids of a table to which rows of other tables refer."""
     return {
         row[i]
@@ -187,3 +197,36 @@ def _referenced(tables: Sequence[Table], state: State, number: int) -> set[Plain
         if column.references == number
         for row in state[other].values()
     }
+
+
+def draw_failing_statement(
+    draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, writer: WriteGenerator, *, may_write: bool
+) -> tuple[Sql, Expectation]:
+    """A statement and the error that it must come to. Without ``may_write`` it is a query."""
+    number = draws.below(len(tables))
+    table, rows = tables[number], state[number]
+    broken: list[tuple[int, str, ErrorClass]] = []  # position, text of a value, what comes of it
+    if may_write and draws.below(4):
+        if table.has_key and rows:
+            broken.append((0, str(draws.one_of(tuple(rows))), ErrorClass.UNIQUE_VIOLATION))
+        for i, column in enumerate(table.columns):
+            if column.not_null and not (i == 0 and table.has_key):
+                broken.append((i, "NULL", ErrorClass.NOT_NULL_VIOLATION))
+            if column.forbidden is not None:
+                broken.append((i, value_literal(column.forbidden), ErrorClass.CHECK_VIOLATION))
+            used = [row[i] for row in rows.values() if row[i] is not None] if column.unique else []
+            if used:
+                broken.append((i, value_literal(draws.one_of(used)), ErrorClass.UNIQUE_VIOLATION))
+    if not broken:
+        if draws.below(2):
+            return sql("SELECT id FROM missing", SqlKind.QUERY), _expect_error(ErrorClass.UNDEFINED_TABLE)
+        return sql(f"SELECT missing FROM {table.name}", SqlKind.QUERY), _expect_error(ErrorClass.UNDEFINED_COLUMN)
+    position, text, error = draws.one_of(broken)
+    _, texts = writer.fresh_row(draws, table, state, number)
+    texts[position] = text
+    said = f"INSERT INTO {table.name} ({table.names}) VALUES ({', '.join(texts)})"
+    return sql(said, SqlKind.DML), _expect_error(error)
+
+
+def _expect_error(error: ErrorClass) -> Expectation:
+    return (ExpectedError(error_class=error),)

@@ -8,47 +8,30 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.core import collector
-from simdsl.language.document import Data, Document, as_text
-from simdsl.language.fields import Fields, described
-from simdsl.language.lexing import dialect_of
-from simdsl.language.names import check_names
-from simdsl.language.params import read_params
-from simdsl.language.place import Place
-from simdsl.language.problems import Problems, nearest
-from simdsl.language.read import Reading, read_file, read_text
-from simdsl.language.schedules import check_names_of, check_schedule, read_schedule
+from simdsl.core import gc_pause
+from simdsl.language.blocking import check_waiting
+from simdsl.language.name_resolution import check_names
+from simdsl.language.sections import check_names_of, check_schedule, read_params, read_schedule
 from simdsl.language.steps import Steps
-from simdsl.language.waiting import check_waiting
 from simdsl.language.workload import read_workload
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
-from simdsl.plan.ir import (
-    BACKEND_NAMES,
-    VERSION,
-    Await,
-    Check,
-    Checkout,
-    Dialect,
-    For,
-    Path,
-    Plan,
-    PoolSpec,
-    Reset,
-    ResetMode,
-    Retry,
-    Return,
-    Schedule,
-    SqlStep,
-    Step,
-    Task,
-    Workload,
-)
+from simdsl.plan.plan import VERSION, Plan, PoolSpec, Reset, ResetMode, Task
+from simdsl.plan.schedules import Schedule
+from simdsl.plan.source import Path
+from simdsl.plan.sql import Dialect
+from simdsl.plan.steps import BACKEND_NAMES, Await, Check, Checkout, For, Retry, Return, SqlStep, Step
+from simdsl.plan.workload import Workload
+from simdsl.syntax.document import Data, Document, source_text
+from simdsl.syntax.fields import FieldReader, StepContext, describe_data
+from simdsl.syntax.files import ReadResult, read_file, read_text
+from simdsl.syntax.problems import Problems, nearest
+from simdsl.syntax.sql_lexer import dialect_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class LoadResult:
     """What came of a document. ``plan`` is None if any of the problems, which are in file order, is an error."""
 
     plan: Plan | None
@@ -57,7 +40,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckResult:
     """What came of a text: a plan if no diagnostic is an error. ``document`` is None if it could not be read at all."""
 
     plan: Plan | None
@@ -65,39 +48,39 @@ class Checked:
     document: Document | None
 
 
-def load(document: Document) -> Loaded:
+def load(document: Document) -> LoadResult:
     """Load what was read. Never raises for what stands in the document."""
-    with collector.paused():
+    with gc_pause.gc_paused():
         problems = Problems(document.is_refused)
         plan = _Loader(problems, document.data).plan()
     found = tuple(problems.found)
     if len(found) > 1:
         found = _in_file_order(found, document)
-    return Loaded(plan=None if problems.has_errors else plan, problems=found, document=document)
+    return LoadResult(plan=None if problems.has_errors else plan, problems=found, document=document)
 
 
-def check(reading: Reading) -> Checked:
+def check(reading: ReadResult) -> CheckResult:
     """Load what was read and join what the reader and the loader found, in the order of the file."""
     document = reading.document
     if document is None:
-        return Checked(plan=None, diagnostics=reading.problems, document=None)
+        return CheckResult(plan=None, diagnostics=reading.problems, document=None)
     loaded = load(document)
     diagnostics = (*reading.problems, *map(document.diagnose, loaded.problems))
     if reading.problems:
         diagnostics = tuple(sorted(diagnostics, key=_place))
     refused = any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
-    return Checked(plan=None if refused else loaded.plan, diagnostics=diagnostics, document=document)
+    return CheckResult(plan=None if refused else loaded.plan, diagnostics=diagnostics, document=document)
 
 
-def check_text(text: str, name: str = "<text>") -> Checked:
+def check_text(text: str, name: str = "<text>") -> CheckResult:
     """Read and load a text."""
-    with collector.paused():
+    with gc_pause.gc_paused():
         return check(read_text(text, name))
 
 
-def check_file(path: str) -> Checked:
+def check_file(path: str) -> CheckResult:
     """Read and load a file."""
-    with collector.paused():
+    with gc_pause.gc_paused():
         return check(read_file(path))
 
 
@@ -111,7 +94,7 @@ def load_file(path: str) -> Plan:
     return _plan(check_file(path))
 
 
-def _plan(checked: Checked) -> Plan:
+def _plan(checked: CheckResult) -> Plan:
     if checked.plan is None:
         raise PlanError(checked.diagnostics)
     return checked.plan
@@ -132,13 +115,13 @@ class _Loader:
 
     def __init__(self, problems: Problems, data: Data) -> None:
         self._problems = problems
-        self._fields = Fields(problems)
+        self._fields = FieldReader(problems)
         self._data = data
 
     def plan(self) -> Plan | None:
         data = self._data
         if not isinstance(data, dict):
-            self._problems.add(Code.S001, f"a plan is a mapping, not {described(data)}", ())
+            self._problems.add(Code.S001, f"a plan is a mapping, not {describe_data(data)}", ())
             return None
         self._keys(data)
         fields = self._fields
@@ -148,7 +131,9 @@ class _Loader:
         pools = self._pools(data)
         steps = Steps(fields, dialect_of(dialect, backends), _keys_of(data.get("pools")))
         setup = self._section(steps, data, "setup")
-        ordered = steps.read(data["steps"], ("steps",), Place(section="steps", owner=None)) if "steps" in data else None
+        ordered = (
+            steps.read(data["steps"], ("steps",), StepContext(section="steps", owner=None)) if "steps" in data else None
+        )
         tasks = self._tasks(steps, data) if "tasks" in data else None
         workload = read_workload(fields, steps, data["workload"], ("workload",)) if "workload" in data else None
         plan = Plan(
@@ -179,7 +164,7 @@ class _Loader:
         if all(isinstance(data.get(name, []), list) for name in ("params", "setup", "steps", "finally", "invariants")):
             check_names(self._problems, plan, data, steps.remarkable)
         check_waiting(self._problems, plan, steps.tasks, steps.remarkable)
-        if not self._problems.has_errors and not _is_judged(plan):
+        if not self._problems.has_errors and not _asserts_something(plan):
             self._problems.add(Code.W002, "nothing in this plan is judged", (), help="add an expectation or a `check:`")
 
     def _keys(self, data: dict[str, Data]) -> None:
@@ -214,7 +199,7 @@ class _Loader:
     def _version(self, data: dict[str, Data]) -> None:
         if "simdsl" not in data:
             self._problems.add(Code.S003, "the key `simdsl` is missing", (), help=f"begin with `simdsl: {VERSION}`")
-        elif as_text(data["simdsl"]) != str(VERSION):
+        elif source_text(data["simdsl"]) != str(VERSION):
             message = f"this is not a version of the language that is known here; {VERSION} is"
             self._problems.add(Code.S014, message, ("simdsl",))
 
@@ -235,25 +220,25 @@ class _Loader:
     def _properties(self, data: dict[str, Data]) -> tuple[str, ...]:
         if "properties" not in data:
             return ()
-        from simdsl.language.named import is_property, known  # most plans name none
+        from simdsl.language.property_names import is_property, known_names  # most plans name none
 
         said = data["properties"]
-        for i, name in enumerate(map(as_text, said) if isinstance(said, list) else ()):
+        for i, name in enumerate(map(source_text, said) if isinstance(said, list) else ()):
             if name is not None and name.strip() and not is_property(name):
-                option = nearest(name, known())
+                option = nearest(name, known_names())
                 help_ = f"did you mean `{option}`?" if option else "`simdsl properties` lists them all"
                 self._problems.add(Code.N012, f"there is no property `{name}`", ("properties", i), help=help_)
         return self._words(data, "properties")
 
     def _section(self, steps: Steps, data: dict[str, Data], name: str) -> tuple[Step, ...]:
-        return steps.read(data[name], (name,), Place(section=name, owner=name)) if name in data else ()
+        return steps.read(data[name], (name,), StepContext(section=name, owner=name)) if name in data else ()
 
     def _tasks(self, steps: Steps, data: dict[str, Data]) -> tuple[Task, ...]:
         tasks: list[Task] = []
         for name, body in (self._fields.mapping(data["tasks"], ("tasks",)) or {}).items():
             path: Path = ("tasks", name)
             steps.declare(name, path)
-            tasks.append(Task(name=name, steps=steps.read(body, path, Place(section="tasks", owner=name))))
+            tasks.append(Task(name=name, steps=steps.read(body, path, StepContext(section="tasks", owner=name))))
         return tuple(tasks)
 
     def _schedule(self, data: dict[str, Data], tasks: tuple[Task, ...] | None, workload: Workload | None) -> Schedule | None:
@@ -299,22 +284,22 @@ def _is_slug(text: str) -> bool:
     return all(word.isascii() and word.isalnum() and word == word.lower() for word in text.split("-"))
 
 
-def _is_judged(plan: Plan) -> bool:
+def _asserts_something(plan: Plan) -> bool:
     """Whether any step judges: an explicit expectation, a check, an invariant, a property."""
     if plan.invariants or plan.properties:
         return True
-    deeds = plan.workload.deeds if plan.workload is not None else ()
+    deeds = plan.workload.actions if plan.workload is not None else ()
     bodies = (*(task.steps for task in plan.tasks or ()), *(deed.body for deed in deeds))
     lists = (plan.setup, plan.steps or (), *bodies, plan.finally_)
-    return any(_judges(steps) for steps in lists)
+    return any(_steps_assert(steps) for steps in lists)
 
 
-def _judges(steps: tuple[Step, ...]) -> bool:
+def _steps_assert(steps: tuple[Step, ...]) -> bool:
     for step in steps:
         if isinstance(step, Check):
             return True
         if isinstance(step, (For, Retry)):
-            if _judges(step.body):
+            if _steps_assert(step.body):
                 return True
         elif isinstance(step, (SqlStep, Checkout, Return, Await)) and (
             step.expect is not None or any(override.expect for override in step.options.overrides)

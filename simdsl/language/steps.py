@@ -1,62 +1,64 @@
-"""Steps, one by one: which kind stands there, what may stand beside it, and its texts."""
+"""Steps, one by one: which kind of step stands there, what may stand beside it, and its texts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final, TypeAlias
 
-from simdsl.language.document import Data, as_text
-from simdsl.language.expressions import parse_check
-from simdsl.language.fields import TASK_NAME, Fields, described
-from simdsl.language.heads import parse_fault, parse_for, parse_retry
-from simdsl.language.judging import check_line, check_session, is_usual
-from simdsl.language.lexing import BACKEND_DIALECTS
-from simdsl.language.lines import Line, LineParser
-from simdsl.language.place import Place
-from simdsl.language.problems import Problems, Refused, Trouble, did_you_mean, nearest
-from simdsl.language.sessions import Sessions
-from simdsl.language.short import ShortWay
+from simdsl.language.sessions import SessionVerbs
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import (
+from simdsl.plan.expectations import Expectation
+from simdsl.plan.expressions import Expression
+from simdsl.plan.source import Path
+from simdsl.plan.sql import Dialect, Sql, SqlKind
+from simdsl.plan.steps import (
     BACKEND_NAMES,
-    PLAIN,
-    SIBLINGS,
+    NO_OPTIONS,
+    STEP_OPTIONS,
     VERBS,
     Check,
-    Dialect,
-    Expression,
     Fault,
     For,
-    Options,
     Override,
-    Path,
     Retry,
     Sleep,
-    Sql,
-    SqlKind,
     SqlStep,
     Step,
+    StepOptions,
+    fast_options,
+    fast_sql_step,
 )
+from simdsl.syntax.document import Data, source_text
+from simdsl.syntax.expectation_lint import is_lint_free, lint_session, lint_statement
+from simdsl.syntax.expressions import parse_check
+from simdsl.syntax.fields import NAME, TASK_NAME, FieldReader, StepContext, describe_data
+from simdsl.syntax.problems import ParseError, ParseIssue, Problems, did_you_mean, nearest
+from simdsl.syntax.sql_lexer import BACKEND_DIALECTS
+from simdsl.syntax.sql_lines import SqlLine, SqlLineParser
+from simdsl.syntax.verb_arguments import parse_fault, parse_for, parse_retry
 
 # Of each list of steps, those of which more than the statement itself need be looked at, by index: false where that is
 # but a label.
 Remarkable: TypeAlias = Mapping[Path, Mapping[int, bool]]
+
+
 _Read: TypeAlias = Step | None
 
 
 class Steps:
     """The steps of one plan. What a step needs of the plan's head (pools, dialect) is known when it is made."""
 
-    def __init__(self, fields: Fields, dialect: Dialect, pools: tuple[str, ...]) -> None:
+    def __init__(self, fields: FieldReader, dialect: Dialect, pools: tuple[str, ...]) -> None:
         self._fields = fields
         self._problems: Problems = fields.problems
         self._dialect = dialect
-        self._lines = LineParser(dialect)
-        self._sessions = Sessions(fields, self._lines, pools, self.declare)
-        self._override_lines: dict[str, LineParser] = {}
+        self._lines = SqlLineParser(dialect)
+        self._sessions = SessionVerbs(fields, self._lines, pools, self.declare)
+        self._override_lines: dict[str, SqlLineParser] = {}
         self.remarkable: dict[Path, dict[int, bool]] = {}
         self._tasks: dict[str, bool] = {}  # names seen as tasks, and whether they can be
-        self._short = ShortWay(self._lines, self._lines_of, self._tasks)
+        self._short = FastSteps(self._lines, self._lines_of, self._tasks)
         self._verbs = {
             "checkout": self._checkout,
             "return": self._return,
@@ -68,7 +70,7 @@ class Steps:
             "fault": self._fault,
         }
 
-    def read(self, data: Data, path: Path, place: Place) -> tuple[Step, ...]:
+    def read(self, data: Data, path: Path, place: StepContext) -> tuple[Step, ...]:
         """All steps of a list, each at its index; what cannot be read is complained about and is ``UNREADABLE``."""
         items = self._fields.items(data, path)
         if items is None:
@@ -99,20 +101,20 @@ class Steps:
             good = self._tasks[name] = self._fields.task_name(name, path, key=key)
         return good
 
-    def _step(self, item: Data, path: Path, place: Place) -> _Read:
+    def _step(self, item: Data, path: Path, place: StepContext) -> _Read:
         if isinstance(item, dict):
             return self._mapping(item, path, place)
         if isinstance(item, str) and place.owner is not None:
-            return self._sql(item, {}, path, place.owner, place, PLAIN)
+            return self._sql(item, {}, path, place.owner, place, NO_OPTIONS)
         if isinstance(item, str):
             self._problems.add(
                 Code.S009, "this step does not say whose it is", path, help="put a task's name before it: `a: ...`"
             )
         else:
-            self._problems.add(Code.S004, f"a step is text, not {described(item)}", path, help=_BLOCK)
+            self._problems.add(Code.S004, f"a step is text, not {describe_data(item)}", path, help=_BLOCK)
         return None
 
-    def _mapping(self, item: dict[str, Data], path: Path, place: Place) -> _Read:
+    def _mapping(self, item: dict[str, Data], path: Path, place: StepContext) -> _Read:
         key = self._own_key(item, path, place)
         if key is None:
             return None
@@ -123,23 +125,23 @@ class Steps:
                 self._misplaced(key, (*path, key), place)
                 return None
             options = self._options(item, path, key, place)
-            text = as_text(value)
+            text = source_text(value)
             if text is None:
-                self._problems.add(Code.S005, f"text is wanted here, not {described(value)}", (*path, key))
+                self._problems.add(Code.S005, f"text is wanted here, not {describe_data(value)}", (*path, key))
                 return None
             try:
                 return verb(text, item, path, place, options)
-            except Refused as refused:
+            except ParseError as refused:
                 self._fields.refuse(refused, (*path, key))
                 return None
         task = self._task(key, (*path, key), place)
         options = self._options(item, path, "sql", place)
         if not isinstance(value, str):
-            self._problems.add(Code.S004, f"a step is text, not {described(value)}", (*path, key), help=_BLOCK)
+            self._problems.add(Code.S004, f"a step is text, not {describe_data(value)}", (*path, key), help=_BLOCK)
             return None
         return None if task is None else self._sql(value, item, (*path, key), task, place, options)
 
-    def _own_key(self, item: dict[str, Data], path: Path, place: Place) -> str | None:
+    def _own_key(self, item: dict[str, Data], path: Path, place: StepContext) -> str | None:
         """The one key that says what the step is; whatever else stands there is complained about."""
         own = [key for key in item if key not in _NOT_OWN]
         if not own:
@@ -167,7 +169,7 @@ class Steps:
             self._problems.add(Code.S012, "`do` belongs to `for` and `retry`", (*path, "do"), key=True)
         return meant
 
-    def _task(self, key: str, path: Path, place: Place) -> str | None:
+    def _task(self, key: str, path: Path, place: StepContext) -> str | None:
         """Who says the SQL under this key."""
         if place.owner is None:
             if key != "sql":
@@ -188,7 +190,7 @@ class Steps:
         self._problems.add(Code.S011, message, path, key=True, help=help_)
         return None
 
-    def _misplaced(self, verb: str, path: Path, place: Place) -> None:
+    def _misplaced(self, verb: str, path: Path, place: StepContext) -> None:
         if verb == "await":
             help_ = f"in `{place.section}:` a statement is judged on what it finally comes to" if place.is_of_tasks else None
             self._problems.add(
@@ -199,10 +201,10 @@ class Steps:
 
     # Options
 
-    def _options(self, item: dict[str, Data], path: Path, kind: str, place: Place) -> Options:
+    def _options(self, item: dict[str, Data], path: Path, kind: str, place: StepContext) -> StepOptions:
         """What stands beside a step of this kind, overrides included."""
         if len(item) == 1 or (len(item) == 2 and "do" in item):
-            return PLAIN
+            return NO_OPTIONS
         for key in ("label", "timeout"):
             if key in item and kind not in _TAKES[key]:
                 self._problems.add(Code.S012, f"`{kind}` has no `{key}`", (*path, key), key=True)
@@ -214,7 +216,7 @@ class Steps:
             label = None
         if "skip" in item and "only" in item:
             self._problems.add(Code.R145, "a step has `skip` or `only`, not both", (*path, "only"), key=True)
-        return Options(
+        return StepOptions(
             label=label,
             overrides=tuple(
                 override
@@ -227,14 +229,14 @@ class Steps:
             timeout_us=self._fields.duration_us(item["timeout"], (*path, "timeout")) if "timeout" in item else None,
         )
 
-    def _override(self, data: Data, path: Path, kind: str, place: Place) -> Override | None:
+    def _override(self, data: Data, path: Path, kind: str, place: StepContext) -> Override | None:
         backend = str(path[-1])
         if kind not in _TAKES["override"]:
             self._problems.add(Code.R045, f"`{kind}` is the same on every backend", path, key=True, help=_ONLY)
             return None
-        text = as_text(data) if kind == "check" else data
+        text = source_text(data) if kind == "check" else data
         if not isinstance(text, str):
-            self._problems.add(Code.S004, f"a step is text, not {described(data)}", path, help=_BLOCK)
+            self._problems.add(Code.S004, f"a step is text, not {describe_data(data)}", path, help=_BLOCK)
             return None
         try:
             if kind == "check":
@@ -245,40 +247,40 @@ class Steps:
                     Code.R045, f"here only the expectation of `{kind}` can differ", path, help="for example `=> blocks`"
                 )
                 return None
-        except Refused as refused:
+        except ParseError as refused:
             self._fields.refuse(refused, path)
             return None
         if kind != "sql" and line.expect is not None:
-            check_session(self._problems, kind, line.expect, text, path, sessions=place.section == "steps")
+            lint_session(self._problems, kind, line.expect, text, path, sessions=place.section == "steps")
         return Override(backend=backend, sql=line.sql, expect=line.expect)
 
-    def _lines_of(self, backend: str) -> LineParser:
+    def _lines_of(self, backend: str) -> SqlLineParser:
         """Override lines are lexed in the backend's own dialect."""
         dialect = BACKEND_DIALECTS.get(backend, self._dialect)
         if dialect is self._dialect:
             return self._lines
         lines = self._override_lines.get(dialect)
         if lines is None:
-            lines = self._override_lines[dialect] = LineParser(dialect)
+            lines = self._override_lines[dialect] = SqlLineParser(dialect)
         return lines
 
     # SQL
 
     def _sql(
-        self, text: str, item: dict[str, Data], path: Path, task: str, place: Place, options: Options
+        self, text: str, item: dict[str, Data], path: Path, task: str, place: StepContext, options: StepOptions
     ) -> SqlStep | None:
         try:
-            line: Line = self._lines.parse(text)
-        except Refused as refused:
+            line: SqlLine = self._lines.parse(text)
+        except ParseError as refused:
             self._fields.refuse(refused, path)
             return None
         if line.sql is None:
-            self._problems.add_trouble(
-                Trouble(code=Code.G107, message="there is no statement before the arrow", end=len(text)), path
+            self._problems.add_issue(
+                ParseIssue(code=Code.G107, message="there is no statement before the arrow", end=len(text)), path
             )
             return None
-        if line.expect is not None and not line.usual:
-            check_line(self._problems, line.sql, line.expect, text, path, sessions=place.section == "steps")
+        if line.expect is not None and not line.lint_free:
+            lint_statement(self._problems, line.sql, line.expect, text, path, sessions=place.section == "steps")
         if place.section == "invariants":
             if line.expect is None:
                 self._problems.add(Code.R027, "an invariant has an expectation", path, help="for example `=> 0`")
@@ -288,46 +290,48 @@ class Steps:
             self._check_override(override, line, item, (*path[:-1], override.backend), place)
         return SqlStep(task=task, sql=line.sql, expect=line.expect, options=options)
 
-    def _check_override(self, override: Override, base: Line, item: dict[str, Data], path: Path, place: Place) -> None:
+    def _check_override(
+        self, override: Override, base: SqlLine, item: dict[str, Data], path: Path, place: StepContext
+    ) -> None:
         sql = override.sql or base.sql
         expect = override.expect or base.expect
-        if sql is not None and expect is not None and not is_usual(sql, expect):
-            text = as_text(item.get(override.backend, "")) or ""
-            check_line(self._problems, sql, expect, text, path, sessions=place.section == "steps")
+        if sql is not None and expect is not None and not is_lint_free(sql, expect):
+            text = source_text(item.get(override.backend, "")) or ""
+            lint_statement(self._problems, sql, expect, text, path, sessions=place.section == "steps")
 
     # Verbs: from their text to a step. Each may raise Refused with offsets into that text.
 
-    def _checkout(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+    def _checkout(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
         return self._sessions.checkout(text, path, place, options)
 
-    def _return(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+    def _return(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
         return self._sessions.give_back(text, path, place, options)
 
-    def _await(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+    def _await(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
         return self._sessions.collect(text, path, place, options)
 
-    def _check(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+    def _check(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
         expression: Expression = parse_check(text)
         return Check(expression=expression, task=place.task, options=options)
 
-    def _for(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+    def _for(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
         body = self._body(item, path, place)
         head = parse_for(text)
         return For(variable=head.variable.name, over=head.over, body=body, options=options)
 
-    def _retry(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+    def _retry(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
         body = self._body(item, path, place)
         head = parse_retry(text)
         return Retry(times=head.times, classes=head.classes, every_us=head.every_us, body=body, options=options)
 
-    def _sleep(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+    def _sleep(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
         duration = self._fields.duration_us(text, (*path, "sleep"))
         return None if duration is None else Sleep(duration_us=duration, task=place.task, options=options)
 
-    def _fault(self, text: str, item: dict[str, Data], path: Path, place: Place, options: Options) -> _Read:
+    def _fault(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
         return Fault(words=parse_fault(text), task=place.task, options=options)
 
-    def _body(self, item: dict[str, Data], path: Path, place: Place) -> tuple[Step, ...]:
+    def _body(self, item: dict[str, Data], path: Path, place: StepContext) -> tuple[Step, ...]:
         if "do" in item:
             return self.read(item["do"], (*path, "do"), place)
         self._problems.add(Code.S003, "the key `do` is missing", path, help="the steps to repeat stand under `do:`")
@@ -337,14 +341,112 @@ class Steps:
 # Stands in the place of a step that was refused, so that the others keep theirs. No plan ever holds it.
 UNREADABLE: Final = SqlStep(task="", sql=Sql(fragments=(), kind=SqlKind.OTHER))
 
-_BESIDE: Final = (*SIBLINGS, *BACKEND_NAMES, "do")
+
+_BESIDE: Final = (*STEP_OPTIONS, *BACKEND_NAMES, "do")
+
+
 _NOT_OWN: Final = frozenset(_BESIDE)
+
+
 _BACKENDS: Final = frozenset(BACKEND_NAMES)
+
+
 _TAKES: Final = {
     "label": ("sql", "checkout", "return", "await"),
     "timeout": ("sql", "checkout"),
     "override": ("sql", "checkout", "return", "await", "check"),
 }
+
+
 _WRITING: Final = frozenset({SqlKind.DML, SqlKind.DDL, SqlKind.TRANSACTION})
+
+
 _BLOCK: Final = "write it as text; a `|` block keeps everything"
+
+
 _ONLY: Final = "`only:` and `skip:` say where a step runs"
+
+
+class FastSteps:
+    """Of one plan. ``tasks`` are the names seen as tasks so far, and whether they can be; it grows as others read."""
+
+    def __init__(self, lines: SqlLineParser, lines_of: Callable[[str], SqlLineParser], tasks: Mapping[str, bool]) -> None:
+        self._lines = lines
+        self._lines_of = lines_of
+        self._tasks = tasks
+        self._overrides: dict[tuple[str, str], Override | None] = {}  # as read from well-formed texts
+
+    def in_steps(self, item: Data, place: StepContext) -> SqlStep | None:
+        """An item of ``steps:``, which names its task."""
+        if item.__class__ is not dict:
+            return None
+        if len(item) > 1:
+            return self._with_options(item)
+        for task, text in item.items():
+            if text.__class__ is str and self._tasks.get(task):
+                return self._lines.step(task, text)
+        return None
+
+    def of_an_owner(self, item: Data, place: StepContext) -> SqlStep | None:
+        """An item of a list that says whose it is."""
+        if not isinstance(item, str) or place.owner is None or place.section == "invariants":
+            return None
+        return self._lines.step(place.owner, item)
+
+    def _with_options(self, item: dict[str, Data]) -> SqlStep | None:
+        """A statement of a known task with a label, a reason and overrides, in one walk over its keys."""
+        task = line = label = why = None
+        overrides: tuple[Override, ...] = ()
+        for key, value in item.items():
+            if value.__class__ is not str:
+                return None
+            if key == "label":
+                label = value
+            elif key == "why":
+                why = value
+            elif key in _OVERRIDE_KEYS:
+                override = self._override(key, value)
+                if override is None:
+                    return None
+                overrides += (override,)
+            elif line is None and self._tasks.get(key):
+                task = key
+                try:
+                    line = self._lines.parse(value)
+                except ParseError:
+                    return None
+            else:
+                return None
+        if task is None or line is None or line.sql is None or not line.lint_free:
+            return None
+        if label is not None and NAME.fullmatch(label) is None:
+            return None
+        for override in overrides:
+            if not _is_usual_override(override, line.sql, line.expect):
+                return None
+        return fast_sql_step(task, line.sql, line.expect, fast_options(label, overrides, why))
+
+    def _override(self, backend: str, text: str) -> Override | None:
+        """An override of a statement. Many steps say the same of a backend, and so they share it."""
+        try:
+            return self._overrides[backend, text]
+        except KeyError:
+            override = None
+            with suppress(ParseError):
+                line = self._lines_of(backend).parse(text)
+                override = Override(backend=backend, sql=line.sql, expect=line.expect)
+            self._overrides[backend, text] = override
+            return override
+
+
+def _is_usual_override(override: Override, sql: Sql, expect: Expectation | None) -> bool:
+    """Whether nothing about a step on this backend need be looked at, its own statement and expectation given."""
+    if override.sql is not None:
+        sql = override.sql
+        if len(sql.fragments) != 1 or sql.fragments[0].__class__ is not str:
+            return False
+    expect = override.expect or expect
+    return expect is None or is_lint_free(sql, expect)
+
+
+_OVERRIDE_KEYS: Final = frozenset(BACKEND_NAMES)

@@ -5,20 +5,31 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simdsl.language.document import Data, as_text
-from simdsl.language.fields import Fields, described
-from simdsl.language.params import read_value
-from simdsl.language.place import Place
+from simdsl.language.sections import read_value
 from simdsl.language.steps import Steps
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import ANY_TASK, Between, Deed, Drawn, Identifier, OneOf, Path, Source, Step, Workload, numbered_tasks
+from simdsl.plan.plan import Identifier
+from simdsl.plan.source import Path
+from simdsl.plan.steps import Step
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, same
+from simdsl.plan.workload import (
+    WORKLOAD_TASK,
+    DrawnVariable,
+    IntegerRange,
+    OneOf,
+    ValueDomain,
+    Workload,
+    WorkloadAction,
+    numbered_tasks,
+)
+from simdsl.syntax.document import Data, source_text
+from simdsl.syntax.fields import FieldReader, StepContext, describe_data
 
 MAX_ACTIONS: Final = 100_000
 """So many actions a run does at most."""
 
 
-def read_workload(fields: Fields, steps: Steps, data: Data, path: Path) -> Workload | None:
+def read_workload(fields: FieldReader, steps: Steps, data: Data, path: Path) -> Workload | None:
     """The workload, or None where its form is wrong, which has been complained about."""
     mapping = fields.closed(data, path, _KEYS, required=_KEYS)
     if mapping is None:
@@ -34,10 +45,10 @@ def read_workload(fields: Fields, steps: Steps, data: Data, path: Path) -> Workl
         fields.problems.add(Code.R048, message, (*path, "repeat"), help="`runs:` of the schedule draws more of them")
     if repeat is None or actions is None or not tasks:
         return None
-    return Workload(tasks=tasks, repeat=repeat, deeds=tuple(deed for deed in deeds if deed is not None))
+    return Workload(tasks=tasks, repeat=repeat, actions=tuple(deed for deed in deeds if deed is not None))
 
 
-def _tasks(fields: Fields, data: Data, path: Path) -> tuple[str, ...]:
+def _tasks(fields: FieldReader, data: Data, path: Path) -> tuple[str, ...]:
     """How many, or their names."""
     if not isinstance(data, list):
         many = fields.integer(data, path, least=1)
@@ -48,12 +59,12 @@ def _tasks(fields: Fields, data: Data, path: Path) -> tuple[str, ...]:
     if not data:
         fields.problems.add(Code.R054, "there is no task that could do anything", path, help="for example `tasks: 3`")
     names = fields.words(data, path)
-    places = {as_text(item): (*path, index) for index, item in reversed(list(enumerate(data)))}
+    places = {source_text(item): (*path, index) for index, item in reversed(list(enumerate(data)))}
     good = [fields.task_name(name, places[name], key=False) for name in names]
     return names if all(good) else ()
 
 
-def _deed(fields: Fields, steps: Steps, name: str, data: Data, path: Path) -> Deed | None:
+def _deed(fields: FieldReader, steps: Steps, name: str, data: Data, path: Path) -> WorkloadAction | None:
     good = fields.name(name, path, "action", key=True)
     mapping = fields.closed(data, path, _PARTS, required=("do",))
     if mapping is None:
@@ -67,30 +78,30 @@ def _deed(fields: Fields, steps: Steps, name: str, data: Data, path: Path) -> De
         _check_distinct(fields, drawn, distinct, (*path, "distinct"))
     body: tuple[Step, ...] = ()
     if "do" in mapping:
-        body = steps.read(mapping["do"], (*path, "do"), Place(section=ANY_TASK, owner=ANY_TASK))
+        body = steps.read(mapping["do"], (*path, "do"), StepContext(section=WORKLOAD_TASK, owner=WORKLOAD_TASK))
     if not good or weight is None:
         return None
-    return Deed(name=name, weight=weight, drawn=drawn, distinct=distinct, body=body)
+    return WorkloadAction(name=name, weight=weight, drawn=drawn, distinct=distinct, body=body)
 
 
-def _drawn(fields: Fields, data: Data, path: Path) -> tuple[Drawn, ...]:
-    found: list[Drawn] = []
+def _drawn(fields: FieldReader, data: Data, path: Path) -> tuple[DrawnVariable, ...]:
+    found: list[DrawnVariable] = []
     for name, item in (fields.mapping(data, path) or {}).items():
         place = (*path, name)
         good = fields.name(name, place, "value", key=True)
         source = _source(fields, name, item, place)
         if good and source is not None:
-            found.append(Drawn(name=name, source=source))
+            found.append(DrawnVariable(name=name, source=source))
     return tuple(found)
 
 
-def _source(fields: Fields, name: str, data: Data, path: Path) -> Source | None:
+def _source(fields: FieldReader, name: str, data: Data, path: Path) -> ValueDomain | None:
     """``1..50`` or a list of values."""
     if isinstance(data, list):
         return _one_of(fields, name, data, path)
     found = _RANGE.fullmatch(data) if isinstance(data, str) else None
     if found is None:
-        message = f"{described(data)} is nothing that a value can be drawn from"
+        message = f"{describe_data(data)} is nothing that a value can be drawn from"
         fields.problems.add(Code.S018, message, path, help="`1..50` is, and so is a list of values: `[alice, bob]`")
         return None
     first, last = int(found["first"]), int(found["last"])
@@ -102,10 +113,10 @@ def _source(fields: Fields, name: str, data: Data, path: Path) -> Source | None:
     if first < INT64_MIN or last > INT64_MAX:
         fields.problems.add(Code.S018, f"`{data}` goes beyond 64 bits", path)
         return None
-    return Between(first=first, last=last)
+    return IntegerRange(first=first, last=last)
 
 
-def _one_of(fields: Fields, name: str, data: list[Data], path: Path) -> OneOf | None:
+def _one_of(fields: FieldReader, name: str, data: list[Data], path: Path) -> OneOf | None:
     if not data:
         fields.problems.add(Code.S018, "an empty list is nothing that a value can be drawn from", path)
         return None
@@ -122,7 +133,7 @@ def _one_of(fields: Fields, name: str, data: list[Data], path: Path) -> OneOf | 
     return OneOf(values=tuple(values)) if len(values) == len(data) else None
 
 
-def _check_distinct(fields: Fields, drawn: tuple[Drawn, ...], distinct: tuple[str, ...], path: Path) -> None:
+def _check_distinct(fields: FieldReader, drawn: tuple[DrawnVariable, ...], distinct: tuple[str, ...], path: Path) -> None:
     """The n-th of the values that differ needs n to choose from; then a drawing never fails."""
     ordered = [one for one in drawn if one.name in distinct]
     for number, one in enumerate(ordered, 1):
@@ -131,9 +142,9 @@ def _check_distinct(fields: Fields, drawn: tuple[Drawn, ...], distinct: tuple[st
             fields.problems.add(Code.R154, f"`{one.name}` has too few values to differ from {others}", path)
 
 
-def _many(source: Source) -> int:
+def _many(source: ValueDomain) -> int:
     """How many different values a source has."""
-    if isinstance(source, Between):
+    if isinstance(source, IntegerRange):
         return source.last - source.first + 1
     seen: list[Value] = []
     for value in source.values:

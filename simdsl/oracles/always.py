@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
-from simdsl.core.trace import Parked, PoolMoved, Stepped, Trace, Wait
+from simdsl.core.trace import BlockReason, PoolChanged, StepCompleted, TaskBlocked, Trace
 from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Action, Path
 from simdsl.plan.outcomes import Failed
+from simdsl.plan.source import Path
+from simdsl.plan.sql import TransactionAction
 
 
-def broken(trace: Trace, actions: Mapping[Path, Action], *, pooled: bool) -> Iterator[Failure]:
+def broken(trace: Trace, actions: Mapping[Path, TransactionAction], *, pooled: bool) -> Iterator[Failure]:
     """Every invariant that the trace breaks, in its order.
 
     ``actions`` tells which steps control transactions; ``pooled`` whether the plan has pools, so that every step matters.
@@ -25,11 +26,11 @@ def broken(trace: Trace, actions: Mapping[Path, Action], *, pooled: bool) -> Ite
     owners = _Owners()
     for event in trace if pooled else trace.control():
         match event:
-            case PoolMoved():
+            case PoolChanged():
                 yield from owners.moved(event)
-            case Parked(wait=Wait.POOL):
+            case TaskBlocked(wait=BlockReason.POOL):
                 owners.queued[event.task] = event.what
-            case Stepped():
+            case StepCompleted():
                 yield from owners.used(event)
                 action = actions.get(event.path)
                 if action is not None:
@@ -44,15 +45,15 @@ class _Owners:
 
     by_session: dict[int, str] = field(default_factory=dict)
     pooled: set[int] = field(default_factory=set)
-    lent: dict[str, int] = field(default_factory=dict)
+    checked_out: dict[str, int] = field(default_factory=dict)
     queued: dict[str, str] = field(default_factory=dict)  # who waits for a connection, and at which step
 
-    def moved(self, event: PoolMoved) -> Iterator[Failure]:
+    def moved(self, event: PoolChanged) -> Iterator[Failure]:
         self.pooled.add(event.session)
         self.queued.pop(event.task, None)
-        change = 1 if event.lent else -1
-        self.lent[event.pool] = self.lent.get(event.pool, 0) + change
-        if event.lent:
+        change = 1 if event.checked_out else -1
+        self.checked_out[event.pool] = self.checked_out.get(event.pool, 0) + change
+        if event.checked_out:
             owner = self.by_session.get(event.session)
             if owner is not None:
                 yield _pool(f"pool {event.pool} lent {event.task} a connection that {owner} still has", event.task)
@@ -65,9 +66,10 @@ class _Owners:
                 )
         # Who has left the queue without a word was handed a connection this very moment, or its checkout was called off.
         left = sum(step == f"checkout {event.pool}" for step in self.queued.values()) - event.waiting
-        if not 0 <= event.busy - self.lent[event.pool] <= left:
+        if not 0 <= event.busy - self.checked_out[event.pool] <= left:
             yield _pool(
-                f"pool {event.pool} counts {event.busy} busy connections, and {self.lent[event.pool]} are lent", event.task
+                f"pool {event.pool} counts {event.busy} busy connections, and {self.checked_out[event.pool]} are lent",
+                event.task,
             )
         if event.idle < 0 or event.busy + event.idle > event.size:
             yield _pool(
@@ -75,7 +77,7 @@ class _Owners:
                 event.task,
             )
 
-    def used(self, event: Stepped) -> Iterator[Failure]:
+    def used(self, event: StepCompleted) -> Iterator[Failure]:
         self.queued.pop(event.task, None)
         if event.session in self.pooled and event.session is not None and not isinstance(event.outcome, Failed):
             owner = self.by_session.get(event.session)
@@ -85,13 +87,13 @@ class _Owners:
                 yield _pool(f"{event.task} used a connection that {owner} has", event.task, event.path)
 
 
-def _transaction(event: Stepped, action: Action) -> Iterator[Failure]:
+def _transaction(event: StepCompleted, action: TransactionAction) -> Iterator[Failure]:
     if isinstance(event.outcome, Failed):
         return
     match action:
-        case Action.COMMIT | Action.ROLLBACK if event.in_transaction:
+        case TransactionAction.COMMIT | TransactionAction.ROLLBACK if event.in_transaction:
             yield _tx(f"{event.task}'s {event.what} succeeded and left a transaction open", event)
-        case Action.BEGIN if event.in_transaction is False:
+        case TransactionAction.BEGIN if event.in_transaction is False:
             yield _tx(f"{event.task}'s {event.what} succeeded and no transaction is open", event)
         case _:
             pass
@@ -101,6 +103,6 @@ def _pool(message: str, task: str, path: Path = ()) -> Failure:
     return Failure(kind=FailureKind.POOL, message=message, path=path, task=task, fingerprint=str(FailureKind.POOL))
 
 
-def _tx(message: str, event: Stepped) -> Failure:
+def _tx(message: str, event: StepCompleted) -> Failure:
     kind = FailureKind.TRANSACTION
     return Failure(kind=kind, message=message, path=event.path, task=event.task, fingerprint=str(kind))

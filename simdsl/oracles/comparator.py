@@ -15,12 +15,13 @@ from dataclasses import field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from simdsl.core.trace import Parked, RolledBack, Stepped, Trace, Wait
+from simdsl.core.trace import BlockReason, SessionRolledBack, StepCompleted, TaskBlocked, Trace
 from simdsl.oracles.equivalence import Equivalence
 from simdsl.oracles.sides import Place, Run, Side, describe_one
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Action, Path
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.source import Path
+from simdsl.plan.sql import TransactionAction
 from simdsl.plan.values import Row, literal_row
 
 SortKeys: TypeAlias = Callable[[str], "tuple[int, ...] | None"]
@@ -108,7 +109,7 @@ def compare(left: Side, right: Side, *, equivalence: Equivalence, sort_keys: Sor
             undone = place in ours.undone or place in theirs.undone
             keys = (sort_keys(step.what) or ()) if aspect is Aspect.ORDER else ()
             found.append(replace(at, outcomes=(step.outcome, other.outcome), is_alone=alone, undone=undone, keys=keys))
-        for wait in (Wait.POOL,) if locks_differ else (Wait.LOCK, Wait.POOL):
+        for wait in (BlockReason.POOL,) if locks_differ else (BlockReason.LOCK, BlockReason.POOL):
             if ours.waited(place, wait) != theirs.waited(place, wait):
                 said = ("waits", "does not wait") if ours.waited(place, wait) else ("does not wait", "waits")
                 found.append(_at(step, number, Aspect.WAITING, said))
@@ -147,8 +148,8 @@ def _types(trace: Trace) -> list[list[tuple[type, ...]]]:
     return [[tuple(map(type, row)) for row in rows] for rows in _all_rows(trace)]
 
 
-def _waits(trace: Trace) -> list[tuple[int, str, Path, Wait]]:
-    return [(at, event.task, event.path, event.wait) for at, event in trace.between if isinstance(event, Parked)]
+def _waits(trace: Trace) -> list[tuple[int, str, Path, BlockReason]]:
+    return [(at, event.task, event.path, event.wait) for at, event in trace.between if isinstance(event, TaskBlocked)]
 
 
 def _all_rows(trace: Trace) -> list[list[Row]]:
@@ -156,9 +157,13 @@ def _all_rows(trace: Trace) -> list[list[Row]]:
 
 
 def _undoes(side: Side) -> bool:
-    if any(isinstance(event, RolledBack) for _, event in side.trace.between):
+    if any(isinstance(event, SessionRolledBack) for _, event in side.trace.between):
         return True
-    undoing = {path for path, control in side.control.items() if control.action in (Action.ROLLBACK, Action.ROLLBACK_TO)}
+    undoing = {
+        path
+        for path, control in side.control.items()
+        if control.action in (TransactionAction.ROLLBACK, TransactionAction.ROLLBACK_TO)
+    }
     return any(op.path in undoing for op in side.trace.ops)
 
 
@@ -178,7 +183,9 @@ def _is_late(divergence: Divergence) -> bool:
 _Difference: TypeAlias = tuple[Aspect, tuple[str, str]]
 
 
-def _difference(step: Stepped, other: Stepped, equivalence: Equivalence, sort_keys: SortKeys) -> _Difference | None:
+def _difference(
+    step: StepCompleted, other: StepCompleted, equivalence: Equivalence, sort_keys: SortKeys
+) -> _Difference | None:
     left, right = step.outcome, other.outcome
     if isinstance(left, Failed) or isinstance(right, Failed):
         alike = isinstance(left, Failed) and isinstance(right, Failed) and left.error_class is right.error_class
@@ -275,5 +282,5 @@ def _number(rows: Sequence[Row]) -> str:
     return "1 row" if len(rows) == 1 else f"{len(rows) or 'no'} rows"
 
 
-def _at(step: Stepped, number: int | None, aspect: Aspect, said: tuple[str, str]) -> Divergence:
+def _at(step: StepCompleted, number: int | None, aspect: Aspect, said: tuple[str, str]) -> Divergence:
     return Divergence(aspect=aspect, task=step.task, path=step.path, what=step.what, step=number, said=said)

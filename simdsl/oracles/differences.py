@@ -10,8 +10,8 @@ from unicodedata import normalize
 
 from simdsl.oracles.equivalence import ACROSS, RULES, Equivalence, Rule
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Dialect
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Row, Value
 
 

@@ -12,8 +12,8 @@ from datetime import date, time
 from typing import Final, assert_never
 
 from simdsl.oracles.differences import NOTHING_ELSE, Known, KnownDifference, KnownKeys, KnownOrder, KnownValues, Party, Whole
-from simdsl.plan.ir import Dialect
 from simdsl.plan.outcomes import ErrorClass, Outcome
+from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Value
 
 

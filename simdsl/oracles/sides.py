@@ -8,10 +8,11 @@ from dataclasses import field
 from typing import Final, TypeAlias
 
 from simdsl.core.matcher import describe
-from simdsl.core.trace import Checked, Parked, RolledBack, Stepped, Trace, Wait
+from simdsl.core.trace import BlockReason, CheckEvaluated, SessionRolledBack, StepCompleted, TaskBlocked, Trace
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Action, Path, Transaction
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.source import Path
+from simdsl.plan.sql import TransactionAction, TransactionControl
 from simdsl.plan.values import Value, literal_row
 
 Place: TypeAlias = tuple[str, Path, int]  # task, step, and the how-manieth time it ran
@@ -24,7 +25,9 @@ class Side:
 
     trace: Trace = field(repr=False)
     paths: frozenset[Path] = field(repr=False)  # of the steps that this backend has
-    control: Mapping[Path, Transaction] = field(default_factory=dict, repr=False)  # the steps that control transactions
+    control: Mapping[Path, TransactionControl] = field(
+        default_factory=dict, repr=False
+    )  # the steps that control transactions
     tables: Mapping[str, Rows] | None = None  # before `finally`; None if nobody looked
     is_whole: bool = True  # it was not ended by a failure of its own
 
@@ -42,26 +45,26 @@ class Run:
     """A trace, by places."""
 
     def __init__(self, side: Side, shared: frozenset[Path]) -> None:
-        self.steps: dict[Place, Stepped] = {}
+        self.steps: dict[Place, StepCompleted] = {}
         self.numbers: dict[Place, int] = {}
         self.committed: list[Written] = []
         self.refused: set[Place] = set()  # because of a lock, while another session had a transaction open
         self.undone: set[Place] = set()  # after something was undone, or failed
         self.has_undone = False
         self._inside: set[Place] = set()  # of a transaction, before or after
-        self._waits: set[tuple[Place, Wait]] = set()
+        self._waits: set[tuple[Place, BlockReason]] = set()
         self._open: dict[str, _Transaction] = {}
         counts: Counter[tuple[str, Path]] = Counter()
         number, setup = 0, True
         for event in side.trace:
-            if isinstance(event, Stepped | Checked):
+            if isinstance(event, StepCompleted | CheckEvaluated):
                 # As a transcript numbers them, which leaves setup out.
                 number = 1 if setup and event.path[:1] != ("setup",) else number + 1
                 setup = event.path[:1] == ("setup",)
             match event:
-                case Parked(wait=wait):
+                case TaskBlocked(wait=wait):
                     self._waits.add(((event.task, event.path, counts[event.task, event.path] + 1), wait))
-                case Stepped():
+                case StepCompleted():
                     key = (event.task, event.path)
                     counts[key] += 1
                     place = (*key, counts[key])
@@ -69,13 +72,13 @@ class Run:
                         self.steps[place] = event
                         self.numbers[place] = number
                     self._follow(event, place, side.control.get(event.path))
-                case RolledBack():
+                case SessionRolledBack():
                     self.has_undone = True
                     self._open.pop(event.task, None)
                 case _:
                     pass
 
-    def waited(self, place: Place, wait: Wait) -> bool:
+    def waited(self, place: Place, wait: BlockReason) -> bool:
         """Whether the step waited, for that."""
         return (place, wait) in self._waits
 
@@ -88,9 +91,9 @@ class Run:
 
     def told(self, place: Place) -> str:
         """What came of a step, in a line; of one that waited, that it did."""
-        return "waits" if self.waited(place, Wait.LOCK) else describe_one(self.steps[place].outcome)
+        return "waits" if self.waited(place, BlockReason.LOCK) else describe_one(self.steps[place].outcome)
 
-    def _follow(self, event: Stepped, place: Place, control: Transaction | None) -> None:
+    def _follow(self, event: StepCompleted, place: Place, control: TransactionControl | None) -> None:
         if _is_refused(event.outcome) and any(
             transaction.is_open for task, transaction in self._open.items() if task != event.task
         ):
@@ -98,7 +101,10 @@ class Run:
         if self.has_undone:
             self.undone.add(place)
         self.has_undone |= isinstance(event.outcome, Failed)
-        self.has_undone |= control is not None and control.action in (Action.ROLLBACK, Action.ROLLBACK_TO)
+        self.has_undone |= control is not None and control.action in (
+            TransactionAction.ROLLBACK,
+            TransactionAction.ROLLBACK_TO,
+        )
         transaction = self._open.setdefault(event.task, _Transaction())
         was_open = transaction.is_open
         self.committed += transaction.goes_on(event, control)
@@ -114,7 +120,7 @@ class _Transaction:
         self._pending: list[Written] = []
         self._savepoints: list[tuple[str, int]] = []
 
-    def goes_on(self, event: Stepped, control: Transaction | None) -> list[Written]:
+    def goes_on(self, event: StepCompleted, control: TransactionControl | None) -> list[Written]:
         """What a step commits: itself outside of a transaction, all that is pending where it ends one well."""
         was_open = self.is_open
         if event.in_transaction is not None:
@@ -131,13 +137,13 @@ class _Transaction:
         self._savepoints.clear()
         return [] if failed and was_open else pending
 
-    def _controlled(self, action: Action, name: str) -> None:
+    def _controlled(self, action: TransactionAction, name: str) -> None:
         match action:
-            case Action.SAVEPOINT:
+            case TransactionAction.SAVEPOINT:
                 self._savepoints.append((name, len(self._pending)))
-            case Action.ROLLBACK:
+            case TransactionAction.ROLLBACK:
                 self._pending.clear()
-            case Action.ROLLBACK_TO:
+            case TransactionAction.ROLLBACK_TO:
                 kept = next((count for known, count in reversed(self._savepoints) if known == name), 0)
                 del self._pending[kept:]
             case _:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.source import At, Span
+from simdsl.plan.source import Location, SourceSpan
 
 
 class Severity(StrEnum):
@@ -22,7 +22,7 @@ class Problem:
 
     code: Code
     message: str
-    at: At
+    at: Location
     help: str | None = None
 
     @property
@@ -38,7 +38,7 @@ class Diagnostic:
     code: Code
     message: str
     file: str
-    span: Span | None = None
+    span: SourceSpan | None = None
     line: str = ""
     help: str | None = None
 

@@ -1,13 +1,19 @@
-"""Source text and places in it. Lines and columns count from 1, and columns count code points."""
+"""Source text and locations in it. Lines and columns count from 1, and columns count code points.
+
+A location in a plan is a ``Path`` of mapping keys and sequence indices from its root, such as ``("steps", 3, "a")``; the
+document that was read turns it into a line and a column on demand."""
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Path
+
+Path: TypeAlias = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class SourceText:
     """A text that was read, and the name by which messages call it."""
 
     name: str
@@ -20,7 +26,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class At:
+class Location:
     """A place in a plan, before anybody asked for its line: a path, and code points within the text that stands there.
 
     ``end`` None means the end of that text. ``key`` points at the mapping key that the path ends in, not at its value.
@@ -33,7 +39,7 @@ class At:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class SourceSpan:
     """A place in a source: a line, a column, and how many code points of that line are meant (1 at least)."""
 
     line: int

@@ -9,23 +9,33 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Final, TypeAlias
 
-from simdsl.language.heads import parse_duration
-from simdsl.language.unparse import duration_text
 from simdsl.plan import resources
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import VERSION
+from simdsl.plan.plan import VERSION
 from simdsl.plan.values import Json
-from simdsl.profiles.profile import ColumnType, Faults, IndexKind, Pool, Profile, Queries, Schema, Values, Weights
+from simdsl.profiles.profile import (
+    ColumnType,
+    FaultWeights,
+    IndexKind,
+    PoolKnobs,
+    Profile,
+    QueryRates,
+    SchemaKnobs,
+    StepWeights,
+    ValueRates,
+)
+from simdsl.syntax.cells import parse_duration
+from simdsl.syntax.printer import duration_text
 
 Key: TypeAlias = tuple[str, ...]
 
 GROUPS: Final[Mapping[str, type[Any]]] = {
-    "weights": Weights,
-    "schema": Schema,
-    "values": Values,
-    "queries": Queries,
-    "faults": Faults,
-    "pool": Pool,
+    "weights": StepWeights,
+    "schema": SchemaKnobs,
+    "values": ValueRates,
+    "queries": QueryRates,
+    "faults": FaultWeights,
+    "pool": PoolKnobs,
 }
 NAME: Final[Key] = ("profile",)
 DOC: Final[Key] = ("doc",)
@@ -34,7 +44,7 @@ _HEAD: Final = ("simdsl", "profile", "extends")
 _LISTS: Final[Mapping[Key, type[StrEnum]]] = {("schema", "types"): ColumnType, ("schema", "index_kinds"): IndexKind}
 
 
-class Kind(StrEnum):
+class KnobType(StrEnum):
     """What a knob takes, in one word."""
 
     INTEGER = "integer"
@@ -49,7 +59,7 @@ class Knob:
     """One key that has a value of its own. ``words`` are those of which a list is made, else empty."""
 
     key: Key
-    kind: Kind
+    kind: KnobType
     description: str
     words: tuple[str, ...] = ()
 
@@ -106,7 +116,7 @@ def nested(name: str, values: Mapping[Key, Json]) -> dict[str, Json]:
 
 def field_of(knob: Knob) -> str:
     """The name of the field that a knob fills."""
-    return f"{knob.key[-1]}_us" if knob.kind is Kind.DURATION else knob.key[-1]
+    return f"{knob.key[-1]}_us" if knob.kind is KnobType.DURATION else knob.key[-1]
 
 
 def field_keys() -> list[tuple[str, ...]]:
@@ -128,27 +138,27 @@ def _knobs(properties: Mapping[str, Any], above: Key) -> Iterator[Knob]:
             yield Knob(key=key, kind=_kind(shape), description=shape["description"], words=words)
 
 
-def _kind(shape: Mapping[str, Any]) -> Kind:
+def _kind(shape: Mapping[str, Any]) -> KnobType:
     match shape:
         case {"$ref": "#/$defs/duration"}:
-            return Kind.DURATION
+            return KnobType.DURATION
         case {"$ref": "#/$defs/rate"}:
-            return Kind.RATE
+            return KnobType.RATE
         case {"type": "array"}:
-            return Kind.WORDS
+            return KnobType.WORDS
         case {"type": "string"}:
-            return Kind.TEXT
+            return KnobType.TEXT
         case _:
-            return Kind.INTEGER
+            return KnobType.INTEGER
 
 
-def _to_json(value: Any, kind: Kind) -> Json:
+def _to_json(value: Any, kind: KnobType) -> Json:
     match kind:
-        case Kind.DURATION:
+        case KnobType.DURATION:
             return duration_text(value)
-        case Kind.WORDS:
+        case KnobType.WORDS:
             return [str(word) for word in value]
-        case Kind.RATE:
+        case KnobType.RATE:
             return int(value) if value in (0, 1) else float(value)
         case _:
             return value  # type: ignore[no-any-return]  # an integer, as it is
@@ -156,13 +166,13 @@ def _to_json(value: Any, kind: Kind) -> Json:
 
 def _to_field(value: Any, knob: Knob) -> Any:
     match knob.kind:
-        case Kind.DURATION:
+        case KnobType.DURATION:
             return parse_duration(value)
-        case Kind.WORDS:
+        case KnobType.WORDS:
             return tuple(_LISTS[knob.key](word) for word in value)
-        case Kind.RATE:
+        case KnobType.RATE:
             return float(value) + 0.0  # -0.0 is 0.0
-        case Kind.INTEGER:
+        case KnobType.INTEGER:
             return int(value)  # 3.0 is an integer to a JSON Schema
         case _:
             return value

@@ -30,7 +30,7 @@ class ColumnType(StrEnum):
 
 
 class IndexKind(StrEnum):
-    """What an index may be. ``PLAIN`` is on one column, ascending."""
+    """What an index may be. ``NO_OPTIONS`` is on one column, ascending."""
 
     PLAIN = "plain"
     UNIQUE = "unique"
@@ -41,7 +41,7 @@ class IndexKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
+class StepWeights:
     """How often each kind of step is drawn, against the others."""
 
     select: int = 40
@@ -58,7 +58,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schema:
+class SchemaKnobs:
     """What the generated database is like. Numbers are upper limits, the rest are rates."""
 
     tables: int = 3
@@ -76,7 +76,7 @@ class Schema:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Values:
+class ValueRates:
     """How often a value is one of these, rather than an ordinary one."""
 
     null: float = 0.1
@@ -89,7 +89,7 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queries:
+class QueryRates:
     """How often a query has each of these."""
 
     where: float = 0.8
@@ -112,7 +112,7 @@ class Queries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Faults:
+class FaultWeights:
     """How often each kind of fault is drawn, against the others."""
 
     disconnect: int = 4
@@ -125,7 +125,7 @@ class Faults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class PoolKnobs:
     """The pool from which tasks take connections."""
 
     size: int = 4
@@ -141,7 +141,7 @@ class Profile:
     seed: int | None = None
     steps: int = 100
     tasks: int = 4
-    weights: Weights = field(default_factory=Weights)
+    weights: StepWeights = field(default_factory=StepWeights)
     ddl_rate: float = 0.01
     busy_rate: float = 0.05
     panic_rate: float = 0.1
@@ -150,9 +150,9 @@ class Profile:
     contention_rate: float = 0.5
     max_sleep_us: int = 100_000
     expression_depth: int = 3
-    schema: Schema = field(default_factory=Schema)
-    values: Values = field(default_factory=Values)
-    queries: Queries = field(default_factory=Queries)
-    faults: Faults = field(default_factory=Faults)
+    schema: SchemaKnobs = field(default_factory=SchemaKnobs)
+    values: ValueRates = field(default_factory=ValueRates)
+    queries: QueryRates = field(default_factory=QueryRates)
+    faults: FaultWeights = field(default_factory=FaultWeights)
     max_in_flight_tx: int = 4
-    pool: Pool = field(default_factory=Pool)
+    pool: PoolKnobs = field(default_factory=PoolKnobs)

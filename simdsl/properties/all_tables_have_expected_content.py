@@ -16,37 +16,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from simdsl.core.trace import Event, Stepped
-from simdsl.plan.ir import Plan
+from simdsl.core.trace import StepCompleted, TraceEvent
 from simdsl.plan.outcomes import Failed
-from simdsl.properties.book import Book
-from simdsl.properties.content import compared
-from simdsl.properties.making import MAYBE, READ, SETUP, Draft, Line
-from simdsl.properties.property import Finding, Need, Property, Size
-from simdsl.properties.statements import Create, Index, understand
+from simdsl.plan.plan import Plan
+from simdsl.properties.keyed_statements import ChangeIndex, CreateKeyed, parse_keyed_statement
+from simdsl.properties.plan_builder import KEYED_TABLES, OR_CONFLICT, READ_ALL, PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, PropertyFinding, Requirement
+from simdsl.properties.row_history import VersionHistory
+from simdsl.properties.row_visibility import check_table_content
 
 _KEYED = "(id INTEGER PRIMARY KEY, v INTEGER)"
 _OTHER = "u"
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Tasks that write and change the schema, and a reader."""
-    draft = Draft("all-tables-have-expected-content", "Tables hold their rows while others come and go.", seed, size)
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("all-tables-have-expected-content", "Tables hold their rows while others come and go.", seed, size)
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
+        steps: list[StepText] = []
         for turn in range(size.rounds):
             steps += [{"checkout": "from main"}, *_turn(draft, number, turn), {"return": f"w{number}"}]
         tasks[f"w{number}"] = steps
-    reader: list[Line] = [{"checkout": "from main"}]
+    reader: list[StepText] = [{"checkout": "from main"}]
     for _ in range(size.rounds + 1):
-        reader += [READ, *draft.extras(), _read(_OTHER)]
+        reader += [READ_ALL, *draft.extras(), _read(_OTHER)]
     tasks["reader"] = [*reader, {"return": "reader"}]
-    setup = [*SETUP, f"CREATE TABLE {_OTHER} {_KEYED}", f"INSERT INTO {_OTHER} VALUES (1, 1), (2, 2) => 2 affected"]
-    return draft.finish(tasks, pool=max(1, size.writers), setup=setup, last=[READ, _read(_OTHER), _read("noise")])
+    setup = [*KEYED_TABLES, f"CREATE TABLE {_OTHER} {_KEYED}", f"INSERT INTO {_OTHER} VALUES (1, 1), (2, 2) => 2 affected"]
+    return draft.finish(tasks, pool=max(1, size.writers), setup=setup, last=[READ_ALL, _read(_OTHER), _read("noise")])
 
 
-def _turn(draft: Draft, number: int, turn: int) -> list[Line]:
+def _turn(draft: PlanBuilder, number: int, turn: int) -> list[StepText]:
     place = (number, turn)
     name = f"{number}_{turn}"
     table = ("t", _OTHER)[draft.pick(2, "table", *place)]
@@ -60,32 +60,35 @@ def _turn(draft: Draft, number: int, turn: int) -> list[Line]:
         changed = [draft.until_done([f"CREATE TABLE {own} {_KEYED}"], *place), draft.until_done([row], *place), _read(own)]
         if draft.pick(2, "drop", *place):
             changed.append(draft.until_done([f"DROP TABLE {own}"], *place))
-    writes = [*draft.write(*place), f"INSERT INTO {_OTHER} VALUES ({draft.key()}, {draft.value()}) => 1 affected{MAYBE}"]
-    writes.append(f"UPDATE {_OTHER} SET v = {draft.value()} WHERE id = 1 => 1 affected{MAYBE}")
+    writes = [
+        *draft.write(*place),
+        f"INSERT INTO {_OTHER} VALUES ({draft.key()}, {draft.value()}) => 1 affected{OR_CONFLICT}",
+    ]
+    writes.append(f"UPDATE {_OTHER} SET v = {draft.value()} WHERE id = 1 => 1 affected{OR_CONFLICT}")
     if draft.pick(2, "in transaction", *place):
         writes = ["BEGIN", *writes, "COMMIT => ok or error busy" if draft.pick(3, "end", *place) else "ROLLBACK"]
     first, second = (changed, writes) if draft.pick(2, "order", *place) else (writes, changed)
     return [*first, *second, *draft.extras(), _read(table)]
 
 
-def _read(table: str) -> Line:
+def _read(table: str) -> StepText:
     return f"SELECT id, v FROM {table} ORDER BY id => ok or error busy"
 
 
-def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+def judge(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """Compare what is read of each table after the schema was changed beside it."""
-    book = Book()
+    book = VersionHistory()
     tables: set[str] = set()
     changed: set[str] = set()  # tables that were there when something was created or dropped
     for event in events:
-        if isinstance(event, Stepped) and not isinstance(event.outcome, Failed):
-            said = understand(event.what, {})
-            if isinstance(said, Create | Index) or event.what.upper().startswith("DROP TABLE "):
+        if isinstance(event, StepCompleted) and not isinstance(event.outcome, Failed):
+            said = parse_keyed_statement(event.what, {})
+            if isinstance(said, CreateKeyed | ChangeIndex) or event.what.upper().startswith("DROP TABLE "):
                 changed |= tables
-            if isinstance(said, Create):
+            if isinstance(said, CreateKeyed):
                 tables.add(said.table)
                 changed.discard(said.table)
-        for table, finding in compared(book, event):
+        for table, finding in check_table_content(book, event):
             if table in changed and len(tables) > 1:
                 yield finding
 
@@ -95,6 +98,6 @@ PROPERTY = Property(
     specification=__doc__,
     make=make,
     judge=judge,
-    needs=(Need.POOLS,),
+    needs=(Requirement.POOLS,),
     never="nobody read a whole table after another one, or an index, had come or gone",
 )

@@ -14,50 +14,49 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.generation.ground.both import Both, say
-from simdsl.generation.ground.sources import Asking
-from simdsl.plan.ir import Plan
-from simdsl.properties.claims import judge_checks
-from simdsl.properties.property import Property, Size
-from simdsl.properties.stating import Statement, equal, rows, state, value
+from simdsl.generation.expressions.printing import DialectText, render
+from simdsl.generation.query_sources import QuerySampler
+from simdsl.plan.plan import Plan
+from simdsl.properties.metamorphic import MetamorphicBuilder, build_plan, equal, relation_checker, rows, value
+from simdsl.properties.property import PlanSize, Property
 
 _NAME: Final = "count-agreement"
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Queries, and their counts."""
-    return state(_NAME, "count", "count(*) is the number of rows.", seed, size, _claim)
+    return build_plan(_NAME, "count", "count(*) is the number of rows.", seed, size, _claim)
 
 
-def _claim(made: Statement) -> None:
+def _claim(made: MetamorphicBuilder) -> None:
     said = _query(made.asking())
     listed = made.query("listed", said)
-    counted = made.query("counted", say("SELECT count(*) FROM ({said}) AS q", said=said))
+    counted = made.query("counted", render("SELECT count(*) FROM ({said}) AS q", said=said))
     made.check(equal(rows(listed), value(counted)), listed, counted)
 
 
-def _query(asking: Asking) -> Both:
+def _query(asking: QuerySampler) -> DialectText:
     source = asking.source()
-    where = say(" WHERE {p}", p=asking.condition(source)) if asking.draws.below(3) else say("")
+    where = render(" WHERE {p}", p=asking.condition(source)) if asking.draws.below(3) else render("")
     match asking.draws.below(4):
         case 0:
             columns = asking.selected(source.columns)
-            return say("SELECT DISTINCT {c} FROM {s}{where}", c=columns, s=source.text, where=where)
+            return render("SELECT DISTINCT {c} FROM {s}{where}", c=columns, s=source.text, where=where)
         case 1:
             column = asking.draws.one_of(source.columns)
-            return say("SELECT {c} FROM {s}{where} GROUP BY {c}", c=column, s=source.text, where=where)
+            return render("SELECT {c} FROM {s}{where} GROUP BY {c}", c=column, s=source.text, where=where)
         case 2:
-            said = say("SELECT {c} FROM {s}{where}", c=asking.selected(source.columns), s=source.text, where=where)
+            said = render("SELECT {c} FROM {s}{where}", c=asking.selected(source.columns), s=source.text, where=where)
             rest = f" LIMIT {asking.draws.below(6)} OFFSET {asking.draws.below(4)}"
-            return say("{said}{rest}", said=said, rest=rest)
+            return render("{said}{rest}", said=said, rest=rest)
         case _:
-            return say("SELECT {c} FROM {s}{where}", c=asking.selected(source.columns), s=source.text, where=where)
+            return render("SELECT {c} FROM {s}{where}", c=asking.selected(source.columns), s=source.text, where=where)
 
 
 PROPERTY = Property(
     name=_NAME,
     specification=__doc__,
     make=make,
-    judge=judge_checks("count", "count(*) of a query is not the number of its rows"),
+    judge=relation_checker("count", "count(*) of a query is not the number of its rows"),
     never="no query and its count gave rows",
 )

@@ -17,25 +17,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from simdsl.core.trace import Event, Stepped
-from simdsl.plan.ir import Plan
+from simdsl.core.trace import StepCompleted, TraceEvent
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
-from simdsl.properties.book import Book, Seen, told
-from simdsl.properties.catalog import CREATE, NOT_TRIED, SELECT, Catalog, Known, Presence
-from simdsl.properties.making import Draft, Line
-from simdsl.properties.property import Finding, Held, Need, Property, Size, Violation
+from simdsl.plan.plan import Plan
+from simdsl.properties.plan_builder import PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, PropertyFinding, PropertyHeld, PropertyViolation, Requirement
+from simdsl.properties.row_history import Observation, VersionHistory, told
+from simdsl.properties.table_catalog import CREATE_TABLE, NOT_EXECUTED, SELECT_ONE_TABLE, Presence, TableCatalog, TableState
 
 _COLUMNS = "id INTEGER PRIMARY KEY, v INTEGER"
 _FORMS = (_COLUMNS, "id INTEGER PRIMARY KEY, v INTEGER, w INTEGER", "v INTEGER", "other TEXT, id INTEGER")
 _AGAIN = "=> error duplicate_table or error busy"
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Tasks that create what exists, and a reader."""
-    draft = Draft("double-create-failure", "What exists is not created again.", seed, size)
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("double-create-failure", "What exists is not created again.", seed, size)
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
+        steps: list[StepText] = []
         for turn in range(size.rounds):
             steps += [{"checkout": "from main"}, *_turn(draft, number, turn), {"return": f"w{number}"}]
         tasks[f"w{number}"] = steps
@@ -43,7 +43,7 @@ def make(seed: int, size: Size) -> Plan:
     return draft.finish(tasks, pool=max(1, size.writers))
 
 
-def _turn(draft: Draft, number: int, turn: int) -> list[Line]:
+def _turn(draft: PlanBuilder, number: int, turn: int) -> list[StepText]:
     place = (number, turn)
     again = f"CREATE TABLE {{}} ({_FORMS[draft.pick(len(_FORMS), 'form', *place)]})"
     kind = draft.pick(4, "kind", *place)
@@ -56,28 +56,31 @@ def _turn(draft: Draft, number: int, turn: int) -> list[Line]:
     create = f"CREATE TABLE {own} ({_COLUMNS})"
     rows = ", ".join(f"({draft.key()}, {draft.value()})" for _ in range(1 + draft.pick(2, "rows", *place)))
     if draft.pick(2, "in transaction", *place):
-        body: list[Line] = ["BEGIN", create, f"INSERT INTO {own} VALUES {rows}"]
+        body: list[StepText] = ["BEGIN", create, f"INSERT INTO {own} VALUES {rows}"]
         body += [{"sql": "SAVEPOINT s", "only": ["postgres"]}, f"{again.format(own)} => error duplicate_table"]
         body += [{"sql": "ROLLBACK TO s", "only": ["postgres"]}, *draft.extras(in_transaction=True)]
         return [draft.until_done([*body, f"SELECT id, v FROM {own} ORDER BY id", "COMMIT"], *place), *_look(own)]
-    made: list[Line] = [draft.until_done([create], *place), draft.until_done([f"INSERT INTO {own} VALUES {rows}"], *place)]
+    made: list[StepText] = [
+        draft.until_done([create], *place),
+        draft.until_done([f"INSERT INTO {own} VALUES {rows}"], *place),
+    ]
     return [*made, *draft.extras(), f"{again.format(own.upper())} {_AGAIN}", *draft.extras(), *_look(own)]
 
 
-def _look(table: str) -> list[Line]:
+def _look(table: str) -> list[StepText]:
     return [
         f"SELECT id, v FROM {table} ORDER BY id => ok or error busy",
         f"SELECT * FROM {table} ORDER BY id => 2 columns or error busy",
     ]
 
 
-def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+def judge(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """Look for a second CREATE that was not refused, and for what it left behind."""
-    catalog, book = Catalog(), Book()
-    refused: dict[str, Stepped] = {}  # the last second CREATE of each table
+    catalog, book = TableCatalog(), VersionHistory()
+    refused: dict[str, StepCompleted] = {}  # the last second CREATE of each table
     for event in events:
-        if isinstance(event, Stepped):
-            created = CREATE.match(" ".join(event.what.split()))
+        if isinstance(event, StepCompleted):
+            created = CREATE_TABLE.match(" ".join(event.what.split()))
             if created is not None:
                 table = created[1].lower()
                 known = catalog.known(event.task, table)
@@ -94,23 +97,23 @@ def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
         catalog.follow(event)
 
 
-def _second(step: Stepped, table: str, known: Known) -> Iterator[Finding]:
+def _second(step: StepCompleted, table: str, known: TableState) -> Iterator[PropertyFinding]:
     if isinstance(step.outcome, Failed):
         if step.outcome.error_class is ErrorClass.DUPLICATE_TABLE:
-            yield Held(path=step.path)
+            yield PropertyHeld(path=step.path)
             return
-        if step.outcome.error_class in NOT_TRIED:
+        if step.outcome.error_class in NOT_EXECUTED:
             return
         message = f"{step.task} cannot create table {table}, which exists, and is told {step.outcome.error_class}"
     else:
         message = f"{step.task} creates table {table}, which exists"
     evidence = (*map(told, known.because), told(step))
-    yield Violation(message=message, evidence=evidence, path=step.path, task=step.task)
+    yield PropertyViolation(message=message, evidence=evidence, path=step.path, task=step.task)
 
 
-def _columns(step: Stepped, catalog: Catalog, refused: dict[str, Stepped]) -> Iterator[Finding]:
+def _columns(step: StepCompleted, catalog: TableCatalog, refused: dict[str, StepCompleted]) -> Iterator[PropertyFinding]:
     """A query of everything has the columns that the first CREATE gave, which are two in a keyed table."""
-    match = SELECT.fullmatch(" ".join(step.what.split()))
+    match = SELECT_ONE_TABLE.fullmatch(" ".join(step.what.split()))
     if match is None or match[1].lower() not in refused:
         return
     table = match[1].lower()
@@ -123,28 +126,28 @@ def _columns(step: Stepped, catalog: Catalog, refused: dict[str, Stepped]) -> It
         ErrorClass.UNDEFINED_TABLE,
     ):
         message = f"table {table} is another one after it was created again: {step.task} is told {step.outcome.error_class}"
-        yield Violation(message=message, evidence=evidence, path=step.path, task=step.task)
+        yield PropertyViolation(message=message, evidence=evidence, path=step.path, task=step.task)
     elif isinstance(step.outcome, Rows) and step.what.upper().startswith("SELECT *"):
         if step.outcome.columns == _width(known):
-            yield Held(path=step.path)
+            yield PropertyHeld(path=step.path)
         else:
             message = f"table {table} has {step.outcome.columns} columns after it was created again"
-            yield Violation(message=message, evidence=evidence, path=step.path, task=step.task)
+            yield PropertyViolation(message=message, evidence=evidence, path=step.path, task=step.task)
 
 
-def _width(known: Known) -> int:
+def _width(known: TableState) -> int:
     """Of the CREATE that succeeded: a column each comma, where none stands in brackets."""
-    created = next(step for step in known.because if CREATE.match(" ".join(step.what.split())))
+    created = next(step for step in known.because if CREATE_TABLE.match(" ".join(step.what.split())))
     return created.what.count(",") + 1
 
 
-def _rows(seen: Seen, again: Stepped) -> Iterator[Finding]:
+def _rows(seen: Observation, again: StepCompleted) -> Iterator[PropertyFinding]:
     if seen.holds:
-        yield Held(path=seen.read.path)
+        yield PropertyHeld(path=seen.read.path)
     elif seen.culprit is None:
         message = f"{seen.read.task} sees {seen.shown(seen.got)} of table {seen.table} after it was created again"
         evidence = (told(again), *seen.evidence(seen.allowed[-1] if seen.allowed[-1].by is not seen.read else None))
-        yield Violation(message=message, evidence=evidence, path=seen.read.path, task=seen.read.task)
+        yield PropertyViolation(message=message, evidence=evidence, path=seen.read.path, task=seen.read.task)
 
 
 PROPERTY = Property(
@@ -152,6 +155,6 @@ PROPERTY = Property(
     specification=__doc__,
     make=make,
     judge=judge,
-    needs=(Need.POOLS,),
+    needs=(Requirement.POOLS,),
     never="nobody created a table that existed for certain",
 )

@@ -16,47 +16,47 @@ Evidence: the query of the row by its key, and the other one.
 
 from __future__ import annotations
 
-from simdsl.generation.expressions.ir import Column
-from simdsl.generation.ground.both import Both, Part, say
-from simdsl.generation.ground.tables import Cells, Table
-from simdsl.plan.ir import Plan
+from simdsl.generation.expressions.ir import ColumnRef
+from simdsl.generation.expressions.printing import DialectText, TemplatePart, render
+from simdsl.generation.fixture import FixtureTable, RowCells
+from simdsl.plan.plan import Plan
 from simdsl.plan.values import literal_row
-from simdsl.properties.claims import judge_checks
-from simdsl.properties.making import SETUP, Draft, Line
-from simdsl.properties.owned import BACKENDS, Owned, check, line, mine
-from simdsl.properties.property import Need, Property, Size
+from simdsl.properties.metamorphic import relation_checker
+from simdsl.properties.owned_rows import BACKENDS, OwnedRows, check_step, owned_by, sql_step
+from simdsl.properties.plan_builder import KEYED_TABLES, PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, Requirement
 
 _MOST = 10
 _FORMS = ("table", "distinct", "ordered", "join")
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Tasks that insert rows and look for one of them."""
-    draft = Draft("insert-values-select", "A row is found by what is true for it.", seed, size)
-    owned = Owned(draft, "pqs")
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("insert-values-select", "A row is found by what is true for it.", seed, size)
+    owned = OwnedRows(draft, "pqs")
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
-        live: dict[str, list[Cells]] = {}
+        steps: list[StepText] = []
+        live: dict[str, list[RowCells]] = {}
         for turn in range(size.rounds):
             steps += [{"checkout": "from main"}, *_turn(owned, live, number, turn), {"return": f"w{number}"}]
         tasks[f"w{number}"] = steps
     tasks["reader"] = draft.reader()
-    setup = [*SETUP, *owned.setup(rows=True)]
+    setup = [*KEYED_TABLES, *owned.setup(rows=True)]
     return draft.finish(tasks, pool=max(1, size.writers), setup=setup, dialect="sqlite", backends=BACKENDS)
 
 
-def _turn(owned: Owned, live: dict[str, list[Cells]], number: int, turn: int) -> list[Line]:
+def _turn(owned: OwnedRows, live: dict[str, list[RowCells]], number: int, turn: int) -> list[StepText]:
     draft, place = owned.draft, (number, turn)
     table = owned.tables[draft.pick(len(owned.tables), "table", *place)]
     new = owned.rows(table, number, 1 + draft.pick(_MOST, "rows", *place))
     live.setdefault(table.name, []).extend(new)
     pivot = new[draft.pick(len(new), "pivot", *place)]
-    insert = line(table.insert(tuple(new)), f"{len(new)} affected")
+    insert = sql_step(table.insert(tuple(new)), f"{len(new)} affected")
     if draft.pick(2, "in transaction", *place):
         queries = [one for i in range(2) for one in _query(owned, live, table, pivot, number, turn, i)]
         return [draft.until_done(["BEGIN", insert, *draft.extras(in_transaction=True), *queries, "COMMIT"], *place)]
-    steps: list[Line] = [draft.until_done([insert], *place)]
+    steps: list[StepText] = [draft.until_done([insert], *place)]
     for i in range(2):
         steps += [*draft.extras(), draft.until_done(_query(owned, live, table, pivot, number, turn, i), *place, i)]
         if i == 0 and draft.pick(2, "another", *place):
@@ -65,12 +65,12 @@ def _turn(owned: Owned, live: dict[str, list[Cells]], number: int, turn: int) ->
 
 
 def _query(
-    owned: Owned, live: dict[str, list[Cells]], table: Table, pivot: Cells, number: int, turn: int, i: int
-) -> list[Line]:
+    owned: OwnedRows, live: dict[str, list[RowCells]], table: FixtureTable, pivot: RowCells, number: int, turn: int, i: int
+) -> list[StepText]:
     place = (number, turn, i)
     form = _FORMS[owned.draft.pick(len(_FORMS), "form", *place)]
-    names, source, columns, row = ", ".join(table.names), say(table.name), table.keyed, pivot
-    one: Both = say("id = {key}", key=int(str(pivot["id"])))
+    names, source, columns, row = ", ".join(table.names), render(table.name), table.keyed, pivot
+    one: DialectText = render("id = {key}", key=int(str(pivot["id"])))
     if form == "join":
         partners = [name for name in live if live[name]]
         other = next(t for t in owned.tables if t.name == partners[owned.draft.pick(len(partners), "partner", *place)])
@@ -79,33 +79,33 @@ def _query(
         columns = (*table.called("a"), *other.called("b"))
         row = {**_called("a", pivot), **_called("b", second)}
         shown = dict.fromkeys(("a.id", "b.id", table.called("a")[-1].name, other.called("b")[-1].name))
-        names, source = ", ".join(shown), say("{a} AS a CROSS JOIN {b} AS b", a=table.name, b=other.name)
-        one = say("a.id = {a} AND b.id = {b}", a=int(str(pivot["id"])), b=int(str(second["id"])))
+        names, source = ", ".join(shown), render("{a} AS a CROSS JOIN {b} AS b", a=table.name, b=other.name)
+        one = render("a.id = {a} AND b.id = {b}", a=int(str(pivot["id"])), b=int(str(second["id"])))
     return _asked(owned, form, names, source, one, columns, row, place)
 
 
 def _asked(
-    owned: Owned,
+    owned: OwnedRows,
     form: str,
     names: str,
-    source: Both,
-    one: Both,
-    columns: tuple[Column, ...],
-    row: Cells,
+    source: DialectText,
+    one: DialectText,
+    columns: tuple[ColumnRef, ...],
+    row: RowCells,
     place: tuple[int, ...],
-) -> list[Line]:
+) -> list[StepText]:
     labels = owned.group()
-    condition: Part = owned.true_for(row, columns, *place)
+    condition: TemplatePart = owned.true_for(row, columns, *place)
     if form == "join":  # of everybody's rows there are too many pairs
-        pairs = f"{mine(place[0], 'a.')} AND {mine(place[0], 'b.')}"
-        condition = say("{condition} AND {pairs}", condition=condition, pairs=pairs)
+        pairs = f"{owned_by(place[0], 'a.')} AND {owned_by(place[0], 'b.')}"
+        condition = render("{condition} AND {pairs}", condition=condition, pairs=pairs)
     if form == "join" and owned.draft.pick(2, "on", *place):
-        joined = say("{text}", text=source.sqlite.replace(" CROSS JOIN ", " JOIN "))
-        found = say("SELECT {names} FROM {joined} ON {condition}", names=names, joined=joined, condition=condition)
+        joined = render("{text}", text=source.sqlite.replace(" CROSS JOIN ", " JOIN "))
+        found = render("SELECT {names} FROM {joined} ON {condition}", names=names, joined=joined, condition=condition)
     else:
         distinct = "DISTINCT " if form == "distinct" else ""
         order = f" ORDER BY {names.rpartition(', ')[2]}" if form == "ordered" else ""
-        found = say(
+        found = render(
             "SELECT {distinct}{names} FROM {source} WHERE {condition}{order}",
             distinct=distinct,
             names=names,
@@ -116,13 +116,15 @@ def _asked(
     pivot, rows = labels.of("row"), labels.of("found")
     inserted = literal_row([row[name] for name in names.split(", ")])
     return [
-        line(say("SELECT {names} FROM {source} WHERE {one}", names=names, source=source, one=one), inserted, label=pivot),
-        line(found, label=rows),
-        check(f"rows({pivot}) = 1 and bag({pivot}) subset of bag({rows})"),
+        sql_step(
+            render("SELECT {names} FROM {source} WHERE {one}", names=names, source=source, one=one), inserted, label=pivot
+        ),
+        sql_step(found, label=rows),
+        check_step(f"rows({pivot}) = 1 and bag({pivot}) subset of bag({rows})"),
     ]
 
 
-def _called(alias: str, row: Cells) -> Cells:
+def _called(alias: str, row: RowCells) -> RowCells:
     return {f"{alias}.{name}": value for name, value in row.items()}
 
 
@@ -130,7 +132,7 @@ PROPERTY = Property(
     name="insert-values-select",
     specification=__doc__,
     make=make,
-    judge=judge_checks("pqs", "a row is not found by a condition that is true for it"),
-    needs=(Need.POOLS,),
+    judge=relation_checker("pqs", "a row is not found by a condition that is true for it"),
+    needs=(Requirement.POOLS,),
     never="no query was asked for a row that was inserted",
 )

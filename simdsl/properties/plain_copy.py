@@ -19,33 +19,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from simdsl.generation.ground.both import Both, say
-from simdsl.plan.ir import Plan
-from simdsl.properties.claims import judge_checks
-from simdsl.properties.property import Property, Size
-from simdsl.properties.stating import UNTOUCHED, Statement, state
+from simdsl.generation.expressions.printing import DialectText, render
+from simdsl.plan.plan import Plan
+from simdsl.properties.metamorphic import NO_CONFLICTS, MetamorphicBuilder, build_plan, relation_checker
+from simdsl.properties.property import PlanSize, Property
 
 _NAME: Final = "plain-copy"
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Queries over tables and over their copies."""
     doc = "What a table promises changes no answer."
-    return state(_NAME, "copy", doc, seed, size, _claim, among=UNTOUCHED, prepare=_copies)
+    return build_plan(_NAME, "copy", doc, seed, size, _claim, among=NO_CONFLICTS, prepare=_copies)
 
 
-def _copies(made: Statement) -> Iterator[Both]:
+def _copies(made: MetamorphicBuilder) -> Iterator[DialectText]:
     for table in made.ground.tables:
         yield table.create_copy(_copy(table.name))
         names = ", ".join(table.names)
-        yield say("INSERT INTO {c} ({names}) SELECT {names} FROM {t}", c=_copy(table.name), t=table.name, names=names)
+        yield render("INSERT INTO {c} ({names}) SELECT {names} FROM {t}", c=_copy(table.name), t=table.name, names=names)
 
 
 def _copy(name: str) -> str:
     return f"plain_{name}"
 
 
-def _claim(made: Statement) -> None:
+def _claim(made: MetamorphicBuilder) -> None:
     asking = made.asking()
     source = asking.source()
     shape, test = asking.shape(source), asking.condition(source)
@@ -57,6 +56,6 @@ PROPERTY = Property(
     name=_NAME,
     specification=__doc__,
     make=make,
-    judge=judge_checks("copy", "a plain copy of the data gives another answer"),
+    judge=relation_checker("copy", "a plain copy of the data gives another answer"),
     never="no pair of queries gave rows",
 )

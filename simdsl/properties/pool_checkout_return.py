@@ -16,46 +16,48 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 
-from simdsl.core.trace import Event, Parked, PoolMoved, Stepped, Wait
+from simdsl.core.trace import BlockReason, PoolChanged, StepCompleted, TaskBlocked, TraceEvent
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Checkout, For, Path, Plan, Retry, Step
 from simdsl.plan.outcomes import ErrorClass, Failed
-from simdsl.properties.making import Draft, Line
-from simdsl.properties.property import Finding, Held, Need, Property, Size, Violation
+from simdsl.plan.plan import Plan
+from simdsl.plan.source import Path
+from simdsl.plan.steps import Checkout, For, Retry, Step
+from simdsl.properties.plan_builder import PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, PropertyFinding, PropertyHeld, PropertyViolation, Requirement
 
 _TIMEOUT_MS = 20
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Tasks that want connections for a random time."""
-    draft = Draft("pool-checkout-return", "A pool lends each connection once and gets all of them back.", seed, size)
+    draft = PlanBuilder("pool-checkout-return", "A pool lends each connection once and gets all of them back.", seed, size)
     pool = 1 + draft.pick(size.writers, "size")
-    tasks: dict[str, list[Line]] = {}
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, pool + 3):
-        name, steps = f"t{number}", list[Line]()
+        name, steps = f"t{number}", list[StepText]()
         for turn in range(size.rounds):
             attempts = 20 * (pool + 2) * size.rounds
-            checkout: Line = {"retry": f"{attempts} times on pool_timeout every 3ms", "do": [{"checkout": "from main"}]}
+            checkout: StepText = {"retry": f"{attempts} times on pool_timeout every 3ms", "do": [{"checkout": "from main"}]}
             steps += [checkout, f"SELECT {draft.value()} => 1 row"]
             if draft.pick(3, "sleep", number, turn):
                 steps.append({"sleep": f"{1 + draft.pick(2 * _TIMEOUT_MS, 'long', number, turn)}ms"})
             steps += [{"check": "pool.main.busy >= 1 and pool.main.busy <= pool.main.size"}, {"return": name}]
         tasks[name] = steps
-    last: list[Line] = [{"check": "pool.main.busy = 0 and pool.main.waiting = 0"}]
+    last: list[StepText] = [{"check": "pool.main.busy = 0 and pool.main.waiting = 0"}]
     return draft.finish(tasks, pool=pool, timeout=f"{_TIMEOUT_MS}ms", setup=[], last=last)
 
 
-def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+def judge(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """Follow the loans of every pool."""
     timeouts = dict(_timeouts(plan))
     pools = {spec.name: _Pool(name=spec.name, size=spec.size, timeout_us=spec.timeout_us) for spec in plan.pools}
     for event in events:
         match event:
-            case PoolMoved() if event.pool in pools:
+            case PoolChanged() if event.pool in pools:
                 yield from pools[event.pool].moved(event)
-            case Parked(wait=Wait.POOL) if (pool := pools.get(event.what.removeprefix("checkout "))) is not None:
+            case TaskBlocked(wait=BlockReason.POOL) if (pool := pools.get(event.what.removeprefix("checkout "))) is not None:
                 pool.parked(event, timeouts.get(event.path))
-            case Stepped() if (pool := pools.get(event.what.removeprefix("checkout "))) is not None:
+            case StepCompleted() if (pool := pools.get(event.what.removeprefix("checkout "))) is not None:
                 yield from pool.came(event)
             case _:
                 pass
@@ -69,7 +71,7 @@ def _timeouts(plan: Plan) -> Iterator[tuple[Path, int]]:
     lists += [(("tasks", task.name), task.steps) for task in plan.tasks or ()]
     lists += [
         (("workload", "actions", deed.name, "do"), deed.body)
-        for deed in (plan.workload.deeds if plan.workload is not None else ())
+        for deed in (plan.workload.actions if plan.workload is not None else ())
     ]
     while lists:
         at, steps = lists.pop()
@@ -89,17 +91,17 @@ class _Pool:
     deadlines: dict[str, int] = field(default_factory=dict)  # of those who wait
     served: dict[str, int] = field(default_factory=dict)  # the deadlines of those who have been lent one since
     history: list[str] = field(default_factory=list)
-    last: PoolMoved | None = None
+    last: PoolChanged | None = None
 
-    def moved(self, event: PoolMoved) -> Iterator[Finding]:
+    def moved(self, event: PoolChanged) -> Iterator[PropertyFinding]:
         self.last = event
         deadline = self.deadlines.pop(event.task, None)
-        if event.lent and deadline is not None:
+        if event.checked_out and deadline is not None:
             self.served[event.task] = deadline
-        verb = "is lent" if event.lent else "returns"
+        verb = "is lent" if event.checked_out else "returns"
         self.history.append(f"{event.task} {verb} connection {event.session}: {event.busy} busy, {event.idle} idle")
         owner = self.owners.pop(event.session, None)
-        if event.lent:
+        if event.checked_out:
             self.owners[event.session] = event.task
             if owner is not None:
                 yield self._wrong(
@@ -115,12 +117,12 @@ class _Pool:
         if event.idle < 0 or event.busy < 0 or event.busy + event.idle > self.size:
             yield self._wrong(f"{event.busy} busy and {event.idle} idle are not within {self.size}", event.task)
 
-    def parked(self, event: Parked, timeout_us: int | None) -> None:
+    def parked(self, event: TaskBlocked, timeout_us: int | None) -> None:
         deadline = event.now_us + (self.timeout_us if timeout_us is None else timeout_us)
         self.deadlines[event.task] = deadline
         self.history.append(f"{event.task} waits for a connection until {deadline} us")
 
-    def came(self, event: Stepped) -> Iterator[Finding]:
+    def came(self, event: StepCompleted) -> Iterator[PropertyFinding]:
         deadline = self.deadlines.pop(event.task, self.served.pop(event.task, None))
         if isinstance(event.outcome, Failed):
             if event.outcome.error_class is ErrorClass.POOL_TIMEOUT:
@@ -130,9 +132,9 @@ class _Pool:
             message = f"{event.task} is served at {event.now_us} us, and its deadline is {deadline} us"
             yield self._wrong(message, event.task, event.path)
         elif deadline is not None or len(self.owners) == self.size:
-            yield Held(path=event.path)  # the last connection was lent, or somebody who waited was served
+            yield PropertyHeld(path=event.path)  # the last connection was lent, or somebody who waited was served
 
-    def ended(self) -> Iterator[Finding]:
+    def ended(self) -> Iterator[PropertyFinding]:
         if self.last is None or self.owners:
             return
         if self.last.busy or self.last.idle > self.size:
@@ -140,9 +142,9 @@ class _Pool:
         elif self.last.waiting:
             yield self._wrong(f"all is returned, and {self.last.waiting} still wait", self.last.task)
         else:
-            yield Held()
+            yield PropertyHeld()
 
-    def _refused(self, event: Stepped, deadline: int | None) -> Iterator[Finding]:
+    def _refused(self, event: StepCompleted, deadline: int | None) -> Iterator[PropertyFinding]:
         if len(self.owners) < self.size:
             free = self.size - len(self.owners)
             yield self._wrong(f"{event.task} is refused, and {free} of {self.size} are not lent", event.task, event.path)
@@ -152,10 +154,12 @@ class _Pool:
             message = f"{event.task} is refused at {event.now_us} us, and its deadline is {deadline} us"
             yield self._wrong(message, event.task, event.path)
         else:
-            yield Held(path=event.path)
+            yield PropertyHeld(path=event.path)
 
-    def _wrong(self, message: str, task: str, path: Path = ()) -> Violation:
-        return Violation(message=f"pool {self.name}: {message}", evidence=tuple(self.history[-8:]), path=path, task=task)
+    def _wrong(self, message: str, task: str, path: Path = ()) -> PropertyViolation:
+        return PropertyViolation(
+            message=f"pool {self.name}: {message}", evidence=tuple(self.history[-8:]), path=path, task=task
+        )
 
 
 PROPERTY = Property(
@@ -163,6 +167,6 @@ PROPERTY = Property(
     specification=__doc__,
     make=make,
     judge=judge,
-    needs=(Need.POOLS,),
+    needs=(Requirement.POOLS,),
     never="the pool never lent its last connection, and never got all of them back",
 )

@@ -17,25 +17,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from simdsl.core.trace import Event, PoolMoved, Stepped
-from simdsl.language.transactions import parse_transaction
-from simdsl.plan.ir import Action, Plan
+from simdsl.core.trace import PoolChanged, StepCompleted, TraceEvent
 from simdsl.plan.outcomes import Failed, Rows
-from simdsl.properties.book import Fate, told
-from simdsl.properties.making import READ, Draft, Line
-from simdsl.properties.property import Finding, Held, Need, Property, Size, Violation
-from simdsl.properties.undone import judge_undone
+from simdsl.plan.plan import Plan
+from simdsl.plan.sql import TransactionAction
+from simdsl.properties.plan_builder import READ_ALL, PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, PropertyFinding, PropertyHeld, PropertyViolation, Requirement
+from simdsl.properties.row_history import WriteOutcome, told
+from simdsl.properties.row_visibility import check_rolled_back_rows
+from simdsl.syntax.sql_statements import parse_transaction
 
 _TEMPORARY = re.compile(r"CREATE TEMP(?:ORARY)? TABLE (\w+)", re.IGNORECASE)
 _FROM = re.compile(r"\bFROM (\w+)", re.IGNORECASE)
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Careless tasks, and tasks that come after them."""
-    draft = Draft("pool-clean-return", "What was left open is gone when the connection is lent again.", seed, size)
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("pool-clean-return", "What was left open is gone when the connection is lent again.", seed, size)
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
+        steps: list[StepText] = []
         for turn in range(size.rounds):
             steps += [{"checkout": "from main"}, "BEGIN"]
             if draft.pick(2, "temporary", number, turn):
@@ -44,41 +45,41 @@ def make(seed: int, size: Size) -> Plan:
         tasks[f"w{number}"] = steps
     steps = []
     for _ in range(size.rounds + 1):
-        steps += [{"checkout": "from main"}, "COMMIT => error no_active_transaction", READ]
+        steps += [{"checkout": "from main"}, "COMMIT => error no_active_transaction", READ_ALL]
         steps += ["SELECT v FROM scratch => error undefined_table", *draft.extras(), {"return": "next"}]
     tasks["next"] = steps
     return draft.finish(tasks, pool=1 + draft.pick(max(1, size.writers), "size"))
 
 
-def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+def judge(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """The pool's word about the transaction, then rows, then temporary tables."""
     known = list(events)
     for event in known:
-        if isinstance(event, PoolMoved) and not event.lent and event.in_transaction:
+        if isinstance(event, PoolChanged) and not event.checked_out and event.in_transaction:
             message = f"pool {event.pool} took connection {event.session} back from {event.task} in an open transaction"
-            yield Violation(message=message, evidence=(f"{event.task}: return",), task=event.task)
-    yield from judge_undone(known, Fate.RETURNED)
+            yield PropertyViolation(message=message, evidence=(f"{event.task}: return",), task=event.task)
+    yield from check_rolled_back_rows(known, WriteOutcome.RETURNED)
     yield from _temporary(known)
 
 
-def _temporary(events: Iterable[Event]) -> Iterator[Finding]:
+def _temporary(events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """Temporary tables belong to a session: those that a transaction made, and that was open at the return."""
     inside: set[str] = set()
-    made: dict[str, dict[str, Stepped]] = {}  # by task: what its transaction made
-    left: dict[tuple[int, str], Stepped] = {}  # by connection and name: what should be gone
+    made: dict[str, dict[str, StepCompleted]] = {}  # by task: what its transaction made
+    left: dict[tuple[int, str], StepCompleted] = {}  # by connection and name: what should be gone
     for event in events:
-        if isinstance(event, PoolMoved):
-            if not event.lent:
+        if isinstance(event, PoolChanged):
+            if not event.checked_out:
                 left |= {(event.session, name): step for name, step in made.pop(event.task, {}).items()}
                 inside.discard(event.task)
             continue
-        if not isinstance(event, Stepped):
+        if not isinstance(event, StepCompleted):
             continue
         transaction = parse_transaction(event.what)
         if transaction is not None and not isinstance(event.outcome, Failed):
-            if transaction.action is Action.BEGIN:
+            if transaction.action is TransactionAction.BEGIN:
                 inside.add(event.task)
-            elif transaction.action in (Action.COMMIT, Action.ROLLBACK):
+            elif transaction.action in (TransactionAction.COMMIT, TransactionAction.ROLLBACK):
                 inside.discard(event.task)
                 made.pop(event.task, None)
         elif event.session is not None:
@@ -86,12 +87,12 @@ def _temporary(events: Iterable[Event]) -> Iterator[Finding]:
 
 
 def _scratch(
-    event: Stepped,
+    event: StepCompleted,
     session: int,
     inside: bool,
-    made: dict[str, dict[str, Stepped]],
-    left: dict[tuple[int, str], Stepped],
-) -> Iterator[Finding]:
+    made: dict[str, dict[str, StepCompleted]],
+    left: dict[tuple[int, str], StepCompleted],
+) -> Iterator[PropertyFinding]:
     if match := _TEMPORARY.match(event.what):
         if not isinstance(event.outcome, Failed):
             left.pop((session, match[1].lower()), None)
@@ -106,9 +107,9 @@ def _scratch(
     if isinstance(event.outcome, Rows):
         message = f"{event.task} finds table {name}, which {maker.task} made in a transaction that it left open"
         evidence = (told(maker), f"{maker.task}: return", told(event))
-        yield Violation(message=message, evidence=evidence, path=event.path, task=event.task)
+        yield PropertyViolation(message=message, evidence=evidence, path=event.path, task=event.task)
     else:
-        yield Held(path=event.path)
+        yield PropertyHeld(path=event.path)
 
 
 PROPERTY = Property(
@@ -116,6 +117,6 @@ PROPERTY = Property(
     specification=__doc__,
     make=make,
     judge=judge,
-    needs=(Need.POOLS,),
+    needs=(Requirement.POOLS,),
     never="nobody read after a connection was returned within a transaction that had written",
 )

@@ -16,22 +16,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from simdsl.core.trace import Event, PoolMoved, Stepped
-from simdsl.plan.ir import Plan
+from simdsl.core.trace import PoolChanged, StepCompleted, TraceEvent
 from simdsl.plan.outcomes import ErrorClass, Failed
-from simdsl.properties.book import told
-from simdsl.properties.making import Draft, Line
-from simdsl.properties.property import Finding, Held, Need, Property, Size, Violation
+from simdsl.plan.plan import Plan
+from simdsl.properties.plan_builder import PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, PropertyFinding, PropertyHeld, PropertyViolation, Requirement
+from simdsl.properties.row_history import told
 
 _LOST = frozenset((ErrorClass.CONNECTION_LOST, ErrorClass.CONNECTION_CLOSED))
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Tasks whose connections are lost, and tasks that come after them."""
-    draft = Draft("pool-survives-kill", "A pool hands out no dead connection, and makes new ones.", seed, size)
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("pool-survives-kill", "A pool hands out no dead connection, and makes new ones.", seed, size)
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = [{"checkout": "from main"}]
+        steps: list[StepText] = [{"checkout": "from main"}]
         if draft.pick(2, "in transaction", number):
             steps += ["BEGIN", *draft.write(number)]
         steps += [{"fault": "disconnect"}, "SELECT 1 => error connection_lost", {"return": f"w{number}"}]
@@ -44,24 +44,26 @@ def make(seed: int, size: Size) -> Plan:
     return draft.finish(tasks, pool=max(1, size.writers))
 
 
-def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+def judge(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """Follow the connections that were lost. Only what comes after the first loss is judged."""
     sizes = {f"checkout {spec.name}": (spec.name, spec.size) for spec in plan.pools}
-    lost: dict[int, Stepped] = {}
+    lost: dict[int, StepCompleted] = {}
     lent: dict[str, set[int]] = {}
     for event in events:
-        if isinstance(event, PoolMoved):
+        if isinstance(event, PoolChanged):
             owned = lent.setdefault(event.pool, set())
-            (owned.add if event.lent else owned.discard)(event.session)
-            if not event.lent or not lost:
+            (owned.add if event.checked_out else owned.discard)(event.session)
+            if not event.checked_out or not lost:
                 continue
             if event.session not in lost:
-                yield Held()
+                yield PropertyHeld()
                 continue
             step = lost[event.session]
             message = f"pool {event.pool} lends {event.task} connection {event.session}, which was lost"
-            yield Violation(message=message, evidence=(told(step), f"{event.task}: checkout {event.pool}"), task=event.task)
-        elif isinstance(event, Stepped) and isinstance(event.outcome, Failed):
+            yield PropertyViolation(
+                message=message, evidence=(told(step), f"{event.task}: checkout {event.pool}"), task=event.task
+            )
+        elif isinstance(event, StepCompleted) and isinstance(event.outcome, Failed):
             error = event.outcome.error_class
             if error in _LOST and event.session is not None:
                 lost.setdefault(event.session, event)
@@ -70,7 +72,7 @@ def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
                 if len(lent.get(pool, ())) < size:
                     message = f"pool {pool} has not replaced what it lost: {event.task} is refused"
                     evidence = (*(told(step) for step in lost.values()), told(event))
-                    yield Violation(message=message, evidence=evidence, path=event.path, task=event.task)
+                    yield PropertyViolation(message=message, evidence=evidence, path=event.path, task=event.task)
 
 
 PROPERTY = Property(
@@ -78,6 +80,6 @@ PROPERTY = Property(
     specification=__doc__,
     make=make,
     judge=judge,
-    needs=(Need.POOLS, Need.DISCONNECT),
+    needs=(Requirement.POOLS, Requirement.DISCONNECT),
     never="no connection was lost and then another one lent",
 )

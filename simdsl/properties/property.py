@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import TypeAlias
 
-from simdsl.core.trace import Event
+from simdsl.core.trace import TraceEvent
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Path, Plan
+from simdsl.plan.plan import Plan
+from simdsl.plan.source import Path
 from simdsl.profiles.profile import Profile
 
-_DEFAULT = Profile(name="default", steps=50, tasks=3)
-_ROUND = 12  # steps of a transaction with what is around it
+_DEFAULT_PROFILE = Profile(name="default", steps=50, tasks=3)
+_STEPS_PER_ROUND = 12  # steps of a transaction with what is around it
 
 
-class Need(StrEnum):
+class Requirement(StrEnum):
     """What a backend must have, or the plan of a property is skipped there, with the reason."""
 
     POOLS = "pools"
@@ -23,31 +24,31 @@ class Need(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class PlanSize:
     """How large a plan is made, and of what. The defaults give 10 to 120 steps."""
 
     writers: int = 2  # tasks that write; others read
     rounds: int = 2  # transactions, or leases, of each
     extras: int = 2  # random steps in between, at most that many at a place
     runs: int = 4  # random schedules of each plan
-    profile: Profile = _DEFAULT  # schema, values, expressions and queries of what is about SQL
+    profile: Profile = _DEFAULT_PROFILE  # schema, values, expressions and queries of what is about SQL
 
     @classmethod
-    def of(cls, profile: Profile) -> Size:
+    def of(cls, profile: Profile) -> PlanSize:
         """The size that a profile means: its tasks, less the one that only reads, share its steps."""
         writers = max(1, profile.tasks - 1)
-        return cls(writers=writers, rounds=max(1, profile.steps // (_ROUND * writers)), profile=profile)
+        return cls(writers=writers, rounds=max(1, profile.steps // (_STEPS_PER_ROUND * writers)), profile=profile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class PropertyHeld:
     """The claim could have broken at this step of the trace, and did not."""
 
     path: Path = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Violation:
+class PropertyViolation:
     """The claim is broken. ``evidence`` tells the fewest steps that prove it, a line each, in their order."""
 
     message: str  # one sentence
@@ -56,13 +57,13 @@ class Violation:
     task: str | None = None
 
 
-Finding: TypeAlias = Held | Violation
+PropertyFinding: TypeAlias = PropertyHeld | PropertyViolation
 """What a judge says of one moment. A trace without findings did not judge the property."""
 
-Judge: TypeAlias = Callable[[Plan, Iterable[Event]], Iterator[Finding]]
-Make: TypeAlias = Callable[[int, Size], Plan]
+TraceCheck: TypeAlias = Callable[[Plan, Iterable[TraceEvent]], Iterator[PropertyFinding]]
+BuildPlan: TypeAlias = Callable[[int, PlanSize], Plan]
 
-DEFAULT_SIZE = Size()
+DEFAULT_SIZE = PlanSize()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +72,12 @@ class Property:
 
     name: str
     specification: str  # the claim in a line, then the steps, what violates it, and the evidence
-    make: Make
-    judge: Judge
-    needs: tuple[Need, ...] = ()
+    make: BuildPlan
+    judge: TraceCheck
+    needs: tuple[Requirement, ...] = ()
     never: str = "it never came to what the claim is about"  # why a run may judge nothing
 
-    def plan(self, seed: int, size: Size = DEFAULT_SIZE) -> Plan:
+    def plan(self, seed: int, size: PlanSize = DEFAULT_SIZE) -> Plan:
         """A plain plan that says ``properties: [name]``, so that written out it is judged alike."""
         return self.make(seed, size)
 

@@ -16,82 +16,85 @@ Evidence: the queries before and after.
 
 from __future__ import annotations
 
-from simdsl.generation.expressions.ir import Expression
-from simdsl.generation.ground.both import say
-from simdsl.generation.ground.tables import MARK, Cells, Table
+from simdsl.generation.expressions.ir import SqlExpression
+from simdsl.generation.expressions.printing import render
+from simdsl.generation.fixture import MARK, FixtureTable, RowCells
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Plan
-from simdsl.properties.claims import judge_checks
-from simdsl.properties.making import SETUP, Draft, Line
-from simdsl.properties.owned import BACKENDS, Labels, Owned, check, line, mine, where
-from simdsl.properties.property import Need, Property, Size
+from simdsl.plan.plan import Plan
+from simdsl.properties.metamorphic import relation_checker
+from simdsl.properties.owned_rows import BACKENDS, LabelGroup, OwnedRows, check_step, owned_by, sql_step, where_owned
+from simdsl.properties.plan_builder import KEYED_TABLES, PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, Requirement
 
 _MOST = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Round:
-    owned: Owned
-    table: Table
+    owned: OwnedRows
+    table: FixtureTable
     owner: int
-    condition: Expression
+    condition: SqlExpression
     value: int
-    labels: Labels
+    labels: LabelGroup
     place: tuple[int, ...]
 
-    def rows(self, role: str, further: str = "", *, marked: bool = False) -> Line:
+    def rows(self, role: str, further: str = "", *, marked: bool = False) -> StepText:
         """Rows of the owner, with the mark if wanted."""
         names = ", ".join((*self.table.names, *((MARK,) if marked else ())))
-        text = f"SELECT {names} FROM {self.table.name} WHERE {mine(self.owner)}{further}"
-        return line(say("{text}", text=text), label=self.labels.of(role))
+        text = f"SELECT {names} FROM {self.table.name} WHERE {owned_by(self.owner)}{further}"
+        return sql_step(render("{text}", text=text), label=self.labels.of(role))
 
-    def updates(self) -> list[Line]:
+    def updates(self) -> list[StepText]:
         """Before, the UPDATE and after."""
         found, done, new, rest, others = map(self.labels.of, ("found", "done", "new", "rest", "others"))
-        hit = where(self.table, self.owner, self.condition)
+        hit = where_owned(self.table, self.owner, self.condition)
         names = ", ".join(self.table.names)
-        query = say("SELECT {names} FROM {table} {hit}", names=names, table=self.table.name, hit=hit)
-        update = say("UPDATE {table} SET mark = {value} {hit}", table=self.table.name, value=self.value, hit=hit)
+        query = render("SELECT {names} FROM {table} {hit}", names=names, table=self.table.name, hit=hit)
+        update = render("UPDATE {table} SET mark = {value} {hit}", table=self.table.name, value=self.value, hit=hit)
         all_of_it, is_new = self.labels.of("before"), f"bag({new}) = bag({found}) and affected({done}) = rows({found})"
         return [
             self.rows("before", marked=True),
             self.rows("others"),
-            line(query, label=found),
-            line(update, label=done),
+            sql_step(query, label=found),
+            sql_step(update, label=done),
             *self.owned.draft.extras(in_transaction=True),
             self.rows("new", f" AND {MARK} = {self.value}"),
             self.rows("rest", f" AND {MARK} <> {self.value}"),
             self.rows("after", marked=True),
-            check(f"{is_new} and bag({rest}) = bag({others}) - bag({found})"),
-            check(f"rows({all_of_it}) = rows({self.labels.of('after')})"),
+            check_step(f"{is_new} and bag({rest}) = bag({others}) - bag({found})"),
+            check_step(f"rows({all_of_it}) = rows({self.labels.of('after')})"),
         ]
 
-    def later(self, expected: str) -> Line:
+    def later(self, expected: str) -> StepText:
         """What there is when the transaction has ended."""
         again = self.labels.of("again")
-        queries: list[Line] = [self.rows("again", marked=True), check(f"bag({again}) = bag({self.labels.of(expected)})")]
+        queries: list[StepText] = [
+            self.rows("again", marked=True),
+            check_step(f"bag({again}) = bag({self.labels.of(expected)})"),
+        ]
         return self.owned.draft.until_done(queries, *self.place, "later")
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Tasks that update what they inserted."""
-    draft = Draft("read-your-updates-back", "What is updated carries the new values.", seed, size)
-    owned = Owned(draft, "ryu")
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("read-your-updates-back", "What is updated carries the new values.", seed, size)
+    owned = OwnedRows(draft, "ryu")
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
-        live: dict[str, list[Cells]] = {}
+        steps: list[StepText] = []
+        live: dict[str, list[RowCells]] = {}
         for turn in range(size.rounds):
             steps += [{"checkout": "from main"}, *_turn(owned, live, number, turn), {"return": f"w{number}"}]
         tasks[f"w{number}"] = steps
     tasks["reader"] = draft.reader()
     marks = [table.name for table in owned.tables if draft.pick(2, "index", table.name)]
     indexes = [f"CREATE INDEX {name}_mark ON {name} ({MARK})" for name in marks]
-    setup = [*SETUP, *owned.setup(rows=True), *indexes]
+    setup = [*KEYED_TABLES, *owned.setup(rows=True), *indexes]
     return draft.finish(tasks, pool=max(1, size.writers), setup=setup, dialect="sqlite", backends=BACKENDS)
 
 
-def _turn(owned: Owned, live: dict[str, list[Cells]], number: int, turn: int) -> list[Line]:
+def _turn(owned: OwnedRows, live: dict[str, list[RowCells]], number: int, turn: int) -> list[StepText]:
     draft, place = owned.draft, (number, turn)
     table = owned.tables[draft.pick(len(owned.tables), "table", *place)]
     new = owned.rows(table, number, 1 + draft.pick(_MOST, "rows", *place))
@@ -108,7 +111,10 @@ def _turn(owned: Owned, live: dict[str, list[Cells]], number: int, turn: int) ->
         place=place,
     )
     rolls_back = draft.pick(3, "end", *place) == 0
-    steps: list[Line] = [draft.until_done([line(table.insert(tuple(new)), f"{len(new)} affected")], *place), *draft.extras()]
+    steps: list[StepText] = [
+        draft.until_done([sql_step(table.insert(tuple(new)), f"{len(new)} affected")], *place),
+        *draft.extras(),
+    ]
     body = ["BEGIN", *one.updates(), "ROLLBACK" if rolls_back else "COMMIT"]
     steps.append(draft.until_done(body, *place, "update"))
     if draft.pick(2, "another", *place):
@@ -120,7 +126,7 @@ PROPERTY = Property(
     name="read-your-updates-back",
     specification=__doc__,
     make=make,
-    judge=judge_checks("ryu", "an UPDATE with a condition did not change exactly the rows that the condition finds"),
-    needs=(Need.POOLS,),
+    judge=relation_checker("ryu", "an UPDATE with a condition did not change exactly the rows that the condition finds"),
+    needs=(Requirement.POOLS,),
     never="no query came after an UPDATE with a condition",
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
-from simdsl.language.named import BUILT_IN, entry_points, known
+from simdsl.language.property_names import BUILT_IN, entry_points, known_names
 from simdsl.properties.property import Property
 
 
@@ -34,4 +34,4 @@ def problem(name: str) -> str | None:
 
 def every() -> Iterator[Property]:
     """All that can be used."""
-    return (find(name) for name in known() if problem(name) is None)
+    return (find(name) for name in known_names() if problem(name) is None)

@@ -15,32 +15,31 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.generation.expressions.rewriting import draw_rewriting
-from simdsl.generation.ground.both import say
-from simdsl.plan.ir import Plan
-from simdsl.properties.claims import judge_checks
-from simdsl.properties.property import Property, Size
-from simdsl.properties.stating import Statement, state
+from simdsl.generation.expressions.printing import render
+from simdsl.generation.expressions.rewriting import draw_rewrite
+from simdsl.plan.plan import Plan
+from simdsl.properties.metamorphic import MetamorphicBuilder, build_plan, relation_checker
+from simdsl.properties.property import PlanSize, Property
 
 _NAME: Final = "rewrite-equivalence"
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Conditions, and the same in other words."""
-    return state(_NAME, "rewrite", "Conditions that mean the same keep the same rows.", seed, size, _claim)
+    return build_plan(_NAME, "rewrite", "Conditions that mean the same keep the same rows.", seed, size, _claim)
 
 
-def _claim(made: Statement) -> None:
+def _claim(made: MetamorphicBuilder) -> None:
     asking = made.asking()
     source = asking.source()
     test = asking.condition(source)
     other = test
     for turn in range(1 + asking.draws.below(2)):
-        rewriting = draw_rewriting(other, seed=made.seed, place=(made.place, turn))
+        rewriting = draw_rewrite(other, seed=made.seed, place=(made.place, turn))
         other = other if rewriting is None else rewriting.expression
     columns = asking.selected(source.columns)
     labels = [
-        made.query(role, say("SELECT {c} FROM {s} WHERE {p}", c=columns, s=source.text, p=said))
+        made.query(role, render("SELECT {c} FROM {s} WHERE {p}", c=columns, s=source.text, p=said))
         for role, said in (("one", test), ("other", other))
     ]
     made.same(*labels)
@@ -50,6 +49,6 @@ PROPERTY = Property(
     name=_NAME,
     specification=__doc__,
     make=make,
-    judge=judge_checks("rewrite", "a condition that means the same keeps other rows"),
+    judge=relation_checker("rewrite", "a condition that means the same keeps other rows"),
     never="no pair of queries gave rows",
 )

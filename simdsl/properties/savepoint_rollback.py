@@ -17,20 +17,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from simdsl.core.trace import Event
-from simdsl.plan.ir import Plan
-from simdsl.properties.book import Book, Fate
-from simdsl.properties.making import READ, Draft, Line
-from simdsl.properties.property import Finding, Held, Need, Property, Size, Violation
-from simdsl.properties.undone import judge_undone
+from simdsl.core.trace import TraceEvent
+from simdsl.plan.plan import Plan
+from simdsl.properties.plan_builder import READ_ALL, PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, PropertyFinding, PropertyHeld, PropertyViolation, Requirement
+from simdsl.properties.row_history import VersionHistory, WriteOutcome
+from simdsl.properties.row_visibility import check_rolled_back_rows
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Writers with savepoints, and a reader."""
-    draft = Draft("savepoint-rollback", "What came after a savepoint can be undone alone.", seed, size)
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("savepoint-rollback", "What came after a savepoint can be undone alone.", seed, size)
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
+        steps: list[StepText] = []
         for turn in range(size.rounds):
             steps += [{"checkout": "from main"}, "BEGIN"]
             if draft.pick(2, "before", number, turn):
@@ -41,28 +41,28 @@ def make(seed: int, size: Size) -> Plan:
                 steps.append("ROLLBACK TO s => ok")
             if end > 1:
                 steps.append("RELEASE s => ok")
-            steps.append(READ)
-            steps += ["COMMIT => ok or error busy", READ, {"return": f"w{number}"}]
+            steps.append(READ_ALL)
+            steps += ["COMMIT => ok or error busy", READ_ALL, {"return": f"w{number}"}]
         tasks[f"w{number}"] = steps
     tasks["reader"] = draft.reader()
-    check: Line = {"sql": "PRAGMA integrity_check => 'ok'", "only": ["sqlite"]}
+    check: StepText = {"sql": "PRAGMA integrity_check => 'ok'", "only": ["sqlite"]}
     return draft.finish(tasks, pool=max(1, size.writers), last=[check])
 
 
-def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+def judge(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """Look for what was rolled back to a savepoint, and then for what should have stayed."""
     known = list(events)
-    yield from judge_undone(known, Fate.TO_SAVEPOINT)
-    for seen in Book().read(known):
+    yield from check_rolled_back_rows(known, WriteOutcome.TO_SAVEPOINT)
+    for seen in VersionHistory().read(known):
         last = seen.allowed[-1]
         if last.kept is None:
             continue
         if seen.holds:
-            yield Held(path=seen.read.path)
-        elif seen.culprit is None or seen.culprit.fate is Fate.COMMITTED:
+            yield PropertyHeld(path=seen.read.path)
+        elif seen.culprit is None or seen.culprit.fate is WriteOutcome.COMMITTED:
             message = f"{seen.read.task} does not see {seen.shown(last.cell)} of table {seen.table}, "
             message += f"which {last.kept.what} does not undo"
-            yield Violation(message=message, evidence=seen.evidence(last), path=seen.read.path, task=seen.read.task)
+            yield PropertyViolation(message=message, evidence=seen.evidence(last), path=seen.read.path, task=seen.read.task)
 
 
 PROPERTY = Property(
@@ -70,6 +70,6 @@ PROPERTY = Property(
     specification=__doc__,
     make=make,
     judge=judge,
-    needs=(Need.POOLS,),
+    needs=(Requirement.POOLS,),
     never="no query came after a ROLLBACK TO that undid something",
 )

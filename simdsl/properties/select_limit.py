@@ -15,23 +15,23 @@ Evidence: the whole result and the slice.
 
 from __future__ import annotations
 
-from simdsl.generation.ground.both import say
-from simdsl.plan.ir import Plan
-from simdsl.properties.claims import judge_checks
-from simdsl.properties.making import SETUP, Draft, Line
-from simdsl.properties.owned import BACKENDS, Owned, check, line
-from simdsl.properties.property import Need, Property, Size
+from simdsl.generation.expressions.printing import render
+from simdsl.plan.plan import Plan
+from simdsl.properties.metamorphic import relation_checker
+from simdsl.properties.owned_rows import BACKENDS, OwnedRows, check_step, sql_step
+from simdsl.properties.plan_builder import KEYED_TABLES, PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, Requirement
 
 _QUERIES = 3  # of a round
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Tasks that read slices."""
-    draft = Draft("select-limit", "LIMIT and OFFSET cut a slice out of a result.", seed, size)
-    owned = Owned(draft, "cut")
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("select-limit", "LIMIT and OFFSET cut a slice out of a result.", seed, size)
+    owned = OwnedRows(draft, "cut")
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
+        steps: list[StepText] = []
         for turn in range(size.rounds):
             steps.append({"checkout": "from main"})
             for i in range(_QUERIES):
@@ -39,12 +39,12 @@ def make(seed: int, size: Size) -> Plan:
             steps.append({"return": f"w{number}"})
         tasks[f"w{number}"] = steps
     tasks["reader"] = draft.reader()
-    rows = [line(table.insert(tuple(owned.rows(table, 1, 3)))) for table in owned.tables]
-    setup = [*SETUP, *owned.setup(rows=True), *rows]
+    rows = [sql_step(table.insert(tuple(owned.rows(table, 1, 3)))) for table in owned.tables]
+    setup = [*KEYED_TABLES, *owned.setup(rows=True), *rows]
     return draft.finish(tasks, pool=max(1, size.writers), setup=setup, dialect="sqlite", backends=BACKENDS)
 
 
-def _cut(owned: Owned, *place: int) -> list[Line]:
+def _cut(owned: OwnedRows, *place: int) -> list[StepText]:
     draft = owned.draft
     table = owned.tables[draft.pick(len(owned.tables), "table", *place)]
     columns, source, keys = table.keyed, table.name, ["id"]
@@ -55,7 +55,7 @@ def _cut(owned: Owned, *place: int) -> list[Line]:
         source, keys = f"{table.name} AS a CROSS JOIN {other.name} AS b", ["a.id", "b.id"]
         many *= len(other.rows) + 3
     condition = owned.condition(columns, *place)
-    kept = say("WHERE {condition}", condition=condition) if draft.pick(2, "where", *place) else say("")
+    kept = render("WHERE {condition}", condition=condition) if draft.pick(2, "where", *place) else render("")
     total = draft.pick(3, "total", *place) != 0
     order = ""
     if total:
@@ -65,7 +65,7 @@ def _cut(owned: Owned, *place: int) -> list[Line]:
         ]
         order = f" ORDER BY {', '.join([*first, *keys])}"
     names = ", ".join(column.name for column in columns)
-    query = say("SELECT {names} FROM {source} {kept}{order}", names=names, source=source, kept=kept, order=order)
+    query = render("SELECT {names} FROM {source} {kept}{order}", names=names, source=source, kept=kept, order=order)
     n = draft.pick(many + 2, "limit", *place)
     m = draft.pick(many // 2 + 2, "offset", *place) if draft.pick(2, "has offset", *place) else 0
     offset = f" OFFSET {m}" if m or draft.pick(2, "zero", *place) else ""
@@ -73,9 +73,9 @@ def _cut(owned: Owned, *place: int) -> list[Line]:
     whole, part = labels.of("whole"), labels.of("part")
     counted = f"rows({part}) = max(0, min({n}, rows({whole}) - {m})) and bag({part}) subset of bag({whole})"
     return [
-        line(query, label=whole),
-        line(say("{query} LIMIT {n}{offset}", query=query, n=n, offset=offset), label=part),
-        check(f"bag({part}) = slice({whole}, {m}, {n})" if total else counted),
+        sql_step(query, label=whole),
+        sql_step(render("{query} LIMIT {n}{offset}", query=query, n=n, offset=offset), label=part),
+        check_step(f"bag({part}) = slice({whole}, {m}, {n})" if total else counted),
     ]
 
 
@@ -83,7 +83,7 @@ PROPERTY = Property(
     name="select-limit",
     specification=__doc__,
     make=make,
-    judge=judge_checks("cut", "a query with LIMIT does not give the slice of the same query without"),
-    needs=(Need.POOLS,),
+    judge=relation_checker("cut", "a query with LIMIT does not give the slice of the same query without"),
+    needs=(Requirement.POOLS,),
     never="no query had a LIMIT",
 )

@@ -18,27 +18,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.generation.ground.both import say
-from simdsl.plan.ir import Plan
-from simdsl.properties.claims import judge_checks
-from simdsl.properties.property import Property, Size
-from simdsl.properties.stating import Statement, equal, rows, state, value
+from simdsl.generation.expressions.printing import render
+from simdsl.plan.plan import Plan
+from simdsl.properties.metamorphic import MetamorphicBuilder, build_plan, equal, relation_checker, rows, value
+from simdsl.properties.property import PlanSize, Property
 
 _NAME: Final = "select-select-optimizer"
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Conditions, asked twice."""
-    return state(_NAME, "norec", "A condition keeps the rows that it is true for.", seed, size, _claim)
+    return build_plan(_NAME, "norec", "A condition keeps the rows that it is true for.", seed, size, _claim)
 
 
-def _claim(made: Statement) -> None:
+def _claim(made: MetamorphicBuilder) -> None:
     asking = made.asking()
     source = asking.source()
     test = asking.condition(source)
     column = asking.draws.one_of(source.columns)
-    kept = made.query("kept", say("SELECT {column} FROM {source} WHERE {p}", column=column, source=source.text, p=test))
-    counted = say("SELECT coalesce(sum(CASE WHEN {p} IS TRUE THEN 1 ELSE 0 END), 0) FROM {s}", p=test, s=source.text)
+    kept = made.query("kept", render("SELECT {column} FROM {source} WHERE {p}", column=column, source=source.text, p=test))
+    counted = render("SELECT coalesce(sum(CASE WHEN {p} IS TRUE THEN 1 ELSE 0 END), 0) FROM {s}", p=test, s=source.text)
     true = made.query("true", counted)
     made.check(equal(rows(kept), value(true)), kept, true)
 
@@ -47,6 +46,6 @@ PROPERTY = Property(
     name=_NAME,
     specification=__doc__,
     make=make,
-    judge=judge_checks("norec", "WHERE keeps another number of rows than the condition is true for"),
+    judge=relation_checker("norec", "WHERE keeps another number of rows than the condition is true for"),
     never="no pair of queries gave rows",
 )

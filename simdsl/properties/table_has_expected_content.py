@@ -17,47 +17,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from simdsl.core.trace import Event
-from simdsl.plan.ir import Plan
-from simdsl.properties.book import Book
-from simdsl.properties.content import compared
-from simdsl.properties.making import MAYBE, READ, Draft, Line
-from simdsl.properties.property import Finding, Need, Property, Size
+from simdsl.core.trace import TraceEvent
+from simdsl.plan.plan import Plan
+from simdsl.properties.plan_builder import OR_CONFLICT, READ_ALL, PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, PropertyFinding, Requirement
+from simdsl.properties.row_history import VersionHistory
+from simdsl.properties.row_visibility import check_table_content
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Writers of every kind, and a reader."""
-    draft = Draft("table-has-expected-content", "A table holds what was written to it.", seed, size)
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("table-has-expected-content", "A table holds what was written to it.", seed, size)
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
+        steps: list[StepText] = []
         for turn in range(size.rounds):
-            steps += [{"checkout": "from main"}, *_turn(draft, number, turn), *draft.extras(), READ]
+            steps += [{"checkout": "from main"}, *_turn(draft, number, turn), *draft.extras(), READ_ALL]
             steps.append({"return": f"w{number}"})
         tasks[f"w{number}"] = steps
     tasks["reader"] = draft.reader()
     return draft.finish(tasks, pool=max(1, size.writers))
 
 
-def _turn(draft: Draft, number: int, turn: int) -> list[Line]:
+def _turn(draft: PlanBuilder, number: int, turn: int) -> list[StepText]:
     place = (number, turn)
     own = draft.key()
-    writes = [f"INSERT INTO t VALUES ({own}, {draft.value()}) => 1 affected{MAYBE}", *draft.write(*place)]
+    writes = [f"INSERT INTO t VALUES ({own}, {draft.value()}) => 1 affected{OR_CONFLICT}", *draft.write(*place)]
     kind = draft.pick(3, "delete", *place)
     if kind:
         key = own if kind == 1 else 3
-        writes.append(f"DELETE FROM t WHERE id = {key} => ok{MAYBE}")
+        writes.append(f"DELETE FROM t WHERE id = {key} => ok{OR_CONFLICT}")
     if draft.pick(3, "in transaction", *place) == 0:
         return writes
     end = "COMMIT => ok or error busy" if draft.pick(4, "end", *place) else "ROLLBACK"
-    return ["BEGIN", *writes, *draft.extras(in_transaction=True), READ, end]
+    return ["BEGIN", *writes, *draft.extras(in_transaction=True), READ_ALL, end]
 
 
-def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+def judge(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """Compare every query of a whole table with the model."""
-    book = Book()
+    book = VersionHistory()
     for event in events:
-        for _, finding in compared(book, event):
+        for _, finding in check_table_content(book, event):
             yield finding
 
 
@@ -66,6 +66,6 @@ PROPERTY = Property(
     specification=__doc__,
     make=make,
     judge=judge,
-    needs=(Need.POOLS,),
+    needs=(Requirement.POOLS,),
     never="nobody read a whole table whose rows are known",
 )

@@ -16,37 +16,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from simdsl.core.trace import Event
-from simdsl.plan.ir import Plan
-from simdsl.properties.book import Book, Fate
-from simdsl.properties.making import READ, Draft, Line
-from simdsl.properties.property import Finding, Held, Need, Property, Size, Violation
+from simdsl.core.trace import TraceEvent
+from simdsl.plan.plan import Plan
+from simdsl.properties.plan_builder import READ_ALL, PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, PropertyFinding, PropertyHeld, PropertyViolation, Requirement
+from simdsl.properties.row_history import VersionHistory, WriteOutcome
 
-_EXPLAINED = frozenset((Fate.ROLLED_BACK, Fate.TO_SAVEPOINT, Fate.RETURNED, Fate.FAILED))
+_EXPLAINED = frozenset((WriteOutcome.ROLLED_BACK, WriteOutcome.TO_SAVEPOINT, WriteOutcome.RETURNED, WriteOutcome.FAILED))
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Writers that commit, or sometimes not, and a reader."""
-    draft = Draft("tx-commit-visible", "What is committed is seen, and not before.", seed, size)
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("tx-commit-visible", "What is committed is seen, and not before.", seed, size)
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
+        steps: list[StepText] = []
         for turn in range(size.rounds):
             steps += [{"checkout": "from main"}, "BEGIN", *draft.write(number, turn), *draft.extras(in_transaction=True)]
-            steps += ["COMMIT => ok or error busy", *draft.extras(), READ, {"return": f"w{number}"}]
+            steps += ["COMMIT => ok or error busy", *draft.extras(), READ_ALL, {"return": f"w{number}"}]
         tasks[f"w{number}"] = steps
     tasks["reader"] = draft.reader()
     return draft.finish(tasks, pool=max(1, size.writers))
 
 
-def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+def judge(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """Compare every query with what was committed."""
-    for seen in Book().read(events):
+    for seen in VersionHistory().read(events):
         last = seen.allowed[-1]
         if seen.holds:
-            pending = any(c.fate is Fate.OPEN and c.by.task != seen.read.task for c in seen.history)
+            pending = any(c.fate is WriteOutcome.OPEN and c.by.task != seen.read.task for c in seen.history)
             if pending or (last.sealed is not None and last.by.task != seen.read.task):
-                yield Held(path=seen.read.path)
+                yield PropertyHeld(path=seen.read.path)
             continue
         culprit = seen.culprit
         if seen.own:
@@ -54,7 +54,7 @@ def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
         if culprit is not None and culprit.fate in _EXPLAINED:
             continue  # it is another property that says so
         reader = seen.read.task
-        if culprit is not None and culprit.fate is Fate.OPEN:
+        if culprit is not None and culprit.fate is WriteOutcome.OPEN:
             message = (
                 f"{reader} sees {seen.shown(seen.got)} of table {seen.table}, which {culprit.by.task} has not committed"
             )
@@ -65,7 +65,7 @@ def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
         else:
             message = f"{reader} does not see {seen.shown(last.cell)} of table {seen.table}, which is committed"
             evidence = seen.evidence(last if last.by is not seen.read else None)
-        yield Violation(message=message, evidence=evidence, path=seen.read.path, task=reader)
+        yield PropertyViolation(message=message, evidence=evidence, path=seen.read.path, task=reader)
 
 
 PROPERTY = Property(
@@ -73,6 +73,6 @@ PROPERTY = Property(
     specification=__doc__,
     make=make,
     judge=judge,
-    needs=(Need.POOLS,),
+    needs=(Requirement.POOLS,),
     never="no query came after a COMMIT, or beside an open transaction",
 )

@@ -14,32 +14,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from simdsl.core.trace import Event
-from simdsl.plan.ir import Plan
-from simdsl.properties.book import Fate
-from simdsl.properties.making import READ, Draft, Line
-from simdsl.properties.property import Finding, Need, Property, Size
-from simdsl.properties.undone import judge_undone
+from simdsl.core.trace import TraceEvent
+from simdsl.plan.plan import Plan
+from simdsl.properties.plan_builder import READ_ALL, PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, PropertyFinding, Requirement
+from simdsl.properties.row_history import WriteOutcome
+from simdsl.properties.row_visibility import check_rolled_back_rows
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Writers that roll back, and a reader."""
-    draft = Draft("tx-rollback-invisible", "What is rolled back is seen by nobody.", seed, size)
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("tx-rollback-invisible", "What is rolled back is seen by nobody.", seed, size)
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
+        steps: list[StepText] = []
         for turn in range(size.rounds):
             end = "ROLLBACK => ok" if turn == 0 or draft.pick(4, "end", number, turn) else "COMMIT => ok or error busy"
             steps += [{"checkout": "from main"}, "BEGIN", *draft.write(number, turn), *draft.extras(in_transaction=True)]
-            steps += [end, *draft.extras(), READ, {"return": f"w{number}"}]
+            steps += [end, *draft.extras(), READ_ALL, {"return": f"w{number}"}]
         tasks[f"w{number}"] = steps
     tasks["reader"] = draft.reader()
     return draft.finish(tasks, pool=max(1, size.writers))
 
 
-def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+def judge(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """Look for what was rolled back."""
-    return judge_undone(events, Fate.ROLLED_BACK)
+    return check_rolled_back_rows(events, WriteOutcome.ROLLED_BACK)
 
 
 PROPERTY = Property(
@@ -47,6 +47,6 @@ PROPERTY = Property(
     specification=__doc__,
     make=make,
     judge=judge,
-    needs=(Need.POOLS,),
+    needs=(Requirement.POOLS,),
     never="no query came after a ROLLBACK that undid something",
 )

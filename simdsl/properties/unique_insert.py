@@ -18,28 +18,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from simdsl.core.trace import Event, Stepped
-from simdsl.plan.ir import Plan
+from simdsl.core.trace import StepCompleted, TraceEvent
 from simdsl.plan.outcomes import ErrorClass, Failed
-from simdsl.properties.book import Book, Change, Fate, told
-from simdsl.properties.catalog import NOT_TRIED
-from simdsl.properties.making import MAYBE, READ, Draft, Line
-from simdsl.properties.property import Finding, Held, Need, Property, Size, Violation
-from simdsl.properties.statements import Insert, understand
+from simdsl.plan.plan import Plan
+from simdsl.properties.keyed_statements import InsertRows, parse_keyed_statement
+from simdsl.properties.plan_builder import OR_CONFLICT, READ_ALL, PlanBuilder, StepText
+from simdsl.properties.property import PlanSize, Property, PropertyFinding, PropertyHeld, PropertyViolation, Requirement
+from simdsl.properties.row_history import RowVersion, VersionHistory, WriteOutcome, told
+from simdsl.properties.table_catalog import NOT_EXECUTED
 
 _KEYS = 2  # that are wanted at a time
 _LOOK = "SELECT count(*) FROM noise => 1 row or error busy or error in_failed_sql_transaction"
-_HEALED: tuple[Line, Line] = ({"sql": "SAVEPOINT s", "only": ["postgres"]}, {"sql": "ROLLBACK TO s", "only": ["postgres"]})
+_HEALED: tuple[StepText, StepText] = (
+    {"sql": "SAVEPOINT s", "only": ["postgres"]},
+    {"sql": "ROLLBACK TO s", "only": ["postgres"]},
+)
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Tasks that insert what others insert too, and a reader."""
-    draft = Draft("unique-insert", "A key is there once.", seed, size)
-    tasks: dict[str, list[Line]] = {}
+    draft = PlanBuilder("unique-insert", "A key is there once.", seed, size)
+    tasks: dict[str, list[StepText]] = {}
     for number in range(1, size.writers + 1):
-        steps: list[Line] = []
+        steps: list[StepText] = []
         for turn in range(size.rounds):
-            steps += [{"checkout": "from main"}, *_turn(draft, number, turn), *draft.extras(), READ]
+            steps += [{"checkout": "from main"}, *_turn(draft, number, turn), *draft.extras(), READ_ALL]
             if number == 1 and turn == 0:
                 steps.append(_old(draft, "always"))
             steps.append({"return": f"w{number}"})
@@ -48,96 +51,100 @@ def make(seed: int, size: Size) -> Plan:
     return draft.finish(tasks, pool=max(1, size.writers))
 
 
-def _turn(draft: Draft, number: int, turn: int) -> list[Line]:
+def _turn(draft: PlanBuilder, number: int, turn: int) -> list[StepText]:
     place = (number, turn)
     key = 1000 + _KEYS * turn + draft.pick(_KEYS, "key", *place)
-    first = f"INSERT INTO t VALUES ({key}, {draft.value()}) => 1 affected or error unique_violation{MAYBE}"
+    first = f"INSERT INTO t VALUES ({key}, {draft.value()}) => 1 affected or error unique_violation{OR_CONFLICT}"
     second = f"INSERT INTO t VALUES ({{}}, {draft.value()}) => error unique_violation"
     kind = draft.pick(6, "kind", *place)
     if kind == 0:
         return [first, *draft.extras(), _old(draft, *place)]
     if kind == 1:
-        again = f"INSERT INTO t VALUES ({key}, {draft.value()}) => 1 affected or error unique_violation{MAYBE}"
+        again = f"INSERT INTO t VALUES ({key}, {draft.value()}) => 1 affected or error unique_violation{OR_CONFLICT}"
         return [first, *draft.extras(), again]
     end = "COMMIT" if draft.pick(3, "end", *place) else "ROLLBACK"
     if kind < 5:
-        held: list[Line] = [_LOOK] * (1 + draft.pick(3, "held", *place))
+        held: list[StepText] = [_LOOK] * (1 + draft.pick(3, "held", *place))
         may = "" if end == "ROLLBACK" else " => ok or error busy or error in_failed_sql_transaction"
         return ["BEGIN", *draft.extras(in_transaction=True), first, *held, f"{end}{may}"]
     own = draft.key()
-    body: list[Line] = ["BEGIN", f"INSERT INTO t VALUES ({own}, {draft.value()})", *draft.extras(in_transaction=True)]
+    body: list[StepText] = ["BEGIN", f"INSERT INTO t VALUES ({own}, {draft.value()})", *draft.extras(in_transaction=True)]
     body += [_HEALED[0], second.format(own), _HEALED[1], end]
     return [draft.until_done(body, *place)]
 
 
-def _old(draft: Draft, *place: int | str) -> Line:
+def _old(draft: PlanBuilder, *place: int | str) -> StepText:
     """A key that was there from the first."""
     insert = f"INSERT INTO t VALUES ({1 + draft.pick(3, 'old', *place)}, {draft.value()}) => error unique_violation"
     return draft.until_done([insert], *place, "old")
 
 
-def judge(plan: Plan, events: Iterable[Event]) -> Iterator[Finding]:
+def judge(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
     """Ask, before each INSERT of one row or more, which of its keys are there."""
-    book = Book()
-    beside: list[tuple[Change, Change]] = []  # both INSERTs succeeded while the first was not committed
+    book = VersionHistory()
+    beside: list[tuple[RowVersion, RowVersion]] = []  # both INSERTs succeeded while the first was not committed
     strict: set[str] = set()  # tables that may refuse a row for another reason
     for event in events:
-        waiting: list[Change] = []
-        if isinstance(event, Stepped):
-            said = understand(event.what, dict(zip(event.names, event.arguments, strict=False)))
+        waiting: list[RowVersion] = []
+        if isinstance(event, StepCompleted):
+            said = parse_keyed_statement(event.what, dict(zip(event.names, event.arguments, strict=False)))
             upper = event.what.upper()
             if upper.startswith("CREATE") and ("CHECK" in upper or "NOT NULL" in upper):
                 strict.add(upper)
-            if isinstance(said, Insert):
+            if isinstance(said, InsertRows):
                 is_strict = any(f" {said.table.upper()} " in one for one in strict)
                 yield from _insert(event, said, book, is_strict=is_strict)
                 waiting = [open_ for key, _ in said.rows for open_ in book.pending(event.task, said.table, key)]
         for seen in book.read([event]):
             if len(seen.got) > 1:
                 message = f"{seen.read.task} sees key {seen.key} of table {seen.table} {len(seen.got)} times"
-                yield Violation(message=message, evidence=seen.evidence(), path=seen.read.path, task=seen.read.task)
-        if isinstance(event, Stepped):
+                yield PropertyViolation(message=message, evidence=seen.evidence(), path=seen.read.path, task=seen.read.task)
+        if isinstance(event, StepCompleted):
             for first in waiting:
                 second = book.written(event, first)
                 if first.cell and second is not None:
                     beside.append((first, second))
-            for pair in [pair for pair in beside if all(one.fate is Fate.COMMITTED for one in pair)]:
+            for pair in [pair for pair in beside if all(one.fate is WriteOutcome.COMMITTED for one in pair)]:
                 beside.remove(pair)
                 if book.stands(pair[0]):
                     yield _both(pair, event)
-            beside = [pair for pair in beside if all(one.fate in (Fate.OPEN, Fate.COMMITTED) for one in pair)]
+            beside = [
+                pair for pair in beside if all(one.fate in (WriteOutcome.OPEN, WriteOutcome.COMMITTED) for one in pair)
+            ]
 
 
-def _insert(step: Stepped, said: Insert, book: Book, *, is_strict: bool) -> Iterator[Finding]:
+def _insert(step: StepCompleted, said: InsertRows, book: VersionHistory, *, is_strict: bool) -> Iterator[PropertyFinding]:
     last = {key: book.last(step.task, said.table, key) for key, _ in said.rows}
     there = [change for change in last.values() if change is not None and change.cell]
     failed = step.outcome.error_class if isinstance(step.outcome, Failed) else None
-    if failed in NOT_TRIED or (failed is not ErrorClass.UNIQUE_VIOLATION and failed is not None and is_strict):
+    if failed in NOT_EXECUTED or (failed is not ErrorClass.UNIQUE_VIOLATION and failed is not None and is_strict):
         return
     if there:
         if failed is ErrorClass.UNIQUE_VIOLATION:
-            yield Held(path=step.path)
+            yield PropertyHeld(path=step.path)
             return
         came = "succeeds" if failed is None else f"is told {failed}"
         message = f"{step.task} {came} with an INSERT of key {there[0].key}, which table {said.table} has already"
-        yield Violation(message=message, evidence=_told(there[0], step), path=step.path, task=step.task)
+        yield PropertyViolation(message=message, evidence=_told(there[0], step), path=step.path, task=step.task)
     elif any(change is None for change in last.values()) or len(last) < len(said.rows):
         return
     elif failed is ErrorClass.UNIQUE_VIOLATION:
         message = f"{step.task} is refused with an INSERT into table {said.table}, though no row has the key"
-        yield Violation(message=message, evidence=(told(step),), path=step.path, task=step.task)
+        yield PropertyViolation(message=message, evidence=(told(step),), path=step.path, task=step.task)
     elif failed is None and any(book.was_undone(said.table, key) for key in last):
-        yield Held(path=step.path)
+        yield PropertyHeld(path=step.path)
 
 
-def _both(pair: tuple[Change, Change], step: Stepped) -> Violation:
+def _both(pair: tuple[RowVersion, RowVersion], step: StepCompleted) -> PropertyViolation:
     first, second = pair
     message = f"both INSERTs of key {first.key} stand, of {first.by.task} and of {second.by.task}"
     steps = [one for change in pair for one in (change.by, change.sealed) if one is not None]
-    return Violation(message=message, evidence=tuple(map(told, dict.fromkeys(steps))), path=step.path, task=step.task)
+    return PropertyViolation(
+        message=message, evidence=tuple(map(told, dict.fromkeys(steps))), path=step.path, task=step.task
+    )
 
 
-def _told(change: Change, step: Stepped) -> tuple[str, ...]:
+def _told(change: RowVersion, step: StepCompleted) -> tuple[str, ...]:
     sealed = (told(change.sealed),) if change.sealed is not None else ()
     return (told(change.by), *sealed, told(step))
 
@@ -147,6 +154,6 @@ PROPERTY = Property(
     specification=__doc__,
     make=make,
     judge=judge,
-    needs=(Need.POOLS,),
+    needs=(Requirement.POOLS,),
     never="nobody inserted a key that was there for certain",
 )

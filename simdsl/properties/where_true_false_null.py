@@ -21,95 +21,94 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from simdsl.generation.expressions.ir import Column, Expression, SqlType
-from simdsl.generation.ground.both import Both, say
-from simdsl.generation.ground.sources import Asking, Source
-from simdsl.plan.ir import Plan
-from simdsl.properties.claims import judge_checks
-from simdsl.properties.property import Property, Size
-from simdsl.properties.stating import Statement, bag, equal, plus, state
+from simdsl.generation.expressions.ir import ColumnRef, SqlExpression, SqlType
+from simdsl.generation.expressions.printing import DialectText, render
+from simdsl.generation.query_sources import QuerySampler, QuerySource
+from simdsl.plan.plan import Plan
+from simdsl.properties.metamorphic import MetamorphicBuilder, bag, build_plan, equal, plus, relation_checker
+from simdsl.properties.property import PlanSize, Property
 
 _NAME: Final = "where-true-false-null"
 _PARTS: Final = (("kept", "{p}"), ("left", "NOT {p}"), ("unknown", "{p} IS NULL"))
 
 
-def make(seed: int, size: Size) -> Plan:
+def make(seed: int, size: PlanSize) -> Plan:
     """Queries and their three parts, of every form."""
-    return state(_NAME, "tlp", "Three parts of a table are the table.", seed, size, _claim)
+    return build_plan(_NAME, "tlp", "Three parts of a table are the table.", seed, size, _claim)
 
 
-def _claim(made: Statement) -> None:
+def _claim(made: MetamorphicBuilder) -> None:
     asking = made.asking()
     source = asking.source()
     form = asking.draws.one_of(_FORMS)
     form(made, asking, source, asking.condition(source))
 
 
-def _plain(made: Statement, asking: Asking, source: Source, test: Expression) -> None:
-    said = say("SELECT {columns} FROM {source}", columns=asking.selected(source.columns), source=source.text)
+def _plain(made: MetamorphicBuilder, asking: QuerySampler, source: QuerySource, test: SqlExpression) -> None:
+    said = render("SELECT {columns} FROM {source}", columns=asking.selected(source.columns), source=source.text)
     whole = made.query("whole", said)
-    parts = [made.query(role, say(f"{{said}} WHERE {part}", said=said, p=test)) for role, part in _PARTS]
+    parts = [made.query(role, render(f"{{said}} WHERE {part}", said=said, p=test)) for role, part in _PARTS]
     made.check(equal(bag(whole), plus(*map(bag, parts))), whole, *parts)
 
 
-def _distinct(made: Statement, asking: Asking, source: Source, test: Expression) -> None:
+def _distinct(made: MetamorphicBuilder, asking: QuerySampler, source: QuerySource, test: SqlExpression) -> None:
     columns = asking.selected(source.columns)
-    said = say("SELECT DISTINCT {columns} FROM {source}", columns=columns, source=source.text)
+    said = render("SELECT DISTINCT {columns} FROM {source}", columns=columns, source=source.text)
     _united(made, said, _parts(said, test, "", " UNION "))
 
 
-def _grouped(made: Statement, asking: Asking, source: Source, test: Expression) -> None:
+def _grouped(made: MetamorphicBuilder, asking: QuerySampler, source: QuerySource, test: SqlExpression) -> None:
     column = asking.draws.one_of(source.columns)
-    said = say("SELECT {column} FROM {source}", column=column, source=source.text)
+    said = render("SELECT {column} FROM {source}", column=column, source=source.text)
     groups = f" GROUP BY {column.name}"
-    _united(made, say("{said}{groups}", said=said, groups=groups), _parts(said, test, groups, " UNION "))
+    _united(made, render("{said}{groups}", said=said, groups=groups), _parts(said, test, groups, " UNION "))
 
 
-def _having(made: Statement, asking: Asking, source: Source, test: Expression) -> None:
+def _having(made: MetamorphicBuilder, asking: QuerySampler, source: QuerySource, test: SqlExpression) -> None:
     """The condition is on groups: on their size, and on what they are grouped by."""
     column = asking.draws.one_of(source.columns)
-    count = Column(name="count_of_rows", type=SqlType.INTEGER, nullable=False, narrow=True)
-    on_groups = say("{test}", test=asking.predicate((column, count), depth=1))
-    on_groups = Both(
+    count = ColumnRef(name="count_of_rows", type=SqlType.INTEGER, nullable=False, narrow=True)
+    on_groups = render("{test}", test=asking.predicate((column, count), depth=1))
+    on_groups = DialectText(
         sqlite=on_groups.sqlite.replace(count.name, "count(*)"), postgres=on_groups.postgres.replace(count.name, "count(*)")
     )
-    where = say(" WHERE {p}", p=test) if asking.draws.below(2) else say("")
-    said = say("SELECT {c}, count(*) FROM {s}{where} GROUP BY {c}", c=column, s=source.text, where=where)
+    where = render(" WHERE {p}", p=test) if asking.draws.below(2) else render("")
+    said = render("SELECT {c}, count(*) FROM {s}{where} GROUP BY {c}", c=column, s=source.text, where=where)
     whole = made.query("whole", said)
-    parts = [made.query(role, say(f"{{said}} HAVING {part}", said=said, p=on_groups)) for role, part in _PARTS]
+    parts = [made.query(role, render(f"{{said}} HAVING {part}", said=said, p=on_groups)) for role, part in _PARTS]
     made.check(equal(bag(whole), plus(*map(bag, parts))), whole, *parts)
 
 
-def _aggregated(made: Statement, asking: Asking, source: Source, test: Expression) -> None:
+def _aggregated(made: MetamorphicBuilder, asking: QuerySampler, source: QuerySource, test: SqlExpression) -> None:
     column = asking.draws.one_of([one for one in source.columns if one.type in _ORDERED])
     number = asking.draws.one_of([one for one in source.columns if one.type is SqlType.INTEGER])
-    said = say(
+    said = render(
         "SELECT count(*) AS n, min({c}) AS low, max({c}) AS high, sum({i}) AS total FROM {s}",
         c=column,
         i=number,
         s=source.text,
     )
     parts = _parts(said, test, "", " UNION ALL ")
-    combined = say(
+    combined = render(
         "SELECT CAST(sum(n) AS {big}), min(low), max(high), CAST(sum(total) AS {big}) FROM ({parts}) AS parts",
         parts=parts,
         big=_BIG,
     )
-    one = say("SELECT CAST(n AS {big}), low, high, CAST(total AS {big}) FROM ({said}) AS one", said=said, big=_BIG)
+    one = render("SELECT CAST(n AS {big}), low, high, CAST(total AS {big}) FROM ({said}) AS one", said=said, big=_BIG)
     _united(made, one, combined)
 
 
-def _united(made: Statement, whole: Both, parts: Both) -> None:
+def _united(made: MetamorphicBuilder, whole: DialectText, parts: DialectText) -> None:
     labels = made.query("whole", whole), made.query("parts", parts)
     made.check(equal(bag(labels[0]), bag(labels[1])), *labels)
 
 
-def _parts(said: Both, test: Expression, rest: str, between: str) -> Both:
+def _parts(said: DialectText, test: SqlExpression, rest: str, between: str) -> DialectText:
     template = between.join(f"{{said}} WHERE {part}{{rest}}" for _, part in _PARTS)
-    return say(template, said=said, p=test, rest=rest)
+    return render(template, said=said, p=test, rest=rest)
 
 
-_FORMS: Final[tuple[Callable[[Statement, Asking, Source, Expression], None], ...]] = (
+_FORMS: Final[tuple[Callable[[MetamorphicBuilder, QuerySampler, QuerySource, SqlExpression], None], ...]] = (
     _plain,
     _plain,
     _distinct,
@@ -118,12 +117,12 @@ _FORMS: Final[tuple[Callable[[Statement, Asking, Source, Expression], None], ...
     _aggregated,
 )
 _ORDERED: Final = (SqlType.INTEGER, SqlType.REAL, SqlType.TEXT)
-_BIG: Final = Both(sqlite="INTEGER", postgres="BIGINT")
+_BIG: Final = DialectText(sqlite="INTEGER", postgres="BIGINT")
 
 PROPERTY = Property(
     name=_NAME,
     specification=__doc__,
     make=make,
-    judge=judge_checks("tlp", "the three parts of a query are not the whole"),
+    judge=relation_checker("tlp", "the three parts of a query are not the whole"),
     never="no query and its parts gave rows",
 )

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
-from simdsl.core.verdicts import CallEnded, Failure, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.core.verdicts import AllPlansEnded, Failure, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.plan.source import Span
-from simdsl.report.commands import as_data, as_property
-from simdsl.report.diagnostics import github as of_diagnostic
-from simdsl.report.failures import span_of
+from simdsl.plan.source import SourceSpan
+from simdsl.report.context import PlanSource
+from simdsl.report.diagnostics import diagnostic_annotation as of_diagnostic
+from simdsl.report.diagnostics import escape_command_data, escape_command_property
+from simdsl.report.failure_text import failure_span
 from simdsl.report.screen import visible
 from simdsl.report.secrets import Secrets
-from simdsl.report.told import Told
 
 SUMMARY_SIZE: Final = 900_000
 """The most that one call appends to the summary, in bytes: GitHub takes a MiB of a whole step."""
@@ -35,7 +35,7 @@ class GitHubReport:
         self,
         *,
         secrets: Secrets,
-        told: Callable[[str], Told],
+        told: Callable[[str], PlanSource],
         reproduce: Callable[[str, RunReport, int], str],
         place: Callable[[str], str | None],
     ) -> None:
@@ -57,7 +57,7 @@ class GitHubReport:
             case PlanEnded():
                 self._running = None
                 self._ended(progress)
-            case RunEnded() | CallEnded():
+            case RunEnded() | AllPlansEnded():
                 pass
             case _:
                 assert_never(progress)
@@ -101,7 +101,7 @@ class GitHubReport:
         failure = report.failure
         again = self._reproduce(ended.file, report, ended.seed)
         self._failed.append((ended, again))
-        where = span_of(failure, self._told(ended.file))
+        where = failure_span(failure, self._told(ended.file))
         span = where[0] if where is not None else None
         title = f"simdsl {ended.plan.name}: {str(failure.kind).replace('_', ' ')}"
         text = "\n".join([*_told_lines(failure), f"reproduce: {again}"])
@@ -111,7 +111,7 @@ class GitHubReport:
         report = ended.failed
         assert report is not None
         assert report.failure is not None
-        where = span_of(report.failure, self._told(ended.file))
+        where = failure_span(report.failure, self._told(ended.file))
         file = self._place(ended.file) or ended.file
         place = f"{file}:{where[0].line}" if where is not None else file
         kind = str(report.failure.kind).replace("_", " ")
@@ -132,7 +132,7 @@ class GitHubReport:
             yield line
 
 
-def of_diagnostics(
+def annotate_diagnostics(
     diagnostics: Sequence[Diagnostic], secrets: Secrets, place: Callable[[str], str | None] = lambda file: file
 ) -> str:
     """The annotations of plans that could not be read. ``place`` is that of a report."""
@@ -140,13 +140,13 @@ def of_diagnostics(
     return grouped([secrets.hide(of_diagnostic(diagnostic)) for diagnostic in placed])
 
 
-def annotation(level: str, text: str, *, title: str, file: str | None = None, span: Span | None = None) -> str:
+def annotation(level: str, text: str, *, title: str, file: str | None = None, span: SourceSpan | None = None) -> str:
     """One workflow command."""
-    properties = [] if file is None else [f"file={as_property(file)}"]
+    properties = [] if file is None else [f"file={escape_command_property(file)}"]
     if span is not None and file is not None:
         properties += [f"line={span.line}", f"col={span.column}", f"endColumn={span.column + span.length}"]
-    properties.append(f"title={as_property(visible(title))}")
-    return f"::{level} {','.join(properties)}::{as_data(text)}"
+    properties.append(f"title={escape_command_property(visible(title))}")
+    return f"::{level} {','.join(properties)}::{escape_command_data(text)}"
 
 
 def grouped(lines: Sequence[str]) -> str:
@@ -166,7 +166,7 @@ def _told_lines(failure: Failure) -> list[str]:
     lines = [failure.message]
     lines += [f"expected: {line}" for line in failure.expected]
     lines += [f"got: {line}" for line in failure.got]
-    lines += [f"{said.backend}: {said.said}" for said in failure.beside]
+    lines += [f"{said.backend}: {said.said}" for said in failure.backend_outputs]
     lines = [line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …" for line in lines]
     more = len(lines) - _LINES
     return [*lines[:_LINES], f"… {more:,} more lines"] if more > 0 else lines

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from typing import Final
 
-from simdsl.core.trace import Parked, Trace, Wait
-from simdsl.core.verdicts import Exercised, Health, PlanEnded, PlanStarted, Progress, RunEnded, Verdict
-from simdsl.language.named import known
+from simdsl.core.trace import BlockReason, TaskBlocked, Trace
+from simdsl.core.verdicts import GeneratorHealth, GeneratorStats, PlanEnded, PlanStarted, Progress, RunEnded, Verdict
+from simdsl.language.property_names import known_names
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.properties import registry
@@ -29,13 +29,13 @@ _CONFLICTS: Final = frozenset(
 @dataclass(slots=True, eq=False)
 class _Count:
     generated: int = 0
-    judged: int = 0
+    assertions: int = 0
     failed: int = 0
-    unjudged: int = 0
+    without_assertions: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
 
 
-class HealthTally:
+class HealthCollector:
     """Folds the progress of a call into its health."""
 
     def __init__(self, makers: Mapping[str, str], *, are_properties: bool, floor: int) -> None:
@@ -57,24 +57,24 @@ class HealthTally:
         elif isinstance(progress, RunEnded):
             self._runs += 1
             for one in progress.report.properties:
-                self._tried[one.name] = self._tried.get(one.name, 0) + one.judged
+                self._tried[one.name] = self._tried.get(one.name, 0) + one.assertions
             self._look(progress.report.trace)
         elif isinstance(progress, PlanEnded):
             self._count(progress)
 
-    def end(self) -> Health:
+    def end(self) -> GeneratorHealth:
         """What the call came to."""
-        return Health(
+        return GeneratorHealth(
             floor=self._floor,
             of=tuple(
-                Exercised(
+                GeneratorStats(
                     name=name,
                     generated=count.generated,
-                    judged=count.judged,
+                    assertions=count.assertions,
                     failed=count.failed,
                     skipped=tuple(count.skipped.items()),
-                    unjudged=count.unjudged,
-                    never=self._never(name) if count.unjudged else None,
+                    without_assertions=count.without_assertions,
+                    never=self._never(name) if count.without_assertions else None,
                 )
                 for name, count in self._counts.items()
             ),
@@ -85,30 +85,30 @@ class HealthTally:
 
     def _count(self, ended: PlanEnded) -> None:
         name = self._makers[ended.file]
-        judged = self._tried.get(name, 0) if self._are_properties else ended.judged
+        judged = self._tried.get(name, 0) if self._are_properties else ended.assertions
         count = self._counts[name]
         count.generated += 1
-        count.judged += judged
+        count.assertions += judged
         count.failed += ended.verdict is Verdict.FAIL
-        count.unjudged += ended.verdict is not Verdict.SKIP and not judged
+        count.without_assertions += ended.verdict is not Verdict.SKIP and not judged
         if ended.verdict is Verdict.SKIP:
             reason = _reason(ended.reason or "")
             count.skipped[reason] = count.skipped.get(reason, 0) + 1
 
     def _never(self, name: str) -> str:
-        return registry.find(name).never if self._are_properties and name in known() else "nothing was compared"
+        return registry.find(name).never if self._are_properties and name in known_names() else "nothing was compared"
 
     def _look(self, trace: Trace) -> None:
         for _, event in trace.between:
-            if isinstance(event, Parked):
-                self._conflicts += event.wait is Wait.LOCK
-                self._waits += event.wait is Wait.POOL
+            if isinstance(event, TaskBlocked):
+                self._conflicts += event.wait is BlockReason.LOCK
+                self._waits += event.wait is BlockReason.POOL
         for outcome in trace.outcomes:
             if isinstance(outcome, Failed):
                 self._conflicts += outcome.error_class in _CONFLICTS
 
 
-def together(healths: Iterable[Health]) -> Health:
+def merge_health(healths: Iterable[GeneratorHealth]) -> GeneratorHealth:
     """What several calls over plans of the same makers came to. Raises ``ValueError`` for none at all."""
     first, *rest = healths
     kinds: list[dict[str, int]] = [dict(one.skipped) for one in first.of]
@@ -121,26 +121,26 @@ def together(healths: Iterable[Health]) -> Health:
             of[number] = replace(
                 ours,
                 generated=ours.generated + theirs.generated,
-                judged=ours.judged + theirs.judged,
+                assertions=ours.assertions + theirs.assertions,
                 failed=ours.failed + theirs.failed,
                 skipped=tuple(kinds[number].items()),
-                unjudged=ours.unjudged + theirs.unjudged,
+                without_assertions=ours.without_assertions + theirs.without_assertions,
                 never=ours.never or theirs.never,
             )
         runs, conflicts, waits = runs + health.runs, conflicts + health.conflicts, waits + health.pool_waits
     return replace(first, of=tuple(of), runs=runs, conflicts=conflicts, pool_waits=waits)
 
 
-def lines(health: Health, more: str = "--runs") -> Iterator[str]:
+def health_lines(health: GeneratorHealth, more: str = "--runs") -> Iterator[str]:
     """A line for each property or profile, one for each thing that was never met, and one for each floor missed.
 
     ``more`` is the option that makes more plans.
     """
     for one in health.of:
-        facts = [f"{one.generated} generated", f"judged {one.judged:,} times", f"{one.failed} failed"]
+        facts = [f"{one.generated} generated", f"judged {one.assertions:,} times", f"{one.failed} failed"]
         facts += [f"{number} skipped ({reason})" for reason, number in one.skipped]
-        if one.unjudged:
-            facts.append(f"{one.unjudged} not judged ({one.never})")
+        if one.without_assertions:
+            facts.append(f"{one.without_assertions} not judged ({one.never})")
         yield f"{one.name}: {', '.join(facts)}"
     if health.runs and not health.conflicts:
         yield "0 conflicts seen: this run proves nothing about locks"
@@ -148,7 +148,7 @@ def lines(health: Health, more: str = "--runs") -> Iterator[str]:
         yield "0 waits for a pool seen: this run proves nothing about pools that are too small"
     for one in health.below:
         yield (
-            f"too little judged: {one.name} {one.judged:,} times, and at least {health.floor:,} is the floor; "
+            f"too little judged: {one.name} {one.assertions:,} times, and at least {health.floor:,} is the floor; "
             f"more {more}, a larger --profile or another --seed may help"
         )
 

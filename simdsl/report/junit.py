@@ -16,15 +16,14 @@ from xml.etree.ElementTree import Element, SubElement
 
 from simdsl import __version__
 from simdsl.core.clock import real_ns
-from simdsl.core.verdicts import CallEnded, FailureKind, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.core.verdicts import AllPlansEnded, FailureKind, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, Severity
-from simdsl.report import failures
-from simdsl.report.diagnostics import text as diagnostic_text
+from simdsl.report import failure_text
+from simdsl.report.context import CallHeader, PlanSource
+from simdsl.report.diagnostics import diagnostic_text
 from simdsl.report.screen import Screen, visible
 from simdsl.report.secrets import Secrets
-from simdsl.report.terminal import Call
-from simdsl.report.told import Told
 
 # What kept a plan from being judged is an error; what was judged and did not hold is a failure.
 _ERRORS: Final = frozenset(
@@ -35,7 +34,7 @@ _PLAIN: Final = Screen()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class JUnitCase:
     """One plan. ``result`` is ``failure``, ``error`` or ``skipped``; None: it passed."""
 
     name: str
@@ -53,10 +52,10 @@ class JUnitReport:
 
     def __init__(
         self,
-        call: Call,
+        call: CallHeader,
         *,
         secrets: Secrets,
-        told: Callable[[str], Told],
+        told: Callable[[str], PlanSource],
         reproduce: Callable[[str, RunReport, int], str],
         now_ns: Callable[[], int] = real_ns,
     ) -> None:
@@ -66,7 +65,7 @@ class JUnitReport:
         self._reproduce = reproduce
         self._now_ns = now_ns
         self._started: tuple[PlanStarted, int] | None = None
-        self._cases: list[Case] = []
+        self._cases: list[JUnitCase] = []
 
     def tell(self, progress: Progress) -> None:
         """Take in what happened."""
@@ -77,7 +76,7 @@ class JUnitReport:
                 began_ns = self._now_ns() if self._started is None else self._started[1]
                 self._cases.append(self._case(progress, self._now_ns() - began_ns))
                 self._started = None
-            case RunEnded() | CallEnded():
+            case RunEnded() | AllPlansEnded():
                 pass
             case _:
                 assert_never(progress)
@@ -89,18 +88,18 @@ class JUnitReport:
             name, file = "simdsl", "simdsl"
             if self._started is not None:
                 name, file = self._started[0].plan.name, self._started[0].file
-            cases.append(Case(name=name, file=file, elapsed_ns=0, result="error", kind="broken", message=broken))
+            cases.append(JUnitCase(name=name, file=file, elapsed_ns=0, result="error", kind="broken", message=broken))
         properties = {"simdsl": __version__, "seed": str(self._call.seed), "backend": self._call.backend}
-        return render(cases, properties, self._secrets)
+        return render_junit(cases, properties, self._secrets)
 
-    def _case(self, ended: PlanEnded, elapsed_ns: int) -> Case:
-        case = Case(name=ended.plan.name, file=ended.file, elapsed_ns=elapsed_ns, out=_out(ended))
+    def _case(self, ended: PlanEnded, elapsed_ns: int) -> JUnitCase:
+        case = JUnitCase(name=ended.plan.name, file=ended.file, elapsed_ns=elapsed_ns, out=_out(ended))
         match ended.verdict:
             case Verdict.PASS:
                 return case
             case Verdict.SKIP:
                 return _with(case, "skipped", "skipped", ended.reason or "skipped")
-            case Verdict.WARN if ended.judged:
+            case Verdict.WARN if ended.assertions:
                 return case
             case Verdict.WARN:
                 return _with(case, "skipped", "nothing_judged", "nothing was judged")
@@ -109,17 +108,17 @@ class JUnitReport:
             case _:
                 assert_never(ended.verdict)
 
-    def _failed(self, case: Case, ended: PlanEnded) -> Case:
+    def _failed(self, case: JUnitCase, ended: PlanEnded) -> JUnitCase:
         report = ended.failed
         if report is None or report.failure is None:
             return _with(case, "error", "unknown", "the plan failed")
         failure = report.failure
-        lines = failures.render(report, failure, self._told(ended.file), _PLAIN)
+        lines = failure_text.render_failure(report, failure, self._told(ended.file), _PLAIN)
         story = "\n".join([*lines, "", f"reproduce: {self._reproduce(ended.file, report, ended.seed)}"])
         return _with(case, "error" if failure.kind in _ERRORS else "failure", str(failure.kind), failure.message, story)
 
 
-def refused(diagnostics: Sequence[Diagnostic], secrets: Secrets) -> bytes:
+def render_refused(diagnostics: Sequence[Diagnostic], secrets: Secrets) -> bytes:
     """The document of a call in which nothing ran: an error for every file, or backend, that is why."""
     files = dict.fromkeys(one.file for one in diagnostics if one.severity is Severity.ERROR)
     cases = []
@@ -127,12 +126,12 @@ def refused(diagnostics: Sequence[Diagnostic], secrets: Secrets) -> bytes:
         found = [one for one in diagnostics if one.file == file]
         first = next(one for one in found if one.severity is Severity.ERROR)
         story = "\n\n".join(diagnostic_text(one, _PLAIN) for one in found)
-        case = Case(name=file, file=file, elapsed_ns=0)
+        case = JUnitCase(name=file, file=file, elapsed_ns=0)
         cases.append(_with(case, "error", first.code.name, first.message, story))
-    return render(cases, {"simdsl": __version__}, secrets)
+    return render_junit(cases, {"simdsl": __version__}, secrets)
 
 
-def render(cases: Sequence[Case], properties: dict[str, str], secrets: Secrets) -> bytes:
+def render_junit(cases: Sequence[JUnitCase], properties: dict[str, str], secrets: Secrets) -> bytes:
     """The XML of these cases: one suite, in the order in which they ran."""
 
     def clean(text: str) -> str:
@@ -160,7 +159,7 @@ def render(cases: Sequence[Case], properties: dict[str, str], secrets: Secrets) 
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
 
 
-def _with(case: Case, result: str, kind: str, message: str, story: str = "") -> Case:
+def _with(case: JUnitCase, result: str, kind: str, message: str, story: str = "") -> JUnitCase:
     return replace(case, result=result, kind=kind, message=message, story=story)
 
 
@@ -168,7 +167,7 @@ def _out(ended: PlanEnded) -> str:
     if ended.verdict is Verdict.SKIP:
         return ""
     lines = [f"warning: {warning}" for warning in ended.warnings]
-    return "\n".join([*lines, f"{ended.runs:,} runs, {ended.judged:,} judged on {ended.backend}, seed {ended.seed}"])
+    return "\n".join([*lines, f"{ended.runs:,} runs, {ended.assertions:,} judged on {ended.backend}, seed {ended.seed}"])
 
 
 def _classname(file: str) -> str:

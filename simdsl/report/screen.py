@@ -21,7 +21,7 @@ NARROWEST: Final = 40
 UNBOUNDED: Final = 10_000
 
 
-class Ink(StrEnum):
+class Style(StrEnum):
     """What a piece of text is, so that colour follows meaning. The values are SGR parameters (ECMA-48, 8.3.117)."""
 
     ERROR = "1;31"
@@ -44,13 +44,13 @@ class Screen:
     color: bool = False
     live: bool = False
 
-    def paint(self, ink: Ink, text: str) -> str:
+    def paint(self, ink: Style, text: str) -> str:
         """The text in colour, or as it is."""
         return f"\x1b[{ink.value}m{text}\x1b[0m" if self.color and text else text
 
     def wrap(self, text: str, *, first: str = "", rest: str = "") -> str:
         """The text in lines that fit, the first and the other ones indented so. Long words stay whole."""
-        if cells(first + text) <= self.width:
+        if cell_width(first + text) <= self.width:
             return first + text
         return textwrap.fill(
             text,
@@ -86,11 +86,11 @@ def visible(text: str) -> str:
     for character in text:
         piece = _shown(character, at)
         shown.append(piece)
-        at += cells(piece)
+        at += cell_width(piece)
     return "".join(shown)
 
 
-def cells(text: str) -> int:
+def cell_width(text: str) -> int:
     """How many terminal cells a printable text takes."""
     if text.isascii():
         return len(text)
@@ -100,7 +100,7 @@ def cells(text: str) -> int:
 def fit(text: str, width: int) -> str:
     """The visible text, cut to this width with an ellipsis if it is longer."""
     text = visible(text)
-    if cells(text) <= width:
+    if cell_width(text) <= width:
         return text
     kept, used = 0, 1
     for character in text:
@@ -113,7 +113,7 @@ def fit(text: str, width: int) -> str:
 
 def pad(text: str, width: int) -> str:
     """The text with blanks up to this width."""
-    return text + " " * (width - cells(text))
+    return text + " " * (width - cell_width(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,18 +129,18 @@ def excerpt(line: str, column: int, length: int, width: int) -> Excerpt:
     """A source line with a mark (column from 1, code points), cut on both sides so that it fits and the mark is seen."""
     before, marked, after = line[: column - 1], line[column - 1 : column - 1 + length], line[column - 1 + length :]
     shown = [_expand(before, 0)]
-    shown.append(_expand(marked, cells(shown[0])))
-    shown.append(_expand(after, cells(shown[0] + shown[1])))
+    shown.append(_expand(marked, cell_width(shown[0])))
+    shown.append(_expand(after, cell_width(shown[0] + shown[1])))
     head, body, tail = shown
-    if cells(head + body + tail) <= width:
-        return Excerpt(text=head + body + tail, indent=cells(head), length=max(1, cells(body)))
-    body = fit(body, max(1, width - 2)) if cells(body) > width - 2 else body
-    room = width - cells(body)
-    kept = min(cells(head), max(room * 2 // 3, room - cells(tail)))
-    if kept < cells(head):
+    if cell_width(head + body + tail) <= width:
+        return Excerpt(text=head + body + tail, indent=cell_width(head), length=max(1, cell_width(body)))
+    body = fit(body, max(1, width - 2)) if cell_width(body) > width - 2 else body
+    room = width - cell_width(body)
+    kept = min(cell_width(head), max(room * 2 // 3, room - cell_width(tail)))
+    if kept < cell_width(head):
         head = "…" + _last(head, kept - 1)
-    tail = fit(tail, width - cells(head + body)) if tail else tail
-    return Excerpt(text=head + body + tail, indent=cells(head), length=max(1, cells(body)))
+    tail = fit(tail, width - cell_width(head + body)) if tail else tail
+    return Excerpt(text=head + body + tail, indent=cell_width(head), length=max(1, cell_width(body)))
 
 
 def _expand(text: str, at: int) -> str:
@@ -148,7 +148,7 @@ def _expand(text: str, at: int) -> str:
     for character in text:
         piece = _shown(character, at)
         shown.append(piece)
-        at += cells(piece)
+        at += cell_width(piece)
     return "".join(shown)
 
 

@@ -7,24 +7,23 @@ from enum import IntEnum
 from typing import Final, TextIO, assert_never
 
 from simdsl.core.clock import real_ns
-from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
-from simdsl.plan.dataclasses import dataclass
-from simdsl.report.reproduce import choice_list
-from simdsl.report.screen import Ink, Screen, fit, visible
+from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.report.context import CallHeader, PlanSource, choice_list, params_text
+from simdsl.report.screen import Screen, Style, fit, visible
 from simdsl.report.secrets import Secrets
-from simdsl.report.told import Told, params_text
 
 PROGRESS_EVERY_NS: Final = 100_000_000
 
-_INKS: Final = {
-    Verdict.PASS: Ink.GOOD,
-    Verdict.FAIL: Ink.ERROR,
-    Verdict.SKIP: Ink.FAINT,
-    Verdict.WARN: Ink.WARNING,
+
+_STYLES: Final = {
+    Verdict.PASS: Style.GOOD,
+    Verdict.FAIL: Style.ERROR,
+    Verdict.SKIP: Style.FAINT,
+    Verdict.WARN: Style.WARNING,
 }
 
 
-class Detail(IntEnum):
+class Verbosity(IntEnum):
     """How much is told: ``-q``, nothing, ``-v``, ``-vv``."""
 
     QUIET = 0  # failures, warnings and the counts
@@ -33,16 +32,7 @@ class Detail(IntEnum):
     STEPS = 3  # the steps of every run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """What the call was asked for: the lines before the first plan."""
-
-    seed: int
-    backend: str
-    plans: int
-
-
-class Terminal:
+class TerminalReport:
     """Writes the report as it is told what happens."""
 
     def __init__(
@@ -50,10 +40,10 @@ class Terminal:
         out: TextIO,
         screen: Screen,
         *,
-        detail: Detail,
+        detail: Verbosity,
         stories: bool = True,
         secrets: Secrets,
-        told: Callable[[str], Told],
+        told: Callable[[str], PlanSource],
         reproduce: Callable[[str, RunReport, int], str],
     ) -> None:
         """``told`` finds a plan's text by its file; ``reproduce`` gives the command that shows a failed run again.
@@ -67,13 +57,13 @@ class Terminal:
         self._secrets = secrets
         self._told = told
         self._reproduce = reproduce
-        self._call: Call | None = None
+        self._call: CallHeader | None = None
         self._current: PlanStarted | None = None
         self._plans = self._runs = 0
         self._drawn_ns = 0
         self._drawn = False
 
-    def start(self, call: Call) -> None:
+    def start(self, call: CallHeader) -> None:
         """The seed comes first: whatever happens later can be repeated with it."""
         self._call = call
         self._say(f"seed {call.seed}, backend {call.backend}")
@@ -91,7 +81,7 @@ class Terminal:
             case PlanEnded():
                 self._plans += 1
                 self._plan(progress)
-            case CallEnded():
+            case AllPlansEnded():
                 self._end(progress)
             case _:
                 assert_never(progress)
@@ -101,27 +91,27 @@ class Terminal:
         self._say(self._screen.wrap(visible(text), rest="  "))
 
     def _run(self, report: RunReport) -> None:
-        if self._detail < Detail.RUNS:
+        if self._detail < Verbosity.RUNS:
             return
         facts = [f"run {report.run}"]
         if report.params:
             facts.append(params_text(report.params))
         if report.choices:
             facts.append(choice_list(report.choices))
-        facts += [f"digest {report.digest}", f"{report.judged} judged"]
+        facts += [f"digest {report.digest}", f"{report.assertions} judged"]
         if report.raced:
             facts.append("raced")
-        verdict = self._screen.paint(_INKS[report.verdict], str(report.verdict))
+        verdict = self._screen.paint(_STYLES[report.verdict], str(report.verdict))
         self._say(f"  {verdict} {self._screen.wrap(visible(', '.join(facts)), rest='       ')}")
-        if self._detail >= Detail.STEPS and report.failure is None:
-            from simdsl.report import history
+        if self._detail >= Verbosity.STEPS and report.failure is None:
+            from simdsl.report import transcript
 
-            told = history.entries(report.trace, setup=True)
-            for line in history.render(told, self._screen, ends=None, indent=4):
+            told = transcript.transcript(report.trace, setup=True)
+            for line in transcript.render_transcript(told, self._screen, ends=None, indent=4):
                 self._say(line)
 
     def _plan(self, ended: PlanEnded) -> None:
-        if self._detail > Detail.QUIET or ended.verdict in (Verdict.FAIL, Verdict.WARN):
+        if self._detail > Verbosity.QUIET or ended.verdict in (Verdict.FAIL, Verdict.WARN):
             self._say(self._plan_line(ended))
             for warning in ended.warnings:
                 self._say(self._screen.wrap(visible(warning), first="     ", rest="     "))
@@ -133,39 +123,39 @@ class Terminal:
             facts = ended.reason or "skipped"
         else:
             runs = f"{_count(ended.runs, 'run')}, " if ended.runs != 1 else ""
-            facts = f"{runs}{ended.judged:,} judged"
-        ink = _INKS[ended.verdict]
+            facts = f"{runs}{ended.assertions:,} judged"
+        ink = _STYLES[ended.verdict]
         text = self._screen.wrap(f"{visible(ended.file)} ({visible(facts)})", first="     ", rest="       ").lstrip()
         return f"{self._screen.paint(ink, str(ended.verdict))} {text}"
 
     def _failure(self, ended: PlanEnded, report: RunReport) -> None:
-        from simdsl.report import failures  # most calls have no story to tell
+        from simdsl.report import failure_text  # most calls have no story to tell
 
         told = self._told(ended.file)
         self._say("")
         assert report.failure is not None
-        for line in failures.render(report, report.failure, told, self._screen):
+        for line in failure_text.render_failure(report, report.failure, told, self._screen):
             self._say(line)
         self._say("")
         # Never wrapped: it is there to be copied.
         self._say(f"reproduce: {self._reproduce(ended.file, report, ended.seed)}")
         self._say("")
 
-    def _end(self, ended: CallEnded) -> None:
+    def _end(self, ended: AllPlansEnded) -> None:
         counts = ", ".join(
             (f"{ended.passed} passed", f"{ended.failed} failed", f"{ended.skipped} skipped", f"{ended.warned} warned")
         )
-        text = f"{_count(ended.plans, 'plan')}: {counts}; {_count(ended.runs, 'run')}, {ended.judged:,} judged"
+        text = f"{_count(ended.plans, 'plan')}: {counts}; {_count(ended.runs, 'run')}, {ended.assertions:,} judged"
         if ended.interrupted:
             text = f"interrupted after {text}"
         if ended.failed:
-            ink = Ink.ERROR
-        elif ended.warned or ended.interrupted or not ended.judged:
-            ink = Ink.WARNING
+            ink = Style.ERROR
+        elif ended.warned or ended.interrupted or not ended.assertions:
+            ink = Style.WARNING
         else:
-            ink = Ink.GOOD
+            ink = Style.GOOD
         self._say(self._screen.paint(ink, self._screen.wrap(text, rest="  ")))
-        if not ended.judged and not ended.failed and not ended.interrupted:
+        if not ended.assertions and not ended.failed and not ended.interrupted:
             self._say(self._screen.wrap("nothing was judged, so nothing is known", rest="  "))
 
     def _draw(self) -> None:
@@ -177,7 +167,7 @@ class Terminal:
             return
         self._drawn_ns = now_ns
         text = f"{self._plans}/{self._call.plans} plans, {self._runs:,} runs  {self._current.file}"
-        self._out.write(f"\r\x1b[K{self._screen.paint(Ink.FAINT, fit(text, self._screen.width - 1))}")
+        self._out.write(f"\r\x1b[K{self._screen.paint(Style.FAINT, fit(text, self._screen.width - 1))}")
         self._out.flush()
         self._drawn = True
 

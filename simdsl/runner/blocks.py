@@ -6,31 +6,31 @@ from simdsl.backends.protocol import Tx
 from simdsl.core.verdicts import FailureKind
 from simdsl.plan.outcomes import Failed, Outcome
 from simdsl.runner import failures
-from simdsl.runner.failures import Stopped
-from simdsl.runner.program import Instruction, rounds
-from simdsl.runner.state import Actor, Attempt, Round, Strand
+from simdsl.runner.failures import RunStopped
+from simdsl.runner.program import Instruction, loop_values
+from simdsl.runner.state import LoopFrame, RetryFrame, TaskConnection, TaskThread
 
 
-def enter_loop(strand: Strand, op: Instruction) -> None:
+def enter_loop(strand: TaskThread, op: Instruction) -> None:
     """``for``: the first round, or past the end of an empty loop."""
     try:
-        following = iter(rounds(op, strand.env))
+        following = iter(loop_values(op, strand.env))
     except KeyError as error:
-        raise Stopped(failures.unbound(op, error.args[0])) from None
+        raise RunStopped(failures.unbound(op, error.args[0])) from None
     except TypeError as error:
-        raise Stopped(failures.at_step(op, FailureKind.ERROR, str(error))) from None
+        raise RunStopped(failures.at_step(op, FailureKind.ERROR, str(error))) from None
     for first in following:
-        strand.blocks.append(Round(head=strand.pc, variable=op.variable, following=following))
+        strand.blocks.append(LoopFrame(head=strand.pc, variable=op.variable, following=following))
         strand.env[op.variable] = first
         strand.pc += 1
         return
     strand.pc = op.target
 
 
-def next_round(strand: Strand, op: Instruction) -> None:
+def next_round(strand: TaskThread, op: Instruction) -> None:
     """The end of a loop's body: the next round, or out of the loop."""
     block = strand.blocks[-1]
-    assert type(block) is Round
+    assert type(block) is LoopFrame
     for value in block.following:
         strand.env[block.variable] = value
         strand.pc = block.head + 1
@@ -40,11 +40,11 @@ def next_round(strand: Strand, op: Instruction) -> None:
     strand.pc += 1
 
 
-def enter_retry(strand: Strand, op: Instruction, actor: Actor | None) -> None:
+def enter_retry(strand: TaskThread, op: Instruction, actor: TaskConnection | None) -> None:
     """``retry``: the first attempt, and what every further one starts from."""
     assert op.attempts is not None
     strand.blocks.append(
-        Attempt(
+        RetryFrame(
             head=strand.pc,
             attempts=op.attempts,
             actor=actor,
@@ -57,19 +57,19 @@ def enter_retry(strand: Strand, op: Instruction, actor: Actor | None) -> None:
     strand.pc += 1
 
 
-def leave_retry(strand: Strand, op: Instruction) -> None:
+def leave_retry(strand: TaskThread, op: Instruction) -> None:
     """An attempt came to its end without a miss."""
     strand.blocks.pop()
     strand.pc += 1
 
 
-def begin_action(strand: Strand, op: Instruction) -> None:
+def begin_action(strand: TaskThread, op: Instruction) -> None:
     """The values that were drawn for an action of a workload."""
     strand.env.update(op.values)
     strand.pc += 1
 
 
-def takes(block: Attempt, outcome: Outcome | None) -> bool:
+def takes(block: RetryFrame, outcome: Outcome | None) -> bool:
     """Whether a miss with this outcome (None: of a check) makes a further attempt."""
     classes = block.attempts.classes
     is_meant = not classes or (isinstance(outcome, Failed) and outcome.error_class in classes)

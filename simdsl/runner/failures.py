@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from simdsl.core.evaluate import CheckError, Evaluation, Surroundings, show
+from simdsl.core.evaluation import CheckError, Evaluation, EvaluationContext, format_result
 from simdsl.core.matcher import describe
 from simdsl.core.verdicts import Failure, FailureKind
-from simdsl.language.expectations import read_names
-from simdsl.language.unparse import expectation_text, expression_text
-from simdsl.plan.ir import Binary, Expression, Operator
+from simdsl.plan.expressions import BinaryOperation, BinaryOperator, Expression
 from simdsl.plan.outcomes import Failed, Outcome
 from simdsl.plan.values import Value, literal
 from simdsl.runner.program import Instruction
+from simdsl.syntax.expectations import read_names
+from simdsl.syntax.printer import expectation_text, expression_text
 
 
-class Stopped(Exception):
+class RunStopped(Exception):
     """The run is over, because of this."""
 
     def __init__(self, failure: Failure) -> None:
@@ -23,7 +23,7 @@ class Stopped(Exception):
         self.failure = failure
 
 
-def missed(
+def step_failed(
     op: Instruction,
     kind: FailureKind,
     message: str,
@@ -53,7 +53,7 @@ def missed(
     )
 
 
-def check_failed(op: Instruction, reason: str | None, around: Surroundings) -> Failure:
+def check_failed(op: Instruction, reason: str | None, context: EvaluationContext) -> Failure:
     """A check does not hold. ``reason`` is set where it has no truth value at all."""
     assert op.expression is not None
     return Failure(
@@ -63,7 +63,7 @@ def check_failed(op: Instruction, reason: str | None, around: Surroundings) -> F
         override=op.override,
         task=op.task or None,
         expected=(expression_text(op.expression),),
-        got=tuple(_operands(op.expression, around)),
+        got=tuple(_operands(op.expression, context)),
         fingerprint=fingerprint(FailureKind.CHECK, op, None),
     )
 
@@ -98,21 +98,21 @@ def fingerprint(kind: FailureKind, op: Instruction, outcome: Outcome | None) -> 
     return f"{kind}/{error}/{statement}"
 
 
-def who_waits(edges: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+def blocking_edges(edges: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """A line a waiting task."""
     return tuple(f"{waiter} waits for {', '.join(others) or 'nobody that can move'}" for waiter, others in edges.items())
 
 
-def _operands(expression: Expression, around: Surroundings) -> list[str]:
+def _operands(expression: Expression, context: EvaluationContext) -> list[str]:
     """What the sides of the failing comparison came to."""
-    if not isinstance(expression, Binary):
+    if not isinstance(expression, BinaryOperation):
         return []
-    if expression.operator in (Operator.AND, Operator.OR):
-        return [*_operands(expression.left, around), *_operands(expression.right, around)]
+    if expression.operator in (BinaryOperator.AND, BinaryOperator.OR):
+        return [*_operands(expression.left, context), *_operands(expression.right, context)]
     lines = []
     for side in (expression.left, expression.right):
         try:
-            text, value = expression_text(side), show(Evaluation(around).value(side))
+            text, value = expression_text(side), format_result(Evaluation(context).value(side))
         except CheckError as error:
             text, value = expression_text(side), str(error)
         if text != value:

@@ -1,8 +1,7 @@
 """Lowering: a plan, for one backend and one entry of its params, becomes flat lists of instructions.
 
-Everything that can be known before a statement runs is done here, once: overrides are chosen, statements compiled for
-the driver, expectations compiled to judges, loops turned into jumps. The machine then only walks.
-"""
+Everything that can be known before a statement runs is done here, once: overrides are chosen, statements are translated
+and compiled for the driver, expectations are compiled, loops are turned into jumps. The interpreter then only executes."""
 
 from __future__ import annotations
 
@@ -12,42 +11,19 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from simdsl.backends.protocol import Backend, Refusal, Statement
-from simdsl.core.drawing import of_task
-from simdsl.core.matcher import Judge, certain, compile_expectation
-from simdsl.language.volatile import volatile_part
+from simdsl.core.matcher import Matcher, compile_expectation, exact_match
+from simdsl.core.sampling import steps_for_task
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import (
-    AnError,
-    Await,
-    Bind,
-    Blocks,
-    Check,
-    Checkout,
-    ExactRows,
-    Expectation,
-    Fault,
-    For,
-    Identifier,
-    Options,
-    Override,
-    Param,
-    Path,
-    Plan,
-    Retry,
-    Return,
-    Sleep,
-    Sql,
-    SqlKind,
-    SqlStep,
-    Step,
-    Var,
-    Workload,
-)
+from simdsl.plan.expectations import Binding, Blocks, ExactRows, Expectation, ExpectedError
 from simdsl.plan.outcomes import Affected
+from simdsl.plan.plan import Identifier, Param, Plan
+from simdsl.plan.source import Path
+from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
+from simdsl.plan.steps import Await, Check, Checkout, Fault, For, Override, Retry, Return, Sleep, SqlStep, Step, StepOptions
 from simdsl.plan.values import Value
-from simdsl.runner.deeds import Deeds
-from simdsl.runner.program import Attempts, Code, Instruction, Kind, Program
-from simdsl.runner.translating import Translators, dialect_of
+from simdsl.plan.workload import Workload
+from simdsl.runner.program import Code, Instruction, LoweredWorkload, Opcode, Program, RetryPolicy
+from simdsl.syntax.sql_statements import nondeterministic_part
 
 if TYPE_CHECKING:
     from simdsl.dialect.translation import Translator
@@ -66,13 +42,13 @@ def lower(
     params: tuple[Param, ...],
     *,
     last: Path | None = None,
-    translators: Translators | None = None,
+    translators: TranslatorCache | None = None,
 ) -> Program | Skipped:
     """The program of a plan on a backend, or why it is skipped there.
 
     ``last`` cuts `steps:` behind that step; ``translators`` remember what they have translated for another plan.
     """
-    lowering = _Lowering(plan=plan, backend=backend, params=params, translators=translators or Translators())
+    lowering = _Lowering(plan=plan, backend=backend, params=params, translators=translators or TranslatorCache())
     drawn = None
     try:
         if plan.tasks is not None:
@@ -111,13 +87,15 @@ class _Refused(Exception):
 class _Judging(NamedTuple):
     """An expectation, compiled."""
 
-    judge: Judge | None
+    judge: Matcher | None
     wanted: Affected | None
     may_block: bool
     must_block: bool
 
 
 _MOVING: Final = frozenset({SqlKind.TRANSACTION, SqlKind.OTHER})
+
+
 _UNJUDGED: Final = _Judging(None, None, False, False)
 
 
@@ -126,12 +104,12 @@ class _Lowering:
     plan: Plan
     backend: Backend
     params: tuple[Param, ...]
-    translators: Translators
+    translators: TranslatorCache
     actors: dict[str, int] = field(default_factory=dict)
     judgings: dict[tuple[int, bool], _Judging] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
     translator: Translator | None = None  # None where the text is sent as it stands
-    volatile: set[str] = field(default_factory=set)  # variables that hold another value every time
+    nondeterministic: set[str] = field(default_factory=set)  # variables that hold another value every time
 
     def __post_init__(self) -> None:
         for param in self.params:
@@ -141,7 +119,7 @@ class _Lowering:
             self.actor(task.name)
         for name in self.plan.workload.tasks if self.plan.workload is not None else ():
             self.actor(name)
-        source, target = dialect_of(self.plan, self.backend.dialect), self.backend.dialect
+        source, target = source_dialect(self.plan, self.backend.dialect), self.backend.dialect
         if source is not target:
             self.translator = self.translators.between(source, target, frozenset(self.identifiers))
 
@@ -153,14 +131,14 @@ class _Lowering:
         self._append(code, steps, path)
         return tuple(code)
 
-    def workload(self, workload: Workload) -> Deeds:
+    def workload(self, workload: Workload) -> LoweredWorkload:
         """Every action for every task."""
-        return Deeds(
+        return LoweredWorkload(
             workload=workload,
             codes=tuple(
                 {
-                    deed.name: self.block(of_task(deed.body, task), ("workload", "actions", deed.name, "do"))
-                    for deed in workload.deeds
+                    deed.name: self.block(steps_for_task(deed.body, task), ("workload", "actions", deed.name, "do"))
+                    for deed in workload.actions
                 }
                 for task in workload.tasks
             ),
@@ -176,11 +154,11 @@ class _Lowering:
                 case SqlStep():
                     code.append(self._sql(step, at))
                 case Checkout():
-                    code.append(self._verb(Kind.CHECKOUT, step, f"checkout {step.pool}", at, pool=step.pool))
+                    code.append(self._verb(Opcode.CHECKOUT, step, f"checkout {step.pool}", at, pool=step.pool))
                 case Return():
-                    code.append(self._verb(Kind.RETURN, step, "return", at))
+                    code.append(self._verb(Opcode.RETURN, step, "return", at))
                 case Await():
-                    code.append(self._verb(Kind.AWAIT, step, f"await {step.task or 'all'}", at))
+                    code.append(self._verb(Opcode.AWAIT, step, f"await {step.task or 'all'}", at))
                 case Check():
                     code.append(self._check(step, at))
                 case Sleep():
@@ -200,17 +178,17 @@ class _Lowering:
         expectation = step.expect if override is None or override.expect is None else override.expect
         # What only one backend runs is in its own words, as an override is.
         is_own = sql is not step.sql or step.options.only == (self.backend.name,)
-        is_refused = expectation is not None and all(isinstance(one, AnError) for one in expectation)
+        is_refused = expectation is not None and all(isinstance(one, ExpectedError) for one in expectation)
         statement = self._statement(sql, is_own=is_own, is_refused=is_refused, at=at)
         judging = self._judging(expectation, sql.ordered, at)
         options, moves_tx = step.options, sql.kind in _MOVING
         return Instruction(
-            kind=Kind.SQL,
+            kind=Opcode.SQL,
             task=step.task,
             path=at,
             what=sql.text,
             actor=self.actor(step.task),
-            judged=expectation is not None,
+            assertions=expectation is not None,
             ordered=sql.ordered,
             statement=statement,
             parameters=statement.parameters,
@@ -220,7 +198,7 @@ class _Lowering:
             wanted=judging.wanted,
             expectation=expectation,
             may_block=judging.may_block,
-            volatile=self._is_volatile(sql, expectation),
+            nondeterministic=self._is_volatile(sql, expectation),
             moves_tx=moves_tx,
             is_plain=expectation is not None and not moves_tx and options.label is None,
             override=override.backend if override else None,
@@ -231,12 +209,14 @@ class _Lowering:
     def _is_volatile(self, sql: Sql, expectation: Expectation | None) -> bool:
         """Whether the answer is another one every time; then so is what the expectation binds, from here on."""
         text = sql.text
-        found = volatile_part(text) is not None
-        if not found and not (self.volatile and any(isinstance(p, Var) and p.name in self.volatile for p in sql.fragments)):
+        found = nondeterministic_part(text) is not None
+        if not found and not (
+            self.nondeterministic and any(isinstance(p, Variable) and p.name in self.nondeterministic for p in sql.fragments)
+        ):
             return False
         for alternative in expectation or ():
             if isinstance(alternative, ExactRows):
-                self.volatile |= {cell.name for row in alternative.rows for cell in row if isinstance(cell, Bind)}
+                self.nondeterministic |= {cell.name for row in alternative.rows for cell in row if isinstance(cell, Binding)}
         return True
 
     def _statement(self, sql: Sql, *, is_own: bool, is_refused: bool, at: Path) -> Statement:
@@ -252,7 +232,7 @@ class _Lowering:
             raise _Refused(f"{_place(at)}: {statement.reason}")
         return statement
 
-    def _verb(self, kind: Kind, step: Checkout | Return | Await, what: str, at: Path, pool: str = "") -> Instruction:
+    def _verb(self, kind: Opcode, step: Checkout | Return | Await, what: str, at: Path, pool: str = "") -> Instruction:
         override = self._override(step.options)
         expectation = step.expect if override is None or override.expect is None else override.expect
         judging = self._judging(expectation, ordered=False, at=None)
@@ -262,7 +242,7 @@ class _Lowering:
             path=at,
             what=what,
             actor=self.actor(step.task) if step.task else -1,
-            judged=expectation is not None,
+            assertions=expectation is not None,
             judge=judging.judge,
             expectation=expectation,
             may_block=judging.may_block,
@@ -275,12 +255,12 @@ class _Lowering:
     def _check(self, step: Check, at: Path) -> Instruction:
         override = self._override(step.options)
         return Instruction(
-            kind=Kind.CHECK,
+            kind=Opcode.CHECK,
             task=step.task or "",
             path=at,
             what="check",
             actor=self.actor(step.task) if step.task else -1,
-            judged=True,
+            assertions=True,
             expression=(override and override.expression) or step.expression,
             override=override.backend if override else None,
         )
@@ -288,7 +268,7 @@ class _Lowering:
     def _sleep(self, step: Sleep, at: Path) -> Instruction:
         actor = self.actor(step.task) if step.task else -1
         return Instruction(
-            kind=Kind.SLEEP, task=step.task or "", path=at, what="sleep", actor=actor, duration_us=step.duration_us
+            kind=Opcode.SLEEP, task=step.task or "", path=at, what="sleep", actor=actor, duration_us=step.duration_us
         )
 
     def _fault(self, step: Fault, at: Path) -> None:
@@ -297,11 +277,11 @@ class _Lowering:
 
     def _for(self, code: list[Instruction], step: For, at: Path) -> None:
         head = len(code)
-        code.append(Instruction(kind=Kind.FOR, task="", path=at, what="for"))  # replaced below, once its end is known
+        code.append(Instruction(kind=Opcode.FOR, task="", path=at, what="for"))  # replaced below, once its end is known
         self._append(code, step.body, (*at, "do"))
-        code.append(Instruction(kind=Kind.NEXT, task="", path=at, what="for", variable=step.variable, target=head))
+        code.append(Instruction(kind=Opcode.NEXT, task="", path=at, what="for", variable=step.variable, target=head))
         code[head] = Instruction(
-            kind=Kind.FOR,
+            kind=Opcode.FOR,
             task="",
             path=at,
             what=f"for {step.variable}",
@@ -312,13 +292,13 @@ class _Lowering:
 
     def _retry(self, code: list[Instruction], step: Retry, at: Path) -> None:
         head = len(code)
-        attempts = Attempts(times=step.times, classes=frozenset(step.classes), every_us=step.every_us)
-        code.append(Instruction(kind=Kind.TRY, task="", path=at, what="retry"))
+        attempts = RetryPolicy(times=step.times, classes=frozenset(step.classes), every_us=step.every_us)
+        code.append(Instruction(kind=Opcode.TRY, task="", path=at, what="retry"))
         self._append(code, step.body, (*at, "do"))
-        code.append(Instruction(kind=Kind.TRIED, task="", path=at, what="retry", target=head))
+        code.append(Instruction(kind=Opcode.TRIED, task="", path=at, what="retry", target=head))
         actors = {op.actor for op in code[head:] if op.actor >= 0}
         code[head] = Instruction(
-            kind=Kind.TRY,
+            kind=Opcode.TRY,
             task="",
             path=at,
             what="retry",
@@ -327,7 +307,7 @@ class _Lowering:
             target=len(code),
         )
 
-    def _override(self, options: Options) -> Override | None:
+    def _override(self, options: StepOptions) -> Override | None:
         for override in options.overrides:
             if override.backend == self.backend.name:
                 return override
@@ -344,7 +324,7 @@ class _Lowering:
             waits = [isinstance(alternative, Blocks) for alternative in expectation]
             judging = self.judgings[key] = _Judging(
                 judge=compile_expectation(expectation, ordered=ordered, boolean_type=capabilities.boolean_type),
-                wanted=certain(expectation),
+                wanted=exact_match(expectation),
                 may_block=True in waits,
                 must_block=False not in waits,
             )
@@ -368,3 +348,26 @@ def _binder(names: tuple[str, ...]) -> Callable[[Mapping[str, Value]], tuple[Val
 
 def _place(path: Path) -> str:
     return f"step {'.'.join(str(part + 1) if isinstance(part, int) else part for part in path)}"
+
+
+def source_dialect(plan: Plan, backend_dialect: Dialect) -> Dialect:
+    """What the plan says, else the dialect of the only backend that it is meant for, else SQLite's (rules.md 46)."""
+    if plan.dialect is not None:
+        return plan.dialect
+    return backend_dialect if len(plan.backends) == 1 else Dialect.SQLITE
+
+
+class TranslatorCache:
+    """One translator for each pair of dialects and each choice of names, made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Dialect, Dialect, frozenset[str]], Translator] = {}
+
+    def between(self, source: Dialect, target: Dialect, identifiers: frozenset[str]) -> Translator:
+        """``identifiers`` are the variables that stand for names."""
+        from simdsl.dialect.translation import Translator  # most plans are sent as they stand
+
+        key = (source, target, identifiers)
+        if key not in self._known:
+            self._known[key] = Translator(source, target, identifiers)
+        return self._known[key]

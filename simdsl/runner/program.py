@@ -1,21 +1,29 @@
-"""Programs: what a plan is lowered to, and what the machine walks."""
+"""Programs: the flat lists of instructions that a plan is lowered to and that the interpreter executes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from typing import Final, TypeAlias
 
 from simdsl.backends.protocol import Statement
-from simdsl.core.evaluate import constant
-from simdsl.core.matcher import Judge
+from simdsl.core.evaluation import constant_value
+from simdsl.core.matcher import Matcher
+from simdsl.core.sampling import sample_actions
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Action, Expectation, Expression, Items, Path, PoolSpec, Range, Var
+from simdsl.plan.expectations import Expectation
+from simdsl.plan.expressions import Expression
 from simdsl.plan.outcomes import Affected, ErrorClass
+from simdsl.plan.plan import PoolSpec
+from simdsl.plan.source import Path
+from simdsl.plan.sql import TransactionAction, Variable
+from simdsl.plan.steps import IntegerBounds, ItemList
 from simdsl.plan.values import Value
+from simdsl.plan.workload import Workload
 
 
-class Kind(IntEnum):
+class Opcode(IntEnum):
     """What an instruction does; the machine's table of handlers is indexed by it."""
 
     SQL = 0
@@ -31,16 +39,16 @@ class Kind(IntEnum):
     DRAWN = 10  # an action begins: its variables have these values
 
 
-FREE: Final = frozenset({Kind.FOR, Kind.NEXT, Kind.TRY, Kind.TRIED, Kind.DRAWN})
+FREE_OPCODES: Final = frozenset({Opcode.FOR, Opcode.NEXT, Opcode.TRY, Opcode.TRIED, Opcode.DRAWN})
 """Heads and ends of blocks, and values that are drawn: they cost no word of a schedule (rules.md 34)."""
 
 
-SECTIONS: Final = frozenset({"setup", "finally", "invariants"})
+SECTION_NAMES: Final = frozenset({"setup", "finally", "invariants"})
 """Names that stand for a section's own connection, which no pool counts. No task may have one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempts:
+class RetryPolicy:
     """What a retry says."""
 
     times: int
@@ -55,22 +63,22 @@ class Instruction:
     Nothing changes one, but it is not frozen: freezing its two dozen fields costs more than all the rest of lowering.
     """
 
-    kind: Kind
+    kind: Opcode
     task: str
     path: Path
     what: str
     actor: int = -1
-    judged: bool = False
+    assertions: bool = False
     ordered: bool = False
     statement: Statement | None = None
     parameters: tuple[str, ...] = ()
     sole: str | None = None  # the only one of them
     bind: Callable[[Mapping[str, Value]], tuple[Value, ...]] | None = None  # the arguments; None: there are none
-    judge: Judge | None = None
+    judge: Matcher | None = None
     wanted: Affected | None = None  # what need not be judged, for it is what is expected
     expectation: Expectation | None = None
     may_block: bool = False
-    volatile: bool = False  # its answer, or what it binds, is another one every time
+    nondeterministic: bool = False  # its answer, or what it binds, is another one every time
     moves_tx: bool = False  # the statement may begin or end a transaction
     is_plain: bool = False  # a statement of whose outcome nothing is wanted but that it be recorded and judged
     expression: Expression | None = None
@@ -80,8 +88,8 @@ class Instruction:
     pool: str = ""
     duration_us: int = 0
     variable: str = ""
-    over: Range | Items | None = None
-    attempts: Attempts | None = None
+    over: IntegerBounds | ItemList | None = None
+    attempts: RetryPolicy | None = None
     target: int = -1
     values: tuple[tuple[str, Value], ...] = ()
 
@@ -111,7 +119,7 @@ class Program:
         """Whether a scheduler has something to choose."""
         return bool(self.strand_names)
 
-    def actions(self) -> dict[Path, Action]:
+    def actions(self) -> dict[Path, TransactionAction]:
         """Which steps control transactions, and how."""
         return {
             op.path: op.statement.transaction.action
@@ -128,11 +136,11 @@ def schedule_length(code: Sequence[Instruction], env: Mapping[str, Value]) -> in
         total, i = 0, start
         while i < end:
             op = code[i]
-            if op.kind is Kind.FOR:
+            if op.kind is Opcode.FOR:
                 total += max(_known_rounds(op, env), 1) * count(i + 1, op.target - 1)
                 i = op.target
             else:
-                total += op.kind not in FREE
+                total += op.kind not in FREE_OPCODES
                 i += 1
         return total
 
@@ -142,17 +150,49 @@ def schedule_length(code: Sequence[Instruction], env: Mapping[str, Value]) -> in
 def _known_rounds(op: Instruction, env: Mapping[str, Value]) -> int:
     """How often a loop goes round, 0 where that is for a step to decide that has not run."""
     try:
-        return len(rounds(op, env))
+        return len(loop_values(op, env))
     except (KeyError, TypeError):
         return 0
 
 
-def rounds(op: Instruction, env: Mapping[str, Value]) -> Sequence[Value]:
+def loop_values(op: Instruction, env: Mapping[str, Value]) -> Sequence[Value]:
     """The values that a loop runs through. Raises ``KeyError`` for an unbound variable, ``TypeError`` for a bad bound."""
     assert op.over is not None
-    if isinstance(op.over, Items):
-        return tuple(env[item.name] if isinstance(item, Var) else constant(item) for item in op.over.items)
-    first, last = (env[end.name] if isinstance(end, Var) else end for end in (op.over.first, op.over.last))
+    if isinstance(op.over, ItemList):
+        return tuple(env[item.name] if isinstance(item, Variable) else constant_value(item) for item in op.over.items)
+    first, last = (env[end.name] if isinstance(end, Variable) else end for end in (op.over.first, op.over.last))
     if type(first) is not int or type(last) is not int:
         raise TypeError("the ends of a range are integers")
     return range(first, last + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoweredWorkload:
+    """``codes`` holds for each task, in the order of the workload, the instructions of each action by its name."""
+
+    workload: Workload
+    codes: tuple[Mapping[str, Code], ...]
+
+    @property
+    def everything(self) -> Code:
+        """Every instruction that a run may have."""
+        return tuple(op for codes in self.codes for code in codes.values() for op in code)
+
+    def strands(self, seed: int) -> tuple[Code, ...]:
+        """What each task does in the run with this seed."""
+        return tuple(self._strand(index, seed) for index in range(len(self.codes)))
+
+    def _strand(self, index: int, seed: int) -> Code:
+        task = self.workload.tasks[index]
+        strand: list[Instruction] = []
+        for act in sample_actions(self.workload, seed, task):
+            if act.values:
+                path = ("workload", "actions", act.action.name)
+                strand.append(Instruction(kind=Opcode.DRAWN, task=task, path=path, what="with", values=act.values))
+            strand += _moved(self.codes[index][act.action.name], len(strand))
+        return tuple(strand)
+
+
+def _moved(code: Code, by: int) -> Code:
+    """The same instructions with the ends of their blocks where they are now. All others stay the same objects."""
+    return tuple(op if op.target < 0 else replace(op, target=op.target + by) for op in code)

@@ -4,36 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from simdsl.core.evaluate import CheckError, Evaluation
-from simdsl.core.matcher import Miss, compile_expectation
-from simdsl.core.trace import Checked, Wait
+from simdsl.core.evaluation import CheckError, Evaluation
+from simdsl.core.matcher import Mismatch, compile_expectation
+from simdsl.core.trace import BlockReason, CheckEvaluated
 from simdsl.core.verdicts import Failure, FailureKind
-from simdsl.plan.ir import Ok
+from simdsl.plan.expectations import Ok
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed
 from simdsl.runner import failures
-from simdsl.runner.failures import Stopped
+from simdsl.runner.failures import RunStopped
 from simdsl.runner.program import Instruction
-from simdsl.runner.state import Actor, Pending, Ready, Strand
-from simdsl.runner.surroundings import RunSurroundings
+from simdsl.runner.state import PendingOperation, RunEvaluationContext, TaskConnection, TaskThread, ThreadState
 
 if TYPE_CHECKING:
-    from simdsl.runner.machine import Machine
+    from simdsl.runner.interpreter import Interpreter
 
 DONE: Final = Affected()
 
 
-def checkout(machine: Machine, strand: Strand, op: Instruction) -> None:
+def checkout(machine: Interpreter, strand: TaskThread, op: Instruction) -> None:
     """A connection of a pool, by the pool's own code."""
     actor = machine.actors[op.actor]
     must_be_free(actor, op)
     if actor.lease is not None:
         message = f"{actor.name} holds a connection already"
         help_ = f"one connection a task: `return: {actor.name}` first"
-        raise Stopped(failures.at_step(op, FailureKind.ERROR, message, help_))
+        raise RunStopped(failures.at_step(op, FailureKind.ERROR, message, help_))
     ticket = machine.leases.request(op.pool, actor)
     answer = ticket.poll()
     if answer is None:
-        machine.begin_to_wait(Pending(op=op, actor=actor, strand=strand, arguments=(), ticket=ticket))
+        machine.begin_to_wait(PendingOperation(op=op, actor=actor, strand=strand, arguments=(), ticket=ticket))
     elif isinstance(answer, Failed):
         machine.ended(strand, op, (), answer, None)
     else:
@@ -41,7 +40,7 @@ def checkout(machine: Machine, strand: Strand, op: Instruction) -> None:
         machine.ended(strand, op, (), DONE, actor.session)
 
 
-def give_back(machine: Machine, strand: Strand, op: Instruction) -> None:
+def release(machine: Interpreter, strand: TaskThread, op: Instruction) -> None:
     """``return``: the connection goes back as it is."""
     actor = machine.actors[op.actor]
     must_be_free(actor, op)
@@ -49,12 +48,12 @@ def give_back(machine: Machine, strand: Strand, op: Instruction) -> None:
     machine.ended(strand, op, (), outcome, None)
 
 
-def collect(machine: Machine, strand: Strand, op: Instruction) -> None:
+def await_result(machine: Interpreter, strand: TaskThread, op: Instruction) -> None:
     """``await``: what waited has its outcome, and that is judged."""
     targets = machine.actors if op.actor < 0 else [machine.actors[op.actor]]
     collected = [actor.uncollected for actor in targets if actor.uncollected is not None]
     if any(pending.outcome is None for pending in collected):
-        strand.state = Ready.AWAIT
+        strand.state = ThreadState.AWAIT
         return
     for pending in collected:
         pending.actor.uncollected = None
@@ -66,7 +65,7 @@ def collect(machine: Machine, strand: Strand, op: Instruction) -> None:
     strand.pc += 1
 
 
-def _judge_awaited(machine: Machine, strand: Strand, op: Instruction, pending: Pending) -> Failure | None:
+def _judge_awaited(machine: Interpreter, strand: TaskThread, op: Instruction, pending: PendingOperation) -> Failure | None:
     outcome = pending.outcome
     assert outcome is not None
     if op.label is not None:
@@ -75,20 +74,20 @@ def _judge_awaited(machine: Machine, strand: Strand, op: Instruction, pending: P
     try:
         judgement = judge(outcome, strand.env, machine.labels)
     except KeyError as error:
-        raise Stopped(failures.unbound(op, error.args[0])) from None
-    machine.judgements += op.judged
-    if isinstance(judgement, Miss):
-        kind = FailureKind.EXPECTATION if op.judged else FailureKind.ERROR
+        raise RunStopped(failures.unbound(op, error.args[0])) from None
+    machine.judgements += op.assertions
+    if isinstance(judgement, Mismatch):
+        kind = FailureKind.EXPECTATION if op.assertions else FailureKind.ERROR
         message = f"{pending.actor.name}: {judgement.message}"
-        return failures.missed(op, kind, message, outcome, pending.arguments, strand.env)
+        return failures.step_failed(op, kind, message, outcome, pending.arguments, strand.env)
     strand.env.update(judgement or {})
     return None
 
 
-def check(machine: Machine, strand: Strand, op: Instruction) -> None:
+def check(machine: Interpreter, strand: TaskThread, op: Instruction) -> None:
     """An expression is evaluated, and must hold."""
     assert op.expression is not None
-    around = RunSurroundings(
+    around = RunEvaluationContext(
         env=strand.env, labels=machine.labels, pools=machine.leases.pools, counts=machine.errors, clock=machine.clock
     )
     evaluation = Evaluation(around)
@@ -98,9 +97,9 @@ def check(machine: Machine, strand: Strand, op: Instruction) -> None:
     except CheckError as error:
         held, reason = False, str(error)
     except KeyError as error:
-        raise Stopped(failures.unbound(op, error.args[0])) from None
+        raise RunStopped(failures.unbound(op, error.args[0])) from None
     readings, now_us = tuple(evaluation.readings), machine.clock.now_us
-    machine.trace.add(Checked(task=op.task or None, path=op.path, held=held, readings=readings, now_us=now_us))
+    machine.trace.add(CheckEvaluated(task=op.task or None, path=op.path, held=held, readings=readings, now_us=now_us))
     machine.judgements += 1
     if held:
         strand.pc += 1
@@ -108,19 +107,19 @@ def check(machine: Machine, strand: Strand, op: Instruction) -> None:
         machine.miss(strand, failures.check_failed(op, reason, around), None)
 
 
-def sleep(machine: Machine, strand: Strand, op: Instruction) -> None:
+def sleep(machine: Interpreter, strand: TaskThread, op: Instruction) -> None:
     """The strand is parked for a virtual while."""
     strand.pc += 1
-    machine.park(strand, op, Wait.SLEEP, op.duration_us)
+    machine.park(strand, op, BlockReason.SLEEP, op.duration_us)
 
 
-def must_be_free(actor: Actor, op: Instruction) -> None:
+def must_be_free(actor: TaskConnection, op: Instruction) -> None:
     """Stop the run if a statement of this task waited and was not collected."""
     if actor.uncollected is not None:
         message = f"{actor.name} has a statement that waited and was not collected yet"
-        raise Stopped(failures.at_step(op, FailureKind.ERROR, message, f"write `await: {actor.name}` before this step"))
+        raise RunStopped(failures.at_step(op, FailureKind.ERROR, message, f"write `await: {actor.name}` before this step"))
 
 
-def no_connection(actor: Actor) -> Failed:
+def no_connection(actor: TaskConnection) -> Failed:
     """What comes of a statement without a connection."""
     return Failed(ErrorClass.CONNECTION_CLOSED, f"{actor.name} has checked out no connection", by="simdsl")

@@ -1,19 +1,24 @@
-"""A plan in the hands of the shrinker: its steps by their places, and the same plan without some of them."""
+"""The plan that is being shrunk: its steps by path, the plan without some of them, and which of two is smaller."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field, replace
+from itertools import pairwise
 from typing import Any, TypeVar
 
+from simdsl.language.dump import dump_json
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import For, Path, Plan, Retry, SqlStep, Step, Task, Words
+from simdsl.plan.plan import Plan, Task
+from simdsl.plan.schedules import ExplicitSchedule
+from simdsl.plan.source import Path
+from simdsl.plan.steps import For, Retry, SqlStep, Step
 
 _Any = TypeVar("_Any", bound=Step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class ShrinkCase:
     """A plan, and for a plan of `tasks:` the step that each word of its schedule starts, in the order of the run.
 
     The words are kept in step with the plan: without a step its words are gone.
@@ -32,11 +37,11 @@ class Case:
         yield from _within(("finally",), plan.finally_)
         yield from _within(("invariants",), plan.invariants)
 
-    def without(self, gone: Set[Path]) -> Case | None:
+    def without(self, gone: Set[Path]) -> ShrinkCase | None:
         """The case when these steps are gone; so do loops and tasks that hold nothing. None where nothing is left."""
         return self.edited(dict.fromkeys(gone, ()))
 
-    def edited(self, changes: Mapping[Path, Sequence[Step]]) -> Case | None:
+    def edited(self, changes: Mapping[Path, Sequence[Step]]) -> ShrinkCase | None:
         """The case with other steps in the place of some. A loop may be replaced by its body."""
         plan, edit = self.plan, _Edit(changes=changes)
         tasks = None
@@ -54,9 +59,9 @@ class Case:
             finally_=edit.made(("finally",), plan.finally_),
             invariants=edit.made(("invariants",), plan.invariants),
         )
-        return Case(plan=smaller).in_order(edit.moved[path] for path in self.order if path in edit.moved)
+        return ShrinkCase(plan=smaller).in_order(edit.moved[path] for path in self.order if path in edit.moved)
 
-    def in_order(self, order: Iterable[Path]) -> Case:
+    def in_order(self, order: Iterable[Path]) -> ShrinkCase:
         """The case with its steps started in another order; a plan of `steps:` as it is.
 
         A task without loops needs a word for each step: what the order lacks of it comes last.
@@ -68,7 +73,7 @@ class Case:
         plain: list[Path] = [("tasks", task.name, i) for task in tasks for i in range(len(task.steps))]
         plain = [path for path in plain if path[1] not in looping]
         made = _each_once(order, looping, plain) or (("tasks", tasks[0].name, 0),)
-        return Case(plan=replace(self.plan, schedule=words(made)), order=made)
+        return ShrinkCase(plan=replace(self.plan, schedule=explicit_schedule(made)), order=made)
 
 
 def _each_once(order: Iterable[Path], looping: Set[str], plain: Iterable[Path]) -> tuple[Path, ...]:
@@ -82,9 +87,9 @@ def _each_once(order: Iterable[Path], looping: Set[str], plain: Iterable[Path]) 
     return tuple(found)
 
 
-def words(order: Sequence[Path]) -> Words:
+def explicit_schedule(order: Sequence[Path]) -> ExplicitSchedule:
     """The schedule in which the steps start in this order."""
-    return Words(words=tuple(str(path[1]) for path in order))
+    return ExplicitSchedule(words=tuple(str(path[1]) for path in order))
 
 
 def task_of(path: Path, step: Step) -> str | None:
@@ -141,6 +146,39 @@ class _Edit:
                 self.moved[path] = (*after[:-1], int(after[-1]) + int(at), *rest)
 
 
-def statements(case: Case) -> Iterator[tuple[Path, SqlStep]]:
+def sql_steps(case: ShrinkCase) -> Iterator[tuple[Path, SqlStep]]:
     """The steps that are SQL."""
     return ((path, step) for path, step in case.places() if isinstance(step, SqlStep))
+
+
+def is_smaller(case: ShrinkCase, other: ShrinkCase) -> bool:
+    """Fewer steps, else fewer switches between tasks, else fewer characters, else the first of them in the alphabet."""
+    steps, others = _steps(case), _steps(other)
+    return steps < others or (steps == others and _text(case) < _text(other))
+
+
+def _steps(case: ShrinkCase) -> tuple[int, int]:
+    places = list(case.places())
+    if case.plan.tasks is None:
+        tasks = [task_of(path, step) for path, step in places if path[0] == "steps"]
+    else:
+        tasks = [str(path[1]) for path in case.order]
+    return len(places), count_switches(tasks)
+
+
+def _text(case: ShrinkCase) -> tuple[int, str]:
+    text = dump_json(case.plan)
+    return len(text), text
+
+
+def count_steps(plan: Plan) -> int:
+    """The steps of a plan, those of setup and `finally` included; of a workload those of each action once."""
+    tasks = sum(len(task.steps) for task in plan.tasks or ())
+    actions = sum(len(deed.body) for deed in plan.workload.actions) if plan.workload is not None else 0
+    return len(plan.setup) + len(plan.steps or ()) + tasks + actions + len(plan.finally_)
+
+
+def count_switches(tasks: Sequence[str | None]) -> int:
+    """How often the next step is another task's. What belongs to no task is no switch."""
+    whose = [task for task in tasks if task is not None]
+    return sum(one != other for one, other in pairwise(whose))

@@ -5,59 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-from simdsl.shrinker.attempts import Attempts
-from simdsl.shrinker.case import Case
-from simdsl.shrinker.passes import (
-    checks,
-    clauses,
-    columns,
-    expectations,
-    expressions,
-    loops,
-    params,
-    pools,
-    rows,
-    schedule,
-    schema,
-    sessions,
-    sources,
-    switches,
-    tables,
-    values,
-    waits,
-)
+from simdsl.shrinker.candidates import CandidateTester
+from simdsl.shrinker.case import ShrinkCase
+from simdsl.shrinker.passes import assertions, queries, schedule, structure, tables
+from simdsl.shrinker.passes import schedule as sessions
+from simdsl.shrinker.passes import schedule as switches
+from simdsl.shrinker.passes import schedule as waits
+from simdsl.shrinker.passes import tables as columns
+from simdsl.shrinker.passes import tables as rows
+from simdsl.shrinker.passes import tables as schema
 
-Pass: TypeAlias = Callable[[Case], Iterator[Case]]
+Pass: TypeAlias = Callable[[ShrinkCase], Iterator[ShrinkCase]]
 
 PASSES: Final[tuple[Pass, ...]] = (
-    waits.propose,
-    pools.propose,
-    params.propose,
-    loops.propose,
-    schedule.propose,
-    sessions.propose,
-    switches.propose,
-    checks.propose,
-    expectations.propose,
-    tables.propose,
-    rows.propose,
-    columns.propose,
-    clauses.propose,
-    sources.propose,
-    expressions.propose,
-    values.propose,
-    schema.propose,
+    waits.remove_waits,
+    structure.remove_pools,
+    structure.remove_params,
+    structure.simplify_loops,
+    schedule.shorten_schedule,
+    sessions.merge_tasks,
+    switches.reduce_switches,
+    assertions.simplify_checks,
+    assertions.remove_expectations,
+    tables.merge_tables,
+    rows.remove_rows,
+    columns.remove_columns,
+    queries.remove_clauses,
+    queries.remove_sources,
+    queries.simplify_expressions,
+    queries.simplify_literals,
+    schema.remove_constraints,
 )
 """Cheap ones first; what is a question of text comes last."""
 
 
-def simplify(attempts: Attempts) -> None:
+def simplify(attempts: CandidateTester) -> None:
     """Each pass in its turn, until it has nothing more to propose that fails alike."""
     for propose in PASSES:
         _exhaust(attempts, propose)
 
 
-def _exhaust(attempts: Attempts, propose: Pass) -> None:
+def _exhaust(attempts: CandidateTester, propose: Pass) -> None:
     """After a success the pass is asked anew, and goes on behind the proposals that were refused before."""
     refused = 0
     is_changed = True

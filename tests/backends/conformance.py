@@ -7,11 +7,12 @@ from typing import ClassVar, Final
 
 import pytest
 
-from simdsl.backends.differences import Difference
-from simdsl.backends.protocol import Backend, Lease, PoolCounts, Refusal, Session, Ticket, Tx, World
+from simdsl.backends.facts import Deviation
+from simdsl.backends.protocol import Backend, Database, Lease, PoolCounts, Refusal, Session, Ticket, Tx
 from simdsl.core.clock import Clock
-from simdsl.plan.ir import Isolation, Mode, PoolSpec, Reset, ResetMode, Sql, SqlKind, Var
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
+from simdsl.plan.plan import PoolSpec, Reset, ResetMode
+from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionMode, Variable
 from simdsl.plan.values import INT64_MAX, INT64_MIN
 from tests.backends.idiom import Idiom
 from tests.backends.idioms.sqlite import SQLITE
@@ -27,14 +28,14 @@ class Conformance:
     """
 
     idiom: ClassVar[Idiom] = SQLITE
-    differences: ClassVar[tuple[Difference, ...]] = ()
+    differences: ClassVar[tuple[Deviation, ...]] = ()
 
     @pytest.fixture
     def backend(self) -> Backend:
         raise AssertionError("a subclass says which backend")
 
     @pytest.fixture
-    def world(self, backend: Backend) -> Iterator[World]:
+    def world(self, backend: Backend) -> Iterator[Database]:
         world = backend.create()
         setup = Terminal(backend, world)
         setup.ok(*self.idiom.schema)
@@ -44,11 +45,11 @@ class Conformance:
         world.close()
 
     @pytest.fixture
-    def a(self, backend: Backend, world: World) -> Terminal:
+    def a(self, backend: Backend, world: Database) -> Terminal:
         return Terminal(backend, world)
 
     @pytest.fixture
-    def b(self, backend: Backend, world: World) -> Terminal:
+    def b(self, backend: Backend, world: Database) -> Terminal:
         return Terminal(backend, world)
 
     def test_differences_are_declared_and_tested(self) -> None:
@@ -113,7 +114,7 @@ class Conformance:
 
     def test_identifier_is_quoted(self, backend: Backend, a: Terminal) -> None:
         name = 'odd "name"; DROP TABLE t'
-        fragments = ("CREATE TABLE ", Var(name="n"), " (id INTEGER)")
+        fragments = ("CREATE TABLE ", Variable(name="n"), " (id INTEGER)")
         created = backend.compile(Sql(fragments=fragments, kind=SqlKind.DDL), {"n": name})
         assert not isinstance(created, Refusal)
         assert created.parameters == ()
@@ -127,7 +128,7 @@ class Conformance:
         assert backend.capabilities.error_classes == set(self.idiom.provocations)
 
     @pytest.mark.parametrize("error_class", ErrorClass, ids=str)
-    def test_error_class(self, backend: Backend, world: World, error_class: ErrorClass) -> None:
+    def test_error_class(self, backend: Backend, world: Database, error_class: ErrorClass) -> None:
         if error_class not in self.idiom.provocations:
             assert error_class not in backend.capabilities.error_classes
             return
@@ -181,13 +182,13 @@ class Conformance:
         assert a.error(text) is ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
         assert a.session.tx() is Tx.OPEN
 
-    @pytest.mark.parametrize("isolation", list(Isolation), ids=str)
-    def test_isolation_levels_are_had_or_refused(self, backend: Backend, isolation: Isolation) -> None:
+    @pytest.mark.parametrize("isolation", list(IsolationLevel), ids=str)
+    def test_isolation_levels_are_had_or_refused(self, backend: Backend, isolation: IsolationLevel) -> None:
         compiled = backend.compile(begin(isolation=isolation), {})
         assert isinstance(compiled, Refusal) is (isolation not in backend.capabilities.isolation_levels)
 
-    @pytest.mark.parametrize("mode", list(Mode), ids=str)
-    def test_begin_modes_are_had_or_refused(self, backend: Backend, mode: Mode) -> None:
+    @pytest.mark.parametrize("mode", list(TransactionMode), ids=str)
+    def test_begin_modes_are_had_or_refused(self, backend: Backend, mode: TransactionMode) -> None:
         compiled = backend.compile(begin(mode=mode), {})
         assert isinstance(compiled, Refusal) is (mode not in backend.capabilities.begin_modes)
 
@@ -227,7 +228,7 @@ class Conformance:
         assert b.heard() == Affected(1)
         assert a.rows("SELECT v FROM t") == [(12,)]
 
-    def test_all_waiters_are_served(self, backend: Backend, world: World, a: Terminal) -> None:
+    def test_all_waiters_are_served(self, backend: Backend, world: Database, a: Terminal) -> None:
         if not backend.capabilities.blocks_on_locks:
             return
         waiters = [Terminal(backend, world) for _ in range(4)]
@@ -271,12 +272,12 @@ class Conformance:
 
     # The world
 
-    def test_sessions_number_from_one_after_restore(self, world: World) -> None:
+    def test_sessions_number_from_one_after_restore(self, world: Database) -> None:
         for _ in range(2):
             assert [world.open().id, world.open().id] == [1, 2]
             world.restore()
 
-    def test_restore_brings_rows_and_schema_back(self, backend: Backend, world: World) -> None:
+    def test_restore_brings_rows_and_schema_back(self, backend: Backend, world: Database) -> None:
         before = world.end_state()
         for texts in (
             ("DELETE FROM t",),
@@ -289,13 +290,13 @@ class Conformance:
             world.restore()
             assert world.end_state() == before
 
-    def test_end_state_has_every_table_in_order(self, a: Terminal, world: World) -> None:
+    def test_end_state_has_every_table_in_order(self, a: Terminal, world: Database) -> None:
         a.ok("INSERT INTO t (id, v, w) VALUES (3, NULL, 'c'), (2, 2, 'b')")
         expected = {"child": Rows(2, []), "t": Rows(3, [(1, 1, ""), (2, 2, "b"), (3, None, "c")])}
         assert world.end_state() == expected
 
     @pytest.mark.parametrize("mode", list(ResetMode), ids=str)
-    def test_reset_empties(self, a: Terminal, world: World, mode: ResetMode) -> None:
+    def test_reset_empties(self, a: Terminal, world: Database, mode: ResetMode) -> None:
         a.ok("CREATE INDEX by_v ON t (v)", "CREATE TABLE kept (id INTEGER)", "INSERT INTO kept VALUES (1)")
         assert world.reset(Reset(tables=("t", "child"), mode=mode)) is None
         assert a.rows("SELECT count(*) FROM t") == [(0,)]
@@ -304,7 +305,7 @@ class Conformance:
         again = a.error("CREATE INDEX by_v ON t (v)")
         assert again in (ErrorClass.DUPLICATE_OBJECT, ErrorClass.DUPLICATE_TABLE)
 
-    def test_reset_of_a_table_that_is_not_there_empties_the_others(self, a: Terminal, world: World) -> None:
+    def test_reset_of_a_table_that_is_not_there_empties_the_others(self, a: Terminal, world: Database) -> None:
         assert world.reset(Reset(tables=("nowhere", "t"))) is None
         assert a.rows("SELECT count(*) FROM t") == [(0,)]
 
@@ -318,7 +319,7 @@ class Conformance:
 
     # Pools
 
-    def test_pool_lends_up_to_its_size(self, world: World) -> None:
+    def test_pool_lends_up_to_its_size(self, world: Database) -> None:
         pool = world.pool(PoolSpec(name="main", size=2), Clock())
         first, second, third = (pool.request(task) for task in "abc")
         sessions = {lent(first).session.id, lent(second).session.id}
@@ -326,7 +327,7 @@ class Conformance:
         assert third.poll() is None
         assert pool.counts() == PoolCounts(size=2, idle=0, busy=2, waiting=1)
 
-    def test_return_serves_who_waits_longest(self, world: World) -> None:
+    def test_return_serves_who_waits_longest(self, world: Database) -> None:
         pool = world.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
         second, third = pool.request("b"), pool.request("c")
@@ -338,7 +339,7 @@ class Conformance:
         pool.give_back(lent(third))
         assert pool.counts() == PoolCounts(size=1, idle=1, busy=0, waiting=0)
 
-    def test_wait_ends_at_its_deadline_in_virtual_time(self, world: World) -> None:
+    def test_wait_ends_at_its_deadline_in_virtual_time(self, world: Database) -> None:
         clock = Clock()
         pool = world.pool(PoolSpec(name="main", size=1, timeout_us=HOUR_US), clock)
         pool.request("a")
@@ -351,7 +352,7 @@ class Conformance:
         assert refused(ticket) is ErrorClass.POOL_TIMEOUT
         assert pool.counts().waiting == 0
 
-    def test_cancelled_wait_is_never_served(self, world: World) -> None:
+    def test_cancelled_wait_is_never_served(self, world: Database) -> None:
         clock = Clock()
         pool = world.pool(PoolSpec(name="main", size=1), clock)
         lease = lent(pool.request("a"))
@@ -361,7 +362,7 @@ class Conformance:
         pool.give_back(lease)
         assert lent(next_one).session is lease.session
 
-    def test_dirty_return_comes_back_clean(self, backend: Backend, world: World) -> None:
+    def test_dirty_return_comes_back_clean(self, backend: Backend, world: Database) -> None:
         pool = world.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
         Terminal(backend, world, lease.session).ok("BEGIN", "DELETE FROM t")
@@ -370,7 +371,7 @@ class Conformance:
         assert again.session.tx() is Tx.IDLE
         assert Terminal(backend, world, again.session).rows("SELECT count(*) FROM t") == [(1,)]
 
-    def test_second_return_is_refused(self, world: World) -> None:
+    def test_second_return_is_refused(self, world: Database) -> None:
         pool = world.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
         pool.give_back(lease)
@@ -379,7 +380,7 @@ class Conformance:
         assert failure.error_class is ErrorClass.CONNECTION_CLOSED
         assert pool.counts() == PoolCounts(size=1, idle=1, busy=0, waiting=0)
 
-    def test_invalidated_connection_is_replaced(self, backend: Backend, world: World) -> None:
+    def test_invalidated_connection_is_replaced(self, backend: Backend, world: Database) -> None:
         pool = world.pool(PoolSpec(name="main", size=1), Clock())
         broken = lent(pool.request("a"))
         waiting = pool.request("b")
@@ -389,7 +390,7 @@ class Conformance:
         assert fresh.id != broken.session.id
         assert Terminal(backend, world, fresh).rows("SELECT count(*) FROM t") == [(1,)]
 
-    def test_killed_connection_fails_and_its_place_is_not_lost(self, backend: Backend, world: World) -> None:
+    def test_killed_connection_fails_and_its_place_is_not_lost(self, backend: Backend, world: Database) -> None:
         pool = world.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
         lease.session.close()
@@ -399,12 +400,12 @@ class Conformance:
         pool.give_back(lease)
         assert usable(backend, world, lent(pool.request("b")).session)
 
-    def test_two_pools_share_nothing_but_the_database(self, world: World) -> None:
+    def test_two_pools_share_nothing_but_the_database(self, world: Database) -> None:
         clock = Clock()
         one, other = (world.pool(PoolSpec(name=name, size=1), clock) for name in ("one", "other"))
         assert lent(one.request("a")).session.id != lent(other.request("a")).session.id
 
-    def test_pool_closes_what_it_lent(self, world: World) -> None:
+    def test_pool_closes_what_it_lent(self, world: Database) -> None:
         pool = world.pool(PoolSpec(name="main", size=2), Clock())
         leases = [lent(pool.request(task)) for task in "ab"]
         waiting = pool.request("c")
@@ -431,6 +432,6 @@ def refused(ticket: Ticket) -> ErrorClass:
     return outcome.error_class
 
 
-def usable(backend: Backend, world: World, session: Session) -> bool:
+def usable(backend: Backend, world: Database, session: Session) -> bool:
     """Whether a session answers."""
     return Terminal(backend, world, session).rows("SELECT 1") == [(1,)]

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from simdsl.backends.protocol import Backend, World
+from simdsl.backends.protocol import Backend, Database
 from simdsl.core.clock import Clock
-from simdsl.plan.ir import PoolSpec
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
+from simdsl.plan.plan import PoolSpec
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 from tests.backends.terminal import Terminal
 
-Provocation: TypeAlias = Callable[[Backend, World], Outcome]
+Provocation: TypeAlias = Callable[[Backend, Database], Outcome]
 
 VALUES: Final[tuple[Value, ...]] = (
     None,
@@ -54,7 +54,7 @@ class Idiom:
 def saying(*texts: str) -> Provocation:
     """The last of these statements fails; the others must not."""
 
-    def provoke(backend: Backend, world: World) -> Outcome:
+    def provoke(backend: Backend, world: Database) -> Outcome:
         terminal = Terminal(backend, world)
         terminal.ok(*texts[:-1])
         return terminal.say(texts[-1])
@@ -62,7 +62,7 @@ def saying(*texts: str) -> Provocation:
     return provoke
 
 
-def closed(backend: Backend, world: World) -> Outcome:
+def closed(backend: Backend, world: Database) -> Outcome:
     """A statement on a session that was closed."""
     terminal = Terminal(backend, world)
     terminal.session.close()
@@ -72,7 +72,7 @@ def closed(backend: Backend, world: World) -> Outcome:
     return outcome
 
 
-def pool_timeout(backend: Backend, world: World) -> Outcome:
+def pool_timeout(backend: Backend, world: Database) -> Outcome:
     """A checkout whose time is over."""
     clock = Clock()
     pool = world.pool(PoolSpec(name="main", size=1, timeout_us=1), clock)

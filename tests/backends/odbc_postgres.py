@@ -13,16 +13,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from simdsl.backends.odbc import driver
-from simdsl.backends.odbc.compiling import compiled
-from simdsl.backends.odbc.diagnostics import by_sqlstate, diagnostic, without_sqlstate
-from simdsl.backends.odbc.driver import Connection
+from simdsl.backends.odbc.driver import OdbcConnection
+from simdsl.backends.odbc.errors import class_by_sqlstate, class_without_sqlstate, parse_diagnostic
 from simdsl.backends.odbc.session import OdbcSession
-from simdsl.backends.odbc.sessions import Sessions
+from simdsl.backends.odbc.session_registry import OdbcSessionRegistry
+from simdsl.backends.odbc.statements import compile_statement
 from simdsl.backends.pools.names import describe_pool
-from simdsl.backends.postgres.server import shared
+from simdsl.backends.postgres.embedded_server import shared
 from simdsl.backends.protocol import (
     BackendUnavailable,
     Capabilities,
+    Database,
     Description,
     Pool,
     Refusal,
@@ -30,12 +31,12 @@ from simdsl.backends.protocol import (
     Settled,
     Statement,
     Tx,
-    World,
 )
 from simdsl.core.choices import fresh_name
 from simdsl.core.clock import Clock
-from simdsl.plan.ir import Action, Dialect, Isolation, PoolSpec, Reset, Sql, Transaction
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.plan import PoolSpec, Reset
+from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionAction, TransactionControl
 from simdsl.plan.values import sorted_rows
 
 DRIVER: Final = "PostgreSQL Unicode"
@@ -110,7 +111,7 @@ class OdbcPostgresBackend:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             error_classes=DECLARED,
-            isolation_levels=frozenset(Isolation) - {Isolation.SNAPSHOT},
+            isolation_levels=frozenset(IsolationLevel) - {IsolationLevel.SNAPSHOT},
             begin_modes=frozenset(),
             blocks_on_locks=True,
             snapshot_reads=True,
@@ -139,13 +140,13 @@ class OdbcPostgresBackend:
 
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
         if sql.transaction is None:
-            return compiled(sql, identifiers, quoted_name)
+            return compile_statement(sql, identifiers, quoted_name)
         text = _control_text(sql.transaction)
         if isinstance(text, Refusal):
             return text
         return Statement(text=text, parameters=(), kind=sql.kind, transaction=sql.transaction)
 
-    def create(self) -> World:
+    def create(self) -> Database:
         return OdbcPostgresWorld(self.pool)
 
 
@@ -157,7 +158,7 @@ class OdbcPostgresWorld:
         self.kept = f"{self.database}_kept"
         self.admin = connect("postgres")
         self.admin.execute(f"CREATE DATABASE {self.database}")
-        self.sessions = Sessions(PostgresEngine(self.admin), self._connect, self._look, pool=pool)
+        self.sessions = OdbcSessionRegistry(PostgresEngine(self.admin), self._connect, self._look, pool=pool)
         self._is_closed = False
 
     def open(self) -> OdbcSession:
@@ -209,7 +210,7 @@ class OdbcPostgresWorld:
             self.admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         self.admin.close()
 
-    def _connect(self, number: int) -> tuple[Connection, int]:
+    def _connect(self, number: int) -> tuple[OdbcConnection, int]:
         connection = connect(self.database)
         ((process,),) = connection.execute("SELECT pg_backend_pid()").fetchall()
         return connection, process
@@ -228,22 +229,22 @@ class PostgresEngine:
     after_cancel = None
     asks_before_control = True
 
-    def __init__(self, observer: Connection) -> None:
+    def __init__(self, observer: OdbcConnection) -> None:
         self._observer = observer
 
     def failed(self, error: BaseException) -> Failed:
-        sqlstate, _, text = diagnostic(error)
+        sqlstate, _, text = parse_diagnostic(error)
         text = text.partition("\n")[0].removesuffix(";")
-        error_class = by_sqlstate(sqlstate) or without_sqlstate(error, text) or ErrorClass.OTHER
+        error_class = class_by_sqlstate(sqlstate) or class_without_sqlstate(error, text) or ErrorClass.OTHER
         return Failed(error_class, text, sqlstate)
 
-    def controlled(self, transaction: Transaction, before: Tx | None, outcome: Outcome) -> Outcome:
+    def controlled(self, transaction: TransactionControl, before: Tx | None, outcome: Outcome) -> Outcome:
         match transaction.action, before:
-            case Action.BEGIN, Tx.OPEN:
+            case TransactionAction.BEGIN, Tx.OPEN:
                 return _refused(ErrorClass.ACTIVE_SQL_TRANSACTION)
-            case ((Action.COMMIT | Action.ROLLBACK), Tx.IDLE):
+            case ((TransactionAction.COMMIT | TransactionAction.ROLLBACK), Tx.IDLE):
                 return _refused(ErrorClass.NO_ACTIVE_TRANSACTION)
-            case Action.COMMIT, Tx.FAILED:
+            case TransactionAction.COMMIT, Tx.FAILED:
                 return _refused(ErrorClass.IN_FAILED_SQL_TRANSACTION)
             case _:
                 return outcome
@@ -253,7 +254,7 @@ class PostgresEngine:
         return _STATES.get(rows[0][0], Tx.OPEN) if rows else Tx.LOST
 
 
-def connect(database: str, **attributes: str) -> Connection:
+def connect(database: str, **attributes: str) -> OdbcConnection:
     """A connection to the tests' server, or to wherever the attributes say."""
     server = shared()
     place = {
@@ -287,24 +288,24 @@ def _refused(error_class: ErrorClass) -> Failed:
     return Failed(error_class, str(error_class).replace("_", " "), error_class.sqlstate)
 
 
-def _control_text(transaction: Transaction) -> str | Refusal:
+def _control_text(transaction: TransactionControl) -> str | Refusal:
     match transaction.action:
-        case Action.BEGIN:
+        case TransactionAction.BEGIN:
             return _begin_text(transaction)
-        case Action.COMMIT | Action.ROLLBACK as action:
+        case TransactionAction.COMMIT | TransactionAction.ROLLBACK as action:
             return action.name
-        case Action.SAVEPOINT:
+        case TransactionAction.SAVEPOINT:
             return f"SAVEPOINT {transaction.name}"
-        case Action.ROLLBACK_TO:
+        case TransactionAction.ROLLBACK_TO:
             return f"ROLLBACK TO {transaction.name}"
-        case Action.RELEASE:
+        case TransactionAction.RELEASE:
             return f"RELEASE {transaction.name}"
 
 
-def _begin_text(transaction: Transaction) -> str | Refusal:
+def _begin_text(transaction: TransactionControl) -> str | Refusal:
     if transaction.mode is not None:
         return Refusal(reason=f"PostgreSQL has no BEGIN {transaction.mode.upper()}")
-    if transaction.isolation is Isolation.SNAPSHOT:
+    if transaction.isolation is IsolationLevel.SNAPSHOT:
         return Refusal(reason="PostgreSQL calls its snapshot isolation REPEATABLE READ")
     parts = ["BEGIN"]
     if transaction.isolation is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simdsl.backends.protocol import Backend, Refusal, Session, Statement, World
-from simdsl.plan.ir import Action, Isolation, Mode, Sql, SqlKind, Transaction, Var
+from simdsl.backends.protocol import Backend, Database, Refusal, Session, Statement
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionAction, TransactionControl, TransactionMode, Variable
 from simdsl.plan.values import Row, Value
 
 LIMIT_US: Final = 5_000_000
@@ -17,19 +17,19 @@ _KINDS: Final = {
     **dict.fromkeys(("CREATE", "DROP", "ALTER"), SqlKind.DDL),
 }
 _ACTIONS: Final = (
-    (r"BEGIN(?: (?P<mode>DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT))?", Action.BEGIN),
-    (r"COMMIT", Action.COMMIT),
-    (r"ROLLBACK", Action.ROLLBACK),
-    (r"SAVEPOINT (?P<name>\w+)", Action.SAVEPOINT),
-    (r"ROLLBACK TO (?P<name>\w+)", Action.ROLLBACK_TO),
-    (r"RELEASE (?P<name>\w+)", Action.RELEASE),
+    (r"BEGIN(?: (?P<mode>DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT))?", TransactionAction.BEGIN),
+    (r"COMMIT", TransactionAction.COMMIT),
+    (r"ROLLBACK", TransactionAction.ROLLBACK),
+    (r"SAVEPOINT (?P<name>\w+)", TransactionAction.SAVEPOINT),
+    (r"ROLLBACK TO (?P<name>\w+)", TransactionAction.ROLLBACK_TO),
+    (r"RELEASE (?P<name>\w+)", TransactionAction.RELEASE),
 )
 
 
 class Terminal:
     """One session of a world."""
 
-    def __init__(self, backend: Backend, world: World, session: Session | None = None) -> None:
+    def __init__(self, backend: Backend, world: Database, session: Session | None = None) -> None:
         self.backend = backend
         self.world = world
         self.session = session or world.open()
@@ -89,20 +89,24 @@ def sql(text: str) -> Sql:
     if transaction is not None:
         return Sql(fragments=(text,), kind=SqlKind.TRANSACTION, transaction=transaction)
     parts = re.split(r"\$([a-z_][a-z0-9_]*)", text)
-    fragments = tuple(Var(name=part) if i % 2 else part for i, part in enumerate(parts) if i % 2 or part)
+    fragments = tuple(Variable(name=part) if i % 2 else part for i, part in enumerate(parts) if i % 2 or part)
     return Sql(fragments=fragments, kind=_KINDS.get(text.split()[0].upper(), SqlKind.OTHER))
 
 
-def begin(*, mode: Mode | None = None, isolation: Isolation | None = None, read_only: bool | None = None) -> Sql:
+def begin(
+    *, mode: TransactionMode | None = None, isolation: IsolationLevel | None = None, read_only: bool | None = None
+) -> Sql:
     """BEGIN with whatever a plan may ask for."""
-    transaction = Transaction(action=Action.BEGIN, mode=mode, isolation=isolation, read_only=read_only)
+    transaction = TransactionControl(action=TransactionAction.BEGIN, mode=mode, isolation=isolation, read_only=read_only)
     return Sql(fragments=("BEGIN",), kind=SqlKind.TRANSACTION, transaction=transaction)
 
 
-def _transaction(text: str) -> Transaction | None:
+def _transaction(text: str) -> TransactionControl | None:
     for pattern, action in _ACTIONS:
         if found := re.fullmatch(pattern, text):
             named = found.groupdict()
             mode = named.get("mode")
-            return Transaction(action=action, mode=Mode(mode.lower()) if mode else None, name=named.get("name"))
+            return TransactionControl(
+                action=action, mode=TransactionMode(mode.lower()) if mode else None, name=named.get("name")
+            )
     return None

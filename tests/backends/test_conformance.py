@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from simdsl.backends.differences import Difference
+from simdsl.backends.facts import Deviation
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed
@@ -32,8 +32,8 @@ class TestSqlite(Conformance):
 
 class TestThreaded(Conformance):
     idiom: ClassVar[Idiom] = THREADED
-    differences: ClassVar[tuple[Difference, ...]] = (
-        Difference(
+    differences: ClassVar[tuple[Deviation, ...]] = (
+        Deviation(
             rule="circle_of_waiting_is_seen_and_broken_by_cancel",
             does="A circle needs a reader that commits: there is one lock for all rows.",
             why="https://www.sqlite.org/lockingv3.html",

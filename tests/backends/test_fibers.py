@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from simdsl.backends.pools.fibers import Seconds, Waits, WouldWaitForEver
-from simdsl.backends.pools.rebinding import rebound
+from simdsl.backends.pools.fibers import BlockedOutsideFiber, FiberScheduler, VirtualSeconds
+from simdsl.backends.pools.globals_patch import with_virtual_time
 from simdsl.core.clock import Clock
 
 
@@ -20,11 +20,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def waits(clock: Clock) -> Waits:
-    return Waits(clock)
+def waits(clock: Clock) -> FiberScheduler:
+    return FiberScheduler(clock)
 
 
-def test_sleep_takes_virtual_time(clock: Clock, waits: Waits) -> None:
+def test_sleep_takes_virtual_time(clock: Clock, waits: FiberScheduler) -> None:
     woken: list[float] = []
 
     def sleeper() -> None:
@@ -38,7 +38,7 @@ def test_sleep_takes_virtual_time(clock: Clock, waits: Waits) -> None:
     assert woken == [3600.0]
 
 
-def test_lock_is_handed_over_in_order(waits: Waits) -> None:
+def test_lock_is_handed_over_in_order(waits: FiberScheduler) -> None:
     lock = waits.threading.Lock()
     order: list[str] = []
 
@@ -60,7 +60,7 @@ def test_lock_is_handed_over_in_order(waits: Waits) -> None:
     assert not lock.locked()
 
 
-def test_lock_gives_up_at_its_timeout(clock: Clock, waits: Waits) -> None:
+def test_lock_gives_up_at_its_timeout(clock: Clock, waits: FiberScheduler) -> None:
     lock = waits.threading.Lock()
     lock.acquire()
     fiber = waits.run(lambda: lock.acquire(timeout=0.5))
@@ -71,7 +71,7 @@ def test_lock_gives_up_at_its_timeout(clock: Clock, waits: Waits) -> None:
     assert waits.run(lambda: lock.acquire(blocking=False)).result is False
 
 
-def test_rlock_is_reentrant(waits: Waits) -> None:
+def test_rlock_is_reentrant(waits: FiberScheduler) -> None:
     lock = waits.threading.RLock()
     with lock, lock:
         fiber = waits.run(lock.acquire)
@@ -80,17 +80,17 @@ def test_rlock_is_reentrant(waits: Waits) -> None:
     assert fiber.result is True
 
 
-def test_release_of_a_free_lock_is_an_error(waits: Waits) -> None:
+def test_release_of_a_free_lock_is_an_error(waits: FiberScheduler) -> None:
     with pytest.raises(RuntimeError, match="nobody holds"):
         waits.threading.Lock().release()
 
 
-def test_waiting_outside_of_a_fiber_is_refused(waits: Waits) -> None:
-    with pytest.raises(WouldWaitForEver):
+def test_waiting_outside_of_a_fiber_is_refused(waits: FiberScheduler) -> None:
+    with pytest.raises(BlockedOutsideFiber):
         waits.threading.Event().wait()
 
 
-def test_condition_wakes_in_order_and_times_out(clock: Clock, waits: Waits) -> None:
+def test_condition_wakes_in_order_and_times_out(clock: Clock, waits: FiberScheduler) -> None:
     condition = waits.threading.Condition()
 
     def wait() -> bool:
@@ -106,7 +106,7 @@ def test_condition_wakes_in_order_and_times_out(clock: Clock, waits: Waits) -> N
     assert [fiber.result for fiber in fibers] == [True, False, False]
 
 
-def test_event_wakes_everybody(waits: Waits) -> None:
+def test_event_wakes_everybody(waits: FiberScheduler) -> None:
     event = waits.threading.Event()
     fibers = [waits.run(lambda: event.wait(9)) for _ in range(2)]
     waits.run(event.set)
@@ -115,7 +115,7 @@ def test_event_wakes_everybody(waits: Waits) -> None:
     assert not event.is_set()
 
 
-def test_error_is_kept_for_who_asked(waits: Waits) -> None:
+def test_error_is_kept_for_who_asked(waits: FiberScheduler) -> None:
     def fail() -> None:
         raise ValueError("no")
 
@@ -124,7 +124,7 @@ def test_error_is_kept_for_who_asked(waits: Waits) -> None:
     assert isinstance(fiber.error, ValueError)
 
 
-def test_kill_unwinds(clock: Clock, waits: Waits) -> None:
+def test_kill_unwinds(clock: Clock, waits: FiberScheduler) -> None:
     unwound: list[str] = []
 
     def wait() -> None:
@@ -144,14 +144,14 @@ def test_kill_unwinds(clock: Clock, waits: Waits) -> None:
 @pytest.mark.parametrize("start_us", [0, 1, 333_333, 1_234_567, 86_399_999_999])
 @pytest.mark.parametrize("timeout_us", [1, 100_003, 333_333, 30_000_000])
 def test_seconds_leave_nothing_over(start_us: int, timeout_us: int) -> None:
-    deadline = Seconds(start_us / 1e6) + timeout_us / 1e6
-    assert deadline - Seconds((start_us + timeout_us) / 1e6) == 0.0
-    assert deadline - Seconds((start_us + timeout_us - 1) / 1e6) > 0
+    deadline = VirtualSeconds(start_us / 1e6) + timeout_us / 1e6
+    assert deadline - VirtualSeconds((start_us + timeout_us) / 1e6) == 0.0
+    assert deadline - VirtualSeconds((start_us + timeout_us - 1) / 1e6) > 0
 
 
 @pytest.mark.parametrize("queue_class", [queue.Queue, queue.LifoQueue, queue.PriorityQueue])
-def test_standard_queue_rebound_waits_virtually(clock: Clock, waits: Waits, queue_class: type) -> None:
-    waiting: Any = rebound(queue_class, waits)()
+def test_standard_queue_rebound_waits_virtually(clock: Clock, waits: FiberScheduler, queue_class: type) -> None:
+    waiting: Any = with_virtual_time(queue_class, waits)()
     first = waits.run(lambda: waiting.get(timeout=10))
     second = waits.run(lambda: waiting.get(timeout=20))
     clock.advance_to(5_000_000)
@@ -194,8 +194,8 @@ class Derived(Base):
         return f"{super().name()} {more}"
 
 
-def test_rebinding_touches_every_method_and_nothing_outside(waits: Waits) -> None:
-    made = rebound(Derived, waits)()
+def test_rebinding_touches_every_method_and_nothing_outside(waits: FiberScheduler) -> None:
+    made = with_virtual_time(Derived, waits)()
     assert made.name() == "base derived"
     assert made.has_lock
     assert made.count == 3

@@ -11,8 +11,8 @@ import pytest
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock
-from simdsl.plan.ir import PoolSpec
 from simdsl.plan.outcomes import Rows
+from simdsl.plan.plan import PoolSpec
 from tests.backends.conformance import lent
 from tests.backends.terminal import Terminal
 

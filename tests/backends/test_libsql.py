@@ -12,14 +12,15 @@ from typing import ClassVar
 
 import pytest
 
-from simdsl.backends.differences import Difference
-from simdsl.backends.libsql.differences import DIFFERENCES
+from simdsl.backends.facts import Deviation
 from simdsl.backends.libsql.driver import failed
+from simdsl.backends.libsql.facts import DIFFERENCES
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Statement, Tx
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock
-from simdsl.plan.ir import Isolation, Mode, PoolSpec, Reset, ResetMode, SqlKind
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
+from simdsl.plan.plan import PoolSpec, Reset, ResetMode
+from simdsl.plan.sql import IsolationLevel, SqlKind, TransactionMode
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 from tests.backends.conformance import Conformance, lent
 from tests.backends.idiom import Idiom
@@ -38,7 +39,7 @@ sys.stdin.read()
 
 class TestLibsql(Conformance):
     idiom: ClassVar[Idiom] = LIBSQL
-    differences: ClassVar[tuple[Difference, ...]] = DIFFERENCES
+    differences: ClassVar[tuple[Deviation, ...]] = DIFFERENCES
 
     @pytest.fixture(params=["libsql", "libsql:///{directory}/mine.db"])
     def backend(self, request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
@@ -162,8 +163,8 @@ def test_describes_the_engine_that_it_asked(backend: Backend, terminal: Terminal
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        (begin(isolation=Isolation.SNAPSHOT), "libSQL has no isolation level SNAPSHOT"),
-        (begin(mode=Mode.CONCURRENT), "libSQL has no BEGIN CONCURRENT"),
+        (begin(isolation=IsolationLevel.SNAPSHOT), "libSQL has no isolation level SNAPSHOT"),
+        (begin(mode=TransactionMode.CONCURRENT), "libSQL has no BEGIN CONCURRENT"),
         (begin(read_only=True), "READ ONLY"),
     ],
 )

@@ -11,19 +11,18 @@ from typing import ClassVar, Final
 
 import pytest
 
-from simdsl.backends.differences import Difference
+from simdsl.backends.facts import Deviation
 from simdsl.backends.mssql import catalog
 from simdsl.backends.mssql.backend import VARIABLE, MssqlBackend
-from simdsl.backends.mssql.catalog import Table
-from simdsl.backends.mssql.connecting import moment
-from simdsl.backends.mssql.differences import DIFFERENCES
+from simdsl.backends.mssql.catalog import MssqlTable
+from simdsl.backends.mssql.dsn import MssqlDsn, choose_driver, connection_string, decode_datetimeoffset, parse_dsn
 from simdsl.backends.mssql.errors import failed
-from simdsl.backends.mssql.place import Place, choose_driver, connection_string, parse
+from simdsl.backends.mssql.facts import DIFFERENCES
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Session, Tx
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
-from simdsl.plan.ir import Isolation, Mode, Sql, SqlKind, Var
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
+from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionMode, Variable
 from tests.backends.conformance import Conformance
 from tests.backends.idiom import Idiom
 from tests.backends.idioms.tsql import RECORDED, TSQL
@@ -37,7 +36,7 @@ class TestMssql(Conformance):
     """The whole suite, on a real server."""
 
     idiom: ClassVar[Idiom] = TSQL
-    differences: ClassVar[tuple[Difference, ...]] = DIFFERENCES
+    differences: ClassVar[tuple[Deviation, ...]] = DIFFERENCES
 
     @pytest.fixture
     def backend(self) -> Backend:
@@ -102,8 +101,10 @@ class TestMssql(Conformance):
 
 class TestUrls:
     def test_parts(self) -> None:
-        place = parse("mssql://sa:p%40ss%2Fw@db.example:1444/start", {"encrypt": "no", "trust": "yes", "driver": "FreeTDS"})
-        assert place == Place(
+        place = parse_dsn(
+            "mssql://sa:p%40ss%2Fw@db.example:1444/start", {"encrypt": "no", "trust": "yes", "driver": "FreeTDS"}
+        )
+        assert place == MssqlDsn(
             host="db.example",
             port=1444,
             user="sa",
@@ -115,8 +116,8 @@ class TestUrls:
         )
 
     def test_defaults(self) -> None:
-        assert parse("mssql://db.example", {}) == Place(host="db.example")
-        assert parse("mssql://[::1]:5", {}) == Place(host="::1", port=5)
+        assert parse_dsn("mssql://db.example", {}) == MssqlDsn(host="db.example")
+        assert parse_dsn("mssql://[::1]:5", {}) == MssqlDsn(host="::1", port=5)
 
     @pytest.mark.parametrize(
         "url",
@@ -124,7 +125,7 @@ class TestUrls:
     )
     def test_no_url_of_a_server(self, url: str) -> None:
         with pytest.raises(BackendUnavailable, match="write mssql://user:password@host:1433"):
-            parse(url, {})
+            parse_dsn(url, {})
 
     def test_parameters_are_known(self) -> None:
         with pytest.raises(BackendUnavailable, match="did you mean `encrypt`"):
@@ -152,7 +153,7 @@ class TestUrls:
 
 
 class TestConnectionStrings:
-    PLACE: Final = Place(host="db", user="sa", password="a;b}c", encrypt="no", trust="yes")
+    PLACE: Final = MssqlDsn(host="db", user="sa", password="a;b}c", encrypt="no", trust="yes")
 
     def test_for_microsofts_driver(self) -> None:
         assert connection_string(self.PLACE, "ODBC Driver 18 for SQL Server", "mine") == (
@@ -168,17 +169,17 @@ class TestConnectionStrings:
 
     def test_freetds_checks_no_certificate(self) -> None:
         with pytest.raises(BackendUnavailable, match="needs Microsoft's driver"):
-            connection_string(Place(host="db", trust="no"), FREETDS, "mine")
+            connection_string(MssqlDsn(host="db", trust="no"), FREETDS, "mine")
 
     def test_without_a_user(self) -> None:
-        assert "Trusted_Connection=yes" in connection_string(Place(host="db"), FREETDS, "mine")
+        assert "Trusted_Connection=yes" in connection_string(MssqlDsn(host="db"), FREETDS, "mine")
 
     def test_driver_of_the_url_comes_first(self) -> None:
-        assert choose_driver(Place(host="db", driver="mine")) == "mine"
+        assert choose_driver(MssqlDsn(host="db", driver="mine")) == "mine"
 
 
 class TestStatements:
-    BACKEND: Final = MssqlBackend(place=Place(host="db"))
+    BACKEND: Final = MssqlBackend(place=MssqlDsn(host="db"))
 
     def text(self, statement: Sql) -> str:
         compiled = self.BACKEND.compile(statement, {})
@@ -193,22 +194,22 @@ class TestStatements:
     def test_parameters_in_the_order_of_the_text(self) -> None:
         fragments = (
             "SELECT @@VERSION, ",
-            Var(name="y"),
+            Variable(name="y"),
             ", ",
-            Var(name="x"),
+            Variable(name="x"),
             " FROM ",
-            Var(name="t"),
+            Variable(name="t"),
             " WHERE a = ",
-            Var(name="y"),
+            Variable(name="y"),
         )
         compiled = self.BACKEND.compile(Sql(fragments=fragments, kind=SqlKind.QUERY), {"t": "odd ]name["})
         assert not isinstance(compiled, Refusal)
         assert compiled.text == "SELECT @@VERSION, ?, ? FROM [odd ]]name[] WHERE a = ?"
         assert compiled.parameters == ("y", "x", "y")
 
-    @pytest.mark.parametrize("isolation", [None, *Isolation], ids=str)
-    def test_begin_sets_the_level_and_refuses_to_nest(self, isolation: Isolation | None) -> None:
-        level = (isolation or Isolation.READ_COMMITTED).upper()
+    @pytest.mark.parametrize("isolation", [None, *IsolationLevel], ids=str)
+    def test_begin_sets_the_level_and_refuses_to_nest(self, isolation: IsolationLevel | None) -> None:
+        level = (isolation or IsolationLevel.READ_COMMITTED).upper()
         assert self.text(begin(isolation=isolation)) == (
             "IF @@TRANCOUNT > 0 RAISERROR('a transaction is open already', 16, 1) "
             f"ELSE BEGIN SET TRANSACTION ISOLATION LEVEL {level}; BEGIN TRANSACTION END"
@@ -225,7 +226,7 @@ class TestStatements:
     def test_what_it_has_not_is_refused(self) -> None:
         assert "no RELEASE" in self.reason(sql("RELEASE s"))
         assert "no READ ONLY" in self.reason(begin(read_only=True))
-        for mode in Mode:
+        for mode in TransactionMode:
             assert f"no BEGIN {mode.upper()}" in self.reason(begin(mode=mode))
         assert "BEGIN TRANSACTION" in self.text(begin(read_only=False))
 
@@ -286,16 +287,16 @@ class TestErrors:
 class TestMoments:
     def test_datetimeoffset(self) -> None:
         raw = bytes.fromhex("ea07 0100 1f00 0c00 1e00 0500 40420f00 0200 0000".replace(" ", ""))
-        assert moment(raw).isoformat() == "2026-01-31T10:30:05.001000+00:00"
+        assert decode_datetimeoffset(raw).isoformat() == "2026-01-31T10:30:05.001000+00:00"
         with pytest.raises(ValueError, match="in 3 bytes"):
-            moment(b"abc")
+            decode_datetimeoffset(b"abc")
 
 
 class TestRestoring:
     """The text that brings rows back."""
 
-    PARENT: Final = Table(schema="dbo", name="t]", columns=("id", "v"), identity=(1, 2), last_identity=7)
-    CHILD: Final = Table(schema="s", name="child", columns=("id",), refers_to=frozenset({"[dbo].[t]]]"}))
+    PARENT: Final = MssqlTable(schema="dbo", name="t]", columns=("id", "v"), identity=(1, 2), last_identity=7)
+    CHILD: Final = MssqlTable(schema="s", name="child", columns=("id",), refers_to=frozenset({"[dbo].[t]]]"}))
 
     def test_tables_from_the_catalog(self) -> None:
         columns = [
@@ -304,21 +305,21 @@ class TestRestoring:
             ("dbo", "b", None, None, None, None, 0),
         ]
         references = [("dbo", "a", "dbo", "b"), ("dbo", "a", "dbo", "a")]
-        assert catalog.tables(columns, references) == (
-            Table(schema="dbo", name="a", columns=("id", "b"), refers_to=frozenset({"[dbo].[b]"}), identity=(1, 1)),
-            Table(schema="dbo", name="b", columns=(), is_plain=False),
+        assert catalog.read_tables(columns, references) == (
+            MssqlTable(schema="dbo", name="a", columns=("id", "b"), refers_to=frozenset({"[dbo].[b]"}), identity=(1, 1)),
+            MssqlTable(schema="dbo", name="b", columns=(), is_plain=False),
         )
 
     def test_referenced_tables_are_filled_first(self) -> None:
-        assert catalog.filling_order([self.CHILD, self.PARENT]) == (self.PARENT, self.CHILD)
+        assert catalog.foreign_key_order([self.CHILD, self.PARENT]) == (self.PARENT, self.CHILD)
 
     def test_circle_has_no_order(self) -> None:
-        one = Table(schema="dbo", name="a", columns=("x",), refers_to=frozenset({"[dbo].[b]"}))
-        other = Table(schema="dbo", name="b", columns=("x",), refers_to=frozenset({"[dbo].[a]"}))
-        assert catalog.filling_order([one, other]) is None
+        one = MssqlTable(schema="dbo", name="a", columns=("x",), refers_to=frozenset({"[dbo].[b]"}))
+        other = MssqlTable(schema="dbo", name="b", columns=("x",), refers_to=frozenset({"[dbo].[a]"}))
+        assert catalog.foreign_key_order([one, other]) is None
 
     def test_refilling(self) -> None:
-        assert catalog.refilling([self.PARENT, self.CHILD], "[d]", "[k]").split(";\n") == [
+        assert catalog.refill_batch([self.PARENT, self.CHILD], "[d]", "[k]").split(";\n") == [
             "SET NOCOUNT ON",
             "SET XACT_ABORT ON",
             "BEGIN TRANSACTION",
@@ -338,5 +339,5 @@ class TestRestoring:
         ]
 
     def test_identity_that_was_never_used_begins_anew(self) -> None:
-        (text,) = catalog.reseeding(self.PARENT, "[d]", None)
+        (text,) = catalog.reseed_statements(self.PARENT, "[d]", None)
         assert "last_value IS NOT NULL) DBCC CHECKIDENT (N'[d].[dbo].[t]]]', RESEED, -1)" in text

@@ -12,17 +12,17 @@ from typing import ClassVar
 
 import pytest
 
-from simdsl.backends.differences import Difference
+from simdsl.backends.facts import Deviation
 from simdsl.backends.odbc import driver
-from simdsl.backends.odbc.diagnostics import diagnostic
+from simdsl.backends.odbc.errors import parse_diagnostic
 from simdsl.backends.odbc.session import OdbcSession
-from simdsl.backends.odbc.worker import Inbox, Worker
-from simdsl.backends.protocol import Backend, BackendUnavailable, Tx, World
+from simdsl.backends.odbc.worker import OutcomeInbox, SessionThread
+from simdsl.backends.protocol import Backend, BackendUnavailable, Database, Tx
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock, real_ns
 from simdsl.core.verdicts import Verdict
-from simdsl.plan.ir import PoolSpec
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
+from simdsl.plan.plan import PoolSpec
 from simdsl.plan.values import Value
 from tests.backends import odbc_postgres
 from tests.backends.conformance import Conformance, lent
@@ -43,7 +43,7 @@ def backend() -> Backend:
 
 
 @pytest.fixture
-def world(backend: Backend) -> Iterator[World]:
+def world(backend: Backend) -> Iterator[Database]:
     world = backend.create()
     setup = Terminal(backend, world)
     setup.ok(*ODBC_POSTGRES.schema)
@@ -53,29 +53,29 @@ def world(backend: Backend) -> Iterator[World]:
 
 
 @pytest.fixture
-def a(backend: Backend, world: World) -> Terminal:
+def a(backend: Backend, world: Database) -> Terminal:
     return Terminal(backend, world)
 
 
 @pytest.fixture
-def b(backend: Backend, world: World) -> Terminal:
+def b(backend: Backend, world: Database) -> Terminal:
     return Terminal(backend, world)
 
 
 class TestOdbcPostgres(Conformance):
     idiom: ClassVar[Idiom] = ODBC_POSTGRES
-    differences: ClassVar[tuple[Difference, ...]] = (
-        Difference(
+    differences: ClassVar[tuple[Deviation, ...]] = (
+        Deviation(
             rule="returning_counts_too",
             does="A DELETE ... RETURNING that meets no row has no result set, only the count.",
             why="psqlodbc answers SQL_NO_DATA there, as ODBC wants it of a searched DELETE without RETURNING.",
         ),
-        Difference(
+        Deviation(
             rule="unknown_savepoint",
             does="Outside of a transaction it is `no_active_transaction`; inside, the transaction fails.",
             why="https://www.postgresql.org/docs/current/tutorial-transactions.html",
         ),
-        Difference(
+        Deviation(
             rule="deferred_constraint_is_checked_by_commit",
             does="A COMMIT that a deferred constraint refuses has rolled back: no transaction is open afterwards.",
             why="https://www.postgresql.org/docs/current/sql-set-constraints.html",
@@ -183,7 +183,7 @@ class TestWaiting:
         a.session.quiesce()
         assert a.session.tx() is Tx.IDLE
 
-    def test_stranger_who_blocks_is_not_told_as_a_session(self, a: Terminal, world: World) -> None:
+    def test_stranger_who_blocks_is_not_told_as_a_session(self, a: Terminal, world: Database) -> None:
         assert isinstance(world, odbc_postgres.OdbcPostgresWorld)
         stranger = odbc_postgres.connect(world.database)
         stranger.execute("BEGIN")
@@ -194,7 +194,7 @@ class TestWaiting:
         assert a.heard() == Affected(1)
         stranger.close()
 
-    def test_who_stands_in_the_queue_waits_for_those_before(self, backend: Backend, world: World) -> None:
+    def test_who_stands_in_the_queue_waits_for_those_before(self, backend: Backend, world: Database) -> None:
         holder, first, second = (Terminal(backend, world) for _ in range(3))
         holder.ok("BEGIN", "UPDATE t SET v = 2")
         assert first.begin("UPDATE t SET v = 3") is None
@@ -243,8 +243,8 @@ class TestThreads:
         assert threading.active_count() == before - 1
 
     def test_result_of_a_job_that_nobody_waits_for_is_dropped(self) -> None:
-        inbox = Inbox()
-        worker = Worker(inbox, "worker")
+        inbox = OutcomeInbox()
+        worker = SessionThread(inbox, "worker")
         worker.begin(lambda: Affected(1))
         worker.take_over(0, Affected(99))
         assert worker.is_busy
@@ -253,8 +253,8 @@ class TestThreads:
         assert worker.stop(LIMIT_US)
 
     def test_inbox_wakes_for_whoever_is_first(self) -> None:
-        inbox, gate = Inbox(), threading.Event()
-        slow, quick = Worker(inbox, "slow"), Worker(inbox, "quick")
+        inbox, gate = OutcomeInbox(), threading.Event()
+        slow, quick = SessionThread(inbox, "slow"), SessionThread(inbox, "quick")
         slow.begin(lambda: Affected(int(gate.wait())))
         quick.begin(lambda: Affected(2))
         assert inbox.wait_for(quick, LIMIT_US)
@@ -286,7 +286,7 @@ class TestLostConnections:
         assert isinstance(outcome, Failed)
         assert outcome.error_class is ErrorClass.CONNECTION_LOST
 
-    def test_pool_replaces_a_connection_that_was_killed(self, backend: Backend, world: World, a: Terminal) -> None:
+    def test_pool_replaces_a_connection_that_was_killed(self, backend: Backend, world: Database, a: Terminal) -> None:
         pool = world.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
         assert isinstance(lease.session, OdbcSession)
@@ -333,7 +333,7 @@ class TestDriver:
         ],
     )
     def test_diagnostic(self, error: Exception, expected: tuple[str | None, int | None, str]) -> None:
-        assert diagnostic(error) == expected
+        assert parse_diagnostic(error) == expected
 
 
 class TestPlans:

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy.pool import QueuePool
 
 from simdsl.backends.pools import queuepool
-from simdsl.backends.protocol import BackendUnavailable, Lease, Pool, PoolCounts, Tx, World
+from simdsl.backends.protocol import BackendUnavailable, Database, Lease, Pool, PoolCounts, Tx
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock
 from simdsl.core.verdicts import RunReport
 from simdsl.language.load import load_file
-from simdsl.plan.ir import PoolSpec
 from simdsl.plan.outcomes import ErrorClass, Failed
+from simdsl.plan.plan import PoolSpec
 from tests.backends.conformance import lent, refused
 from tests.backends.planted_pools import StubbornQueue
 from tests.running import run_loaded
@@ -32,7 +32,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make(clock: Clock) -> Iterator[Callable[..., Pool]]:
-    worlds: list[World] = []
+    worlds: list[Database] = []
 
     def pool(factory: str, size: int = 1, timeout_us: int = 100) -> Pool:
         world = resolve(f"sqlite?pool={PLANTED}:{factory}").create()

@@ -14,20 +14,20 @@ import pytest
 from psycopg_pool import PoolTimeout
 from psycopg_pool import pool as pool_module
 
-from simdsl.backends.differences import Difference
+from simdsl.backends.facts import Deviation
 from simdsl.backends.postgres import psycopgpool
-from simdsl.backends.postgres.differences import DIFFERENCES
-from simdsl.backends.postgres.server import shared
-from simdsl.backends.protocol import Backend, BackendUnavailable, PoolCounts, Tx, World
+from simdsl.backends.postgres.embedded_server import shared
+from simdsl.backends.postgres.facts import DIFFERENCES
+from simdsl.backends.protocol import Backend, BackendUnavailable, Database, PoolCounts, Tx
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock, real_ns
 from simdsl.core.verdicts import PlanEnded, Verdict
 from simdsl.language.load import load_text
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
-from simdsl.plan.ir import PoolSpec
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
+from simdsl.plan.plan import PoolSpec
 from simdsl.plan.values import Value, same, sorted_rows
+from simdsl.runs.context import RunOptions
+from simdsl.runs.single import run_plan
 from tests.backends.conformance import Conformance, lent, refused
 from tests.backends.idiom import Idiom
 from tests.backends.idioms.postgres import POSTGRES
@@ -36,7 +36,7 @@ from tests.backends.terminal import Terminal
 
 class TestPostgres(Conformance):
     idiom: ClassVar[Idiom] = POSTGRES
-    differences: ClassVar[tuple[Difference, ...]] = DIFFERENCES
+    differences: ClassVar[tuple[Deviation, ...]] = DIFFERENCES
 
     @pytest.fixture(params=["postgres", "postgres?pool=queuepool"])
     def backend(self, request: pytest.FixtureRequest) -> Backend:
@@ -56,19 +56,19 @@ class TestPostgres(Conformance):
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world() -> Iterator[Database]:
     world = resolve("postgres").create()
     yield world
     world.close()
 
 
 @pytest.fixture
-def a(world: World) -> Terminal:
+def a(world: Database) -> Terminal:
     return Terminal(resolve("postgres"), world)
 
 
 @pytest.fixture
-def b(world: World) -> Terminal:
+def b(world: Database) -> Terminal:
     return Terminal(resolve("postgres"), world)
 
 
@@ -204,7 +204,7 @@ def test_large_statement_and_large_answer(a: Terminal) -> None:
     assert len(a.rows("SELECT i FROM generate_series(1, 100000) i")) == 100_000
 
 
-def test_connection_that_is_ended_while_it_waits(a: Terminal, b: Terminal, world: World) -> None:
+def test_connection_that_is_ended_while_it_waits(a: Terminal, b: Terminal, world: Database) -> None:
     a.ok("CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)", "BEGIN", "UPDATE t SET id = 2")
     ((pid,),) = b.rows("SELECT pg_backend_pid()")
     assert b.begin("UPDATE t SET id = 3") is None
@@ -216,7 +216,7 @@ def test_connection_that_is_ended_while_it_waits(a: Terminal, b: Terminal, world
     assert b.error("SELECT 1") is ErrorClass.CONNECTION_LOST
 
 
-def test_descriptor_beyond_what_select_takes(world: World) -> None:
+def test_descriptor_beyond_what_select_takes(world: Database) -> None:
     with ExitStack() as stack:
         for _ in range(1_100):
             stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
@@ -246,7 +246,7 @@ class StubbornClient(pool_module.WaitingClient[Any]):
         raise PoolTimeout
 
 
-def test_pool_that_cannot_wait_in_virtual_time_is_polled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pool_that_cannot_wait_in_virtual_time_is_polled(world: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     assert psycopgpool.problem() is None
     monkeypatch.setattr(pool_module, "WaitingClient", StubbornClient)
     assert resolve("postgres").describe().pool.endswith("is polled: a waiting client does not use the virtual clock")
@@ -358,7 +358,7 @@ def test_circle_of_three_has_one_victim() -> None:
     # Two of them wait when the victim gives way, so by rules.md 37 it may have raced, although it can go one way only.
     result = ended(CIRCLE)
     assert result.failed is None
-    assert (result.verdict, result.judged) == (Verdict.WARN, 9)
+    assert (result.verdict, result.assertions) == (Verdict.WARN, 9)
 
 
 def test_circle_that_closes_when_a_waiter_goes_on_is_broken() -> None:

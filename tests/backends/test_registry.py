@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.backends.registry import BUILT_IN, Kind, installed, resolve
+from simdsl.backends.registry import BUILT_IN_BACKENDS, BackendOrigin, installed, resolve
 from simdsl.backends.urls import mask, mask_text, secrets
 
 MODULE = """
 from simdsl.backends.registry import resolve
-from simdsl.backends.wrapping import WrappedBackend
+from simdsl.backends.wrappers import WrappedBackend
 
 def make(url="", **options):
     backend = WrappedBackend(resolve("sqlite"), "mine")
@@ -147,9 +147,9 @@ def test_entry_point_door(entry_points: None) -> None:
 
 def test_installed_tries_each(entry_points: None) -> None:
     entries = {entry.name: entry for entry in installed()}
-    assert list(entries) == [*BUILT_IN, "broken", "mine"]
+    assert list(entries) == [*BUILT_IN_BACKENDS, "broken", "mine"]
     for name in ("sqlite", "postgres", "libsql", "turso"):
-        assert entries[name].kind is Kind.BUILT_IN
+        assert entries[name].kind is BackendOrigin.BUILT_IN
         assert entries[name].problem is None
     description = entries["sqlite"].description
     assert description is not None

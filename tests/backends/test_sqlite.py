@@ -14,8 +14,8 @@ import pytest
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal
 from simdsl.backends.registry import resolve
 from simdsl.backends.sqlite.errors import failed
-from simdsl.plan.ir import Isolation, Mode
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
+from simdsl.plan.sql import IsolationLevel, TransactionMode
 from simdsl.plan.values import Value
 from tests.backends.idioms.sqlite import SCHEMA, SQLITE
 from tests.backends.terminal import Terminal, begin
@@ -231,8 +231,8 @@ def test_values_that_sqlite_lacks_are_bound_as_what_it_has(terminal: Terminal, v
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        (begin(isolation=Isolation.READ_COMMITTED), "READ COMMITTED"),
-        (begin(mode=Mode.CONCURRENT), "CONCURRENT"),
+        (begin(isolation=IsolationLevel.READ_COMMITTED), "READ COMMITTED"),
+        (begin(mode=TransactionMode.CONCURRENT), "CONCURRENT"),
         (begin(read_only=True), "READ ONLY"),
     ],
 )
@@ -243,7 +243,7 @@ def test_refusals_say_why(sql: object, message: str) -> None:
 
 
 def test_serializable_and_read_write_are_plain() -> None:
-    statement = resolve("sqlite").compile(begin(isolation=Isolation.SERIALIZABLE, read_only=False), {})
+    statement = resolve("sqlite").compile(begin(isolation=IsolationLevel.SERIALIZABLE, read_only=False), {})
     assert not isinstance(statement, Refusal)
     assert statement.text == "BEGIN"
 

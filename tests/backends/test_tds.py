@@ -14,12 +14,12 @@ from typing import Final
 import pytest
 
 from simdsl.backends.mssql.backend import MssqlBackend
-from simdsl.backends.mssql.place import Place, choose_driver
+from simdsl.backends.mssql.dsn import MssqlDsn, choose_driver
 from simdsl.backends.odbc import driver as odbc
-from simdsl.backends.protocol import BackendUnavailable, Tx, World
+from simdsl.backends.protocol import BackendUnavailable, Database, Tx
 from simdsl.core.clock import Clock
-from simdsl.plan.ir import PoolSpec, Reset, ResetMode
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
+from simdsl.plan.plan import PoolSpec, Reset, ResetMode
 from tests.backends.conformance import lent
 from tests.backends.idioms.tsql import RECORDED
 from tests.backends.tds import Listener, Login, done, error, table
@@ -92,7 +92,7 @@ def driver(request: pytest.FixtureRequest, registered: tuple[str, ...]) -> str:
         return str(request.getfixturevalue("freetds"))
     if find_spec(MICROSOFT) is None:
         pytest.skip("Microsoft's driver is not installed: pip install mssql-python-odbc")
-    return choose_driver(Place(host="db"))
+    return choose_driver(MssqlDsn(host="db"))
 
 
 @pytest.fixture
@@ -108,19 +108,19 @@ def listener(script: Script) -> Iterator[Listener]:
 
 @pytest.fixture
 def backend(driver: str, listener: Listener) -> MssqlBackend:
-    place = Place(host="127.0.0.1", port=listener.port, user="s;a", password=PASSWORD, driver=driver, encrypt="no")
+    place = MssqlDsn(host="127.0.0.1", port=listener.port, user="s;a", password=PASSWORD, driver=driver, encrypt="no")
     return MssqlBackend(place=place)
 
 
 @pytest.fixture
-def world(backend: MssqlBackend) -> Iterator[World]:
+def world(backend: MssqlBackend) -> Iterator[Database]:
     world = backend.create()
     yield world
     world.close()
 
 
 @pytest.fixture
-def a(backend: MssqlBackend, world: World) -> Terminal:
+def a(backend: MssqlBackend, world: Database) -> Terminal:
     return Terminal(backend, world)
 
 
@@ -131,7 +131,7 @@ def heard(listener: Listener) -> list[str]:
 
 
 class TestLogin:
-    def test_user_password_and_database_arrive_as_they_are(self, listener: Listener, world: World) -> None:
+    def test_user_password_and_database_arrive_as_they_are(self, listener: Listener, world: Database) -> None:
         session = world.open()
         assert listener.logins[0] == Login(user="s;a", password=PASSWORD, database="master")
         assert re.fullmatch(r"simdsl_[0-9a-f]{16}", listener.logins[1].database)
@@ -140,7 +140,9 @@ class TestLogin:
     def test_refused_login_is_said_without_the_password(self, driver: str) -> None:
         with Listener(lambda _: done()) as listener:
             listener.refuse = error(18456, f"Login failed for user 's;a' with {PASSWORD}.", severity=14)
-            place = Place(host="127.0.0.1", port=listener.port, user="s;a", password=PASSWORD, driver=driver, encrypt="no")
+            place = MssqlDsn(
+                host="127.0.0.1", port=listener.port, user="s;a", password=PASSWORD, driver=driver, encrypt="no"
+            )
             with pytest.raises(BackendUnavailable, match="Login failed for user") as caught:
                 MssqlBackend(place=place).create()
             assert PASSWORD not in str(caught.value)
@@ -149,11 +151,11 @@ class TestLogin:
         with Listener(lambda _: done()) as listener:
             port = listener.port
         with pytest.raises(BackendUnavailable, match=f"mssql: 127.0.0.1:{port}: "):
-            MssqlBackend(place=Place(host="127.0.0.1", port=port, user="sa", driver=freetds)).create()
+            MssqlBackend(place=MssqlDsn(host="127.0.0.1", port=port, user="sa", driver=freetds)).create()
 
     def test_driver_that_is_not_there(self, registered: tuple[str, ...]) -> None:
         with pytest.raises(BackendUnavailable, match="nowhere"):
-            MssqlBackend(place=Place(host="127.0.0.1", user="sa", driver="/nowhere/driver.so")).create()
+            MssqlBackend(place=MssqlDsn(host="127.0.0.1", user="sa", driver="/nowhere/driver.so")).create()
 
     @pytest.mark.parametrize(("right", "field"), [("CREATE ANY DATABASE", "may_create"), ("VIEW SERVER STATE", "may_look")])
     def test_missing_right_is_said(self, backend: MssqlBackend, script: Script, right: str, field: str) -> None:
@@ -220,7 +222,7 @@ class TestWords:
         assert [a.session.tx() for _ in range(3)] == [Tx.IDLE] * 3
         assert len(heard(listener)) == before + 1
 
-    def test_rows_come_back_in_one_batch(self, a: Terminal, world: World, listener: Listener) -> None:
+    def test_rows_come_back_in_one_batch(self, a: Terminal, world: Database, listener: Listener) -> None:
         a.session.close()
         world.snapshot()
         files = "(NAME = [main], FILENAME = N'/data/main.mdf.kept')"
@@ -231,14 +233,14 @@ class TestWords:
         assert heard(listener)[-1].startswith("SET NOCOUNT ON;\nSET XACT_ABORT ON;\nBEGIN TRANSACTION;\nDELETE FROM")
 
     @pytest.mark.parametrize("text", ["CREATE USER u WITHOUT LOGIN", "SET ANSI_NULLS OFF", "INSERT INTO t EXEC p"])
-    def test_more_than_rows_reverts_the_database(self, a: Terminal, world: World, listener: Listener, text: str) -> None:
+    def test_more_than_rows_reverts_the_database(self, a: Terminal, world: Database, listener: Listener, text: str) -> None:
         world.snapshot()
         Terminal(a.backend, world).ok(text)
         world.restore()
         assert self.reverted(listener)
 
     def test_changed_object_reverts_the_database(
-        self, a: Terminal, world: World, script: Script, listener: Listener
+        self, a: Terminal, world: Database, script: Script, listener: Listener
     ) -> None:
         world.snapshot()
         Terminal(a.backend, world).ok("SELECT 1 AS x INTO made")
@@ -246,13 +248,13 @@ class TestWords:
         world.restore()
         assert self.reverted(listener)
 
-    def test_reset(self, world: World, listener: Listener) -> None:
+    def test_reset(self, world: Database, listener: Listener) -> None:
         assert world.reset(Reset(tables=("T", "nowhere"), mode=ResetMode.TRUNCATE)) is None
         (text,) = [text for text in heard(listener) if text.startswith("SET XACT_ABORT ON")]
         assert text.split(";\n")[2] == "DELETE FROM [NAME].[dbo].[t]"
         assert "RESEED, 0)" in text
 
-    def test_end_state_reads_what_is_committed(self, world: World, script: Script, listener: Listener) -> None:
+    def test_end_state_reads_what_is_committed(self, world: Database, script: Script, listener: Listener) -> None:
         script.about["].[dbo].[t]"] = table((2, "b"), (1, None))
         assert world.end_state() == {"t": Rows(2, [(1, None), (2, "b")])}
         assert "SET TRANSACTION ISOLATION LEVEL SNAPSHOT" in heard(listener)
@@ -301,7 +303,7 @@ class TestAnswers:
         script.replies["ROLLBACK TRANSACTION s"] = error(3903, "The ROLLBACK TRANSACTION request has no ...")
         assert a.error("ROLLBACK TO s") is ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
 
-    def test_pool_rolls_back_by_text(self, a: Terminal, world: World, listener: Listener) -> None:
+    def test_pool_rolls_back_by_text(self, a: Terminal, world: Database, listener: Listener) -> None:
         pool = world.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
         assert pool.give_back(lease) is None
@@ -315,7 +317,7 @@ class TestAnswers:
 
 
 class TestWaiting:
-    def test_who_waits_for_whom_is_told_by_own_numbers(self, a: Terminal, world: World, script: Script) -> None:
+    def test_who_waits_for_whom_is_told_by_own_numbers(self, a: Terminal, world: Database, script: Script) -> None:
         b = Terminal(a.backend, world)
         script.replies["UPDATE WAITS"] = None
         script.blocked = [(52, 51)]
@@ -324,7 +326,7 @@ class TestWaiting:
         b.session.cancel()
         b.heard()
 
-    def test_stranger_is_not_told(self, a: Terminal, world: World, script: Script) -> None:
+    def test_stranger_is_not_told(self, a: Terminal, world: Database, script: Script) -> None:
         script.replies["UPDATE WAITS"] = None
         script.blocked = [(51, 99)]
         assert a.session.start(a.compiled("UPDATE WAITS"), ()) is None

@@ -11,13 +11,13 @@ from typing import ClassVar
 
 import pytest
 
-from simdsl.backends.differences import Difference
+from simdsl.backends.facts import Deviation
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Tx
 from simdsl.backends.registry import resolve
-from simdsl.backends.turso.differences import DIFFERENCES
-from simdsl.backends.turso.driver import failed
-from simdsl.plan.ir import Isolation, Mode, Sql, SqlKind, Var
+from simdsl.backends.turso.connection import failed
+from simdsl.backends.turso.facts import DIFFERENCES
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed
+from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionMode, Variable
 from simdsl.plan.values import INT64_MAX, Value
 from tests.backends.conformance import Conformance
 from tests.backends.idiom import Idiom
@@ -27,10 +27,10 @@ from tests.backends.terminal import Terminal, begin
 
 
 class _Turso(Conformance):
-    differences: ClassVar[tuple[Difference, ...]] = DIFFERENCES
+    differences: ClassVar[tuple[Deviation, ...]] = DIFFERENCES
 
     def test_identifier_is_quoted(self, backend: Backend, a: Terminal) -> None:
-        fragments = ("CREATE TABLE ", Var(name="n"), " (id INTEGER)")
+        fragments = ("CREATE TABLE ", Variable(name="n"), " (id INTEGER)")
         created = backend.compile(Sql(fragments=fragments, kind=SqlKind.DDL), {"n": 'Odd "name"; DROP TABLE t'})
         assert not isinstance(created, Refusal)
         assert a.session.start(created, ()) == Affected(None)
@@ -165,8 +165,8 @@ def test_restore_brings_the_journal_mode_of_the_setup_back() -> None:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        (begin(isolation=Isolation.SNAPSHOT), "no isolation level SNAPSHOT"),
-        (begin(mode=Mode.CONCURRENT), "Turso without journal_mode=mvcc has no BEGIN CONCURRENT"),
+        (begin(isolation=IsolationLevel.SNAPSHOT), "no isolation level SNAPSHOT"),
+        (begin(mode=TransactionMode.CONCURRENT), "Turso without journal_mode=mvcc has no BEGIN CONCURRENT"),
         (begin(read_only=True), "READ ONLY"),
     ],
 )

@@ -18,11 +18,11 @@ from simdsl.backends.protocol import Tx
 from simdsl.backends.registry import resolve
 from simdsl.backends.turso import child
 from simdsl.backends.turso.backend import TursoBackend
+from simdsl.backends.turso.database import TursoDatabase
 from simdsl.backends.turso.process import EngineDied, EngineLost, EngineProcess
-from simdsl.backends.turso.world import TursoWorld
 from simdsl.core.clock import Clock
-from simdsl.plan.ir import PoolSpec, Reset
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
+from simdsl.plan.plan import PoolSpec, Reset
 from tests.backends.conformance import lent
 from tests.backends.idioms.turso import end_process
 from tests.backends.terminal import Terminal
@@ -258,7 +258,7 @@ def test_panics_with_and_without_abort_are_told_on_one_line(tmp_path: Path, monk
 
 
 def process_of(terminal: Terminal) -> int:
-    assert isinstance(terminal.world, TursoWorld)
+    assert isinstance(terminal.world, TursoDatabase)
     return terminal.world.process_id
 
 

@@ -17,17 +17,18 @@ from enum import Enum
 from functools import cached_property
 from queue import SimpleQueue
 
-from simdsl.backends.pools.driven import Source
-from simdsl.backends.pools.making import make_pool
-from simdsl.backends.protocol import Capabilities, Pool, Session, Settled, Statement, Tx, World
+from simdsl.backends.pools.factory import make_pool
+from simdsl.backends.pools.virtual_pool import ConnectionSource
+from simdsl.backends.protocol import Capabilities, Database, Pool, Session, Settled, Statement, Tx
 from simdsl.backends.sqlite.backend import SqliteBackend
+from simdsl.backends.sqlite.database import SqliteDatabase
 from simdsl.backends.sqlite.errors import failed
 from simdsl.backends.sqlite.session import SqliteSession
-from simdsl.backends.sqlite.world import SqliteWorld
-from simdsl.backends.wrapping import WrappedBackend
+from simdsl.backends.wrappers import WrappedBackend
 from simdsl.core.clock import Clock, real_ns
-from simdsl.plan.ir import Action, Mode, PoolSpec, Reset, SqlKind
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.plan import PoolSpec, Reset
+from simdsl.plan.sql import SqlKind, TransactionAction, TransactionMode
 from simdsl.plan.values import Value
 
 _CANCELED = Failed(ErrorClass.QUERY_CANCELED, "the statement was cancelled", "57014")
@@ -61,9 +62,9 @@ class ThreadedBackend(WrappedBackend):
             cancel=True,
         )
 
-    def create(self) -> World:
+    def create(self) -> Database:
         world = self._sqlite.create()
-        assert isinstance(world, SqliteWorld)
+        assert isinstance(world, SqliteDatabase)
         return ThreadedWorld(world)
 
 
@@ -166,7 +167,7 @@ class ThreadedSession:
     def _park(self) -> None:
         assert self.statement is not None
         self.state = State.PARKED
-        if _is(self.statement, Action.COMMIT):
+        if _is(self.statement, TransactionAction.COMMIT):
             self.commits = True
         self.blockers = self._world.holders(self, self.statement)
         self.parked_as = self.parked_as or self._world.next_place()
@@ -194,7 +195,7 @@ class ThreadedSession:
 class ThreadedWorld:
     """See ``protocol.World``."""
 
-    def __init__(self, inner: SqliteWorld) -> None:
+    def __init__(self, inner: SqliteDatabase) -> None:
         self._inner = inner
         self._sessions: list[ThreadedSession] = []
         self._pools: list[Pool] = []
@@ -206,7 +207,7 @@ class ThreadedWorld:
         return session
 
     def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
-        source = Source(connect=lambda: self.open().inner.connection, session_of=self._session_of, failed=failed)
+        source = ConnectionSource(connect=lambda: self.open().inner.connection, session_of=self._session_of, failed=failed)
         pool = make_pool(spec, clock, source, spec.driver)
         self._pools.append(pool)
         return pool
@@ -239,7 +240,7 @@ class ThreadedWorld:
     def holders(self, waiter: ThreadedSession, statement: Statement) -> tuple[ThreadedSession, ...]:
         """Whose transactions keep this statement from going on."""
         others = [session for session in self._sessions if session is not waiter and session.holds()]
-        if _is(statement, Action.COMMIT):
+        if _is(statement, TransactionAction.COMMIT):
             return tuple(session for session in others if session.reads)
         writers = tuple(session for session in others if session.writes)
         if not _writes(statement):
@@ -284,15 +285,15 @@ class ThreadedWorld:
         self._sessions.clear()
 
 
-def _is(statement: Statement, action: Action) -> bool:
+def _is(statement: Statement, action: TransactionAction) -> bool:
     return statement.transaction is not None and statement.transaction.action is action
 
 
 def _begins_deferred(statement: Statement) -> bool:
-    return _is(statement, Action.BEGIN) and not _writes(statement)
+    return _is(statement, TransactionAction.BEGIN) and not _writes(statement)
 
 
 def _writes(statement: Statement) -> bool:
     if statement.transaction is not None:
-        return statement.transaction.mode in (Mode.IMMEDIATE, Mode.EXCLUSIVE)
+        return statement.transaction.mode in (TransactionMode.IMMEDIATE, TransactionMode.EXCLUSIVE)
     return statement.kind in (SqlKind.DML, SqlKind.DDL)

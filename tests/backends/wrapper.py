@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
-from simdsl.backends.wrapping import WrappedBackend, WrappedSession
+from simdsl.backends.wrappers import WrappedBackend, WrappedSession
 
 
 def make(over: str = "sqlite") -> Backend:

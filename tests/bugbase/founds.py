@@ -10,34 +10,34 @@ from pathlib import Path
 from typing import Any, Final
 
 from simdsl.backends.registry import resolve
-from simdsl.bugbase.entry import Config, Party
-from simdsl.bugbase.states import How
-from simdsl.bugbase.store import Found, Store
+from simdsl.bugbase.entry import BugConfig, RecordedBackend
+from simdsl.bugbase.states import RunMode
+from simdsl.bugbase.store import BugStore, FoundBug
 from simdsl.core.verdicts import PlanEnded
+from simdsl.failures.same_failure import FailureIdentity, primary_failure
 from simdsl.language.load import load_text
-from simdsl.modes.alike import Bug, telling
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
-from simdsl.modes.pin import pinned
+from simdsl.rewriting.pin import pin_run
+from simdsl.runs.context import RunOptions
+from simdsl.runs.single import run_plan
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 THEN: Final = "2025-01-31T10:00:00Z"
 LATER: Final = "2025-02-01T10:00:00Z"
 
 
-def found(text: str = "SELECT 1 => 2", *, url: str = "sqlite") -> Found:
+def found(text: str = "SELECT 1 => 2", *, url: str = "sqlite") -> FoundBug:
     """The bug that a plan of one step shows, or a whole plan."""
     steps = text if text.startswith("simdsl:") else f"simdsl: 1\nplan: one\nsteps:\n  - a: {text}\n"
     plan = load_text(steps)
     ended = [one for one in run_plan(plan, "one.yaml", resolve(url), RunOptions(seed=7)) if isinstance(one, PlanEnded)]
     report = ended[0].failed
     assert report is not None
-    failure = telling(report)
-    party = Party(url=url, driver="d", driver_version="1", engine="e", engine_version="2", pool="p")
-    return Found(
-        bug=Bug.of(failure),
-        plan=pinned(plan, report, 7),
-        config=Config(simdsl="0", how=How.ONCE, seed=7, file="one.yaml", backends=(party,)),
+    failure = primary_failure(report)
+    party = RecordedBackend(url=url, driver="d", driver_version="1", engine="e", engine_version="2", pool="p")
+    return FoundBug(
+        bug=FailureIdentity.of(failure),
+        plan=pin_run(plan, report, 7),
+        config=BugConfig(simdsl="0", how=RunMode.ONCE, seed=7, file="one.yaml", backends=(party,)),
         failure={"message": failure.message, "expected": list(failure.expected), "got": list(failure.got)},
         trace=b"{}\n",
     )
@@ -59,7 +59,7 @@ def _main(directory: str, first: str, last: str, kill_at: str) -> None:
     if kill_at:
         sys.addaudithook(killed)
     for bug in bugs:
-        Store(directory).add(bug, THEN)
+        BugStore(directory).add(bug, THEN)
 
 
 if __name__ == "__main__":

@@ -6,19 +6,21 @@ import re
 
 import pytest
 
-from simdsl.bugbase.identity import folder_name
-from simdsl.modes.alike import Bug
+from simdsl.bugbase.entry import folder_name
+from simdsl.failures.same_failure import FailureIdentity
 
 
 def test_a_name_is_readable_and_stays_what_it_is() -> None:
     assert (
-        folder_name(Bug(fingerprint="property_violated/tx-commit-visible")) == "property_violated-tx-commit-visible-6f2af69c"
+        folder_name(FailureIdentity(fingerprint="property_violated/tx-commit-visible"))
+        == "property_violated-tx-commit-visible-6f2af69c"
     )
 
 
 def test_what_was_expected_tells_bugs_apart() -> None:
     names = {
-        folder_name(Bug(fingerprint="missed_expectation/SELECT", said=said)) for said in ((), ("1",), ("1", "2"), ("12",))
+        folder_name(FailureIdentity(fingerprint="missed_expectation/SELECT", said=said))
+        for said in ((), ("1",), ("1", "2"), ("12",))
     }
     assert len(names) == 4
 
@@ -27,4 +29,4 @@ def test_what_was_expected_tells_bugs_apart() -> None:
     "fingerprint", ["", "///", "../../etc/passwd", "con", "a" * 5_000, "Ünï/ß\0\n", ".hidden", "A:B\\C"]
 )
 def test_whatever_the_fingerprint_it_is_the_name_of_a_file(fingerprint: str) -> None:
-    assert re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,69}", folder_name(Bug(fingerprint=fingerprint)))
+    assert re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,69}", folder_name(FailureIdentity(fingerprint=fingerprint)))

@@ -19,9 +19,9 @@ from zlib import crc32
 from distributed import Client, Scheduler
 
 from simdsl.backends.protocol import Backend, Session, Statement
-from simdsl.backends.wrapping import WrappedBackend, WrappedSession
-from simdsl.plan.ir import SqlKind
+from simdsl.backends.wrappers import WrappedBackend, WrappedSession
 from simdsl.plan.outcomes import Outcome
+from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import Value
 from tests.campaign import planted
 

@@ -7,37 +7,36 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simdsl.bugbase.store import Store
+from simdsl.bugbase.store import BugStore
 from simdsl.campaign.campaign import Campaign
-from simdsl.campaign.crew import Crew, Lost
-from simdsl.campaign.doing import Doer
-from simdsl.campaign.events import End, Ended, Event
+from simdsl.campaign.executor import JobExecutor
+from simdsl.campaign.jobs import BatchResult, CampaignSpec, Job, JobResult, LostJob, Position, ShrinkResult, WorkerPool
 from simdsl.campaign.journal import Journal
-from simdsl.campaign.work import At, BatchDone, Done, Job, ShrinkingDone, Work
-from simdsl.core.processes import Ending
-from simdsl.modes.makers import Maker
+from simdsl.campaign.progress import CampaignEnded, CampaignEvent, EndReason
 from simdsl.plan.values import Json
 from simdsl.profiles.load import load_profile
-from simdsl.properties.property import Size
+from simdsl.properties.property import PlanSize
+from simdsl.runs.plan_generator import PlanGenerator
+from simdsl.workers.processes import ProcessExit
 
 IDENTITY: Mapping[str, Json] = {"test": True}
 SMALL = ("steps=12", "tasks=1")
-KILLED = Ending("SIGKILL", "ended by SIGKILL")
-ABORTED = Ending("SIGABRT", "ended by SIGABRT")
+KILLED = ProcessExit("SIGKILL", "ended by SIGKILL")
+ABORTED = ProcessExit("SIGABRT", "ended by SIGABRT")
 
 
-def work(*urls: str, properties: Sequence[str] = (), limit_us: int = 60_000_000) -> Work:
+def work(*urls: str, properties: Sequence[str] = (), limit_us: int = 60_000_000) -> CampaignSpec:
     """Small plans, on SQLite if nothing is said."""
     profile = load_profile("quick", SMALL)
-    makers = tuple(Maker(name=name, again=("--property", name), size=Size(runs=1)) for name in properties)
-    generated = Maker(name="quick", again=("--generate",), profile=profile)
-    return Work(makers=makers or (generated,), urls=urls or ("sqlite",), limit_us=limit_us)
+    makers = tuple(PlanGenerator(name=name, again=("--property", name), size=PlanSize(runs=1)) for name in properties)
+    generated = PlanGenerator(name="quick", again=("--generate",), profile=profile)
+    return CampaignSpec(makers=makers or (generated,), urls=urls or ("sqlite",), limit_us=limit_us)
 
 
 class Silent:
     """See ``crew.Watch``."""
 
-    def at(self, place: At | None) -> None:
+    def at(self, place: Position | None) -> None:
         """Nobody watches."""
 
     def is_stopped(self) -> bool:
@@ -52,10 +51,13 @@ class Here:
     """
 
     def __init__(
-        self, about: Work, size: int = 3, lose: Callable[[Job], tuple[At | None, Ending] | None] = lambda job: None
+        self,
+        about: CampaignSpec,
+        size: int = 3,
+        lose: Callable[[Job], tuple[Position | None, ProcessExit] | None] = lambda job: None,
     ) -> None:
-        self.done: list[Done] = []
-        self._doer = Doer(about)
+        self.done: list[JobResult] = []
+        self._doer = JobExecutor(about)
         self._size = size
         self._lose = lose
         self._waiting: deque[Job] = deque()
@@ -74,13 +76,13 @@ class Here:
         """Later."""
         self._waiting.append(job)
 
-    def reports(self, wait_us: int) -> Iterator[Done | Lost]:
+    def reports(self, wait_us: int) -> Iterator[JobResult | LostJob]:
         """Of the first jobs, the last one first."""
         jobs = [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
         for job in reversed(jobs):
             lost = self._lose(job)
             if lost is not None:
-                yield Lost(job=job, at=lost[0], how=lost[1])
+                yield LostJob(job=job, at=lost[0], how=lost[1])
                 continue
             self.done.append(self._doer.do(job, Silent()))
             yield self.done[-1]
@@ -97,9 +99,9 @@ class Here:
 class Ran:
     """A campaign that has ended."""
 
-    ended: Ended
-    store: Store
-    events: list[Event] = field(default_factory=list)
+    ended: CampaignEnded
+    store: BugStore
+    events: list[CampaignEvent] = field(default_factory=list)
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Of each bug, by its name: the first seed, and how often it was seen."""
@@ -108,18 +110,18 @@ class Ran:
 
 def run(
     home: Path,
-    about: Work,
+    about: CampaignSpec,
     last: int,
-    crew: Crew | None = None,
+    crew: WorkerPool | None = None,
     *,
     first: int = 1,
     shrink_us: int | None = None,
-    stop_asked: Callable[[], Sequence[End]] = tuple,
+    stop_asked: Callable[[], Sequence[EndReason]] = tuple,
     fresh: bool = False,
 ) -> Ran:
     """Run a campaign whose journal and bugs are in this folder."""
-    events: list[Event] = []
-    store = Store(home / "bugs")
+    events: list[CampaignEvent] = []
+    store = BugStore(home / "bugs")
     with Journal(str(home / "journal.jsonl"), {**IDENTITY, "last": last}, fresh=fresh) as journal:
         campaign = Campaign(
             work=about,
@@ -134,12 +136,12 @@ def run(
         return Ran(ended=campaign.run(), store=store, events=events)
 
 
-def covered(done: Sequence[Done]) -> list[int]:
+def covered(done: Sequence[JobResult]) -> list[int]:
     """The seeds of batches, each as often as it was done."""
-    batches = [one for one in done if isinstance(one, BatchDone)]
+    batches = [one for one in done if isinstance(one, BatchResult)]
     return sorted(seed for one in batches for seed in range(one.batch.first, one.last + 1))
 
 
-def shrunk(done: Sequence[Done]) -> list[str]:
+def shrunk(done: Sequence[JobResult]) -> list[str]:
     """The bugs that were to be shrunk."""
-    return sorted(one.shrinking.name for one in done if isinstance(one, ShrinkingDone))
+    return sorted(one.shrinking.name for one in done if isinstance(one, ShrinkResult))

@@ -13,9 +13,9 @@ from zlib import crc32
 
 from simdsl.backends.protocol import Backend, Session, Statement
 from simdsl.backends.registry import resolve
-from simdsl.backends.wrapping import WrappedBackend, WrappedSession
-from simdsl.plan.ir import SqlKind
+from simdsl.backends.wrappers import WrappedBackend, WrappedSession
 from simdsl.plan.outcomes import Affected, Outcome
+from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import Value
 
 URL: Final = "python:tests.campaign.planted:make?fault="

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from simdsl.campaign.campaign import SHRUNK_OF_A_KIND
-from simdsl.campaign.crew import CrewError
-from simdsl.campaign.events import BugFound, BugShrunk, End, WorkerLost
-from simdsl.campaign.work import At, Batch, Job, Shrinking
-from simdsl.core.processes import Ending
+from simdsl.campaign.jobs import Job, Position, SeedBatch, ShrinkJob, WorkerPoolError
+from simdsl.campaign.progress import BugFound, BugShrunk, EndReason, WorkerDied
+from simdsl.workers.processes import ProcessExit
 from tests.campaign.crews import ABORTED, KILLED, Here, covered, run, shrunk, work
 from tests.campaign.planted import URL
 
@@ -25,9 +24,9 @@ def test_every_seed_is_done_once(tmp_path: Path) -> None:
     crew = Here(about)
     ran = run(tmp_path, about, 40, crew)
     assert covered(crew.done) == list(range(1, 41))
-    assert ran.ended.why is End.DONE
+    assert ran.ended.why is EndReason.DONE
     assert (ran.ended.score.plans, ran.ended.score.failed, ran.ended.done_now) == (40, 0, 40)
-    assert ran.ended.score.judged > 40
+    assert ran.ended.score.assertions > 40
     assert not ran.store.directory.exists()
 
 
@@ -49,8 +48,8 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     about = work(WRONG)
     whole = run(tmp_path / "whole", about, 50)
     first = Here(about, size=1)
-    stopped = run(tmp_path, about, 50, first, stop_asked=lambda: [End.INTERRUPTED])
-    assert stopped.ended.why is End.INTERRUPTED
+    stopped = run(tmp_path, about, 50, first, stop_asked=lambda: [EndReason.INTERRUPTED])
+    assert stopped.ended.why is EndReason.INTERRUPTED
     assert 0 < stopped.ended.score.seeds < 50
     second = Here(about)
     ran = run(tmp_path, about, 50, second)
@@ -64,14 +63,14 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert again.ended.done_now == 50
 
 
-@pytest.mark.parametrize("at", [At(0, 1), At(0, 20), At(0, 32), None])
-def test_a_process_that_somebody_killed_is_no_bug(tmp_path: Path, at: At | None) -> None:
+@pytest.mark.parametrize("at", [Position(0, 1), Position(0, 20), Position(0, 32), None])
+def test_a_process_that_somebody_killed_is_no_bug(tmp_path: Path, at: Position | None) -> None:
     about = work()
     whole = run(tmp_path / "whole", about, 40)
     lost: list[Job] = []
 
-    def once(job: Job) -> tuple[At | None, Ending] | None:
-        if lost or not isinstance(job, Batch) or job.first != 1:
+    def once(job: Job) -> tuple[Position | None, ProcessExit] | None:
+        if lost or not isinstance(job, SeedBatch) or job.first != 1:
             return None
         lost.append(job)
         return at, KILLED
@@ -81,19 +80,19 @@ def test_a_process_that_somebody_killed_is_no_bug(tmp_path: Path, at: At | None)
     assert covered(crew.done) == list(range(1, 41))
     assert ran.ended.score.health == whole.ended.score.health
     assert ran.ended.score.lost == 1
-    assert [event.how.word for event in ran.events if isinstance(event, WorkerLost)] == ["SIGKILL"]
+    assert [event.how.word for event in ran.events if isinstance(event, WorkerDied)] == ["SIGKILL"]
     assert not ran.ended.score.bugs
     assert not ran.ended.score.troubles
 
 
-def losing(jobs: list[Job], how: Ending, times: int) -> Callable[[Job], tuple[At | None, Ending] | None]:
+def losing(jobs: list[Job], how: ProcessExit, times: int) -> Callable[[Job], tuple[Position | None, ProcessExit] | None]:
     """The process that is at seed 20 ends, so many times."""
 
-    def lose(job: Job) -> tuple[At | None, Ending] | None:
-        if not isinstance(job, Batch) or not job.first <= 20 <= job.last or len(jobs) >= times:
+    def lose(job: Job) -> tuple[Position | None, ProcessExit] | None:
+        if not isinstance(job, SeedBatch) or not job.first <= 20 <= job.last or len(jobs) >= times:
             return None
         jobs.append(job)
-        return At(0, 20), how
+        return Position(0, 20), how
 
     return lose
 
@@ -112,7 +111,7 @@ def test_seeds_of_which_nothing_is_ever_known_are_no_pass(tmp_path: Path) -> Non
     about = work()
     lost: list[Job] = []
     ran = run(tmp_path, about, 40, Here(about, lose=losing(lost, KILLED, 99)))
-    assert [(job.first, job.last) for job in lost if isinstance(job, Batch)] == [(1, 32), (20, 20), (20, 20), (20, 20)]
+    assert [(job.first, job.last) for job in lost if isinstance(job, SeedBatch)] == [(1, 32), (20, 20), (20, 20), (20, 20)]
     (trouble,) = ran.ended.score.troubles
     assert (trouble.maker, trouble.seed) == ("quick", 20)
     assert (ran.ended.score.plans, ran.ended.score.seeds) == (39, 40)
@@ -129,7 +128,7 @@ def test_an_error_in_a_plan_costs_that_plan_alone(tmp_path: Path) -> None:
 
 def test_a_backend_that_is_not_there_ends_it(tmp_path: Path) -> None:
     ran = run(tmp_path, work("postgresql://nobody@127.0.0.1:1/x"), 10)
-    assert ran.ended.why is End.REFUSED
+    assert ran.ended.why is EndReason.REFUSED
     assert ran.ended.is_unavailable
     assert ran.ended.message
     assert ran.ended.score.seeds == 0
@@ -161,7 +160,7 @@ def test_a_bug_that_was_not_shrunk_in_time_is_shrunk_next_time(tmp_path: Path) -
 
 def test_a_process_that_dies_while_it_shrinks_costs_the_shrinking(tmp_path: Path) -> None:
     about = work(WRONG)
-    crew = Here(about, lose=lambda job: (None, KILLED) if isinstance(job, Shrinking) else None)
+    crew = Here(about, lose=lambda job: (None, KILLED) if isinstance(job, ShrinkJob) else None)
     ran = run(tmp_path, about, 15, crew, shrink_us=60_000_000)
     notes = [event.note for event in ran.events if isinstance(event, BugShrunk)]
     assert set(notes) == {"the process that shrank it ended by SIGKILL"}
@@ -170,17 +169,17 @@ def test_a_process_that_dies_while_it_shrinks_costs_the_shrinking(tmp_path: Path
 
 def test_a_crew_that_is_no_more(tmp_path: Path) -> None:
     def gone(job: Job) -> None:
-        raise CrewError("nobody is left")
+        raise WorkerPoolError("nobody is left")
 
     ran = run(tmp_path, work(), 10, Here(work(), lose=gone))
-    assert (ran.ended.why, ran.ended.message) == (End.REFUSED, "nobody is left")
+    assert (ran.ended.why, ran.ended.message) == (EndReason.REFUSED, "nobody is left")
 
 
 def test_properties_are_judged_and_counted_each(tmp_path: Path) -> None:
     names = ("tx-commit-visible", "select-limit")
     ran = run(tmp_path, work(properties=names), 6)
     assert [(one.name, one.generated) for one in ran.ended.score.health.of] == [(name, 6) for name in names]
-    assert all(one.judged for one in ran.ended.score.health.of)
+    assert all(one.assertions for one in ran.ended.score.health.of)
 
 
 def test_a_difference_is_found_on_two(tmp_path: Path) -> None:
@@ -195,7 +194,7 @@ def test_a_difference_is_found_on_two(tmp_path: Path) -> None:
 
 def test_of_bugs_that_look_alike_a_few_are_shrunk(tmp_path: Path) -> None:
     about = work(f"{URL}wild&one_of=3")
-    crew = Here(about, lose=lambda job: (None, KILLED) if isinstance(job, Shrinking) else None)
+    crew = Here(about, lose=lambda job: (None, KILLED) if isinstance(job, ShrinkJob) else None)
     ran = run(tmp_path, about, 30, crew, shrink_us=1)
     kinds = Counter(seen.fingerprint for seen in ran.ended.score.bugs.values())
     tried = [event.name for event in ran.events if isinstance(event, BugShrunk)]
@@ -207,6 +206,6 @@ def test_of_bugs_that_look_alike_a_few_are_shrunk(tmp_path: Path) -> None:
 
 def test_a_range_that_nobody_could_list(tmp_path: Path) -> None:
     about = work()
-    ran = run(tmp_path, about, 10**18, Here(about, size=1), first=10**17, stop_asked=lambda: [End.TIME])
-    assert (ran.ended.why, ran.ended.score.failed) == (End.TIME, 0)
+    ran = run(tmp_path, about, 10**18, Here(about, size=1), first=10**17, stop_asked=lambda: [EndReason.TIME])
+    assert (ran.ended.why, ran.ended.score.failed) == (EndReason.TIME, 0)
     assert 0 < ran.ended.score.seeds <= 32

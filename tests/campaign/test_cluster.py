@@ -15,15 +15,14 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from simdsl.campaign.cluster import ClusterCrew
-from simdsl.campaign.cluster_task import PYTHON, Answer, Order, Unfit, do
-from simdsl.campaign.crew import CrewUnavailable, Lost
-from simdsl.campaign.events import BugShrunk, End, WorkerLost
-from simdsl.campaign.local import LocalCrew
-from simdsl.campaign.work import Batch, BatchDone, Done
+from simdsl.campaign.cluster import ClusterPool
+from simdsl.campaign.cluster_task import PYTHON, ClusterAnswer, ClusterJob, UnfitWorker, do
+from simdsl.campaign.jobs import BatchResult, JobResult, LostJob, SeedBatch, WorkerPoolUnavailable
+from simdsl.campaign.local_pool import LocalPool
+from simdsl.campaign.progress import BugShrunk, EndReason, WorkerDied
 from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.hiring import hire
-from simdsl.core.processes import Ending
+from simdsl.cli.start_workers import start_workers
+from simdsl.workers.processes import ProcessExit
 from tests.campaign.clusters import HERE, Cluster, cluster, hired, seeds_of
 from tests.campaign.crews import Ran, run, work
 from tests.campaign.planted import URL
@@ -49,11 +48,11 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return run(tmp_path_factory.mktemp("expected"), work(WRONG), SEEDS)
 
 
-def when(condition: Callable[[], bool], then: Callable[[], object]) -> Callable[[], Sequence[End]]:
+def when(condition: Callable[[], bool], then: Callable[[], object]) -> Callable[[], Sequence[EndReason]]:
     """Asks to stop never, and does something once, as soon as it is time for it."""
     left = [then]
 
-    def asked() -> Sequence[End]:
+    def asked() -> Sequence[EndReason]:
         if left and condition():
             left.pop()()
         return ()
@@ -61,8 +60,8 @@ def when(condition: Callable[[], bool], then: Callable[[], object]) -> Callable[
     return asked
 
 
-def reports(crew: ClusterCrew) -> list[Done | Lost]:
-    found: list[Done | Lost] = []
+def reports(crew: ClusterPool) -> list[JobResult | LostJob]:
+    found: list[JobResult | LostJob] = []
     while crew.busy:
         found += crew.reports(WAIT_US)
     return found
@@ -70,10 +69,10 @@ def reports(crew: ClusterCrew) -> list[Done | Lost]:
 
 def test_a_cluster_finds_and_counts_what_this_machine_does(two: Cluster, expected: Ran, tmp_path: Path) -> None:
     about = work(WRONG)
-    crew = ClusterCrew(two.address, about)
+    crew = ClusterPool(two.address, about)
     assert crew.size == 2
     ran = run(tmp_path, about, SEEDS, crew)
-    assert ran.ended.why is End.DONE
+    assert ran.ended.why is EndReason.DONE
     assert ran.counts() == expected.counts() != {}
     assert ran.ended.score.health == expected.ended.score.health
     assert seeds_of(tmp_path / "journal.jsonl") == list(range(1, SEEDS + 1))
@@ -84,7 +83,7 @@ def test_a_cluster_finds_and_counts_what_this_machine_does(two: Cluster, expecte
 
 def test_it_shrinks_what_it_finds(two: Cluster, tmp_path: Path) -> None:
     about = work(f"{URL}wrong&one_of=20")
-    ran = run(tmp_path, about, 10, ClusterCrew(two.address, about), shrink_us=WAIT_US)
+    ran = run(tmp_path, about, 10, ClusterPool(two.address, about), shrink_us=WAIT_US)
     [shrunk] = [event for event in ran.events if isinstance(event, BugShrunk)]
     assert shrunk.after is not None
     assert shrunk.after < shrunk.before
@@ -93,11 +92,11 @@ def test_it_shrinks_what_it_finds(two: Cluster, tmp_path: Path) -> None:
 def test_a_plan_that_ends_its_process_is_a_bug_and_ends_no_worker(two: Cluster, tmp_path: Path) -> None:
     about = work(f"{URL}abort&one_of=40")
     addresses = two.addresses()
-    here = run(tmp_path / "here", about, 20, LocalCrew(about, 2))
-    there = run(tmp_path / "there", about, 20, ClusterCrew(two.address, about))
+    here = run(tmp_path / "here", about, 20, LocalPool(about, 2))
+    there = run(tmp_path / "there", about, 20, ClusterPool(two.address, about))
     assert there.counts() == here.counts()
     assert [seen.fingerprint for seen in there.ended.score.bugs.values()] == ["crash/SIGABRT/dml"]
-    lost = [event.how.word for event in there.events if isinstance(event, WorkerLost)]
+    lost = [event.how.word for event in there.events if isinstance(event, WorkerDied)]
     assert lost
     assert set(lost) == {"SIGABRT"}
     assert seeds_of(tmp_path / "there" / "journal.jsonl") == list(range(1, 21))
@@ -108,53 +107,53 @@ def test_a_worker_that_is_killed_loses_and_doubles_no_seed(expected: Ran, tmp_pa
     mark = tmp_path / "mark"
     about = work(f"{HARMED}worker&mark={mark}")
     with cluster(tmp_path, ALONE, ALONE) as falling:
-        ran = run(tmp_path, about, SEEDS, ClusterCrew(falling.address, about))
+        ran = run(tmp_path, about, SEEDS, ClusterPool(falling.address, about))
         assert mark.exists()
         assert len(falling.addresses()) == 1
         assert falling.tasks() == []
-    assert ran.ended.why is End.DONE
+    assert ran.ended.why is EndReason.DONE
     assert ran.counts() == expected.counts() != {}
     assert ran.ended.score.health == expected.ended.score.health
     assert seeds_of(tmp_path / "journal.jsonl") == list(range(1, SEEDS + 1))
 
 
 def test_a_process_beside_a_worker_that_is_killed_loses_its_job(two: Cluster) -> None:
-    with closing(ClusterCrew(two.address, work())) as crew:
+    with closing(ClusterPool(two.address, work())) as crew:
         for number in (1, 2):
-            crew.submit(Batch(number=number, first=1, last=1, alone=True))
+            crew.submit(SeedBatch(number=number, first=1, last=1, alone=True))
         reports(crew)
         processes = two.processes()
         assert len(processes) == 2
         for pid in processes:
             os.kill(pid, signal.SIGKILL)
-        crew.submit(Batch(number=3, first=1, last=1))
+        crew.submit(SeedBatch(number=3, first=1, last=1))
         [lost] = reports(crew)
-        assert isinstance(lost, Lost)
-        assert (lost.job, lost.at, lost.how.word) == (Batch(number=3, first=1, last=1), None, "SIGKILL")
+        assert isinstance(lost, LostJob)
+        assert (lost.job, lost.at, lost.how.word) == (SeedBatch(number=3, first=1, last=1), None, "SIGKILL")
         crew.submit(lost.job)
         crew.submit(lost.job)
         assert len(reports(crew)) == 2
 
 
 def test_who_is_asked_to_stop_gives_back_what_it_has(two: Cluster) -> None:
-    with closing(ClusterCrew(two.address, work())) as crew:
+    with closing(ClusterPool(two.address, work())) as crew:
         for number in range(6):
-            crew.submit(Batch(number=number, first=1, last=10_000, alone=True))
+            crew.submit(SeedBatch(number=number, first=1, last=10_000, alone=True))
         while len(two.processes()) < 2:
             assert list(crew.reports(10_000)) == []
         crew.stop()
         assert crew.busy <= 2
         for done in reports(crew):
-            assert isinstance(done, BatchDone)
+            assert isinstance(done, BatchResult)
             assert done.last < 1_000
     assert two.tasks() == []
     assert two.processes() == []
 
 
 def test_who_closes_ends_everything_at_once(two: Cluster) -> None:
-    crew = ClusterCrew(two.address, work())
+    crew = ClusterPool(two.address, work())
     for number in range(6):
-        crew.submit(Batch(number=number, first=1, last=10_000, alone=True))
+        crew.submit(SeedBatch(number=number, first=1, last=10_000, alone=True))
     while len(two.processes()) < 2:
         assert list(crew.reports(10_000)) == []
     crew.close()
@@ -206,16 +205,16 @@ def test_it_waits_for_workers_and_keeps_what_is_done_when_the_scheduler_goes(tmp
         assert waiting.returncode == Exit.INTERRUPTED
         assert lonely.tasks() == []
 
-        crew = ClusterCrew(lonely.address, about)
+        crew = ClusterPool(lonely.address, about)
         journal = tmp_path / "journal.jsonl"
         with ExitStack() as stack:
             hiring = when(lambda: True, lambda: stack.enter_context(hired(lonely.address, tmp_path, ALONE)))
             going = when(lambda: bool(seeds_of(journal)), lambda: lonely.scheduler.end(signal.SIGKILL))
             ran = run(tmp_path, about, 400, crew, stop_asked=lambda: [*hiring(), *going()])
-    assert (ran.ended.why, ran.ended.is_unavailable) == (End.REFUSED, True)
+    assert (ran.ended.why, ran.ended.is_unavailable) == (EndReason.REFUSED, True)
     assert ran.ended.message == f"the scheduler {lonely.address} is gone"
     assert 0 < ran.ended.done_now == len(seeds_of(journal)) < 400
-    rest = run(tmp_path, about, 400, LocalCrew(about, 2))
+    rest = run(tmp_path, about, 400, LocalPool(about, 2))
     assert rest.ended.done_now == 400 - ran.ended.done_now
     assert seeds_of(journal) == list(range(1, 401))
 
@@ -224,12 +223,12 @@ def test_a_job_that_the_scheduler_gives_up_is_divided(expected: Ran, tmp_path: P
     mark = tmp_path / "mark"
     about = work(f"{HARMED}worker&mark={mark}")
     with cluster(tmp_path, ALONE, allowed_failures="0") as hasty, ExitStack() as stack:
-        crew = ClusterCrew(hasty.address, about)
+        crew = ClusterPool(hasty.address, about)
         asked = when(mark.exists, lambda: stack.enter_context(hired(hasty.address, tmp_path, ALONE)))
         ran = run(tmp_path, about, SEEDS, crew, stop_asked=asked)
-    assert ran.ended.why is End.DONE
-    lost = [event.how for event in ran.events if isinstance(event, WorkerLost)]
-    assert set(lost) == {Ending("lost", "was lost")}  # the one under way, and maybe the one that was to be next
+    assert ran.ended.why is EndReason.DONE
+    lost = [event.how for event in ran.events if isinstance(event, WorkerDied)]
+    assert set(lost) == {ProcessExit("lost", "was lost")}  # the one under way, and maybe the one that was to be next
     assert ran.counts() == expected.counts()
     assert ran.ended.score.troubles == []
     assert seeds_of(tmp_path / "journal.jsonl") == list(range(1, SEEDS + 1))
@@ -241,40 +240,40 @@ def test_a_worker_of_another_version_is_refused(two: Cluster, tmp_path: Path) ->
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: simdsl\nVersion: 0.0.1\n", encoding="utf-8")
     with (
         hired(two.address, tmp_path, ALONE, PYTHONPATH=str(tmp_path)),
-        pytest.raises(CrewUnavailable, match=r"the worker tcp://\S+ has simdsl 0\.0\.1 and Python .* the same$"),
+        pytest.raises(WorkerPoolUnavailable, match=r"the worker tcp://\S+ has simdsl 0\.0\.1 and Python .* the same$"),
     ):
-        ClusterCrew(two.address, work())
+        ClusterPool(two.address, work())
 
 
 def test_a_worker_of_another_version_that_comes_later_does_nothing(two: Cluster) -> None:
-    order = Order(key="other", campaign="none", simdsl="0.0.1", python=PYTHON, work=b"", job=pickle.dumps(SECRET))
+    order = ClusterJob(key="other", campaign="none", simdsl="0.0.1", python=PYTHON, work=b"", job=pickle.dumps(SECRET))
 
-    def ask(client: Client) -> Answer:
-        answer: Answer = client.submit(do, order, key=order.key).result()  # type: ignore[assignment]
+    def ask(client: Client) -> ClusterAnswer:
+        answer: ClusterAnswer = client.submit(do, order, key=order.key).result()  # type: ignore[assignment]
         return answer
 
     found = two.asked(ask)
-    assert isinstance(found, Unfit)
+    assert isinstance(found, UnfitWorker)
     assert found.worker in two.addresses()
     assert SECRET not in repr(order)
 
 
 def test_where_nobody_listens_there_is_no_campaign() -> None:
     with pytest.raises(Stop, match=r"no scheduler answers at tcp://127\.0\.0\.1:9: ") as refused:
-        hire(work(), None, "tcp://127.0.0.1:9")
+        start_workers(work(), None, "tcp://127.0.0.1:9")
     assert refused.value.code is Exit.UNAVAILABLE
 
 
 @pytest.mark.parametrize("address", ["here", "tcp://here", "carrier-pigeon://here:1"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(Stop, match=f"--cluster `{address}`: ") as refused:
-        hire(work(), None, address)
+        start_workers(work(), None, address)
     assert refused.value.code is Exit.BAD_INPUT
 
 
 def test_jobs_are_for_this_machine() -> None:
     with pytest.raises(Stop, match="do not go together") as refused:
-        hire(work(), 2, "tcp://127.0.0.1:9")
+        start_workers(work(), 2, "tcp://127.0.0.1:9")
     assert refused.value.code is Exit.BAD_INPUT
 
 
@@ -282,6 +281,6 @@ def test_without_dask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "simdsl.campaign.cluster")
     with pytest.raises(Stop, match=r"dask\.distributed, which is not installed") as refused:
-        hire(work(), None, "tcp://127.0.0.1:9")
+        start_workers(work(), None, "tcp://127.0.0.1:9")
     assert refused.value.code is Exit.UNAVAILABLE
     assert refused.value.diagnostics[0].help == "pip install 'simdsl[dask]'"

@@ -7,24 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from simdsl.campaign.jobs import InternalFailure
 from simdsl.campaign.journal import Journal, JournalError, default_path
-from simdsl.campaign.score import Part, Seen
-from simdsl.campaign.work import Trouble
-from simdsl.core.verdicts import Exercised, Health
+from simdsl.campaign.progress import BugSighting, SeedRangeResult
+from simdsl.core.verdicts import GeneratorHealth, GeneratorStats
 from simdsl.plan.codes import Code
 from simdsl.plan.values import Json
 
 WORK: dict[str, Json] = {"profile": {"steps": 3}, "first": 1}
 
 
-def part(first: int) -> Part:
-    one = Exercised(name="é", generated=3, judged=2, failed=1, skipped=(("why", 1),), unjudged=1, never="so")
-    return Part(
+def part(first: int) -> SeedRangeResult:
+    one = GeneratorStats(
+        name="é", generated=3, assertions=2, failed=1, skipped=(("why", 1),), without_assertions=1, never="so"
+    )
+    return SeedRangeResult(
         first=first,
         last=first + 2,
-        health=Health(floor=0, of=(one,), runs=3, conflicts=1, pool_waits=0),
-        bugs=(Seen(name="b-1", fingerprint="f", message="\ud800 ü", maker="é", seed=first, count=1),),
-        troubles=(Trouble(maker="é", seed=first, message="no"),),
+        health=GeneratorHealth(floor=0, of=(one,), runs=3, conflicts=1, pool_waits=0),
+        bugs=(BugSighting(name="b-1", fingerprint="f", message="\ud800 ü", maker="é", seed=first, count=1),),
+        troubles=(InternalFailure(maker="é", seed=first, message="no"),),
         micros=12,
     )
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from simdsl.campaign.crew import Lost
-from simdsl.campaign.local import LocalCrew
-from simdsl.campaign.work import Batch, BatchDone, Done, Refused, Work
+from simdsl.campaign.jobs import BatchResult, CampaignSpec, JobRefused, JobResult, LostJob, SeedBatch
+from simdsl.campaign.local_pool import LocalPool
 from tests.campaign.crews import run, work
 from tests.campaign.planted import URL
 
@@ -21,8 +20,8 @@ WAIT_US = 60_000_000
 
 
 @contextmanager
-def crew_of(about: Work, size: int = 1) -> Iterator[LocalCrew]:
-    crew = LocalCrew(about, size)
+def crew_of(about: CampaignSpec, size: int = 1) -> Iterator[LocalPool]:
+    crew = LocalPool(about, size)
     try:
         yield crew
     finally:
@@ -30,8 +29,8 @@ def crew_of(about: Work, size: int = 1) -> Iterator[LocalCrew]:
     assert not [process for process in active_children() if process.name == "simdsl worker"]
 
 
-def reports(crew: LocalCrew) -> list[Done | Lost]:
-    found: list[Done | Lost] = []
+def reports(crew: LocalPool) -> list[JobResult | LostJob]:
+    found: list[JobResult | LostJob] = []
     while crew.busy:
         found += crew.reports(WAIT_US)
     return found
@@ -40,10 +39,10 @@ def reports(crew: LocalCrew) -> list[Done | Lost]:
 def test_jobs_are_done_by_other_processes(tmp_path: Path) -> None:
     with crew_of(work(), 2) as crew:
         for number in range(4):
-            crew.submit(Batch(number=number, first=number * 2 + 1, last=number * 2 + 2))
+            crew.submit(SeedBatch(number=number, first=number * 2 + 1, last=number * 2 + 2))
         assert crew.busy == 4
         done = reports(crew)
-    assert sorted(one.batch.first for one in done if isinstance(one, BatchDone)) == [1, 3, 5, 7]
+    assert sorted(one.batch.first for one in done if isinstance(one, BatchResult)) == [1, 3, 5, 7]
 
 
 def test_nothing_comes_of_nothing() -> None:
@@ -64,31 +63,31 @@ def test_nothing_comes_of_nothing() -> None:
 def test_a_process_that_ends_says_where_and_how(fault: str, word: str, said: str) -> None:
     about = work(f"{URL}{fault}&one_of=20", limit_us=4_000_000)
     with crew_of(about) as crew:
-        crew.submit(Batch(number=1, first=2, last=3))
-        crew.submit(Batch(number=2, first=1, last=1))
+        crew.submit(SeedBatch(number=1, first=2, last=3))
+        crew.submit(SeedBatch(number=2, first=1, last=1))
         lost, done = reports(crew)
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, LostJob)
     assert (lost.at, lost.how) == ((0, 2), (word, said))
-    assert isinstance(done, BatchDone)
+    assert isinstance(done, BatchResult)
 
 
 def test_who_is_asked_to_stop_gives_back_what_it_has() -> None:
     with crew_of(work()) as crew:
-        crew.submit(Batch(number=1, first=1, last=10_000))
-        crew.submit(Batch(number=2, first=20_001, last=20_002))
+        crew.submit(SeedBatch(number=1, first=1, last=10_000))
+        crew.submit(SeedBatch(number=2, first=20_001, last=20_002))
         assert list(crew.reports(300_000)) == []
         crew.stop()
         (done,) = reports(crew)
-    assert isinstance(done, BatchDone)
+    assert isinstance(done, BatchResult)
     assert 0 <= done.last < 10_000
     assert done.health.of[0].generated == done.seeds == done.last
 
 
 def test_a_job_for_which_there_is_no_backend() -> None:
     with crew_of(work("postgresql://nobody:secret@127.0.0.1:1/x")) as crew:
-        crew.submit(Batch(number=1, first=1, last=1))
+        crew.submit(SeedBatch(number=1, first=1, last=1))
         (refused,) = reports(crew)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, JobRefused)
     assert refused.is_unavailable
     assert "secret" not in refused.message
 
@@ -96,7 +95,7 @@ def test_a_job_for_which_there_is_no_backend() -> None:
 @pytest.mark.parametrize(("fault", "fingerprint"), [("abort", "crash/SIGABRT/dml"), ("hang", "crash/timeout/dml")])
 def test_a_plan_that_ends_processes_is_found_stored_and_shrunk(tmp_path: Path, fault: str, fingerprint: str) -> None:
     about = work(f"{URL}{fault}&one_of=20", limit_us=4_000_000)
-    ran = run(tmp_path, about, 3, LocalCrew(about, 2), shrink_us=None if fault == "hang" else 60_000_000)
+    ran = run(tmp_path, about, 3, LocalPool(about, 2), shrink_us=None if fault == "hang" else 60_000_000)
     (entry,) = ran.store.entries()[0]
     assert (entry.record.bug.fingerprint, entry.record.count, entry.config.seed) == (fingerprint, 1, 2)
     assert (ran.ended.score.seeds, ran.ended.score.plans, ran.ended.score.failed) == (3, 3, 1)
@@ -107,8 +106,8 @@ def test_a_plan_that_ends_processes_is_found_stored_and_shrunk(tmp_path: Path, f
 
 def test_a_worker_that_is_killed_in_the_middle_costs_nothing(tmp_path: Path) -> None:
     about = work()
-    whole = run(tmp_path / "whole", about, 40, LocalCrew(about, 1))
-    crew = LocalCrew(about, 2)
+    whole = run(tmp_path / "whole", about, 40, LocalPool(about, 1))
+    crew = LocalPool(about, 2)
     killed: list[int] = []
 
     def kill_one() -> tuple[()]:
@@ -128,13 +127,13 @@ def test_who_ends_the_process_that_forks_ours_does_not_end_the_crew() -> None:
     """Whoever ends a whole group of processes does that: the next one may not start, and the one after it does."""
     with crew_of(work()) as crew:
         for number in range(4):
-            crew.submit(Batch(number=number, first=number + 1, last=number + 1))
-            assert [type(one) for one in reports(crew)] == [BatchDone]
+            crew.submit(SeedBatch(number=number, first=number + 1, last=number + 1))
+            assert [type(one) for one in reports(crew)] == [BatchResult]
             os.kill(forkserver._forkserver._forkserver_pid, signal.SIGTERM)  # type: ignore[attr-defined]
             for process in active_children():
                 process.kill()
                 process.join()
-            crew.submit(Batch(number=number, first=number + 1, last=number + 1))
-            assert {type(one) for one in reports(crew)} <= {Lost, BatchDone}
-        crew.submit(Batch(number=9, first=9, last=9))
-        assert [type(one) for one in reports(crew)] == [BatchDone]
+            crew.submit(SeedBatch(number=number, first=number + 1, last=number + 1))
+            assert {type(one) for one in reports(crew)} <= {LostJob, BatchResult}
+        crew.submit(SeedBatch(number=9, first=9, last=9))
+        assert [type(one) for one in reports(crew)] == [BatchResult]

@@ -6,29 +6,35 @@ from itertools import permutations
 
 import pytest
 
-from simdsl.campaign.score import Part, Score, Seen, joined
-from simdsl.core.verdicts import Exercised, Health
+from simdsl.campaign.progress import BugSighting, CampaignTotals, SeedRangeResult, merge_spans
+from simdsl.core.verdicts import GeneratorHealth, GeneratorStats
 
 
-def part(first: int, last: int, *bugs: Seen, judged: int = 1) -> Part:
-    one = Exercised(
-        name="quick", generated=last - first + 1, judged=judged, failed=0, skipped=(("no", 1),), unjudged=0, never=None
+def part(first: int, last: int, *bugs: BugSighting, assertions: int = 1) -> SeedRangeResult:
+    one = GeneratorStats(
+        name="quick",
+        generated=last - first + 1,
+        assertions=assertions,
+        failed=0,
+        skipped=(("no", 1),),
+        without_assertions=0,
+        never=None,
     )
-    health = Health(floor=0, of=(one,), runs=1, conflicts=2, pool_waits=3)
-    return Part(first=first, last=last, health=health, bugs=bugs, troubles=(), micros=10)
+    health = GeneratorHealth(floor=0, of=(one,), runs=1, conflicts=2, pool_waits=3)
+    return SeedRangeResult(first=first, last=last, health=health, bugs=bugs, troubles=(), micros=10)
 
 
-def seen(seed: int, count: int) -> Seen:
-    return Seen(name="b", fingerprint="f", message="m", maker="quick", seed=seed, count=count)
+def seen(seed: int, count: int) -> BugSighting:
+    return BugSighting(name="b", fingerprint="f", message="m", maker="quick", seed=seed, count=count)
 
 
 def test_parts_add_up_in_any_order() -> None:
     parts = (part(1, 4, seen(3, 2)), part(5, 8), part(9, 10, seen(9, 1)))
     for order in permutations(parts):
-        score = Score(makers=("quick",), floor=1)
+        score = CampaignTotals(makers=("quick",), floor=1)
         for one in order:
             score.add(one)
-        assert (score.seeds, score.plans, score.judged, score.micros) == (10, 10, 3, 30)
+        assert (score.seeds, score.plans, score.assertions, score.micros) == (10, 10, 3, 30)
         assert score.bugs == {"b": seen(3, 3)}
         assert score.health.of[0].skipped == (("no", 3),)
         assert (score.health.floor, score.health.runs, score.health.conflicts, score.health.pool_waits) == (1, 3, 6, 9)
@@ -47,7 +53,7 @@ def test_parts_add_up_in_any_order() -> None:
     ],
 )
 def test_what_is_left_is_what_is_not_done(spans: list[tuple[int, int]], left: list[tuple[int, int]]) -> None:
-    score = Score(makers=("quick",), floor=1)
+    score = CampaignTotals(makers=("quick",), floor=1)
     for first, last in spans:
         if first <= last:
             score.add(part(first, last))
@@ -55,4 +61,4 @@ def test_what_is_left_is_what_is_not_done(spans: list[tuple[int, int]], left: li
 
 
 def test_spans_that_touch_or_overlap_are_one() -> None:
-    assert list(joined([(5, 6), (1, 2), (3, 3), (6, 9), (11, 12)])) == [(1, 3), (5, 9), (11, 12)]
+    assert list(merge_spans([(5, 6), (1, 2), (3, 3), (6, 9), (11, 12)])) == [(1, 3), (5, 9), (11, 12)]

@@ -7,22 +7,32 @@ import json
 import re
 from dataclasses import replace
 
-from simdsl.campaign.events import Began, BugFound, BugShrunk, End, Ended, Event, Stopping, Went, WorkerLost
-from simdsl.campaign.lines import Lines
-from simdsl.campaign.score import Score, Seen
-from simdsl.campaign.telling import Subject, rate, span
-from simdsl.campaign.view import View
-from simdsl.campaign.work import At
-from simdsl.core.processes import Ending
-from simdsl.modes.makers import Maker
-from simdsl.report.screen import Screen, cells
+from simdsl.campaign.jobs import Position
+from simdsl.campaign.messages import CampaignSubject, rate_text, span
+from simdsl.campaign.progress import (
+    BugFound,
+    BugShrunk,
+    BugSighting,
+    CampaignEnded,
+    CampaignEvent,
+    CampaignProgress,
+    CampaignStarted,
+    CampaignStopping,
+    CampaignTotals,
+    EndReason,
+    WorkerDied,
+)
+from simdsl.campaign.views import JsonLinesView, TerminalView
+from simdsl.report.screen import Screen, cell_width
 from simdsl.report.secrets import secrets_of
+from simdsl.runs.plan_generator import PlanGenerator
+from simdsl.workers.processes import ProcessExit
 from tests.campaign.test_score import part
 
 SECRET = "postgresql://ann:hunter22@there/x"
 NAMES = tuple(f"property-with-quite-a-long-name-{number}" for number in range(6))
-SUBJECT = Subject(
-    makers=tuple(Maker(name=name, again=("--property", name, "--runs", "1")) for name in NAMES),
+SUBJECT = CampaignSubject(
+    makers=tuple(PlanGenerator(name=name, again=("--property", name, "--runs", "1")) for name in NAMES),
     urls=("sqlite", "postgresql://ann:***@there/x"),
     backend="sqlite (SQLite 3, stdlib) against postgres (PostgreSQL 18, psycopg)",
     workers=2,
@@ -32,8 +42,8 @@ SUBJECT = Subject(
 )
 
 
-def seen(number: int) -> Seen:
-    return Seen(
+def seen(number: int) -> BugSighting:
+    return BugSighting(
         name=f"bug-{number}",
         fingerprint=f"property_violated/{NAMES[0]}/{number}/with/a/very/long/end/of/many/words",
         message="hunter22 \x1b[31m is what came",
@@ -43,33 +53,33 @@ def seen(number: int) -> Seen:
     )
 
 
-def score(bugs: int = 8) -> Score:
-    found = Score(makers=NAMES, floor=9)
-    one = part(1, 400, *map(seen, range(1, bugs + 1)), judged=7)
+def score(bugs: int = 8) -> CampaignTotals:
+    found = CampaignTotals(makers=NAMES, floor=9)
+    one = part(1, 400, *map(seen, range(1, bugs + 1)), assertions=7)
     of = tuple(replace(one.health.of[0], name=name) for name in NAMES)
     found.add(replace(one, health=replace(one.health, of=of)))
     return found
 
 
-def shown(screen: Screen, *events: Event, every_ns: int = 0) -> str:
+def shown(screen: Screen, *events: CampaignEvent, every_ns: int = 0) -> str:
     out = io.StringIO()
-    view = View(out, screen, SUBJECT, secrets_of(SECRET), every_ns=every_ns)
+    view = TerminalView(out, screen, SUBJECT, secrets_of(SECRET), every_ns=every_ns)
     for event in events:
         view.tell(event)
     return out.getvalue()
 
 
-def went() -> Went:
-    return Went(score=score(), ahead=3, busy=4, shrinking=1, workers=2)
+def went() -> CampaignProgress:
+    return CampaignProgress(score=score(), ahead=3, busy=4, shrinking=1, workers=2)
 
 
-def ended(why: End = End.DONE, message: str | None = None) -> Ended:
-    return Ended(
+def ended(why: EndReason = EndReason.DONE, message: str | None = None) -> CampaignEnded:
+    return CampaignEnded(
         score=score(), seeds=(1, 1_000), why=why, elapsed_us=65_000_000, done_now=130, unshrunk=("bug-1",), message=message
     )
 
 
-BEGAN = Began(seeds=(1, 1_000), done=270, score=score())
+BEGAN = CampaignStarted(seeds=(1, 1_000), done=270, score=score())
 FOUND = BugFound(seen=seen(3), place="some/bugs/bug-3", is_new=True)
 LIVE = Screen(width=60, color=True, live=True)
 
@@ -81,7 +91,7 @@ def test_the_live_lines_fit_and_are_written_over() -> None:
     assert len(drawn) == 2  # the second time, and for the line of the bug
     live = text.split("\x1b[J")[1].splitlines()
     assert len(live) - 1 == int(drawn[0]) == 11
-    assert all(0 < cells(line) < 60 for line in live)
+    assert all(0 < cell_width(line) < 60 for line in live)
     assert live[1].startswith("      8x property_violated/")
     assert "and 3 more" in live[6]
     assert "7 judged property-with" in live[7]
@@ -106,14 +116,14 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
 
 
 def test_secrets_and_control_characters_stay_where_they_are() -> None:
-    text = shown(Screen(), BEGAN, ended(End.REFUSED, "no password hunter22"))
+    text = shown(Screen(), BEGAN, ended(EndReason.REFUSED, "no password hunter22"))
     assert "hunter22" not in text
     assert "could not go on: no password ***" in text
     assert "\\x1b[31m" in text
 
 
 def test_the_summary_says_how_each_is_run_again() -> None:
-    lines = shown(Screen(), BEGAN, ended(End.INTERRUPTED)).splitlines()
+    lines = shown(Screen(), BEGAN, ended(EndReason.INTERRUPTED)).splitlines()
     again = f"  simdsl run --property {NAMES[0]} --runs 1 --backend sqlite --differential 'postgresql://ann:***@there/x'"
     assert f"{again} --seed 8" in lines
     assert "replay: simdsl bugs replay --bugbase-dir some/bugs" in lines
@@ -126,15 +136,15 @@ def test_the_summary_says_how_each_is_run_again() -> None:
 
 
 def test_other_events_have_a_line_each() -> None:
-    lost = WorkerLost(maker=NAMES[1], at=At(1, 7), how=Ending("SIGSEGV", "ended by SIGSEGV"))
-    nobody = WorkerLost(maker=None, at=None, how=Ending("exit 1", "ended with code 1"))
+    lost = WorkerDied(maker=NAMES[1], at=Position(1, 7), how=ProcessExit("SIGSEGV", "ended by SIGSEGV"))
+    nobody = WorkerDied(maker=None, at=None, how=ProcessExit("exit 1", "ended with code 1"))
     text = shown(
         Screen(),
         lost,
         nobody,
         BugShrunk(name="bug-1", before=1_412, after=6, tries=131, note=None),
         BugShrunk(name="bug-2", before=12, after=None, tries=0, note="no"),
-        Stopping(why=End.TIME),
+        CampaignStopping(why=EndReason.TIME),
     )
     assert text.splitlines() == [
         f"a worker ended by SIGSEGV at {NAMES[1]} seed 7; that is done again by itself",
@@ -147,8 +157,8 @@ def test_other_events_have_a_line_each() -> None:
 
 def test_every_event_is_an_object() -> None:
     out = io.BytesIO()
-    lines = Lines(out, SUBJECT, secrets_of(SECRET), every_ns=0)
-    for event in (BEGAN, went(), FOUND, Stopping(why=End.TIME), ended()):
+    lines = JsonLinesView(out, SUBJECT, secrets_of(SECRET), every_ns=0)
+    for event in (BEGAN, went(), FOUND, CampaignStopping(why=EndReason.TIME), ended()):
         lines.tell(event)
     told = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [one["event"] for one in told] == [
@@ -165,7 +175,7 @@ def test_every_event_is_an_object() -> None:
 
 def test_durations_and_rates_are_for_people() -> None:
     assert [span(us) for us in (1_250_000, 65_000_000, 3_600_000_000 + 720_000_000)] == ["1.2 s", "1 min 05 s", "1 h 12 min"]
-    assert [rate(*one) for one in ((10, 1_000_000), (5, 2_000_000), (12_345, 1_000_000), (3, 0))] == [
+    assert [rate_text(*one) for one in ((10, 1_000_000), (5, 2_000_000), (12_345, 1_000_000), (3, 0))] == [
         "10",
         "2.5",
         "12,345",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 
-from simdsl.campaign.whereabouts import Sign, Whereabouts
-from simdsl.campaign.work import At
+from simdsl.campaign.jobs import Position
+from simdsl.campaign.worker_process import Heartbeat, HeartbeatReading
 
 
 def test_the_last_thing_that_was_said() -> None:
-    place = Whereabouts(multiprocessing.get_context())
-    assert place.read() == Sign(0, None)
+    place = Heartbeat(multiprocessing.get_context())
+    assert place.read() == HeartbeatReading(0, None)
     place.say(None)
-    assert place.read() == Sign(1, None)
-    place.say(At(3, 10**18))
+    assert place.read() == HeartbeatReading(1, None)
+    place.say(Position(3, 10**18))
     place.say(None)
-    assert place.read() == Sign(3, At(3, 10**18))
-    place.say(At(0, 7))
-    assert place.read() == Sign(4, At(0, 7))
+    assert place.read() == HeartbeatReading(3, Position(3, 10**18))
+    place.say(Position(0, 7))
+    assert place.read() == HeartbeatReading(4, Position(0, 7))
     place.begin()
-    assert place.read() == Sign(5, None)
+    assert place.read() == HeartbeatReading(5, None)

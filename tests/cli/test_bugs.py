@@ -13,20 +13,20 @@ import pytest
 
 from simdsl import __version__
 from simdsl.backends.registry import resolve
-from simdsl.bugbase.states import How, State
-from simdsl.bugbase.store import DEFAULT_DIR, Store
-from simdsl.cli.bugs import HOME
+from simdsl.bugbase.states import BugState, RunMode
+from simdsl.bugbase.store import DEFAULT_BUGBASE_DIR, BugStore
+from simdsl.cli.bug_recording import BugRecorder, expanded
+from simdsl.cli.bugs import DEFAULT_BUGBASE
 from simdsl.cli.exits import Stop
-from simdsl.cli.keeping import Keeping, expanded
-from simdsl.cli.making import making
+from simdsl.cli.generated_plans import generators
 from simdsl.language.load import load_text
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.differential import run_differential
-from simdsl.modes.once import run_plan
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import Plan
-from simdsl.report.jsonlines import read_trace
+from simdsl.plan.plan import Plan
+from simdsl.report.json_lines import read_trace
 from simdsl.report.secrets import secrets_given
+from simdsl.runs.context import RunOptions
+from simdsl.runs.differential import run_differential
+from simdsl.runs.single import run_plan
 from tests.bugbase.founds import ROOT
 from tests.cli.conftest import Shell
 from tests.modes.faulty_sqlite import install
@@ -54,7 +54,7 @@ def keep(
     text: str | Plan,
     *urls: str,
     secret_urls: tuple[str, ...] = (),
-    how: How | None = None,
+    how: RunMode | None = None,
     profile: Any = None,
     seed: int = 5,
 ) -> list[str]:
@@ -62,9 +62,9 @@ def keep(
     notes: list[str] = []
     backends = [resolve(url) for url in urls]
     given = secret_urls or urls
-    chosen = how or (How.DIFFERENTIAL if len(urls) > 1 else How.ONCE)
-    keeping = Keeping(
-        store=Store(HOME),
+    chosen = how or (RunMode.DIFFERENTIAL if len(urls) > 1 else RunMode.ONCE)
+    keeping = BugRecorder(
+        store=BugStore(DEFAULT_BUGBASE),
         backends=backends,
         backend_urls=given,
         secrets=secrets_given(*given),
@@ -95,7 +95,7 @@ def fresh(shell: Shell, *arguments: str, fault: str = FAULT) -> subprocess.Compl
     """simdsl in another process, in which the faulty driver can be imported. Last it says what it has of the generator."""
     script = (
         "import sys; from tests.modes.faulty_sqlite import install; from simdsl.cli.main import call; "
-        f"install({fault!r}); code = call(sys.argv[1:]); makers = ('simdsl.generation', 'simdsl.cli.making'); "
+        f"install({fault!r}); code = call(sys.argv[1:]); makers = ('simdsl.generation', 'simdsl.cli.generated_plans'); "
         "sys.stderr.write(''.join(one for one in sys.modules if one.startswith(makers))); sys.exit(code)"
     )
     return subprocess.run(
@@ -109,14 +109,14 @@ def fresh(shell: Shell, *arguments: str, fault: str = FAULT) -> subprocess.Compl
 
 
 def test_the_directory_is_the_one_of_the_base() -> None:
-    assert HOME == DEFAULT_DIR
+    assert DEFAULT_BUGBASE == DEFAULT_BUGBASE_DIR
 
 
 def test_a_run_that_fails_is_stored_with_all_that_made_it(shell: Shell) -> None:
     profile = expanded("quick", ("steps=7",))
     (note,) = keep(WRONG, FAULTY, profile=profile)
     bug = only(shell)
-    assert note == f"stored as {HOME}/{bug['name']}"
+    assert note == f"stored as {DEFAULT_BUGBASE}/{bug['name']}"
     assert bug["config"]["simdsl"] == __version__
     assert bug["config"]["profile"] == profile
     assert bug["config"]["profile"]["steps"] == 7
@@ -130,13 +130,13 @@ def test_a_run_that_fails_is_stored_with_all_that_made_it(shell: Shell) -> None:
     with open(bug["trace"], "rb") as trace:
         (run,) = read_trace(trace)
     assert run.end["failure"]["fingerprint"] == bug["fingerprint"]
-    assert keep(WRONG, FAULTY) == [f"seen again: {HOME}/{bug['name']}"]
+    assert keep(WRONG, FAULTY) == [f"seen again: {DEFAULT_BUGBASE}/{bug['name']}"]
     assert only(shell)["count"] == 2
 
 
 def test_a_run_that_holds_stores_nothing(shell: Shell) -> None:
     assert keep(WRONG, "sqlite") == []
-    assert not (shell.home / HOME).exists()
+    assert not (shell.home / DEFAULT_BUGBASE).exists()
     assert shell("bugs", "list", "--json").out == "[]\n"
 
 
@@ -159,7 +159,7 @@ def test_a_bug_of_a_generated_property_needs_no_generator(shell: Shell, monkeypa
     faulty = f"sqlite?driver={install('ignores_a_rollback')}"
     made = [
         one.opened.plan
-        for one in making(["tx-rollback-invisible"], generate_too=False, profile=None, knobs=()).plans(1, 3)
+        for one in generators(["tx-rollback-invisible"], generate_too=False, profile=None, knobs=()).plans(1, 3)
         if one.opened.plan is not None
     ]
     for plan in made:
@@ -178,7 +178,7 @@ def test_a_later_version_in_a_fresh_process_says_failed_and_then_fixed(shell: Sh
     """The plan was generated; whoever replays it has no generator. ``stderr`` names what is imported of one."""
     fault = "ignores_a_rollback"
     url = f"sqlite?driver={install(fault)}"
-    made = making(["tx-rollback-invisible"], generate_too=False, profile=None, knobs=())
+    made = generators(["tx-rollback-invisible"], generate_too=False, profile=None, knobs=())
     for one in made.plans(1, 3):
         assert one.opened.plan is not None
         keep(one.opened.plan, url)
@@ -187,7 +187,7 @@ def test_a_later_version_in_a_fresh_process_says_failed_and_then_fixed(shell: Sh
     data = json.loads(config.read_text())
     config.write_text(json.dumps({**data, "simdsl": "0.0.1"}))
     assert only(shell)["config"]["simdsl"] == "0.0.1" != __version__
-    assert fresh(shell, "run", "--property", "tx-rollback-invisible", "--runs", "1").stderr == "simdsl.cli.making"
+    assert fresh(shell, "run", "--property", "tx-rollback-invisible", "--runs", "1").stderr == "simdsl.cli.generated_plans"
     failed = fresh(shell, "bugs", "replay", fault=fault)
     assert (failed.returncode, failed.stderr) == (1, "")
     assert failed.stdout.startswith(f"FAILED  {bug['name']} (open): ")
@@ -212,9 +212,9 @@ def test_a_difference_is_replayed_on_both(shell: Shell) -> None:
 
 
 def test_a_doublecheck_is_replayed_in_two_processes(shell: Shell) -> None:
-    keep(NEVER, "sqlite", how=How.DOUBLECHECK)
+    keep(NEVER, "sqlite", how=RunMode.DOUBLECHECK)
     assert shell("bugs", "replay").code == 1
-    Store(HOME).add_shrunk(only(shell)["name"], load_text(NEVER.replace("=> 2", "=> 1")))
+    BugStore(DEFAULT_BUGBASE).add_shrunk(only(shell)["name"], load_text(NEVER.replace("=> 2", "=> 1")))
     assert shell("bugs", "replay", "--shrunk").out.startswith("FIXED ")
 
 
@@ -277,7 +277,7 @@ def test_no_secret_is_stored_and_one_is_asked_for(shell: Shell, monkeypatch: pyt
 def test_a_shrunk_plan_is_run_if_it_is_wanted(shell: Shell) -> None:
     keep(NEVER, "sqlite")
     name = only(shell)["name"]
-    Store(HOME).add_shrunk(name, load_text(NEVER.replace("=> 2", "=> 1")))
+    BugStore(DEFAULT_BUGBASE).add_shrunk(name, load_text(NEVER.replace("=> 2", "=> 1")))
     assert shell("bugs", "replay").code == 1
     assert shell("bugs", "replay", "--shrunk").code == 0
 
@@ -308,10 +308,10 @@ def test_showing_a_bug_says_what_failed_and_where_it_is(shell: Shell) -> None:
 def test_pruning_removes_what_is_fixed_and_what_is_old(shell: Shell) -> None:
     keep(NEVER, "sqlite")
     keep(WRONG, FAULTY)
-    store = Store(HOME)
+    store = BugStore(DEFAULT_BUGBASE)
     one, two = (entry.name for entry in store.entries()[0])
     assert shell("bugs", "prune").out == ""
-    store.mark(one, State.FIXED)
+    store.mark(one, BugState.FIXED)
     assert shell("bugs", "prune", "--dry-run").out.startswith(f"would remove {one} (fixed, last seen 20")
     assert len(store.entries()[0]) == 2
     assert shell("bugs", "prune").out.startswith(f"removed {one} (fixed, last seen 20")
@@ -323,7 +323,7 @@ def test_pruning_removes_what_is_fixed_and_what_is_old(shell: Shell) -> None:
 
 def test_a_folder_of_garbage_is_told_and_never_a_success(shell: Shell) -> None:
     keep(NEVER, "sqlite")
-    shell.write(f"{HOME}/garbage/failure.json", "\0\1")
+    shell.write(f"{DEFAULT_BUGBASE}/garbage/failure.json", "\0\1")
     for command in ("list", "prune"):
         said = shell("bugs", command)
         assert said.code == 2
@@ -332,13 +332,13 @@ def test_a_folder_of_garbage_is_told_and_never_a_success(shell: Shell) -> None:
     assert shell("bugs", "show", "garbage").code == 2
     said = shell("bugs", "replay", "-b", "sqlite")
     assert said.code == 1
-    Store(HOME).add_shrunk(only_sound(), load_text(NEVER.replace("=> 2", "=> 1")))
+    BugStore(DEFAULT_BUGBASE).add_shrunk(only_sound(), load_text(NEVER.replace("=> 2", "=> 1")))
     assert shell("bugs", "replay", "--shrunk").code == 2
 
 
 def only_sound() -> str:
     """The name of the only bug that is sound."""
-    (entry,) = Store(HOME).entries()[0]
+    (entry,) = BugStore(DEFAULT_BUGBASE).entries()[0]
     return entry.name
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from simdsl.report.screen import cells
+from simdsl.report.screen import cell_width
 from tests.campaign.planted import URL
 from tests.cli.conftest import Shell
 from tests.cli.test_process import ROOT, on_a_terminal, simdsl_command
@@ -261,7 +261,7 @@ def test_on_a_narrow_terminal(home: Path, environment: Mapping[str, str]) -> Non
     assert "60 of 60 seeds" in plain
     live = [line for line in plain.replace("\r", "").splitlines() if re.match(r"[\d,]+/60 seeds|\s+\d+x ", line)]
     assert live
-    assert all(cells(line) < 60 for line in live)
+    assert all(cell_width(line) < 60 for line in live)
 
 
 def test_a_property_on_two_backends(shell: Shell) -> None:

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from simdsl.plan import resources
-from simdsl.report.jsonlines import read_trace
+from simdsl.report.json_lines import read_trace
 from tests.cli.conftest import FAILS, HOLDS, TASKS, Shell
 from tests.modes.faulty_sqlite import install
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simdsl.cli.doublechecking import MASKS
+from simdsl.cli.doublecheck import MASKS
 from tests.cli.conftest import FAILS, HOLDS, SILENT, Shell
 
 INTERLEAVED = """\
@@ -25,7 +25,7 @@ schedule: all
 # A backend whose rows come in an order, and whose errors have a text, that depends on the hash of a text.
 UNSTEADY = """
 from simdsl.backends.registry import resolve
-from simdsl.backends.wrapping import WrappedBackend, WrappedSession
+from simdsl.backends.wrappers import WrappedBackend, WrappedSession
 from simdsl.plan.outcomes import Failed, Rows
 
 class Unsteady(WrappedSession):

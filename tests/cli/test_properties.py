@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from simdsl.language.load import load_file
-from simdsl.language.named import BUILT_IN
+from simdsl.language.property_names import BUILT_IN
 from simdsl.properties.registry import find
 from tests.cli.conftest import HOLDS, Shell
 from tests.modes.faulty_sqlite import install

@@ -15,7 +15,7 @@ from lxml import etree
 
 import simdsl
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.modes.once import run_plan
+from simdsl.runs.single import run_plan
 from tests.cli.conftest import BAD, FAILS, HOLDS, SILENT, TASKS, Shell
 from tests.report.test_junit import valid
 
@@ -218,7 +218,7 @@ def test_a_plain_run_imports_no_report_of_these(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
         return set(done.stdout.splitlines()[-1].split())
 
-    heavy = {"simdsl.cli.reporting", "simdsl.report.junit", "simdsl.report.github", "simdsl.report.html.page"}
+    heavy = {"simdsl.cli.report_files", "simdsl.report.junit", "simdsl.report.github", "simdsl.report.html.page"}
     assert imported().isdisjoint({*heavy, "simdsl.report.html", "xml.etree.ElementTree"})
     assert imported("--junit", "j.xml").isdisjoint({"simdsl.report.github", "simdsl.report.html.page"})
     assert heavy <= imported("--junit", "j.xml", "--html", "r.html", "--github")

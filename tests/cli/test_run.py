@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from simdsl.report.jsonlines import read_trace
+from simdsl.report.json_lines import read_trace
 from tests.cli.conftest import BAD, FAILS, HOLDS, SILENT, TASKS, Shell
 
 

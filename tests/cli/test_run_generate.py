@@ -7,9 +7,9 @@ import shlex
 
 import pytest
 
-from simdsl.cli.making import find_profile
+from simdsl.cli.generated_plans import find_profile
 from simdsl.language.load import load_text
-from simdsl.properties.property import Size
+from simdsl.properties.property import PlanSize
 from simdsl.properties.registry import find
 from tests.cli.conftest import HOLDS, Shell
 from tests.modes.faulty_sqlite import install
@@ -74,7 +74,7 @@ def test_a_property_is_sized_by_the_profile(shell: Shell, more: tuple[str, ...])
     assert said.code == 0, said.out + said.err
     name = "write-heavy" if "write-heavy" in more else "quick"
     profile = find_profile(name, ("steps=150",) if "--steps" in more else ())
-    plan = find("tx-commit-visible").plan(3, Size.of(profile))
+    plan = find("tx-commit-visible").plan(3, PlanSize.of(profile))
     header = json.loads((shell.home / "t.jsonl").read_text().partition("\n")[0])
     assert header["file"] == "property:tx-commit-visible (seed 3)"
     written = shell("generate", "--property", "tx-commit-visible", "--seed", "3", *(more if more[0] != "--generate" else ()))

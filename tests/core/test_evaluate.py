@@ -9,10 +9,11 @@ from decimal import Decimal
 
 import pytest
 
-from simdsl.core.evaluate import CheckError, Evaluation
+from simdsl.core.evaluation import CheckError, Evaluation
 from simdsl.language.load import load_text
-from simdsl.plan.ir import Check, Expression, PoolCount
+from simdsl.plan.expressions import Expression, PoolCounter
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.steps import Check
 from simdsl.plan.values import Value
 
 
@@ -29,8 +30,8 @@ class Around:
     def label(self, name: str) -> Outcome | None:
         return self.labels.get(name)
 
-    def pool(self, name: str, count: PoolCount) -> int:
-        return {PoolCount.SIZE: 3, PoolCount.IDLE: 1, PoolCount.BUSY: 2, PoolCount.WAITING: 0}[count]
+    def pool(self, name: str, count: PoolCounter) -> int:
+        return {PoolCounter.SIZE: 3, PoolCounter.IDLE: 1, PoolCounter.BUSY: 2, PoolCounter.WAITING: 0}[count]
 
     def errors(self, error_class: ErrorClass) -> int:
         return 4 if error_class is ErrorClass.BUSY else 0

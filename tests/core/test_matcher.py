@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from simdsl.core.matcher import Judgement, Miss, compile_expectation, describe
+from simdsl.core.matcher import MatchResult, Mismatch, compile_expectation, describe
 from simdsl.language.load import load_text
-from simdsl.plan.ir import SqlStep
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.steps import SqlStep
 from simdsl.plan.values import Value
 
 
@@ -23,7 +23,7 @@ def judge(
     labels: dict[str, Outcome] | None = None,
     statement: str = "SELECT 1 AS x",
     **env: Value,
-) -> Judgement:
+) -> MatchResult:
     """Judge an outcome by the text of an expectation; its variables are params."""
     params = f"params:\n  - {{{', '.join(f'{name}: 0' for name in env)}}}\n" if env else ""
     before = "".join(f"  - a: SELECT 1\n    label: {label}\n" for label in labels or {})
@@ -37,7 +37,7 @@ def judge(
 
 
 def held(expectation: str, outcome: Outcome, **options: object) -> bool:
-    return not isinstance(judge(expectation, outcome, **options), Miss)  # type: ignore[arg-type]  # handed on as they are
+    return not isinstance(judge(expectation, outcome, **options), Mismatch)  # type: ignore[arg-type]  # handed on as they are
 
 
 def one(value: Value) -> Rows:
@@ -102,7 +102,7 @@ def test_rule_14_widths_and_numbers_of_rows() -> None:
     assert not held("1, 2", Rows(1, [(1,)]))
     assert not held("(1, 2)", Rows(1, [(1,), (2,)]))
     miss = judge("(1, 2)", Rows(3, [(1, 2, 3)]))
-    assert miss == Miss(message="expected 2 columns, got 3")
+    assert miss == Mismatch(message="expected 2 columns, got 3")
     assert held("empty", Rows(2, []))
     assert not held("empty", Affected(0))
 
@@ -114,8 +114,8 @@ def test_rule_16_counts() -> None:
     assert not held("< 2 rows", Rows(1, [(1,), (2,)]))
     assert held("2 columns", Rows(2, []))
     assert held("$n rows", Rows(1, [(1,)]), n=1)
-    assert judge("1 row", Rows(1, [])) == Miss(message="got 0 rows")
-    assert judge("0 rows", Rows(1, [(1,)])) == Miss(message="got 1 row")
+    assert judge("1 row", Rows(1, [])) == Mismatch(message="got 0 rows")
+    assert judge("0 rows", Rows(1, [(1,)])) == Mismatch(message="got 1 row")
 
 
 def test_rule_15_an_affected_count_stands_beside_rows() -> None:
@@ -134,8 +134,8 @@ def test_rule_17_order() -> None:
 def test_rule_18_bindings() -> None:
     assert judge("(?x, ?y)", Rows(2, [(1, "a")])) == {"x": 1, "y": "a"}
     assert judge("(?x, ?x)", Rows(2, [(1, 1)])) == {"x": 1}
-    assert isinstance(judge("(?x, ?x)", Rows(2, [(1, 2)])), Miss)
-    assert isinstance(judge("(?x, ?x)", Rows(2, [(1, 1.0)])), Miss)
+    assert isinstance(judge("(?x, ?x)", Rows(2, [(1, 2)])), Mismatch)
+    assert isinstance(judge("(?x, ?x)", Rows(2, [(1, 1.0)])), Mismatch)
 
 
 def test_rule_19_contains_and_excludes() -> None:
@@ -144,7 +144,7 @@ def test_rule_19_contains_and_excludes() -> None:
     assert not held("contains (1, 'a'), (1, 'a'), (1, 'a')", rows)
     assert held("contains (_, NULL)", rows)
     assert held("excludes (3, _)", rows)
-    assert judge("excludes (_, NULL)", rows) == Miss(message="(2, NULL) is in the result")
+    assert judge("excludes (_, NULL)", rows) == Mismatch(message="(2, NULL) is in the result")
 
 
 def test_wildcards_are_matched_as_well_as_can_be() -> None:
@@ -169,7 +169,7 @@ def test_rule_19_same_as() -> None:
 def test_rule_20_alternatives() -> None:
     assert held("1 or 2", one(2))
     assert held("1 or error busy", Failed(ErrorClass.BUSY, ""))
-    assert isinstance(judge("1 or 2", one(3)), Miss)
+    assert isinstance(judge("1 or 2", one(3)), Mismatch)
 
 
 def test_rule_21_errors() -> None:
@@ -202,9 +202,11 @@ def test_blocks_never_meets_an_outcome() -> None:
 
 
 def test_a_miss_names_the_cell() -> None:
-    assert judge("(1, 'a')", Rows(2, [(1, "b")])) == Miss(message="column 2 is 'b'")
-    assert judge("(1, 'a'), (2, 'b')", Rows(2, [(1, "a"), (2, "c")]), ordered=True) == Miss(message="row 2, column 2 is 'c'")
-    assert judge("5", one(6)) == Miss(message="got 6")
+    assert judge("(1, 'a')", Rows(2, [(1, "b")])) == Mismatch(message="column 2 is 'b'")
+    assert judge("(1, 'a'), (2, 'b')", Rows(2, [(1, "a"), (2, "c")]), ordered=True) == Mismatch(
+        message="row 2, column 2 is 'c'"
+    )
+    assert judge("5", one(6)) == Mismatch(message="got 6")
 
 
 def test_outcomes_are_described_in_the_words_of_plans() -> None:

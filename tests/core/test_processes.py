@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from simdsl.core.processes import Ending, forking
+from simdsl.workers.processes import ProcessExit, forkserver_context
 
 
 def leaves() -> None:
@@ -26,19 +26,19 @@ def returns() -> None:
 @pytest.mark.parametrize(
     ("target", "ending"),
     [
-        (leaves, Ending("exit 3", "ended with code 3")),
-        (aborts, Ending("SIGABRT", "ended by SIGABRT")),
-        (returns, Ending("exit 0", "ended with code 0")),
+        (leaves, ProcessExit("exit 3", "ended with code 3")),
+        (aborts, ProcessExit("SIGABRT", "ended by SIGABRT")),
+        (returns, ProcessExit("exit 0", "ended with code 0")),
     ],
 )
-def test_a_process_is_started_and_its_end_is_told(target: Callable[[], None], ending: Ending) -> None:
-    process = forking(["simdsl"]).Process(target=target)  # type: ignore[attr-defined]
+def test_a_process_is_started_and_its_end_is_told(target: Callable[[], None], ending: ProcessExit) -> None:
+    process = forkserver_context(["simdsl"]).Process(target=target)  # type: ignore[attr-defined]
     process.start()
     process.join()
-    assert Ending.of(process.exitcode) == ending
+    assert ProcessExit.of(process.exitcode) == ending
 
 
 def test_a_signal_without_a_name_and_a_process_that_hung() -> None:
     nameless = next(number for number in range(1, 200) if number not in {one.value for one in signal.Signals})
-    assert Ending.of(-nameless).word == f"signal {nameless}"
-    assert Ending.hung(2_500_000) == Ending("timeout", "did nothing for 2.5 s and was killed")
+    assert ProcessExit.of(-nameless).word == f"signal {nameless}"
+    assert ProcessExit.hung(2_500_000) == ProcessExit("timeout", "did nothing for 2.5 s and was killed")

@@ -10,14 +10,23 @@ from decimal import Decimal
 import pytest
 
 from simdsl.backends.registry import resolve
-from simdsl.core import collector
-from simdsl.core.trace import Advanced, Checked, Chosen, Event, RolledBack, Stepped, Trace, WordSkipped
+from simdsl.core import gc_pause
+from simdsl.core.trace import (
+    CheckEvaluated,
+    ClockAdvanced,
+    ScheduleEntrySkipped,
+    SessionRolledBack,
+    StepCompleted,
+    TaskChosen,
+    Trace,
+    TraceEvent,
+)
 from simdsl.language.load import load_text
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
-from simdsl.plan.ir import Path
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.source import Path
 from simdsl.plan.values import Value
+from simdsl.runs.context import RunOptions
+from simdsl.runs.single import run_plan
 
 
 @dataclass(eq=False, kw_only=True)
@@ -27,10 +36,10 @@ class Op:
     task: str = "a"
     path: Path = ("steps", 0)
     what: str = "SELECT $x"
-    judged: bool = True
+    assertions: bool = True
     ordered: bool = False
     parameters: tuple[str, ...] = ("x",)
-    volatile: bool = False
+    nondeterministic: bool = False
 
 
 class Writer:
@@ -56,7 +65,7 @@ class Writer:
         self.trace.moments.append((now_us, session))
         return self
 
-    def event(self, event: Event) -> Writer:
+    def event(self, event: TraceEvent) -> Writer:
         self.trace.add(event)
         return self
 
@@ -64,16 +73,16 @@ class Writer:
         return self.trace.digest()
 
 
-CHOSEN = Chosen(choice=1, enabled=(0, 1))
-CLOCK = Advanced(now_us=7)
-UNDONE = RolledBack(task="a", why="the end of the run")
-HELD = Checked(task="a", path=("steps", 3), held=True, readings=(), now_us=7)
+CHOSEN = TaskChosen(choice=1, enabled=(0, 1))
+CLOCK = ClockAdvanced(now_us=7)
+UNDONE = SessionRolledBack(task="a", why="the end of the run")
+HELD = CheckEvaluated(task="a", path=("steps", 3), held=True, readings=(), now_us=7)
 
 
 def test_events_are_read_in_the_order_in_which_they_came() -> None:
     written = Writer().event(CHOSEN).step(Op(), 1).step(Op(), 2, tx=0).event(CLOCK).event(CHOSEN).step(Op(), 3, tx=1)
     trace = written.event(HELD).event(UNDONE).trace
-    told = [event.arguments[0] if isinstance(event, Stepped) else event for event in trace]
+    told = [event.arguments[0] if isinstance(event, StepCompleted) else event for event in trace]
     assert told == [CHOSEN, 1, 2, CLOCK, CHOSEN, 3, HELD, UNDONE]
     assert len(trace) == 8
     assert [step.arguments for step in trace.steps()] == [(1,), (2,), (3,)]
@@ -84,7 +93,7 @@ def test_events_are_read_in_the_order_in_which_they_came() -> None:
 
 def test_control_leaves_out_the_steps_that_nobody_asked_about_transactions() -> None:
     trace = Writer().step(Op(), 1).event(CLOCK).step(Op(), 2, tx=1).step(Op(), 3).event(UNDONE).trace
-    told = [event.arguments[0] if isinstance(event, Stepped) else event for event in trace.control()]
+    told = [event.arguments[0] if isinstance(event, StepCompleted) else event for event in trace.control()]
     assert told == [CLOCK, 2, UNDONE]
 
 
@@ -100,9 +109,9 @@ def test_a_copy_goes_on_by_itself() -> None:
 
 def test_the_digest_knows_no_places_and_no_instructions() -> None:
     op = Op()
-    other = Op(path=("tasks", "a", 5), parameters=("y",), judged=False)
+    other = Op(path=("tasks", "a", 5), parameters=("y",), assertions=False)
     assert Writer().step(op, 1).step(op, 2).digest() == Writer().step(op, 1, now_us=5, session=9).step(other, 2).digest()
-    skipped = WordSkipped(index=1, word="a", why="finished")
+    skipped = ScheduleEntrySkipped(index=1, word="a", why="finished")
     assert (
         Writer().step(op, 1).step(op, 2).digest() == Writer().step(op, 1).event(CHOSEN).event(skipped).step(op, 2).digest()
     )
@@ -165,7 +174,7 @@ def test_a_trace_is_freed_with_the_last_who_reads_it() -> None:
 
     plan = load_text("simdsl: 1\nplan: p\nsteps:\n  - a: SELECT 1 => 1\n")
     gc.collect()
-    with collector.paused():
+    with gc_pause.gc_paused():
         before = traces()
         *events, _ = run_plan(plan, "p", resolve("sqlite:///:memory:"), RunOptions(seed=1))
         assert traces() > before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 from tests.dialect.corpus import TARGETS, collections
 from tests.dialect.page import GOLDEN, PAGE, golden, page
 from tests.dialect.running import Result, results

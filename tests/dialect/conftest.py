@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 from tests.dialect.corpus import Collection, collections
 from tests.dialect.page import ResultsOf
 from tests.dialect.running import results

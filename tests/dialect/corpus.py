@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
-from simdsl.language.lexing import parse_sql
-from simdsl.plan.ir import Dialect, Sql
+from simdsl.plan.sql import Dialect, Sql
 from simdsl.plan.values import Value
+from simdsl.syntax.sql_lexer import parse_sql
 
 FOLDER: Final = Path(__file__).resolve().parent / "corpus"
 TARGETS: Final = {

@@ -8,10 +8,10 @@ from typing import Protocol
 
 import duckdb
 
-from simdsl.backends.protocol import Refusal, Statement, World
+from simdsl.backends.protocol import Database, Refusal, Statement
 from simdsl.backends.registry import resolve
-from simdsl.plan.ir import Action, Dialect, Sql, SqlKind, Transaction, Var
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.sql import Dialect, Sql, SqlKind, TransactionAction, TransactionControl, Variable
 from simdsl.plan.values import Value
 
 LIMIT_US = 20_000_000
@@ -45,7 +45,7 @@ class OfBackend:
 
     def __init__(self, name: str) -> None:
         self._backend = resolve(name)
-        self._world: World = self._backend.create()
+        self._world: Database = self._backend.create()
         self._session = self._world.open()
         if name == "sqlite":
             self._say(Statement(text="PRAGMA foreign_keys = ON", parameters=(), kind=SqlKind.OTHER))
@@ -58,21 +58,21 @@ class OfBackend:
 
     def begin(self) -> None:
         """See ``Engine``."""
-        self._control(Action.BEGIN)
+        self._control(TransactionAction.BEGIN)
 
     def rollback(self) -> None:
         """See ``Engine``."""
-        self._control(Action.ROLLBACK)
+        self._control(TransactionAction.ROLLBACK)
 
     def close(self) -> None:
         """See ``Engine``."""
         self._session.close()
         self._world.close()
 
-    def _control(self, action: Action) -> None:
-        transaction = Transaction(action=action)
+    def _control(self, action: TransactionAction) -> None:
+        transaction = TransactionControl(action=action)
         sql = Sql(fragments=(action.name,), kind=SqlKind.TRANSACTION, transaction=transaction)
-        assert not isinstance(self.run(sql, {}), Failed) or action is Action.ROLLBACK
+        assert not isinstance(self.run(sql, {}), Failed) or action is TransactionAction.ROLLBACK
 
     def _say(self, statement: Statement, values: Mapping[str, Value] | None = None) -> Outcome:
         arguments = tuple((values or {})[name] for name in statement.parameters)
@@ -92,8 +92,8 @@ class DuckDb:
 
     def run(self, sql: Sql, values: Mapping[str, Value]) -> Outcome:
         """See ``Engine``."""
-        text = "".join(f"${part.name}" if isinstance(part, Var) else part for part in sql.fragments)
-        names = {part.name for part in sql.fragments if isinstance(part, Var)}
+        text = "".join(f"${part.name}" if isinstance(part, Variable) else part for part in sql.fragments)
+        names = {part.name for part in sql.fragments if isinstance(part, Variable)}
         try:
             cursor = self._connection.execute(text, {name: values[name] for name in names} or None)
             rows = [] if cursor.description is None else cursor.fetchall()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 from tests.dialect.corpus import TARGETS, Collection, collections
 from tests.dialect.running import Came, Result
 

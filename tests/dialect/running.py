@@ -14,8 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from simdsl.dialect.translation import Translator, Untranslatable
-from simdsl.plan.ir import Dialect, Sql
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.sql import Dialect, Sql
 from tests.dialect.corpus import Collection, Entry
 from tests.dialect.engines import Engine, make
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 from tests.dialect.corpus import TARGETS, Collection, collections
 from tests.dialect.page import GOLDEN, PAGE, ResultsOf, golden, page
 from tests.dialect.running import Came, results

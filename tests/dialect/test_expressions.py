@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simdsl.dialect.translation import Translator, Untranslatable
-from simdsl.language.lexing import parse_sql
-from simdsl.plan.ir import Dialect, Sql
 from simdsl.plan.outcomes import Failed
+from simdsl.plan.sql import Dialect, Sql
+from simdsl.syntax.sql_lexer import parse_sql
 from tests.dialect.engines import Engine, make
 from tests.dialect.running import difference
 

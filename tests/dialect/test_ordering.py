@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simdsl.dialect.ordering import columns_of, sort_keys
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 
 TABLES = columns_of(["CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, v INTEGER, UNIQUE (name))"], Dialect.SQLITE)
 

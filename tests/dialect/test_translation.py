@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simdsl.dialect.translation import Translator, Untranslatable
-from simdsl.language.lexing import parse_sql
-from simdsl.plan.ir import Action, Dialect, Sql, SqlKind, Transaction, Var
+from simdsl.plan.sql import Dialect, Sql, SqlKind, TransactionAction, TransactionControl, Variable
+from simdsl.syntax.sql_lexer import parse_sql
 
 SQLITE, POSTGRES, TSQL, DUCKDB, MYSQL = (
     Dialect.SQLITE,
@@ -46,7 +46,7 @@ def test_transaction_control_is_never_carried() -> None:
     sql = Sql(
         fragments=("SAVEPOINT s",),
         kind=SqlKind.TRANSACTION,
-        transaction=Transaction(action=Action.SAVEPOINT, name="s"),
+        transaction=TransactionControl(action=TransactionAction.SAVEPOINT, name="s"),
     )
     assert Translator(SQLITE, TSQL).translate(sql) is sql
 
@@ -55,8 +55,8 @@ def test_sqlglot_is_imported_only_where_dialects_differ() -> None:
     code = (
         "import sys\n"
         "from simdsl.dialect.translation import Translator\n"
-        "from simdsl.language.lexing import parse_sql\n"
-        "from simdsl.plan.ir import Dialect\n"
+        "from simdsl.syntax.sql_lexer import parse_sql\n"
+        "from simdsl.plan.plan import Dialect\n"
         "sql = parse_sql('SELECT 1', Dialect.SQLITE)\n"
         "Translator(Dialect.SQLITE, Dialect.SQLITE).translate(sql)\n"
         "Translator(Dialect.SQLITE, Dialect.POSTGRES)\n"
@@ -76,24 +76,24 @@ def test_kind_and_order_are_kept() -> None:
 
 def test_variables_keep_their_places_though_these_move() -> None:
     made = carried("SELECT a FROM t WHERE a > $x ORDER BY a LIMIT $n OFFSET $k", TSQL)
-    assert [part.name for part in made.fragments if isinstance(part, Var)] == ["x", "k", "n"]
+    assert [part.name for part in made.fragments if isinstance(part, Variable)] == ["x", "k", "n"]
     assert carried("SELECT a FROM t WHERE a > $x LIMIT $n", TSQL).text == "SELECT TOP ($n) a FROM t WHERE a > $x"
 
 
 def test_a_variable_may_come_several_times() -> None:
     made = carried("SELECT max(a, $x) FROM t WHERE b = $x", POSTGRES)
-    assert [part.name for part in made.fragments if isinstance(part, Var)] == ["x", "x", "x"]
+    assert [part.name for part in made.fragments if isinstance(part, Variable)] == ["x", "x", "x"]
 
 
 def test_fragments_are_texts_and_variables_in_turn() -> None:
     made = carried("SELECT $a, $b, 'it''s' FROM t WHERE c = $a", POSTGRES)
     assert made.fragments == (
         "SELECT ",
-        Var(name="a"),
+        Variable(name="a"),
         ", ",
-        Var(name="b"),
+        Variable(name="b"),
         ", 'it''s' FROM t WHERE c = ",
-        Var(name="a"),
+        Variable(name="a"),
     )
 
 

@@ -9,10 +9,10 @@ import pytest
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import PlanEnded
 from simdsl.language.load import check_text
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
 from simdsl.plan.diagnostics import Severity
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
+from simdsl.runs.context import RunOptions
+from simdsl.runs.single import run_plan
 from tests.docs.blocks import ROOT, Block, blocks, pages
 from tests.docs.console import agrees, commands, is_runnable, masked, run_page
 

@@ -12,24 +12,15 @@ from pathlib import Path
 import pytest
 
 from simdsl.core.verdicts import FailureKind
-from simdsl.language.fields import RESERVED_NAMES
 from simdsl.language.load import load_text
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import (
-    BACKEND_NAMES,
-    SIBLINGS,
-    VERBS,
-    Dialect,
-    Isolation,
-    LabelFunction,
-    Mode,
-    Plan,
-    PoolCount,
-    ResetMode,
-    ScalarFunction,
-    TypedKind,
-)
+from simdsl.plan.expectations import LiteralType
+from simdsl.plan.expressions import PoolCounter, ResultFunction, ScalarFunction
 from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.plan import Plan, ResetMode
+from simdsl.plan.sql import Dialect, IsolationLevel, TransactionMode
+from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS, VERBS
+from simdsl.syntax.fields import RESERVED_NAMES
 from tests.docs.blocks import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -51,7 +42,17 @@ def test_a_generated_page_says_what_made_it(name: str) -> None:
 def _words() -> Iterator[str]:
     yield from (key.rstrip("_") for key in Plan.__dataclass_fields__ if key not in ("name", "timeout_us"))
     yield from ("simdsl", "plan", "timeout", "workload")
-    for closed in (Dialect, LabelFunction, PoolCount, ScalarFunction, TypedKind, ResetMode, BACKEND_NAMES, VERBS, SIBLINGS):
+    for closed in (
+        Dialect,
+        ResultFunction,
+        PoolCounter,
+        ScalarFunction,
+        LiteralType,
+        ResetMode,
+        BACKEND_NAMES,
+        VERBS,
+        STEP_OPTIONS,
+    ):
         yield from closed
 
 
@@ -60,7 +61,7 @@ def test_the_language_reference_has_every_word(word: str) -> None:
     assert re.search(rf"\b{re.escape(word)}\b", LANGUAGE)
 
 
-@pytest.mark.parametrize("word", [mode.value for mode in Mode])
+@pytest.mark.parametrize("word", [mode.value for mode in TransactionMode])
 def test_the_language_reference_has_every_way_to_begin(word: str) -> None:
     assert f"`{word.upper()}`" in LANGUAGE
 
@@ -76,7 +77,7 @@ def test_every_error_class_is_listed() -> None:
 
 
 def test_every_isolation_level_loads_as_the_reference_says() -> None:
-    for level in Isolation:
+    for level in IsolationLevel:
         plan = load_text(f"simdsl: 1\nplan: p\nsteps:\n  - a: BEGIN ISOLATION LEVEL {level.upper()} => ok\n")
         assert plan.steps is not None
 

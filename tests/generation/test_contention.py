@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from simdsl.core.trace import Stepped
+from simdsl.core.trace import StepCompleted
 from simdsl.core.verdicts import FailureKind, Verdict
 from simdsl.generation.plans import generate
-from simdsl.plan.ir import Action as TransactionAction
-from simdsl.plan.ir import AnError as ExpectedError
-from simdsl.plan.ir import Await, Blocks, Count, Plan, SqlStep
+from simdsl.plan.expectations import Blocks, Count, ExpectedError
 from simdsl.plan.outcomes import ErrorClass, Failed
+from simdsl.plan.plan import Plan
+from simdsl.plan.sql import TransactionAction
+from simdsl.plan.steps import Await, SqlStep
 from simdsl.profiles.load import load_profile
 from tests.modes.faulty_sqlite import Faithful, install_class
 from tests.plans.bundled import problem
@@ -108,7 +109,7 @@ def test_it_comes_as_the_plan_says(backend: str, seed: int) -> None:
         pytest.skip(missing)
     ran = run_loaded(busiest(seed), backend)
     assert ran.ended.verdict is Verdict.PASS, ran.ended.failed
-    outcomes = [event.outcome for event in ran.events(Stepped)]
+    outcomes = [event.outcome for event in ran.events(StepCompleted)]
     classes = {outcome.error_class for outcome in outcomes if isinstance(outcome, Failed)}
     if backend == "postgres":
         assert ErrorClass.SERIALIZATION_FAILURE in classes

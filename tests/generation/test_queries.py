@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from simdsl.core.verdicts import Verdict
-from simdsl.generation.draws import Draws
 from simdsl.generation.plans import generate
-from simdsl.generation.schema import Column
-from simdsl.generation.summaries import draw_aggregate, draw_window
-from simdsl.plan.ir import Plan, SqlKind, SqlStep
+from simdsl.generation.queries import draw_aggregate, draw_window
+from simdsl.generation.sampler import Sampler
+from simdsl.generation.schema import ColumnDef
+from simdsl.plan.plan import Plan
+from simdsl.plan.sql import SqlKind
+from simdsl.plan.steps import SqlStep
 from simdsl.profiles.load import load_profile
 from simdsl.profiles.profile import ColumnType
 from tests.plans.bundled import problem
@@ -27,7 +29,7 @@ READS = (
     "error_rate=0",
 )
 ROWS = [(1, None), (2, 7), (4, 7), (5, -3)]
-COLUMN = Column(name="c1", type=ColumnType.INTEGER)
+COLUMN = ColumnDef(name="c1", type=ColumnType.INTEGER)
 
 FORMS = {
     "where=1": (
@@ -82,7 +84,7 @@ def test_it_comes_to_what_the_plan_says(setting: str, backend: str) -> None:
 
 
 def test_aggregates_of_rows() -> None:
-    drawn = dict(draw_aggregate(Draws(1, "aggregate", i), COLUMN, 1) for i in range(60))
+    drawn = dict(draw_aggregate(Sampler(1, "aggregate", i), COLUMN, 1) for i in range(60))
     assert {text: made(ROWS) for text, made in drawn.items()} == {
         "min(c1)": -3,
         "max(c1)": 7,
@@ -94,7 +96,7 @@ def test_aggregates_of_rows() -> None:
 
 
 def test_windows_over_rows() -> None:
-    drawn = dict(draw_window(Draws(1, "window", i), "c1", 1, ROWS) for i in range(60))
+    drawn = dict(draw_window(Sampler(1, "window", i), "c1", 1, ROWS) for i in range(60))
     assert {text: [cell(row, i) for i, row in enumerate(ROWS, 1)] for text, cell in drawn.items()} == {
         "row_number() OVER (ORDER BY id)": [1, 2, 3, 4],
         "sum(id) OVER (ORDER BY id)": [1, 3, 7, 12],

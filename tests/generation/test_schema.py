@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from simdsl.generation.draws import Draws
-from simdsl.generation.schema import Table, create, draw_index, draw_schema
-from simdsl.profiles.profile import ColumnType, IndexKind, Schema
+from simdsl.generation.sampler import Sampler
+from simdsl.generation.schema import TableDef, create_tables, draw_index, draw_schema
+from simdsl.profiles.profile import ColumnType, IndexKind, SchemaKnobs
 
 SEEDS = range(40)
-WIDE = Schema(tables=4, columns=8, indexes=3)
+WIDE = SchemaKnobs(tables=4, columns=8, indexes=3)
 
 
-def tables_of(knobs: Schema) -> list[Table]:
+def tables_of(knobs: SchemaKnobs) -> list[TableDef]:
     return [table for seed in SEEDS for table in draw_schema(seed, knobs)]
 
 
-def ddl_of(knobs: Schema) -> str:
-    statements = [text for seed in SEEDS for text in create(draw_schema(seed, knobs))]
+def ddl_of(knobs: SchemaKnobs) -> str:
+    statements = [text for seed in SEEDS for text in create_tables(draw_schema(seed, knobs))]
     return "\n".join(statements + [index.ddl for table in tables_of(knobs) for index in table.indexes])
 
 
@@ -71,9 +71,9 @@ def test_a_rate_is_never_at_0_and_often_at_1(knob: str, said: str) -> None:
     ],
 )
 def test_an_index_of_each_kind(kind: IndexKind, said: str) -> None:
-    knobs = Schema(tables=1, columns=2, types=(ColumnType.TEXT,), indexes=0, index_kinds=(kind,))
+    knobs = SchemaKnobs(tables=1, columns=2, types=(ColumnType.TEXT,), indexes=0, index_kinds=(kind,))
     (table,) = draw_schema(1, knobs)
-    assert said in {draw_index(Draws(seed, "test"), knobs, table, "x").ddl for seed in SEEDS}
+    assert said in {draw_index(Sampler(seed, "test"), knobs, table, "x").ddl for seed in SEEDS}
 
 
 def test_a_table_refers_to_an_earlier_one_that_has_a_key() -> None:

@@ -8,18 +8,18 @@ from decimal import Decimal
 
 import pytest
 
-from simdsl.generation.draws import Draws
-from simdsl.generation.plans import generate
+from simdsl.generation.column_values import ColumnValue, expected_cell, value_literal
+from simdsl.generation.plans import UNSUPPORTED_KNOBS, generate
+from simdsl.generation.sampler import Sampler
 from simdsl.generation.statements import MARK, sql
-from simdsl.generation.unheeded import UNHEEDED
-from simdsl.generation.values import Plain, cell, literal
-from simdsl.language.lexing import parse_sql
-from simdsl.language.write import dump
-from simdsl.plan.ir import Cell, Checkout, Dialect, Plan, Scalar, Sleep, SqlKind, SqlStep, Step
-from simdsl.plan.ir import Fixed as FixedPoint
-from simdsl.plan.ir import Var as Variable
-from simdsl.profiles.knobs import Kind, Knob, knobs
+from simdsl.language.dump import dump
+from simdsl.plan.expectations import Cell, FixedPoint, Scalar
+from simdsl.plan.plan import Plan
+from simdsl.plan.sql import Dialect, SqlKind, Variable
+from simdsl.plan.steps import Checkout, Sleep, SqlStep, Step
+from simdsl.profiles.knobs import Knob, KnobType, knobs
 from simdsl.profiles.load import load_profile
+from simdsl.syntax.sql_lexer import parse_sql
 
 SEEDS = range(6)
 BASE = ("steps=80", "schema.indexes=2", "schema.rows=4")
@@ -69,21 +69,21 @@ def test_variables_are_cut_out() -> None:
     ],
     ids=repr,
 )
-def test_a_value_is_written_and_expected(value: Plain, written: str, expected: Cell) -> None:
-    assert literal(value) == written
-    assert cell(value) == expected
+def test_a_value_is_written_and_expected(value: ColumnValue, written: str, expected: Cell) -> None:
+    assert value_literal(value) == written
+    assert expected_cell(value) == expected
 
 
 def test_draws_are_functions_of_their_place() -> None:
     def drawn(*place: int | str) -> list[int]:
-        draws = Draws(7, "test", *place)
+        draws = Sampler(7, "test", *place)
         return [draws.below(10) for _ in range(1000)]
 
     assert drawn("a", 1) == drawn("a", 1)
     assert drawn("a", 1) != drawn("a", 2)
     assert all(60 < drawn("a", 1).count(digit) < 140 for digit in range(10))
-    assert not Draws(7, "test").chance(0.0)
-    assert Draws(7, "test").chance(1.0)
+    assert not Sampler(7, "test").chance(0.0)
+    assert Sampler(7, "test").chance(1.0)
 
 
 # Knobs
@@ -182,29 +182,33 @@ def test_an_expression_is_as_deep_as_its_knob_says() -> None:
 def _others(knob: Knob) -> tuple[str, str]:
     """Two values of a knob."""
     match knob.kind:
-        case Kind.INTEGER:
+        case KnobType.INTEGER:
             return ("1", "5")
-        case Kind.RATE:
+        case KnobType.RATE:
             return ("0", "1")
-        case Kind.DURATION:
+        case KnobType.DURATION:
             return ("5ms", "7s")
         case _:
             return (f"[{knob.words[0]}]", f"[{knob.words[1]}]")
 
 
-@pytest.mark.parametrize("knob", [knob for knob in knobs() if knob.dotted not in UNHEEDED], ids=lambda knob: knob.dotted)
+@pytest.mark.parametrize(
+    "knob", [knob for knob in knobs() if knob.dotted not in UNSUPPORTED_KNOBS], ids=lambda knob: knob.dotted
+)
 def test_every_knob_that_is_heeded_changes_plans(knob: Knob) -> None:
     base = ("sleep_rate=0.2", "queries.group_by=0.5", "schema.tables=4", "weights.tx=30")
     one, other = ([dump(plan) for plan in plans(*base, f"{knob.dotted}={value}")] for value in _others(knob))
     assert one != other
 
 
-@pytest.mark.parametrize("knob", [knob for knob in knobs() if knob.dotted in UNHEEDED], ids=lambda knob: knob.dotted)
+@pytest.mark.parametrize(
+    "knob", [knob for knob in knobs() if knob.dotted in UNSUPPORTED_KNOBS], ids=lambda knob: knob.dotted
+)
 def test_every_knob_that_is_not_heeded_changes_none(knob: Knob) -> None:
-    values = ("1", "5") if knob.kind is Kind.INTEGER else ("one", "other")
+    values = ("1", "5") if knob.kind is KnobType.INTEGER else ("one", "other")
     one, other = ([dump(plan) for plan in plans(f"{knob.dotted}={value}")] for value in values)
     assert one == other
 
 
 def test_what_is_not_heeded_is_a_knob() -> None:
-    assert set(UNHEEDED) <= {knob.dotted for knob in knobs()}
+    assert set(UNSUPPORTED_KNOBS) <= {knob.dotted for knob in knobs()}

@@ -11,20 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from simdsl.core.choices import draw
+from simdsl.core.choices import choose_below
 from simdsl.core.verdicts import FailureKind, Verdict
-from simdsl.generation.plans import generate
-from simdsl.generation.unheeded import UNHEEDED
-from simdsl.generation.workload import Workload
+from simdsl.generation.plans import UNSUPPORTED_KNOBS, WorkloadGenerator, generate
+from simdsl.language.dump import dump, dump_json
 from simdsl.language.load import check_text
-from simdsl.language.write import dump, dump_json
-from simdsl.plan.ir import Action as TransactionAction
-from simdsl.plan.ir import AnError as ExpectedError
-from simdsl.plan.ir import Await, Blocks, Check, Checkout, Plan, Return, SqlStep
-from simdsl.plan.ir import Transaction as TransactionControl
-from simdsl.plan.ir import Var as Variable
+from simdsl.plan.expectations import Blocks, ExpectedError
 from simdsl.plan.outcomes import ErrorClass
-from simdsl.profiles.knobs import Kind, knobs
+from simdsl.plan.plan import Plan
+from simdsl.plan.sql import TransactionAction, TransactionControl, Variable
+from simdsl.plan.steps import Await, Check, Checkout, Return, SqlStep
+from simdsl.profiles.knobs import KnobType, knobs
 from simdsl.profiles.load import load_profile
 from tests.modes.comparing import compare_loaded
 from tests.modes.faulty_sqlite import install
@@ -36,7 +33,7 @@ PROFILES = ("quick", "concurrent", "ddl-heavy", "faulty", "read-heavy", "stress"
 PRINT = """
 from hashlib import sha256
 from simdsl.generation.plans import generate
-from simdsl.language.write import dump
+from simdsl.language.emitter import dump
 from simdsl.profiles.knobs import Kind, knobs
 from simdsl.profiles.load import load_profile
 for name in ("quick", "read-heavy"):
@@ -84,7 +81,7 @@ def test_a_longer_plan_begins_like_a_shorter_one() -> None:
 
 
 def test_steps_come_one_by_one() -> None:
-    workload = Workload(load_profile("quick", ["steps=1000000000"]), 1)
+    workload = WorkloadGenerator(load_profile("quick", ["steps=1000000000"]), 1)
     tuple(workload.setup())
     steps = workload.steps()
     assert len([next(steps) for _ in range(100)]) == 100
@@ -239,7 +236,7 @@ def test_two_engines_agree_to_the_end(name: str) -> None:
     plan = plan_of(name, 1)
     compared = compare_loaded(plan, "sqlite", "postgres")
     assert compared.ended.verdict is Verdict.PASS, compared.ended.failed
-    assert compared.ended.judged > 0.9 * sum(isinstance(step, SqlStep) for step in plan.steps or ())
+    assert compared.ended.assertions > 0.9 * sum(isinstance(step, SqlStep) for step in plan.steps or ())
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgres"])
@@ -279,16 +276,16 @@ def test_an_engine_that_is_wrong_is_found(fault: str) -> None:
 def _turned(seed: int) -> Iterator[str]:
     """Most knobs, each at some value of its own."""
     for knob in knobs():
-        value = draw(60, seed, "knob", knob.dotted)
-        if knob.dotted in UNHEEDED or knob.dotted == "steps" or value < 20:
+        value = choose_below(60, seed, "knob", knob.dotted)
+        if knob.dotted in UNSUPPORTED_KNOBS or knob.dotted == "steps" or value < 20:
             continue
         match knob.kind:
-            case Kind.INTEGER:
+            case KnobType.INTEGER:
                 yield f"{knob.dotted}={1 + value % 8}"
-            case Kind.RATE:
+            case KnobType.RATE:
                 rates = (0, 0.1, 0.2) if knob.dotted in ("error_rate", "ddl_rate") else (0, 0.1, 0.5, 1)
                 yield f"{knob.dotted}={rates[value % len(rates)]}"
-            case Kind.DURATION:
+            case KnobType.DURATION:
                 yield f"{knob.dotted}={value}ms"
             case _:
                 yield f"{knob.dotted}=[{', '.join(dict.fromkeys(knob.words[value % n] for n in (2, 3, 5)))}]"
@@ -299,4 +296,4 @@ def _holds(plan: Plan, backend: str) -> None:
         pytest.skip(missing)
     ended = run_loaded(plan, backend).ended
     assert ended.verdict is Verdict.PASS, ended.failed
-    assert ended.judged > 3
+    assert ended.assertions > 3

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from simdsl.language.load import check_text, load_text
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.plan.ir import Plan, SqlStep, Step
+from simdsl.plan.plan import Plan
+from simdsl.plan.steps import SqlStep, Step
 
 HEAD = "simdsl: 1\nplan: asked\n"
 

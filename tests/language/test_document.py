@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.language.document import Document, as_text, is_text
-from simdsl.language.read import read_text
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Problem
-from simdsl.plan.source import At, Span
+from simdsl.plan.source import Location, SourceSpan
+from simdsl.syntax.document import Document, is_text, source_text
+from simdsl.syntax.files import read_text
 
 TEXT = """\
 simdsl: 1
@@ -40,39 +40,39 @@ def document(text: str = TEXT, name: str = "p.yaml") -> Document:
 @pytest.mark.parametrize(
     ("at", "span"),
     [
-        (At(path=()), Span(line=1, column=1, length=6)),
-        (At(path=("simdsl",)), Span(line=1, column=9, length=1)),
-        (At(path=("simdsl",), key=True), Span(line=1, column=1, length=6)),
-        (At(path=("doc",), start=3), Span(line=2, column=9, length=1)),
-        (At(path=("steps",)), Span(line=4, column=3, length=1)),
-        (At(path=("steps", 0)), Span(line=4, column=5, length=1)),
-        (At(path=("steps", 0, "a")), Span(line=4, column=8, length=13)),
-        (At(path=("steps", 0, "a"), start=12), Span(line=4, column=20, length=1)),
-        (At(path=("steps", 0, "a"), start=7, end=8), Span(line=4, column=15, length=1)),
-        (At(path=("steps", 0, "a"), start=99, end=200), Span(line=4, column=21, length=1)),
-        (At(path=("steps", 1, "b")), Span(line=7, column=7, length=11)),
-        (At(path=("steps", 1, "b"), start=8, end=10), Span(line=7, column=15, length=2)),
-        (At(path=("steps", 1, "b"), start=17, end=19), Span(line=8, column=12, length=2)),
-        (At(path=("steps", 1, "why"), start=3, end=4), Span(line=9, column=15, length=1)),
-        (At(path=("steps", 2, "do", 0, "c"), start=7, end=8), Span(line=12, column=20, length=6)),
-        (At(path=("steps", 7, "a")), Span(line=3, column=1, length=5)),
-        (At(path=("steps", 0, "missing")), Span(line=4, column=5, length=1)),
-        (At(path=("finally", 0)), Span(line=15, column=5, length=8)),
+        (Location(path=()), SourceSpan(line=1, column=1, length=6)),
+        (Location(path=("simdsl",)), SourceSpan(line=1, column=9, length=1)),
+        (Location(path=("simdsl",), key=True), SourceSpan(line=1, column=1, length=6)),
+        (Location(path=("doc",), start=3), SourceSpan(line=2, column=9, length=1)),
+        (Location(path=("steps",)), SourceSpan(line=4, column=3, length=1)),
+        (Location(path=("steps", 0)), SourceSpan(line=4, column=5, length=1)),
+        (Location(path=("steps", 0, "a")), SourceSpan(line=4, column=8, length=13)),
+        (Location(path=("steps", 0, "a"), start=12), SourceSpan(line=4, column=20, length=1)),
+        (Location(path=("steps", 0, "a"), start=7, end=8), SourceSpan(line=4, column=15, length=1)),
+        (Location(path=("steps", 0, "a"), start=99, end=200), SourceSpan(line=4, column=21, length=1)),
+        (Location(path=("steps", 1, "b")), SourceSpan(line=7, column=7, length=11)),
+        (Location(path=("steps", 1, "b"), start=8, end=10), SourceSpan(line=7, column=15, length=2)),
+        (Location(path=("steps", 1, "b"), start=17, end=19), SourceSpan(line=8, column=12, length=2)),
+        (Location(path=("steps", 1, "why"), start=3, end=4), SourceSpan(line=9, column=15, length=1)),
+        (Location(path=("steps", 2, "do", 0, "c"), start=7, end=8), SourceSpan(line=12, column=20, length=6)),
+        (Location(path=("steps", 7, "a")), SourceSpan(line=3, column=1, length=5)),
+        (Location(path=("steps", 0, "missing")), SourceSpan(line=4, column=5, length=1)),
+        (Location(path=("finally", 0)), SourceSpan(line=15, column=5, length=8)),
     ],
 )
-def test_locate(at: At, span: Span) -> None:
+def test_locate(at: Location, span: SourceSpan) -> None:
     assert document().locate(at) == span
 
 
 def test_diagnose_shows_the_line() -> None:
-    problem = Problem(code=Code.Y001, message="m", at=At(path=("steps", 0, "a"), start=12), help="h")
+    problem = Problem(code=Code.Y001, message="m", at=Location(path=("steps", 0, "a"), start=12), help="h")
     diagnostic = document().diagnose(problem)
     assert (diagnostic.file, diagnostic.line, diagnostic.help) == ("p.yaml", "  - a: SELECT 1 => 2", "h")
 
 
 def test_an_empty_text_has_no_places() -> None:
     empty = document("")
-    assert empty.locate(At(path=())) is None
+    assert empty.locate(Location(path=())) is None
     assert empty.path_at(1) is None
 
 
@@ -105,14 +105,14 @@ def test_path_at_in_tasks() -> None:
 @pytest.mark.parametrize(
     ("at", "text"),
     [
-        (At(path=("steps", 0, "a"), start=12), "2"),
-        (At(path=("steps", 1, "b"), start=7, end=11), "'é😀'"),
-        (At(path=("steps", 1, "b"), start=17, end=19), "ok"),
-        (At(path=("steps", 1, "why"), start=5, end=7), "so"),
-        (At(path=("steps", 2, "do", 0, "c"), start=9), "x"),
+        (Location(path=("steps", 0, "a"), start=12), "2"),
+        (Location(path=("steps", 1, "b"), start=7, end=11), "'é😀'"),
+        (Location(path=("steps", 1, "b"), start=17, end=19), "ok"),
+        (Location(path=("steps", 1, "why"), start=5, end=7), "so"),
+        (Location(path=("steps", 2, "do", 0, "c"), start=9), "x"),
     ],
 )
-def test_offsets_of_what_can_be_replaced(at: At, text: str) -> None:
+def test_offsets_of_what_can_be_replaced(at: Location, text: str) -> None:
     found = document()
     offsets = found.offsets(at)
     assert offsets is not None
@@ -122,30 +122,30 @@ def test_offsets_of_what_can_be_replaced(at: At, text: str) -> None:
 @pytest.mark.parametrize(
     "at",
     [
-        At(path=("steps", 1, "why")),
-        At(path=("steps", 2, "do", 0, "c")),
-        At(path=("steps", 0)),
-        At(path=("steps", 9, "a")),
-        At(path=("steps", 0, "a"), key=True),
-        At(path=("steps", 1, "b"), start=0, end=14),
+        Location(path=("steps", 1, "why")),
+        Location(path=("steps", 2, "do", 0, "c")),
+        Location(path=("steps", 0)),
+        Location(path=("steps", 9, "a")),
+        Location(path=("steps", 0, "a"), key=True),
+        Location(path=("steps", 1, "b"), start=0, end=14),
     ],
 )
-def test_offsets_of_what_cannot(at: At) -> None:
+def test_offsets_of_what_cannot(at: Location) -> None:
     assert document().offsets(at) is None
 
 
 def test_offsets_in_crlf() -> None:
     found = document("steps:\r\n  - a: |\r\n      SELECT 1\r\n      => 2\r\n")
-    offsets = found.offsets(At(path=("steps", 0, "a"), start=12, end=13))
+    offsets = found.offsets(Location(path=("steps", 0, "a"), start=12, end=13))
     assert offsets is not None
     assert found.source.text[slice(*offsets)] == "2"
-    assert found.locate(At(path=("steps", 0, "a"), start=12, end=13)) == Span(line=4, column=10, length=1)
+    assert found.locate(Location(path=("steps", 0, "a"), start=12, end=13)) == SourceSpan(line=4, column=10, length=1)
 
 
 def test_places_in_json() -> None:
     found = document('{"steps": [\n {"a": "SELECT \\ud83d\\ude00 => \\"x\\""}]}', "p.json")
-    assert found.locate(At(path=("steps", 0, "a"), start=7, end=8)) == Span(line=2, column=16, length=12)
-    assert found.locate(At(path=("steps", 0, "a"), start=9, end=11)) == Span(line=2, column=29, length=2)
+    assert found.locate(Location(path=("steps", 0, "a"), start=7, end=8)) == SourceSpan(line=2, column=16, length=12)
+    assert found.locate(Location(path=("steps", 0, "a"), start=9, end=11)) == SourceSpan(line=2, column=29, length=2)
     assert found.path_at(2) == ("steps", 0)
 
 
@@ -156,7 +156,7 @@ def test_every_code_point_of_a_block_is_where_it_is_said_to_be(text: str) -> Non
     found = document(f"steps:\n  - a: |\n{lines}\n")
     for index, character in enumerate(body):
         if character != "\n":
-            offsets = found.offsets(At(path=("steps", 0, "a"), start=index, end=index + 1))
+            offsets = found.offsets(Location(path=("steps", 0, "a"), start=index, end=index + 1))
             assert offsets is not None
             assert found.source.text[slice(*offsets)] == character
 
@@ -164,5 +164,5 @@ def test_every_code_point_of_a_block_is_where_it_is_said_to_be(text: str) -> Non
 def test_scalars_as_text() -> None:
     data = document("a: x\nb: 1\nc: 010\nd:\ne: [1]\n").data
     assert isinstance(data, dict)
-    assert [as_text(data[key]) for key in "abcde"] == ["x", "1", "010", "", None]
+    assert [source_text(data[key]) for key in "abcde"] == ["x", "1", "010", "", None]
     assert [is_text(data[key]) for key in "abcde"] == [True, False, False, False, False]

@@ -8,32 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.language.expectations import bound_names, parse_expectation, read_names
-from simdsl.language.problems import Refused, Trouble
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import (
+from simdsl.plan.expectations import (
     Alternative,
-    AnError,
-    Anything,
-    Bind,
+    Binding,
     Blocks,
     Cell,
-    Comparison,
+    ComparisonOperator,
     Contains,
     Count,
-    Counted,
+    CountUnit,
     ExactRows,
     Excludes,
-    Fixed,
+    ExpectedError,
+    FixedPoint,
+    LiteralType,
     Ok,
-    Order,
+    RowOrder,
     SameAs,
     Scalar,
-    Typed,
-    TypedKind,
-    Var,
+    TypedLiteral,
+    Wildcard,
 )
 from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.sql import Variable
+from simdsl.syntax.expectations import bound_names, parse_expectation, read_names
+from simdsl.syntax.problems import ParseError, ParseIssue
 
 
 def one(text: str) -> Alternative:
@@ -48,8 +48,8 @@ def cell(text: str) -> Cell:
     return found
 
 
-def trouble(text: str) -> Trouble:
-    with pytest.raises(Refused) as caught:
+def trouble(text: str) -> ParseIssue:
+    with pytest.raises(ParseError) as caught:
         parse_expectation(text)
     return caught.value.troubles[0]
 
@@ -102,20 +102,20 @@ def test_rule_11_nan_exists() -> None:
 
 @pytest.mark.parametrize("text", ["3.0", "-0.0", "12.50"])
 def test_rule_11_a_point_makes_it_no_integer(text: str) -> None:
-    assert cell(text) == Fixed(text=text)
+    assert cell(text) == FixedPoint(text=text)
 
 
 @pytest.mark.parametrize(
     ("text", "kind", "value"),
     [
-        ("date '2026-01-31'", TypedKind.DATE, "2026-01-31"),
-        ("time '23:59:59.5'", TypedKind.TIME, "23:59:59.5"),
-        ("timestamp '2026-01-31 00:00:00'", TypedKind.TIMESTAMP, "2026-01-31 00:00:00"),
-        ("decimal '12.50'", TypedKind.DECIMAL, "12.50"),
+        ("date '2026-01-31'", LiteralType.DATE, "2026-01-31"),
+        ("time '23:59:59.5'", LiteralType.TIME, "23:59:59.5"),
+        ("timestamp '2026-01-31 00:00:00'", LiteralType.TIMESTAMP, "2026-01-31 00:00:00"),
+        ("decimal '12.50'", LiteralType.DECIMAL, "12.50"),
     ],
 )
-def test_rule_12_typed_cells(text: str, kind: TypedKind, value: str) -> None:
-    assert cell(text) == Typed(kind=kind, text=value)
+def test_rule_12_typed_cells(text: str, kind: LiteralType, value: str) -> None:
+    assert cell(text) == TypedLiteral(kind=kind, text=value)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_is_no_value_is_refused(text: str) -> None:
 
 
 def test_anything_bind_and_variable() -> None:
-    assert one("(_, ?x, $y)") == ExactRows(rows=((Anything(), Bind(name="x"), Var(name="y")),))
+    assert one("(_, ?x, $y)") == ExactRows(rows=((Wildcard(), Binding(name="x"), Variable(name="y")),))
 
 
 def test_rule_14_items_are_rows() -> None:
@@ -147,19 +147,19 @@ def test_rule_14_unequal_widths_are_refused(text: str) -> None:
 
 
 def test_rule_14_empty_is_no_rows() -> None:
-    assert one("empty") == one("0 rows") == Count(what=Counted.ROWS, comparison=Comparison.EQ, n=0)
+    assert one("empty") == one("0 rows") == Count(what=CountUnit.ROWS, comparison=ComparisonOperator.EQ, n=0)
 
 
 @pytest.mark.parametrize("word", ["row", "rows", "column", "columns", "affected"])
 @pytest.mark.parametrize("sign", ["", "= ", ">= ", "<= ", "> ", "< "])
 def test_rule_16_counts(word: str, sign: str) -> None:
-    what = Counted.AFFECTED if word == "affected" else Counted(f"{word.removesuffix('s')}s")
-    expected = Count(what=what, comparison=Comparison(sign.strip() or "="), n=3)
+    what = CountUnit.AFFECTED if word == "affected" else CountUnit(f"{word.removesuffix('s')}s")
+    expected = Count(what=what, comparison=ComparisonOperator(sign.strip() or "="), n=3)
     assert one(f"{sign}3 {word}") == expected
 
 
 def test_rule_16_a_count_may_be_a_variable() -> None:
-    assert one(">= $n rows") == Count(what=Counted.ROWS, comparison=Comparison.GE, n=Var(name="n"))
+    assert one(">= $n rows") == Count(what=CountUnit.ROWS, comparison=ComparisonOperator.GE, n=Variable(name="n"))
 
 
 @pytest.mark.parametrize("text", ["1.5 rows", "1e3 rows"])
@@ -173,9 +173,9 @@ def test_rule_16_nothing_else_is_a_count(text: str) -> None:
 
 
 def test_rule_17_order_words() -> None:
-    assert one("1, 2 in order") == ExactRows(rows=(ints(1), ints(2)), order=Order.IN_ORDER)
-    assert one("1 in any order") == ExactRows(rows=(ints(1),), order=Order.ANY_ORDER)
-    assert one("same as l in order") == SameAs(label="l", order=Order.IN_ORDER)
+    assert one("1, 2 in order") == ExactRows(rows=(ints(1), ints(2)), order=RowOrder.IN_ORDER)
+    assert one("1 in any order") == ExactRows(rows=(ints(1),), order=RowOrder.ANY_ORDER)
+    assert one("same as l in order") == SameAs(label="l", order=RowOrder.IN_ORDER)
 
 
 @pytest.mark.parametrize("text", ["contains ?x", "excludes (1, ?x)"])
@@ -196,18 +196,18 @@ def test_rule_18_but_errors_and_blocks(text: str) -> None:
 
 
 def test_rule_19_contains_excludes_and_same_as() -> None:
-    assert one("contains (1, _)") == Contains(rows=((Scalar(value=1), Anything()),))
-    assert one("excludes 1, $x") == Excludes(rows=(ints(1), (Var(name="x"),)))
+    assert one("contains (1, _)") == Contains(rows=((Scalar(value=1), Wildcard()),))
+    assert one("excludes 1, $x") == Excludes(rows=(ints(1), (Variable(name="x"),)))
     assert one("same as whole") == SameAs(label="whole")
 
 
 def test_rule_20_or_binds_loosest() -> None:
     assert parse_expectation("error busy or 3 rows or 'a or b'") == (
-        AnError(error_class=ErrorClass.BUSY),
-        Count(what=Counted.ROWS, comparison=Comparison.EQ, n=3),
+        ExpectedError(error_class=ErrorClass.BUSY),
+        Count(what=CountUnit.ROWS, comparison=ComparisonOperator.EQ, n=3),
         ExactRows(rows=((Scalar(value="a or b"),),)),
     )
-    assert one("error /a or b/") == AnError(regex="a or b")
+    assert one("error /a or b/") == ExpectedError(regex="a or b")
 
 
 @pytest.mark.parametrize("text", ["OK", "Blocks", "3 Rows", "Error busy", "error busy OR ok"])
@@ -218,18 +218,18 @@ def test_rule_20_words_are_lower_case(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("error", AnError()),
-        ("error unique_violation", AnError(error_class=ErrorClass.UNIQUE_VIOLATION)),
-        ("error 23505", AnError(sqlstate="23505")),
-        ("error 40P01", AnError(sqlstate="40P01")),
-        ("error HY000 /x/", AnError(sqlstate="HY000", regex="x")),
-        ("error native 2067", AnError(native=2067)),
-        ("error native -5 /y/", AnError(native=-5, regex="y")),
-        (r"error /a\/b [0-9]+/", AnError(regex=r"a\/b [0-9]+")),
-        ("error busy /locked/", AnError(error_class=ErrorClass.BUSY, regex="locked")),
+        ("error", ExpectedError()),
+        ("error unique_violation", ExpectedError(error_class=ErrorClass.UNIQUE_VIOLATION)),
+        ("error 23505", ExpectedError(sqlstate="23505")),
+        ("error 40P01", ExpectedError(sqlstate="40P01")),
+        ("error HY000 /x/", ExpectedError(sqlstate="HY000", regex="x")),
+        ("error native 2067", ExpectedError(native=2067)),
+        ("error native -5 /y/", ExpectedError(native=-5, regex="y")),
+        (r"error /a\/b [0-9]+/", ExpectedError(regex=r"a\/b [0-9]+")),
+        ("error busy /locked/", ExpectedError(error_class=ErrorClass.BUSY, regex="locked")),
     ],
 )
-def test_rule_21_errors(text: str, expected: AnError) -> None:
+def test_rule_21_errors(text: str, expected: ExpectedError) -> None:
     assert one(text) == expected
 
 
@@ -296,6 +296,6 @@ EXPECTATIONISH = st.lists(
 def test_any_text_is_an_expectation_or_refused(text: str) -> None:
     try:
         assert parse_expectation(text)
-    except Refused as refused:
+    except ParseError as refused:
         for found in refused.troubles:
             assert 0 <= found.start <= (len(text) if found.end is None else found.end) <= len(text)

@@ -8,44 +8,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.language.expressions import parse_check, parts
-from simdsl.language.problems import Refused, Trouble
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import (
-    Binary,
-    Call,
+from simdsl.plan.expectations import FixedPoint, LiteralType, Scalar, TypedLiteral
+from simdsl.plan.expressions import (
+    BinaryOperation,
+    BinaryOperator,
     Constant,
+    ErrorCount,
     Expression,
-    Fixed,
-    LabelFunction,
-    Negative,
-    Not,
-    Now,
-    OfErrors,
-    OfLabel,
-    OfPool,
-    Operator,
-    PoolCount,
-    Scalar,
+    FunctionCall,
+    LogicalNot,
+    PoolCounter,
+    PoolReference,
+    ResultFunction,
+    ResultReference,
+    ResultSlice,
     ScalarFunction,
-    Slice,
-    Typed,
-    TypedKind,
-    Var,
+    UnaryMinus,
+    VirtualNow,
 )
 from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.sql import Variable
+from simdsl.syntax.expressions import parse_check, subexpressions
+from simdsl.syntax.problems import ParseError, ParseIssue
 
 
 def number(value: int) -> Constant:
     return Constant(cell=Scalar(value=value))
 
 
-def binary(operator: Operator, left: Expression, right: Expression) -> Binary:
-    return Binary(operator=operator, left=left, right=right)
+def binary(operator: BinaryOperator, left: Expression, right: Expression) -> BinaryOperation:
+    return BinaryOperation(operator=operator, left=left, right=right)
 
 
-def trouble(text: str) -> Trouble:
-    with pytest.raises(Refused) as caught:
+def trouble(text: str) -> ParseIssue:
+    with pytest.raises(ParseError) as caught:
         parse_check(text)
     return caught.value.troubles[0]
 
@@ -58,41 +55,41 @@ ONE, TWO, THREE = number(1), number(2), number(3)
     [
         ("1", ONE),
         ("-1", number(-1)),
-        ("-(1)", Negative(operand=ONE)),
-        ("--1", Negative(operand=number(-1))),
-        ("- $x", Negative(operand=Var(name="x"))),
-        ("2.50", Constant(cell=Fixed(text="2.50"))),
-        ("-2.50", Constant(cell=Fixed(text="-2.50"))),
+        ("-(1)", UnaryMinus(operand=ONE)),
+        ("--1", UnaryMinus(operand=number(-1))),
+        ("- $x", UnaryMinus(operand=Variable(name="x"))),
+        ("2.50", Constant(cell=FixedPoint(text="2.50"))),
+        ("-2.50", Constant(cell=FixedPoint(text="-2.50"))),
         ("'it''s'", Constant(cell=Scalar(value="it's"))),
         ("NULL", Constant(cell=Scalar(value=None))),
-        ("date '2026-01-31'", Constant(cell=Typed(kind=TypedKind.DATE, text="2026-01-31"))),
-        ("now", Now()),
-        ("$x", Var(name="x")),
-        ("pool.main.idle", OfPool(pool="main", count=PoolCount.IDLE)),
-        ("pool.pool.waiting", OfPool(pool="pool", count=PoolCount.WAITING)),
-        ("errors.deadlock_detected", OfErrors(error_class=ErrorClass.DEADLOCK_DETECTED)),
-        ("abs(-1)", Call(function=ScalarFunction.ABS, arguments=(number(-1),))),
-        ("min(1, 2, 3)", Call(function=ScalarFunction.MIN, arguments=(ONE, TWO, THREE))),
-        ("coalesce(NULL, 1)", Call(function=ScalarFunction.COALESCE, arguments=(parse_check("NULL"), ONE))),
-        ("slice(l, 1, 1 + 2)", Slice(label="l", offset=ONE, n=binary(Operator.ADD, ONE, TWO))),
+        ("date '2026-01-31'", Constant(cell=TypedLiteral(kind=LiteralType.DATE, text="2026-01-31"))),
+        ("now", VirtualNow()),
+        ("$x", Variable(name="x")),
+        ("pool.main.idle", PoolReference(pool="main", count=PoolCounter.IDLE)),
+        ("pool.pool.waiting", PoolReference(pool="pool", count=PoolCounter.WAITING)),
+        ("errors.deadlock_detected", ErrorCount(error_class=ErrorClass.DEADLOCK_DETECTED)),
+        ("abs(-1)", FunctionCall(function=ScalarFunction.ABS, arguments=(number(-1),))),
+        ("min(1, 2, 3)", FunctionCall(function=ScalarFunction.MIN, arguments=(ONE, TWO, THREE))),
+        ("coalesce(NULL, 1)", FunctionCall(function=ScalarFunction.COALESCE, arguments=(parse_check("NULL"), ONE))),
+        ("slice(l, 1, 1 + 2)", ResultSlice(label="l", offset=ONE, n=binary(BinaryOperator.ADD, ONE, TWO))),
     ],
 )
 def test_rule_43_operands(text: str, expected: Expression) -> None:
     assert parse_check(text) == expected
 
 
-@pytest.mark.parametrize("function", list(LabelFunction))
-def test_rule_43_functions_of_labels(function: LabelFunction) -> None:
-    assert parse_check(f"{function}(min)") == OfLabel(function=function, label="min")
+@pytest.mark.parametrize("function", list(ResultFunction))
+def test_rule_43_functions_of_labels(function: ResultFunction) -> None:
+    assert parse_check(f"{function}(min)") == ResultReference(function=function, label="min")
 
 
-@pytest.mark.parametrize("count", list(PoolCount))
-def test_rule_43_pool_counts(count: PoolCount) -> None:
-    assert parse_check(f"pool.p.{count}") == OfPool(pool="p", count=count)
+@pytest.mark.parametrize("count", list(PoolCounter))
+def test_rule_43_pool_counts(count: PoolCounter) -> None:
+    assert parse_check(f"pool.p.{count}") == PoolReference(pool="p", count=count)
 
 
-@pytest.mark.parametrize("operator", list(Operator))
-def test_every_operator(operator: Operator) -> None:
+@pytest.mark.parametrize("operator", list(BinaryOperator))
+def test_every_operator(operator: BinaryOperator) -> None:
     assert parse_check(f"1 {operator} 2") == binary(operator, ONE, TWO)
 
 
@@ -119,7 +116,7 @@ def test_precedence(text: str, same: str) -> None:
 
 
 def test_not_stands_before_a_comparison() -> None:
-    assert parse_check("not 1 = 2") == Not(operand=binary(Operator.EQ, ONE, TWO))
+    assert parse_check("not 1 = 2") == LogicalNot(operand=binary(BinaryOperator.EQ, ONE, TWO))
 
 
 @pytest.mark.parametrize(
@@ -150,12 +147,12 @@ def test_a_bare_name_is_helped() -> None:
 
 def test_parts_are_all_that_is_in_an_expression() -> None:
     expression = parse_check("not rows(a) = min($x, -slice(b, $y, 1)) or pool.p.idle = 1")
-    names = [part.name for part in parts(expression) if isinstance(part, Var)]
-    labels = [part.label for part in parts(expression) if isinstance(part, (OfLabel, Slice))]
+    names = [part.name for part in subexpressions(expression) if isinstance(part, Variable)]
+    labels = [part.label for part in subexpressions(expression) if isinstance(part, (ResultReference, ResultSlice))]
     assert (names, labels) == (["x", "y"], ["a", "b"])
 
 
 @given(text=st.text(alphabet="abs(rows)poli.main$x1-+*=<>'/, ", max_size=30) | st.text(max_size=30))
 def test_any_text_is_an_expression_or_refused(text: str) -> None:
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(ParseError):
         assert parse_check(text)

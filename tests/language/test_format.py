@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simdsl.language.format import format_text
+from simdsl.language.dump import dump
+from simdsl.language.formatter import format_text
 from simdsl.language.load import check_text
-from simdsl.language.read import read_text
-from simdsl.language.write import dump
 from simdsl.plan import resources
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
+from simdsl.syntax.files import read_text
 from tests.strategies import plans
 
 MESSY = r"""

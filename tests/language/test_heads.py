@@ -9,22 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.language.heads import (
-    parse_duration,
-    parse_fault,
-    parse_for,
-    parse_retry,
-    parse_schedule,
-    parse_session,
-)
-from simdsl.language.problems import Refused
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import Choices, Exhaustive, Fixed, Items, Range, Scalar, Typed, TypedKind, Var, Words
+from simdsl.plan.expectations import FixedPoint, LiteralType, Scalar, TypedLiteral
 from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.schedules import ExhaustiveSchedule, ExplicitSchedule, RecordedSchedule
+from simdsl.plan.sql import Variable
+from simdsl.plan.steps import IntegerBounds, ItemList
+from simdsl.syntax.cells import parse_duration
+from simdsl.syntax.problems import ParseError
+from simdsl.syntax.verb_arguments import parse_fault, parse_for, parse_retry, parse_schedule, parse_session
 
 
 def code_of(parse: Callable[[], object]) -> Code:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ParseError) as caught:
         parse()
     return caught.value.troubles[0].code
 
@@ -32,28 +29,28 @@ def code_of(parse: Callable[[], object]) -> Code:
 @pytest.mark.parametrize(
     ("text", "over"),
     [
-        ("i in 1..3", Range(first=1, last=3)),
-        ("i in 1 .. $n", Range(first=1, last=Var(name="n"))),
-        ("i in $a..$b", Range(first=Var(name="a"), last=Var(name="b"))),
-        ("i in -2..-1", Range(first=-2, last=-1)),
-        ("i in 1..0", Range(first=1, last=0)),
-        ("i in 1..100000", Range(first=1, last=100_000)),
-        ("i in [1]", Items(items=(Scalar(value=1),))),
+        ("i in 1..3", IntegerBounds(first=1, last=3)),
+        ("i in 1 .. $n", IntegerBounds(first=1, last=Variable(name="n"))),
+        ("i in $a..$b", IntegerBounds(first=Variable(name="a"), last=Variable(name="b"))),
+        ("i in -2..-1", IntegerBounds(first=-2, last=-1)),
+        ("i in 1..0", IntegerBounds(first=1, last=0)),
+        ("i in 1..100000", IntegerBounds(first=1, last=100_000)),
+        ("i in [1]", ItemList(items=(Scalar(value=1),))),
         (
             "i in ['a', $x, 2.5, NULL, date '2026-01-31']",
-            Items(
+            ItemList(
                 items=(
                     Scalar(value="a"),
-                    Var(name="x"),
-                    Fixed(text="2.5"),
+                    Variable(name="x"),
+                    FixedPoint(text="2.5"),
                     Scalar(value=None),
-                    Typed(kind=TypedKind.DATE, text="2026-01-31"),
+                    TypedLiteral(kind=LiteralType.DATE, text="2026-01-31"),
                 )
             ),
         ),
     ],
 )
-def test_rule_48_loops(text: str, over: Range | Items) -> None:
+def test_rule_48_loops(text: str, over: IntegerBounds | ItemList) -> None:
     head = parse_for(text)
     assert head.variable.name == "i"
     assert head.over == over
@@ -147,10 +144,10 @@ def test_other_faults_are_refused(text: str) -> None:
 
 
 def test_rule_36_schedules_that_are_text() -> None:
-    assert parse_schedule("all") == Exhaustive()
-    assert parse_schedule("a b a") == Words(words=("a", "b", "a"))
-    assert parse_schedule("1-2-1") == Choices(choices=(1, 2, 1))
-    assert parse_schedule("1") == Choices(choices=(1,))
+    assert parse_schedule("all") == ExhaustiveSchedule()
+    assert parse_schedule("a b a") == ExplicitSchedule(words=("a", "b", "a"))
+    assert parse_schedule("1-2-1") == RecordedSchedule(choices=(1, 2, 1))
+    assert parse_schedule("1") == RecordedSchedule(choices=(1,))
 
 
 @pytest.mark.parametrize("text", ["", "a-b", "1 2", "A B", "all all"])
@@ -173,5 +170,5 @@ PARSERS: list[Callable[[str], object]] = [
     parse=st.sampled_from(PARSERS),
 )
 def test_any_text_is_a_head_or_refused(text: str, parse: Callable[[str], object]) -> None:
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(ParseError):
         parse(text)

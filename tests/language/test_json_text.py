@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from simdsl.language.document import Plain
-from simdsl.language.json_text import read_fast, read_slow
-from simdsl.language.read import read_text
-from simdsl.language.yaml_events import MAX_DEPTH, to_data
+from simdsl.syntax.document import PlainScalar
+from simdsl.syntax.files import read_text
+from simdsl.syntax.json_reader import read_fast, read_slow
+from simdsl.syntax.yaml_reader import MAX_DEPTH, to_data
 
 
 def found(text: str) -> list[tuple[str, int, int]]:
@@ -62,7 +62,7 @@ def test_all_errors_but_syntax_come_at_once() -> None:
 def test_data() -> None:
     document = read_text('{"$schema": "s", "a": [1, -0.5, true, null, "x\\ud83d\\ude00"], "b": {}}', "p").document
     assert document is not None
-    numbers = [Plain("1", 1), Plain("-0.5", -0.5), Plain("true", True), Plain("null", None)]
+    numbers = [PlainScalar("1", 1), PlainScalar("-0.5", -0.5), PlainScalar("true", True), PlainScalar("null", None)]
     assert document.data == {"a": [*numbers, "x😀"], "b": {}}
 
 

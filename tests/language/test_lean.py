@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from simdsl.language.lean import exact_rows, options, scalar, sql_step, with_fragments
-from simdsl.language.lexing import parse_sql
-from simdsl.plan.ir import PLAIN, Dialect, ExactRows, Ok, Options, Order, Override, Scalar, SqlStep
+from simdsl.plan.expectations import ExactRows, Ok, RowOrder, Scalar, fast_exact_rows, fast_scalar
+from simdsl.plan.sql import Dialect, fast_sql
+from simdsl.plan.steps import NO_OPTIONS, Override, SqlStep, StepOptions, fast_options, fast_sql_step
+from simdsl.syntax.sql_lexer import parse_sql
 
 
 def test_lean_objects_are_the_same() -> None:
     one, two = parse_sql("SELECT 1 ORDER BY 1", Dialect.SQLITE), parse_sql("SELECT 2 ORDER BY 1", Dialect.SQLITE)
-    made = with_fragments(one, two.fragments)
+    made = fast_sql(one, two.fragments)
     assert made == two
     assert hash(made) == hash(two)
     assert repr(made) == repr(two)
-    assert scalar(3) == Scalar(value=3)
+    assert fast_scalar(3) == Scalar(value=3)
     rows = ((Scalar(value=1),),)
-    assert exact_rows(rows, Order.IN_ORDER) == ExactRows(rows=rows, order=Order.IN_ORDER)
-    assert sql_step("a", two, (Ok(),), PLAIN) == SqlStep(task="a", sql=two, expect=(Ok(),), options=PLAIN)
-    assert options(None, (), None) == PLAIN
+    assert fast_exact_rows(rows, RowOrder.IN_ORDER) == ExactRows(rows=rows, order=RowOrder.IN_ORDER)
+    assert fast_sql_step("a", two, (Ok(),), NO_OPTIONS) == SqlStep(task="a", sql=two, expect=(Ok(),), options=NO_OPTIONS)
+    assert fast_options(None, (), None) == NO_OPTIONS
     other = Override(backend="mysql", expect=(Ok(),))
-    assert options("l", (other,), "so") == Options(label="l", overrides=(other,), why="so")
+    assert fast_options("l", (other,), "so") == StepOptions(label="l", overrides=(other,), why="so")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.language.lexing import dialect_of, first_word, may_return_rows, parse_sql, scan
-from simdsl.language.problems import Refused, Trouble
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import Dialect, SqlKind, Var
+from simdsl.plan.sql import Dialect, SqlKind, Variable
+from simdsl.syntax.problems import ParseError, ParseIssue
+from simdsl.syntax.sql_lexer import dialect_of, first_word, may_return_rows, parse_sql, scan
 
 SQLITE, POSTGRES, TSQL, DUCKDB, MYSQL = (
     Dialect.SQLITE,
@@ -24,14 +24,14 @@ def sql_half(text: str, dialect: Dialect = SQLITE) -> str:
     return text[: scan(text, dialect).end].strip()
 
 
-def trouble(text: str, dialect: Dialect = SQLITE) -> Trouble:
-    with pytest.raises(Refused) as caught:
+def trouble(text: str, dialect: Dialect = SQLITE) -> ParseIssue:
+    with pytest.raises(ParseError) as caught:
         parse_sql(text, dialect)
     return caught.value.troubles[0]
 
 
 def variables(text: str, dialect: Dialect = SQLITE) -> list[str]:
-    return [part.name for part in parse_sql(text, dialect).fragments if isinstance(part, Var)]
+    return [part.name for part in parse_sql(text, dialect).fragments if isinstance(part, Variable)]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_rule_01_an_arrow_in_an_array_subscript_is_sql_where_brackets_are_bracke
 
 
 def test_rule_02_an_arrow_in_a_line_comment_is_refused() -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ParseError) as caught:
         scan("SELECT 1 -- so => 1", SQLITE)
     assert caught.value.troubles[0].code is Code.G103
 
@@ -181,7 +181,7 @@ def test_brackets_match(text: str) -> None:
 
 
 def test_an_open_bracket_that_swallows_the_arrow_says_so() -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ParseError) as caught:
         scan("SELECT (1 => 1", SQLITE)
     assert caught.value.troubles[0].help == "a `=>` inside brackets belongs to the SQL"
 
@@ -308,7 +308,7 @@ SQLISH = st.text(alphabet="aE$x1'\"`[]()/*-;=> \n?:@#\\{}.,", max_size=40)
 def test_any_text_is_a_statement_or_refused(text: str, dialect: Dialect) -> None:
     try:
         sql = parse_sql(text, dialect)
-    except Refused as refused:
+    except ParseError as refused:
         for one in refused.troubles:
             assert 0 <= one.start <= (len(text) if one.end is None else one.end) <= len(text)
     else:
@@ -319,6 +319,6 @@ def test_any_text_is_a_statement_or_refused(text: str, dialect: Dialect) -> None
 def test_a_statement_is_read_again_as_itself(text: str, dialect: Dialect) -> None:
     try:
         sql = parse_sql(text, dialect)
-    except Refused:
+    except ParseError:
         return
     assert parse_sql(sql.text, dialect) == sql

@@ -6,68 +6,72 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from simdsl.language.lines import Line, LineParser, split_head
-from simdsl.language.problems import Refused, Trouble
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import AnError, Dialect, ExactRows, Scalar, SqlKind, SqlStep, Var
+from simdsl.plan.expectations import ExactRows, ExpectedError, Scalar
 from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.sql import Dialect, SqlKind, Variable
+from simdsl.plan.steps import SqlStep
+from simdsl.syntax.problems import ParseError, ParseIssue
+from simdsl.syntax.sql_lines import SqlLine, SqlLineParser, split_head
 
 
-def long_way(text: str, dialect: Dialect) -> Line | tuple[Trouble, ...]:
+def long_way(text: str, dialect: Dialect) -> SqlLine | tuple[ParseIssue, ...]:
     try:
-        return LineParser(dialect).slow(text)[0]
-    except Refused as refused:
+        return SqlLineParser(dialect).slow(text)[0]
+    except ParseError as refused:
         return refused.troubles
 
 
 def long_step(text: str, dialect: Dialect) -> SqlStep | None:
     line = long_way(text, dialect)
     return (
-        SqlStep(task="a", sql=line.sql, expect=line.expect) if isinstance(line, Line) and line.sql and line.usual else None
+        SqlStep(task="a", sql=line.sql, expect=line.expect)
+        if isinstance(line, SqlLine) and line.sql and line.lint_free
+        else None
     )
 
 
-def short_way(parser: LineParser, text: str) -> Line | tuple[Trouble, ...]:
+def short_way(parser: SqlLineParser, text: str) -> SqlLine | tuple[ParseIssue, ...]:
     try:
         return parser.parse(text)
-    except Refused as refused:
+    except ParseError as refused:
         return refused.troubles
 
 
 def test_a_line_has_sql_an_expectation_and_an_arrow() -> None:
-    line = LineParser(Dialect.SQLITE).parse("SELECT $x  => (1, 'a')")
+    line = SqlLineParser(Dialect.SQLITE).parse("SELECT $x  => (1, 'a')")
     assert line.sql is not None
-    assert line.sql.fragments == ("SELECT ", Var(name="x"))
+    assert line.sql.fragments == ("SELECT ", Variable(name="x"))
     assert line.expect == (ExactRows(rows=((Scalar(value=1), Scalar(value="a")),)),)
     assert line.arrow == 11
 
 
 def test_each_half_may_stand_alone() -> None:
-    parser = LineParser(Dialect.SQLITE)
+    parser = SqlLineParser(Dialect.SQLITE)
     only_sql = parser.parse("COMMIT")
     assert only_sql.expect is None
     assert only_sql.arrow is None
     only_expectation = parser.parse("=> error busy")
     assert only_expectation.sql is None
-    assert only_expectation.expect == (AnError(error_class=ErrorClass.BUSY),)
+    assert only_expectation.expect == (ExpectedError(error_class=ErrorClass.BUSY),)
 
 
 def test_both_halves_are_complained_about() -> None:
-    with pytest.raises(Refused) as caught:
-        LineParser(Dialect.SQLITE).parse("SELECT $Upper => 3 rws")
+    with pytest.raises(ParseError) as caught:
+        SqlLineParser(Dialect.SQLITE).parse("SELECT $Upper => 3 rws")
     assert [trouble.code for trouble in caught.value.troubles] == [Code.G104, Code.G201]
 
 
 def test_offsets_are_those_of_the_line() -> None:
     text = "UPDATE t SET v = 2 =>  3 affectd"
-    with pytest.raises(Refused) as caught:
-        LineParser(Dialect.SQLITE).parse(text)
+    with pytest.raises(ParseError) as caught:
+        SqlLineParser(Dialect.SQLITE).parse(text)
     trouble = caught.value.troubles[0]
     assert text[trouble.start : trouble.end] == "affectd"
 
 
 def test_a_template_keeps_literals_apart() -> None:
-    parser = LineParser(Dialect.SQLITE)
+    parser = SqlLineParser(Dialect.SQLITE)
     first = parser.parse("INSERT INTO t VALUES (1, 'a') => 1 affected")
     second = parser.parse("INSERT INTO t VALUES (22, 'it''s') => 2 affected")
     assert first.sql is not None
@@ -80,7 +84,7 @@ def test_a_template_keeps_literals_apart() -> None:
 def test_a_long_run_is_matched_as_a_whole() -> None:
     texts = [f"INSERT INTO t VALUES ({n}, 'it''s {n}') => {n % 3} affected" for n in range(400)]
     texts += ["COMMIT", "INSERT INTO t VALUES (1, 2) => 1 affected", *texts, "INSERT INTO t VALUES (07, '') => 1 affected"]
-    parser = LineParser(Dialect.SQLITE)
+    parser = SqlLineParser(Dialect.SQLITE)
     assert [parser.parse(text) for text in texts] == [long_way(text, Dialect.SQLITE) for text in texts]
 
 
@@ -91,7 +95,7 @@ def test_split_head() -> None:
 
 
 def test_a_line_is_a_step_unless_more_need_be_looked_at() -> None:
-    parser = LineParser(Dialect.SQLITE)
+    parser = SqlLineParser(Dialect.SQLITE)
     texts = [f"SELECT v FROM t WHERE id = {n} => 'v{n}'" for n in range(300)]
     texts += ["SELECT 1", "SELECT $x => 1", "SELECT 1 => ?x", "SELECT 1 => nonsense", "=> 1", texts[0]]
     assert [parser.step("a", text) for text in texts] == [long_step(text, Dialect.SQLITE) for text in texts]
@@ -149,7 +153,7 @@ def filled(shape: list[object], literals: list[str]) -> str:
 @example(shape=["SELECT ", HOLE, "$x"], fillings=[["0"], ["''"]], dialect=Dialect.SQLITE)
 @example(shape=["SELECT ", HOLE, " => -", HOLE], fillings=[["1", "0"], ["1", "5"]], dialect=Dialect.SQLITE)
 def test_rule_53_templates_and_the_long_way_agree(shape: list[object], fillings: list[list[str]], dialect: Dialect) -> None:
-    parser, eager, stepping = LineParser(dialect), LineParser(dialect, long_run=0), LineParser(dialect, long_run=0)
+    parser, eager, stepping = SqlLineParser(dialect), SqlLineParser(dialect, long_run=0), SqlLineParser(dialect, long_run=0)
     for literals in fillings:
         text = filled(shape, literals)
         expected = long_way(text, dialect)
@@ -161,14 +165,14 @@ def test_rule_53_templates_and_the_long_way_agree(shape: list[object], fillings:
 
 @given(texts=st.lists(st.text(alphabet="S 1'a\"$x=>(),\n-/*;", max_size=16), max_size=6), dialect=st.sampled_from(Dialect))
 def test_rule_53_on_any_text(texts: list[str], dialect: Dialect) -> None:
-    parser = LineParser(dialect, long_run=0)
+    parser = SqlLineParser(dialect, long_run=0)
     for text in texts * 2:
         assert short_way(parser, text) == long_way(text, dialect)
 
 
 def test_rule_53_wrong_lines_are_refused_both_times() -> None:
-    parser = LineParser(Dialect.SQLITE)
+    parser = SqlLineParser(Dialect.SQLITE)
     parser.parse("SELECT 1 => 1 rows")
     for _ in range(2):
-        with pytest.raises(Refused):
+        with pytest.raises(ParseError):
             parser.parse("SELECT 1 => 'a' rows")

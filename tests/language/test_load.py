@@ -9,19 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simdsl.language.load import check_file, check_text, load, load_file, load_text
-from simdsl.language.read import read_text
 from simdsl.plan.diagnostics import PlanError
-from simdsl.plan.ir import (
-    Check,
-    Dialect,
-    Exhaustive,
-    PoolSpec,
-    Reset,
-    ResetMode,
-    SqlKind,
-    SqlStep,
-    Task,
-)
+from simdsl.plan.plan import PoolSpec, Reset, ResetMode, Task
+from simdsl.plan.schedules import ExhaustiveSchedule
+from simdsl.plan.sql import Dialect, SqlKind
+from simdsl.plan.steps import Check, SqlStep
+from simdsl.syntax.files import read_text
 from tests.language.asking import HEAD, codes, found, only, plan, pointed, with_section, with_steps, with_tasks
 
 FIRST = """\
@@ -89,7 +82,7 @@ timeout: 2s
     )
     assert loaded.reset == Reset(tables=("t", "u"), mode=ResetMode.TRUNCATE)
     assert [task.name for task in loaded.tasks or ()] == ["a"]
-    assert loaded.schedule == Exhaustive()
+    assert loaded.schedule == ExhaustiveSchedule()
     assert [step.task for step in loaded.finally_ if isinstance(step, (SqlStep, Check))] == ["finally", None]
     assert [step.task for step in loaded.invariants] == ["invariants"]
     assert (loaded.properties, loaded.seed, loaded.timeout_us) == (("pool-clean-return",), -7, 2_000_000)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import simdsl.plan
-from simdsl.language.format import format_text
+from simdsl.language.formatter import format_text
 from simdsl.language.load import check_text
 from simdsl.plan.codes import Code
 

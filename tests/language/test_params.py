@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from simdsl.plan.ir import Identifier, Param
+from simdsl.plan.plan import Identifier, Param
 from tests.language.asking import HEAD, codes, only, plan, pointed
 
 

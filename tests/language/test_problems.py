@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.language.problems import Problems, Refused, Trouble, did_you_mean, nearest, within_one_edit
 from simdsl.plan.codes import Code
-from simdsl.plan.ir import Path
+from simdsl.plan.source import Path
+from simdsl.syntax.problems import ParseError, ParseIssue, Problems, did_you_mean, nearest, within_one_edit
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,10 @@ def test_the_nearest_word() -> None:
 
 
 def test_trouble_moves_with_its_text() -> None:
-    trouble = Trouble(code=Code.G201, message="m", start=1, end=3, help="h")
-    assert trouble.shifted(10) == Trouble(code=Code.G201, message="m", start=11, end=13, help="h")
-    assert Trouble(code=Code.G201, message="m").shifted(2).end is None
-    assert str(Refused(trouble, trouble)) == "m; m"
+    trouble = ParseIssue(code=Code.G201, message="m", start=1, end=3, help="h")
+    assert trouble.shifted(10) == ParseIssue(code=Code.G201, message="m", start=11, end=13, help="h")
+    assert ParseIssue(code=Code.G201, message="m").shifted(2).end is None
+    assert str(ParseError(trouble, trouble)) == "m; m"
 
 
 def test_places_that_the_reader_refused_are_left_alone() -> None:
@@ -48,7 +48,7 @@ def test_places_that_the_reader_refused_are_left_alone() -> None:
 
     problems = Problems(is_refused)
     problems.add(Code.S005, "one", ("doc",))
-    problems.add_trouble(Trouble(code=Code.G201, message="two"), ("doc", 1))
+    problems.add_issue(ParseIssue(code=Code.G201, message="two"), ("doc", 1))
     assert (len(problems), problems.has_errors) == (0, False)
     problems.add(Code.W002, "three", ())
     assert (len(problems), problems.has_errors) == (1, False)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.language import json_text, yaml_events
-from simdsl.language.read import MAX_BYTES, read_bytes, read_file, read_text
 from simdsl.plan.codes import Code
+from simdsl.syntax import json_reader, yaml_reader
+from simdsl.syntax.files import MAX_BYTES, read_bytes, read_file, read_text
 
 
 def codes(path: Path | str) -> list[Code]:
@@ -70,8 +70,8 @@ def test_a_missing_parser_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_more_values_than_anybody_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yaml_events, "MAX_NODES", 50)
-    monkeypatch.setattr(json_text, "MAX_NODES", 50)
+    monkeypatch.setattr(yaml_reader, "MAX_NODES", 50)
+    monkeypatch.setattr(json_reader, "MAX_NODES", 50)
     assert [p.code for p in read_text("a: [" + "b, " * 100, "p").problems] == [Code.F008]
     assert [p.code for p in read_text('{"a": [' + "1, " * 100, "p").problems] == [Code.F008]
 

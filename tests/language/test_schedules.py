@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.plan.ir import Choices, Exhaustive, Pct, RandomWalk, Schedule, Words
+from simdsl.plan.schedules import (
+    ExhaustiveSchedule,
+    ExplicitSchedule,
+    PctSchedule,
+    RandomSchedule,
+    RecordedSchedule,
+    Schedule,
+)
 from tests.language.asking import codes, only, plan, with_tasks
 
 TWO = {"a": ["SELECT 1", "SELECT 2"], "b": ["SELECT 1"]}
@@ -13,15 +20,15 @@ TWO = {"a": ["SELECT 1", "SELECT 2"], "b": ["SELECT 1"]}
 @pytest.mark.parametrize(
     ("written", "schedule"),
     [
-        ("all", Exhaustive()),
-        ("{all: 100}", Exhaustive(bound=100)),
-        ("a b a", Words(words=("a", "b", "a"))),
-        ("[a, a, b]", Words(words=("a", "a", "b"))),
-        ("1-2-1", Choices(choices=(1, 2, 1))),
-        ("1", Choices(choices=(1,))),
-        ("{runs: 200}", RandomWalk(runs=200)),
-        ("{seed: 7, runs: 200}", RandomWalk(seed=7, runs=200)),
-        ("{pct: 3, seed: 7, runs: 200}", Pct(depth=3, seed=7, runs=200)),
+        ("all", ExhaustiveSchedule()),
+        ("{all: 100}", ExhaustiveSchedule(bound=100)),
+        ("a b a", ExplicitSchedule(words=("a", "b", "a"))),
+        ("[a, a, b]", ExplicitSchedule(words=("a", "a", "b"))),
+        ("1-2-1", RecordedSchedule(choices=(1, 2, 1))),
+        ("1", RecordedSchedule(choices=(1,))),
+        ("{runs: 200}", RandomSchedule(runs=200)),
+        ("{seed: 7, runs: 200}", RandomSchedule(seed=7, runs=200)),
+        ("{pct: 3, seed: 7, runs: 200}", PctSchedule(depth=3, seed=7, runs=200)),
     ],
 )
 def test_rule_36_forms(written: str, schedule: Schedule) -> None:

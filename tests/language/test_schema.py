@@ -11,16 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from simdsl.language.document import Data
+from simdsl.language.dump import dump, plan_data
+from simdsl.language.emitter import emit_json
+from simdsl.language.json_schema import to_json, violations
 from simdsl.language.load import check_text
-from simdsl.language.read import read_text
-from simdsl.language.schema import to_json, violations
-from simdsl.language.unload import to_data
-from simdsl.language.write import dump, dump_json_data
 from simdsl.plan import resources
 from simdsl.plan.diagnostics import Severity
-from simdsl.plan.ir import BACKEND_NAMES, SIBLINGS, VERBS, Plan
+from simdsl.plan.plan import Plan
+from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS, VERBS
 from simdsl.plan.values import Json
+from simdsl.syntax.document import Data
+from simdsl.syntax.files import read_text
 from tests.strategies import plans
 
 SCHEMAS = sorted(resources.path("schemas").glob("*.json"))
@@ -115,7 +116,7 @@ def test_every_key_and_verb_is_described() -> None:
     schema = json.loads(resources.path("schemas/plan.schema.json").read_text(encoding="utf-8"))
     described = [schema["properties"], schema["$defs"]["step"]["properties"], schema["$defs"]["taskStep"]["properties"]]
     assert all(entry["description"] for properties in described for entry in properties.values())
-    assert set(described[1]) == {*VERBS, *SIBLINGS, *BACKEND_NAMES, "do"}
+    assert set(described[1]) == {*VERBS, *STEP_OPTIONS, *BACKEND_NAMES, "do"}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_what_both_refuse(was: str, becomes: str) -> None:
 @given(plans())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_generated_plans_have_the_shape(plan: Plan) -> None:
-    assert violations(to_json(to_data(plan)), "plan") == ()
+    assert violations(to_json(plan_data(plan)), "plan") == ()
     assert refused(dump(plan)) == ()
 
 
@@ -224,7 +225,7 @@ def test_json_that_was_written_has_the_shape() -> None:
     assert document is not None
     data: Data = document.data
     assert isinstance(data, dict)
-    assert violations(json.loads(dump_json_data(data)), "plan") == ()
+    assert violations(json.loads(emit_json(data)), "plan") == ()
 
 
 PROFILE: Json = {

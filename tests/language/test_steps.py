@@ -8,32 +8,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simdsl.language.document import Data
-from simdsl.language.fields import Fields
-from simdsl.language.lexing import parse_sql
 from simdsl.language.load import load
-from simdsl.language.place import Place
-from simdsl.language.problems import Problems
-from simdsl.language.read import read_text
 from simdsl.language.steps import Steps
-from simdsl.plan.ir import (
+from simdsl.plan.expectations import Blocks, Ok
+from simdsl.plan.sql import Dialect, SqlKind
+from simdsl.plan.steps import (
     Await,
-    Blocks,
     Check,
     Checkout,
-    Dialect,
     Fault,
     For,
-    Ok,
-    Options,
-    Range,
+    IntegerBounds,
     Retry,
     Return,
     Sleep,
-    SqlKind,
     SqlStep,
     Step,
+    StepOptions,
 )
+from simdsl.syntax.document import Data
+from simdsl.syntax.fields import FieldReader, StepContext
+from simdsl.syntax.files import read_text
+from simdsl.syntax.problems import Problems
+from simdsl.syntax.sql_lexer import parse_sql
 from tests.language.asking import codes, only, plan, pointed, sql_steps, steps_of, with_section, with_steps, with_tasks
 
 POOL = "pools:\n  main: {size: 1}\n"
@@ -91,8 +88,8 @@ def test_the_short_way_finds_what_the_long_way_finds(items: list[dict[str, str]]
 
 def test_steps_with_a_label_a_reason_and_overrides_take_the_short_way() -> None:
     item: Data = {"a": "SELECT 2 => 2", "label": "l", "why": "so", "postgres": "=> 3", "mysql": "SELECT 3"}
-    steps = Steps(Fields(Problems(lambda path: False)), Dialect.SQLITE, ())
-    found = steps.read([{"a": "SELECT 1 => 1"}, item], ("steps",), Place(section="steps", owner=None))
+    steps = Steps(FieldReader(Problems(lambda path: False)), Dialect.SQLITE, ())
+    found = steps.read([{"a": "SELECT 1 => 1"}, item], ("steps",), StepContext(section="steps", owner=None))
     assert steps.remarkable == {("steps",): {0: True, 1: False}}
     assert [override.backend for override in found[1].options.overrides] == ["postgres", "mysql"]
     assert (found[1].options.label, found[1].options.why) == ("l", "so")
@@ -133,7 +130,7 @@ def test_every_verb_in_steps() -> None:
     assert (check.task, sleep.task, fault.task) == (None, None, None)
     assert (sleep.duration_us, fault.words) == (10_000, ("io_error", "write", 3))
     assert isinstance(loop, For)
-    assert (loop.variable, loop.over, len(loop.body)) == ("i", Range(first=1, last=2), 1)
+    assert (loop.variable, loop.over, len(loop.body)) == ("i", IntegerBounds(first=1, last=2), 1)
     assert isinstance(retry, Retry)
     assert (retry.times, len(retry.body)) == (3, 1)
 
@@ -259,7 +256,7 @@ def test_everything_beside_a_step() -> None:
 
 
 def test_only() -> None:
-    assert one_step("check: 1 = 1\nonly: [sqlite]").options == Options(only=("sqlite",))
+    assert one_step("check: 1 = 1\nonly: [sqlite]").options == StepOptions(only=("sqlite",))
 
 
 @pytest.mark.parametrize(

@@ -4,67 +4,69 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.language.lexing import parse_sql
-from simdsl.plan.ir import Action, Dialect, Isolation, Mode, SqlKind, Transaction
+from simdsl.plan.sql import Dialect, IsolationLevel, SqlKind, TransactionAction, TransactionControl, TransactionMode
+from simdsl.syntax.sql_lexer import parse_sql
 
 
-def transaction(text: str) -> Transaction | None:
+def transaction(text: str) -> TransactionControl | None:
     return parse_sql(text, Dialect.SQLITE).transaction
 
 
 @pytest.mark.parametrize("word", ["BEGIN", "begin", "START"])
 @pytest.mark.parametrize("keyword", ["", " TRANSACTION", " tran", " WORK"])
 def test_rule_09_begin(word: str, keyword: str) -> None:
-    assert transaction(word + keyword) == Transaction(action=Action.BEGIN)
+    assert transaction(word + keyword) == TransactionControl(action=TransactionAction.BEGIN)
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_rule_09_modes(mode: Mode) -> None:
-    assert transaction(f"BEGIN {mode.upper()}") == Transaction(action=Action.BEGIN, mode=mode)
+@pytest.mark.parametrize("mode", list(TransactionMode))
+def test_rule_09_modes(mode: TransactionMode) -> None:
+    assert transaction(f"BEGIN {mode.upper()}") == TransactionControl(action=TransactionAction.BEGIN, mode=mode)
 
 
-@pytest.mark.parametrize("level", list(Isolation))
-def test_rule_09_levels(level: Isolation) -> None:
-    expected = Transaction(action=Action.BEGIN, isolation=level, read_only=True)
+@pytest.mark.parametrize("level", list(IsolationLevel))
+def test_rule_09_levels(level: IsolationLevel) -> None:
+    expected = TransactionControl(action=TransactionAction.BEGIN, isolation=level, read_only=True)
     assert transaction(f"BEGIN TRANSACTION ISOLATION LEVEL {level.upper()} READ ONLY") == expected
     assert transaction(f"START TRANSACTION READ ONLY, ISOLATION  LEVEL {level}") == expected
 
 
 def test_rule_09_read_write() -> None:
-    assert transaction("BEGIN IMMEDIATE READ WRITE") == Transaction(
-        action=Action.BEGIN, mode=Mode.IMMEDIATE, read_only=False
+    assert transaction("BEGIN IMMEDIATE READ WRITE") == TransactionControl(
+        action=TransactionAction.BEGIN, mode=TransactionMode.IMMEDIATE, read_only=False
     )
 
 
 @pytest.mark.parametrize("text", ["COMMIT", "END", "commit work", "END TRANSACTION", "COMMIT;"])
 def test_rule_09_commit(text: str) -> None:
-    assert transaction(text) == Transaction(action=Action.COMMIT)
+    assert transaction(text) == TransactionControl(action=TransactionAction.COMMIT)
 
 
 @pytest.mark.parametrize("text", ["ROLLBACK", "abort", "ROLLBACK WORK", "ROLLBACK TRANSACTION"])
 def test_rule_09_rollback(text: str) -> None:
-    assert transaction(text) == Transaction(action=Action.ROLLBACK)
+    assert transaction(text) == TransactionControl(action=TransactionAction.ROLLBACK)
 
 
 @pytest.mark.parametrize(
     ("text", "action", "name"),
     [
-        ("ROLLBACK TO s1", Action.ROLLBACK_TO, "s1"),
-        ("ROLLBACK TRANSACTION TO SAVEPOINT S1", Action.ROLLBACK_TO, "S1"),
-        ("SAVEPOINT s1", Action.SAVEPOINT, "s1"),
-        ('SAVEPOINT "my save"', Action.SAVEPOINT, '"my save"'),
-        ("SAVE TRAN s1", Action.SAVEPOINT, "s1"),
-        ("SAVE TRANSACTION s1", Action.SAVEPOINT, "s1"),
-        ("RELEASE s1", Action.RELEASE, "s1"),
-        ("RELEASE SAVEPOINT s1", Action.RELEASE, "s1"),
+        ("ROLLBACK TO s1", TransactionAction.ROLLBACK_TO, "s1"),
+        ("ROLLBACK TRANSACTION TO SAVEPOINT S1", TransactionAction.ROLLBACK_TO, "S1"),
+        ("SAVEPOINT s1", TransactionAction.SAVEPOINT, "s1"),
+        ('SAVEPOINT "my save"', TransactionAction.SAVEPOINT, '"my save"'),
+        ("SAVE TRAN s1", TransactionAction.SAVEPOINT, "s1"),
+        ("SAVE TRANSACTION s1", TransactionAction.SAVEPOINT, "s1"),
+        ("RELEASE s1", TransactionAction.RELEASE, "s1"),
+        ("RELEASE SAVEPOINT s1", TransactionAction.RELEASE, "s1"),
     ],
 )
-def test_rule_09_savepoints(text: str, action: Action, name: str) -> None:
-    assert transaction(text) == Transaction(action=action, name=name)
+def test_rule_09_savepoints(text: str, action: TransactionAction, name: str) -> None:
+    assert transaction(text) == TransactionControl(action=action, name=name)
 
 
 def test_rule_09_comments_are_ignored() -> None:
-    assert transaction("/* now */ BEGIN -- go\n IMMEDIATE") == Transaction(action=Action.BEGIN, mode=Mode.IMMEDIATE)
+    assert transaction("/* now */ BEGIN -- go\n IMMEDIATE") == TransactionControl(
+        action=TransactionAction.BEGIN, mode=TransactionMode.IMMEDIATE
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.language.expectations import parse_expectation
-from simdsl.language.problems import Refused
-from simdsl.language.usual import usual_expectation
+from simdsl.syntax.expectations import fast_expectation, parse_expectation
+from simdsl.syntax.problems import ParseError
 
 PIECES = (
     *(
@@ -69,25 +68,25 @@ PIECES = (
 def _by_grammar(text: str) -> object:
     try:
         return parse_expectation(text)
-    except Refused:
+    except ParseError:
         return None
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 def test_it_agrees_with_the_grammar_on_pieces(text: str) -> None:
-    usual = usual_expectation(text)
+    usual = fast_expectation(text)
     assert usual is None or usual == _by_grammar(text)
 
 
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(", ".join).map(lambda row: f"({row})"))
 def test_it_agrees_with_the_grammar_on_rows(text: str) -> None:
-    usual = usual_expectation(text)
+    usual = fast_expectation(text)
     assert usual is None or usual == _by_grammar(text)
 
 
 @given(st.text())
 def test_it_agrees_with_the_grammar_on_any_text(text: str) -> None:
-    usual = usual_expectation(text)
+    usual = fast_expectation(text)
     assert usual is None or usual == _by_grammar(text)
 
 
@@ -109,9 +108,9 @@ def test_it_agrees_with_the_grammar_on_any_text(text: str) -> None:
     ],
 )
 def test_everyday_forms_take_the_short_way(text: str) -> None:
-    assert usual_expectation(text) == parse_expectation(text)
+    assert fast_expectation(text) == parse_expectation(text)
 
 
 @pytest.mark.parametrize("text", ["error bussy", "1 or 2", "(1, 2), 3", "1.5", "?x", "1 in order", "error", "1 affectd", ""])
 def test_everything_else_is_for_the_grammar(text: str) -> None:
-    assert usual_expectation(text) is None
+    assert fast_expectation(text) is None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.language.write import dump, dump_json
-from simdsl.plan.ir import Between, OneOf, RandomWalk, Words
+from simdsl.language.dump import dump, dump_json
+from simdsl.plan.schedules import ExplicitSchedule, RandomSchedule
+from simdsl.plan.workload import IntegerRange, OneOf
 from tests.language.asking import codes, found, only, plan, pointed
 
 HEAD = "simdsl: 1\nplan: asked\n"
@@ -37,13 +38,13 @@ def test_everything_is_read_and_written_again() -> None:
     text = with_workload(FULL, tasks="[ann, ben]")
     made = plan(text)
     assert made.workload is not None
-    (deed,) = made.workload.deeds
+    (deed,) = made.workload.actions
     assert (made.workload.tasks, made.workload.repeat, deed.weight) == (("ann", "ben"), 3, 4)
     assert [one.source for one in deed.drawn] == [
-        Between(first=-3, last=3),
+        IntegerRange(first=-3, last=3),
         OneOf(values=("ann", 1, 2.5, True, None, "010")),
     ]
-    assert made.schedule == RandomWalk(runs=5)
+    assert made.schedule == RandomSchedule(runs=5)
     assert plan(dump(made)) == plan(dump_json(made)) == made
 
 
@@ -111,7 +112,7 @@ def test_what_is_refused_around_it(head: dict[str, str], wanted: list[str]) -> N
 
 
 def test_words_name_tasks_and_need_not_match_the_steps() -> None:
-    assert plan(with_workload(schedule="t1 t2 t1")).schedule == Words(words=("t1", "t2", "t1"))
+    assert plan(with_workload(schedule="t1 t2 t1")).schedule == ExplicitSchedule(words=("t1", "t2", "t1"))
 
 
 def test_a_schedule_is_missing() -> None:

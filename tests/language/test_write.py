@@ -10,16 +10,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simdsl.language.document import Data
-from simdsl.language.expectations import parse_expectation
-from simdsl.language.expressions import parse_check
+from simdsl.language.dump import dump, dump_json
+from simdsl.language.emitter import emit_yaml, is_plain
 from simdsl.language.load import check_text, load_text
-from simdsl.language.read import read_text
-from simdsl.language.unparse import duration_text, expectation_text, expression_text
-from simdsl.language.write import dump, dump_data, dump_json, is_plain
-from simdsl.language.yaml_events import read_events, to_data
 from simdsl.plan.diagnostics import Severity
-from simdsl.plan.ir import Expectation, Expression, Param, Plan, SqlKind
+from simdsl.plan.expectations import Expectation
+from simdsl.plan.expressions import Expression
+from simdsl.plan.plan import Param, Plan
+from simdsl.plan.sql import SqlKind
+from simdsl.syntax.document import Data
+from simdsl.syntax.expectations import parse_expectation
+from simdsl.syntax.expressions import parse_check
+from simdsl.syntax.files import read_text
+from simdsl.syntax.printer import duration_text, expectation_text, expression_text
+from simdsl.syntax.yaml_reader import read_events, to_data
 from tests.strategies import TEXTS, Scope, expectations, expressions, plans
 
 SCOPE = Scope(("n", "who"), ("l",), ("main",))
@@ -191,7 +195,7 @@ def test_a_param_that_no_file_can_hold() -> None:
 @given(TEXTS, st.sampled_from(["doc", "params", "tags"]))
 def test_every_text_reads_back(text: str, place: str) -> None:
     data: dict[str, Data] = {place: text if place == "doc" else [text] if place == "tags" else [{"x": text}]}
-    written = dump_data(data)
+    written = emit_yaml(data)
     document = read_text(written, "p.yaml").document
     assert document is not None
     assert document.data == data

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.language.document import Lookalike, Plain
-from simdsl.language.read import Reading, read_text
-from simdsl.language.yaml_events import MAX_DEPTH
 from simdsl.plan.codes import Code
+from simdsl.syntax.document import AmbiguousScalar, PlainScalar
+from simdsl.syntax.files import ReadResult, read_text
+from simdsl.syntax.yaml_reader import MAX_DEPTH
 
 HEAD = "simdsl: 1\nplan: p\nsteps:\n"
 
 
-def read(text: str) -> Reading:
+def read(text: str) -> ReadResult:
     return read_text(text, "plans/p.yaml")
 
 
@@ -175,7 +175,7 @@ def test_what_only_yaml_1_1_converts_is_text(text: str) -> None:
     ],
 )
 def test_lookalikes_of_numbers(text: str) -> None:
-    assert _value(text) == Lookalike(text)
+    assert _value(text) == AmbiguousScalar(text)
 
 
 @pytest.mark.parametrize(
@@ -196,8 +196,8 @@ def test_lookalikes_of_numbers(text: str) -> None:
 )
 def test_plain_values_keep_their_text(text: str, value: object) -> None:
     data = _value(text)
-    assert data == Plain(text, value)  # type: ignore[arg-type]
-    assert isinstance(data, Plain)
+    assert data == PlainScalar(text, value)  # type: ignore[arg-type]
+    assert isinstance(data, PlainScalar)
     assert type(data.value) is type(value)
 
 
@@ -217,7 +217,7 @@ def test_crlf_and_a_byte_order_mark() -> None:
     assert reading.problems == ()
     assert reading.document is not None
     assert reading.document.bom
-    assert reading.document.data == {"simdsl": Plain("1", 1), "steps": [{"a": "SELECT 1\n=> @\n"}]}
+    assert reading.document.data == {"simdsl": PlainScalar("1", 1), "steps": [{"a": "SELECT 1\n=> @\n"}]}
 
 
 def test_a_bomb_of_aliases_is_many_findings_and_not_one_expansion() -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from simdsl.language.yaml_events import read_events, to_data
-from simdsl.language.yaml_fast import read_fast
-from simdsl.language.yaml_traps import find_traps
+from simdsl.syntax.yaml_diagnostics import find_ambiguities
+from simdsl.syntax.yaml_fast import read_fast
+from simdsl.syntax.yaml_reader import read_events, to_data
 
 PLAN = """\
 # yaml-language-server: $schema=x
@@ -53,7 +53,7 @@ def agrees(text: str) -> bool:
     events = read_events(text)
     assert events.findings == []
     assert events.root is not None
-    assert find_traps(events.root, text).findings == []
+    assert find_ambiguities(events.root, text).findings == []
     assert to_data(events.root) == data
     return True
 

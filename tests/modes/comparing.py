@@ -8,9 +8,9 @@ from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import PlanEnded, RunEnded
 from simdsl.language.load import load_text
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.differential import run_differential
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
+from simdsl.runs.context import RunOptions
+from simdsl.runs.differential import run_differential
 from tests.running import Ran
 
 Compared = Ran

@@ -7,9 +7,9 @@ import signal
 import threading
 from collections.abc import Sequence
 
-from simdsl.backends.protocol import Backend, Statement, World
+from simdsl.backends.protocol import Backend, Database, Statement
 from simdsl.backends.registry import resolve
-from simdsl.backends.wrapping import WrappedBackend, WrappedSession
+from simdsl.backends.wrappers import WrappedBackend, WrappedSession
 from simdsl.plan.outcomes import Outcome, Rows
 from simdsl.plan.values import Value
 
@@ -42,12 +42,12 @@ class DeadlyWhenClosed(WrappedSession):
 
 
 class _WithoutWorlds(WrappedBackend):
-    def create(self) -> World:
+    def create(self) -> Database:
         os.abort()
 
 
 class _Wrong(WrappedBackend):
-    def create(self) -> World:
+    def create(self) -> Database:
         raise ZeroDivisionError("a mistake in a backend")
 
 

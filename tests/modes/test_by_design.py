@@ -168,4 +168,4 @@ def test_an_alarm_beside_what_is_known(text: str) -> None:
     ran = differential(text.rstrip() + SNAPSHOT, "sqlite", "postgres")
     assert ran.failure.message.startswith("sqlite and postgres differ at step ")
     assert ran.failure.path[0] == "steps"
-    assert {(said.sent or "").upper() for said in ran.failure.beside} == {"SELECT COUNT(*) FROM T"}
+    assert {(said.sent or "").upper() for said in ran.failure.backend_outputs} == {"SELECT COUNT(*) FROM T"}

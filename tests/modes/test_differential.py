@@ -6,8 +6,8 @@ import pytest
 
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import FailureKind, Verdict
-from simdsl.modes.differential import labels
-from simdsl.report.reproduce import command
+from simdsl.report.context import reproduce_command
+from simdsl.runs.differential import labels
 from tests.modes.comparing import differential
 from tests.modes.faulty_sqlite import install
 from tests.running import THREADED
@@ -34,7 +34,7 @@ def test_what_is_compared_is_judged() -> None:
     """A plan without expectations runs two statements of setup, a step and one table on the second backend."""
     ran = differential(TABLE + "steps:\n  - a: SELECT v FROM t\n", "sqlite", "libsql")
     assert ran.ended.verdict is Verdict.PASS
-    assert ran.ended.judged == 4
+    assert ran.ended.assertions == 4
     assert ran.reports[1].verdict is Verdict.PASS
 
 
@@ -47,8 +47,8 @@ def test_backends_that_differ_fail() -> None:
     assert failure.task == "a"
     assert failure.message == f"sqlite and {faulty('drops_a_row')} differ at step 2 (rows)"
     assert failure.fingerprint == "backends_differ/rows/SELECT/fewer"
-    assert [said.said for said in failure.beside] == ["2 rows, (2, 20) among them", "1 row"]
-    assert {said.sent for said in failure.beside} == {"SELECT id, v FROM t"}
+    assert [said.said for said in failure.backend_outputs] == ["2 rows, (2, 20) among them", "1 row"]
+    assert {said.sent for said in failure.backend_outputs} == {"SELECT id, v FROM t"}
     assert failure.help is not None
     assert ran.ended.failed is ran.reports[1]
 
@@ -59,7 +59,7 @@ def test_a_table_that_differs_has_no_step() -> None:
     assert failure.path == ()
     assert failure.message.endswith("differ at table t (table)")
     assert failure.help is None
-    assert [(said.said, said.sent) for said in failure.beside] == [
+    assert [(said.said, said.sent) for said in failure.backend_outputs] == [
         ("has 2 rows, (1, 10) among them", None),
         ("has no rows", None),
     ]
@@ -98,7 +98,7 @@ def test_what_it_misses_later_is_a_consequence() -> None:
 def test_an_error_is_told_with_its_text() -> None:
     text = "setup:\n  - CREATE TABLE t (id INTEGER PRIMARY KEY)\nsteps:\n  - a: INSERT INTO t VALUES (1), (1) => error\n"
     failure = differential(text, "sqlite", faulty("raises_the_wrong_error")).failure
-    assert [said.said for said in failure.beside] == [
+    assert [said.said for said in failure.backend_outputs] == [
         "error unique_violation native 1555: UNIQUE constraint failed: t.id",
         "error check_violation native 275: CHECK constraint failed",
     ]
@@ -109,7 +109,7 @@ def test_a_setup_that_fails_on_the_second_is_a_difference() -> None:
     ran = differential(text, "sqlite", "postgres")
     assert ran.failure.kind is FailureKind.DIFFERENCE
     assert ran.failure.path == ("setup", 0)
-    assert ran.failure.beside[1].said.startswith("error undefined_table")
+    assert ran.failure.backend_outputs[1].said.startswith("error undefined_table")
     assert ran.last.consequences == ()
 
 
@@ -127,8 +127,8 @@ def test_three_backends() -> None:
     assert ran.ended.verdict is Verdict.PASS
     assert [report.backend for report in ran.reports] == ["sqlite", "libsql", "turso"]
     ran = differential(text, "sqlite", "libsql", faulty("drops_a_row"))
-    assert ran.failure.beside[0].backend == "sqlite"
-    assert ran.failure.beside[1].backend == faulty("drops_a_row")
+    assert ran.failure.backend_outputs[0].backend == "sqlite"
+    assert ran.failure.backend_outputs[1].backend == faulty("drops_a_row")
     assert len(ran.reports) == 3
 
 
@@ -180,7 +180,7 @@ def test_each_entry_of_params_is_compared() -> None:
     ran = differential(text, "sqlite", "libsql")
     assert [(report.backend, len(report.params)) for report in ran.reports] == [("sqlite", 1), ("libsql", 1)] * 2
     failure = differential(text, "sqlite", faulty("gives_text_for_integers")).failure
-    assert [said.said for said in failure.beside] == ["(31)", "('31')"]
+    assert [said.said for said in failure.backend_outputs] == ["(31)", "('31')"]
 
 
 def test_the_others_follow_the_schedules_of_the_first() -> None:
@@ -206,7 +206,7 @@ def test_the_first_run_that_differs_is_the_last_and_can_be_repeated() -> None:
     failed = ran.ended.failed
     assert failed is not None
     assert ran.failure.path == ("tasks", "a", 0)
-    line = command("p.yaml", ran.plan, failed, backend_urls=backends, seed=3)
+    line = reproduce_command("p.yaml", ran.plan, failed, backend_urls=backends, seed=3)
     choices = "-".join(map(str, failed.choices))
     assert line == (f"simdsl run p.yaml --backend sqlite --differential '{backends[1]}' --seed 3 --schedule {choices}")
     again = differential(TASKS + f"{choices}\n", *backends)

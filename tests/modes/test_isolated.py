@@ -15,16 +15,16 @@ import pytest
 
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.registry import resolve
-from simdsl.core.trace import Chosen, Stepped
+from simdsl.core.trace import StepCompleted, TaskChosen
 from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.language.write import dump
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.differential import run_differential
-from simdsl.modes.isolated import Isolated
-from simdsl.modes.once import run_plan
-from simdsl.plan.ir import Plan
 from simdsl.plan.outcomes import ErrorClass, Failed
+from simdsl.plan.plan import Plan
+from simdsl.runs.context import RunOptions
+from simdsl.runs.differential import run_differential
+from simdsl.runs.single import run_plan
+from simdsl.workers.isolated_worker import IsolatedWorker
 from tests.bugbase.founds import ROOT
 
 DEADLY = "python:tests.modes.crashing:make"
@@ -46,8 +46,8 @@ OPTIONS = RunOptions(seed=1)
 
 
 @pytest.fixture
-def deadly() -> Iterator[Isolated]:
-    with Isolated([DEADLY]) as isolated:
+def deadly() -> Iterator[IsolatedWorker]:
+    with IsolatedWorker([DEADLY]) as isolated:
         yield isolated
 
 
@@ -68,7 +68,7 @@ steps:
     )
 
 
-def ran(isolated: Isolated, plan: Plan) -> list[Progress]:
+def ran(isolated: IsolatedWorker, plan: Plan) -> list[Progress]:
     return list(isolated.run(plan, "x.yaml", OPTIONS))
 
 
@@ -88,7 +88,7 @@ def failure_of(events: list[Progress]) -> Failure:
     return failure
 
 
-def test_what_holds_is_told_as_it_is_told_here(deadly: Isolated) -> None:
+def test_what_holds_is_told_as_it_is_told_here(deadly: IsolatedWorker) -> None:
     here = list(run_plan(HOLDS, "x.yaml", resolve(DEADLY), OPTIONS))
     there = ran(deadly, HOLDS)
     assert there == here
@@ -106,7 +106,9 @@ def test_what_holds_is_told_as_it_is_told_here(deadly: Isolated) -> None:
         ("exit", "crash/exit 3/query", "ended with code 3"),
     ],
 )
-def test_a_process_that_dies_is_a_failure_at_its_statement(deadly: Isolated, word: str, fingerprint: str, how: str) -> None:
+def test_a_process_that_dies_is_a_failure_at_its_statement(
+    deadly: IsolatedWorker, word: str, fingerprint: str, how: str
+) -> None:
     events = ran(deadly, dies(word))
     failure, report = failure_of(events), report_of(events)
     assert (failure.kind, failure.fingerprint) == (FailureKind.CRASH, fingerprint)
@@ -123,7 +125,7 @@ def test_a_process_that_dies_is_a_failure_at_its_statement(deadly: Isolated, wor
     assert events[0].backend == report.backend == "sqlite"
 
 
-def test_the_next_plan_runs_in_another_process(deadly: Isolated) -> None:
+def test_the_next_plan_runs_in_another_process(deadly: IsolatedWorker) -> None:
     for _ in range(2):
         assert failure_of(ran(deadly, dies("abort"))).kind is FailureKind.CRASH
         ended = ran(deadly, HOLDS)[-1]
@@ -132,14 +134,14 @@ def test_the_next_plan_runs_in_another_process(deadly: Isolated) -> None:
 
 
 def test_one_that_hangs_is_killed() -> None:
-    with Isolated([DEADLY], limit_us=500_000) as isolated:
+    with IsolatedWorker([DEADLY], limit_us=500_000) as isolated:
         failure = failure_of(ran(isolated, dies("hang")))
         assert failure.fingerprint == "crash/timeout/query"
         assert failure.message.endswith("did nothing for 0.5 s and was killed, at this statement")
         assert ran(isolated, HOLDS)
 
 
-def test_the_schedule_up_to_the_crash_is_known(deadly: Isolated) -> None:
+def test_the_schedule_up_to_the_crash_is_known(deadly: IsolatedWorker) -> None:
     plan = load_text(
         f"""{HEAD}
 tasks:
@@ -154,10 +156,10 @@ schedule: b a b a
     )
     report = report_of(ran(deadly, plan))
     assert report.choices == (2, 1, 2, 1)
-    assert [event.choice for event in report.trace if isinstance(event, Chosen)] == [1, 0, 1, 0]
+    assert [event.choice for event in report.trace if isinstance(event, TaskChosen)] == [1, 0, 1, 0]
 
 
-def test_params_and_the_number_of_the_run_are_known(deadly: Isolated) -> None:
+def test_params_and_the_number_of_the_run_are_known(deadly: IsolatedWorker) -> None:
     plan = load_text(f"{HEAD}params:\n  - {{x: 1}}\n  - {{x: 2}}\nsteps:\n  - a: SELECT $x, 'abort'\n    skip: [postgres]\n")
     report = report_of(ran(deadly, plan))
     assert (report.run, report.params) == (1, plan.params[0])
@@ -165,53 +167,56 @@ def test_params_and_the_number_of_the_run_are_known(deadly: Isolated) -> None:
     assert step.arguments == (1,)
 
 
-def test_a_crash_in_setup_is_told_too(deadly: Isolated) -> None:
+def test_a_crash_in_setup_is_told_too(deadly: IsolatedWorker) -> None:
     plan = load_text(f"{HEAD}setup:\n  - CREATE TABLE t (id INTEGER)\n  - SELECT 'abort'\nsteps:\n  - a: SELECT 1\n")
     failure = failure_of(ran(deadly, plan))
     assert (failure.path, failure.fingerprint) == (("setup", 1), "crash/SIGABRT/query")
 
 
 def test_a_crash_at_no_statement_names_none() -> None:
-    with Isolated(["python:tests.modes.crashing:dies_when_closed"]) as isolated:
+    with IsolatedWorker(["python:tests.modes.crashing:dies_when_closed"]) as isolated:
         failure = failure_of(ran(isolated, HOLDS))
     assert (failure.path, failure.fingerprint) == ((), "crash/SIGABRT/-")
     assert failure.message.endswith("ended by SIGABRT, at no statement")
 
 
 def test_a_crash_before_anything_ran_is_told_too() -> None:
-    with Isolated(["python:tests.modes.crashing:dies_at_once"]) as isolated:
+    with IsolatedWorker(["python:tests.modes.crashing:dies_at_once"]) as isolated:
         events = ran(isolated, HOLDS)
     assert failure_of(events).fingerprint == "crash/SIGABRT/-"
     assert list(report_of(events).trace) == []
-    with Isolated(["python:tests.modes.crashing:dies_at_once", "sqlite"]) as isolated:
+    with IsolatedWorker(["python:tests.modes.crashing:dies_at_once", "sqlite"]) as isolated:
         assert report_of(ran(isolated, HOLDS)).backend == resolve("python:tests.modes.crashing:dies_at_once").url
 
 
-def test_two_backends_are_compared_there(deadly: Isolated) -> None:
+def test_two_backends_are_compared_there(deadly: IsolatedWorker) -> None:
     plan = load_text(f"{HEAD}steps:\n  - a: SELECT sqlite_version()\n")
     urls = ["sqlite", "sqlite?driver=apsw"]
-    with Isolated(urls) as isolated:
+    with IsolatedWorker(urls) as isolated:
         assert ran(isolated, plan) == list(run_differential(plan, "x.yaml", list(map(resolve, urls)), OPTIONS))
-    with Isolated(["sqlite", DEADLY]) as isolated:
+    with IsolatedWorker(["sqlite", DEADLY]) as isolated:
         report = report_of(ran(isolated, dies("abort")))
     assert report.backend == f"{resolve(DEADLY).url}"
 
 
 def test_a_backend_that_is_not_there_is_said() -> None:
-    with Isolated(["oracle"]) as isolated:
+    with IsolatedWorker(["oracle"]) as isolated:
         for _ in range(2):
             with pytest.raises(BackendUnavailable, match="oracle"):
                 ran(isolated, HOLDS)
 
 
 def test_an_error_of_our_own_is_no_finding() -> None:
-    with Isolated(["python:tests.modes.crashing:is_wrong"]) as isolated, pytest.raises(RuntimeError, match="ZeroDivision"):
+    with (
+        IsolatedWorker(["python:tests.modes.crashing:is_wrong"]) as isolated,
+        pytest.raises(RuntimeError, match="ZeroDivision"),
+    ):
         ran(isolated, HOLDS)
 
 
 def test_whoever_leaves_early_or_closes_leaves_no_process(tmp_path: Path) -> None:
     before = set(active_children())
-    isolated = Isolated([DEADLY])
+    isolated = IsolatedWorker([DEADLY])
     events = isolated.run(HOLDS, "x.yaml", OPTIONS)
     assert isinstance(next(events), PlanStarted)
     events.close()  # type: ignore[attr-defined]  # a generator
@@ -226,7 +231,7 @@ def test_whoever_leaves_early_or_closes_leaves_no_process(tmp_path: Path) -> Non
 def test_a_statement_that_begins_is_a_sign_of_life() -> None:
     """Each of them takes half of the limit, and all of them several times as long."""
     steps = "\n".join(f"  - a: SELECT 'slow', {n} => ('slow', {n})" for n in range(6))
-    with Isolated([DEADLY], limit_us=400_000) as isolated:
+    with IsolatedWorker([DEADLY], limit_us=400_000) as isolated:
         ended = ran(isolated, load_text(f"{HEAD}steps:\n{steps}\n"))[-1]
     assert isinstance(ended, PlanEnded)
     assert ended.verdict is Verdict.PASS
@@ -257,10 +262,10 @@ def test_no_process_outlives_the_one_that_asks(tmp_path: Path, number: signal.Si
     pytest.fail("a process is left")
 
 
-def test_this_process_is_not_that_one(deadly: Isolated) -> None:
+def test_this_process_is_not_that_one(deadly: IsolatedWorker) -> None:
     plan = load_text(f"{HEAD}steps:\n  - a: SELECT 'pid'\n")
     *_, run, _ = ran(deadly, plan)
     assert isinstance(run, RunEnded)
     (step,) = run.report.trace
-    assert isinstance(step, Stepped)
+    assert isinstance(step, StepCompleted)
     assert step.outcome != (1, [(os.getpid(),)], None)

@@ -50,7 +50,7 @@ def test_steps_can_be_skipped_by_backend() -> None:
         "  - a: SELECT 2 => 2\n  - a: SELECT 3 => 4\n    only: [postgres]\n"
     )
     assert ran.ended.verdict is Verdict.PASS
-    assert ran.ended.judged == 1
+    assert ran.ended.assertions == 1
 
 
 def test_params_that_name_things_are_quoted() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from simdsl.core.trace import Stepped
+from simdsl.core.trace import StepCompleted
 from simdsl.core.verdicts import RunReport, Verdict
+from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.language.write import dump
-from simdsl.modes.pin import pinned, unrolled
+from simdsl.rewriting.pin import pin_run
+from simdsl.rewriting.unroll import unroll_run
 from tests.running import THREADED, brief, run, run_loaded
 
 RETRIES = """
@@ -74,11 +75,11 @@ def essence(report: RunReport) -> list[tuple[str, str, str]]:
     return [
         (event.task, _unnamed(event), brief(event))
         for event in report.trace
-        if isinstance(event, Stepped) and event.path[0] in ("steps", "tasks")
+        if isinstance(event, StepCompleted) and event.path[0] in ("steps", "tasks")
     ]
 
 
-def _unnamed(event: Stepped) -> str:
+def _unnamed(event: StepCompleted) -> str:
     what = event.what
     for name in sorted(event.names, key=len, reverse=True):
         what = what.replace(f"${name}", "?")
@@ -91,7 +92,7 @@ def test_a_pin_replays_every_interleaving_to_its_digest() -> None:
         assert ran.ended.verdict is Verdict.PASS, ran.ended.failed
         assert ran.ended.runs > 1
         for report in ran.reports:
-            pin = load_text(dump(pinned(ran.plan, report, 1)))
+            pin = load_text(dump(pin_run(ran.plan, report, 1)))
             again = run_loaded(pin, backend)
             assert [r.digest for r in again.reports] == [report.digest], report.choices
             assert again.last.choices == report.choices
@@ -101,7 +102,7 @@ def test_an_unrolled_view_does_what_the_run_did() -> None:
     for text, backend in ((RETRIES, "sqlite"), (POOLED, "sqlite"), (LOCKED, THREADED)):
         ran = run(text, backend)
         for report in ran.reports:
-            view = unrolled(ran.plan, report)
+            view = unroll_run(ran.plan, report)
             again = run_loaded(load_text(dump(view)), backend)
             assert again.ended.verdict is Verdict.PASS, (dump(view), again.ended.failed)
             expected = essence(report)
@@ -111,7 +112,7 @@ def test_an_unrolled_view_does_what_the_run_did() -> None:
 
 def test_a_view_of_steps_is_the_plan_with_this_runs_params() -> None:
     ran = run("params:\n  - {n: 1}\n  - {n: 2}\nsteps:\n  - a: SELECT $n => $n\n")
-    view = unrolled(ran.plan, ran.reports[1])
+    view = unroll_run(ran.plan, ran.reports[1])
     assert view.steps == ran.plan.steps
     assert [[p.value for p in entry] for entry in view.params] == [[2]]
 
@@ -119,5 +120,5 @@ def test_a_view_of_steps_is_the_plan_with_this_runs_params() -> None:
 def test_reals_are_written_as_a_person_would() -> None:
     steps = "".join(f"    - SELECT {value} => _\n" for value in ("1.5", "-0.25", "1e300", "9e999"))
     ran = run(f"tasks:\n  a:\n{steps}schedule: all\n")
-    text = dump(unrolled(ran.plan, ran.last))
+    text = dump(unroll_run(ran.plan, ran.last))
     assert [line.split("=> ")[1] for line in text.splitlines() if "=>" in line] == ["1.5", "-0.25", "1e+300", "inf"]

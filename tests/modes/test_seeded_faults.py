@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simdsl.core.verdicts import FailureKind, Verdict
-from simdsl.plan.ir import Path
+from simdsl.plan.source import Path
 from tests.modes.comparing import Compared, differential
 from tests.modes.faulty_sqlite import FAULTS, install
 

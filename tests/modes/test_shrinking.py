@@ -10,17 +10,17 @@ import pytest
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import FailureKind
+from simdsl.failures.same_failure import FailureIdentity, PlanRunner, failed_run, primary_failure
+from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.language.write import dump
-from simdsl.modes.alike import Bug, Replay, failed, telling
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.differential import run_differential
-from simdsl.modes.once import run_plan
-from simdsl.modes.shrinking import Limits, shrink_run
-from simdsl.plan.ir import Plan
-from simdsl.properties.property import Size
+from simdsl.plan.plan import Plan
+from simdsl.properties.property import PlanSize
 from simdsl.properties.registry import find
-from simdsl.shrinker.shrink import Shrunk
+from simdsl.runs.context import RunOptions
+from simdsl.runs.differential import run_differential
+from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
+from simdsl.runs.single import run_plan
+from simdsl.shrinker.driver import ShrinkSnapshot
 from tests.modes.crowding import LosesACommitInACrowd
 from tests.modes.faulty_sqlite import install, install_class
 from tests.mutation.catalogue import BUGS
@@ -29,19 +29,21 @@ FOLDER = Path(__file__).resolve().parent / "shrunk"
 """The plans that shrinking has to end with, one for each bug."""
 
 
-def on(backend: Backend) -> Replay:
+def on(backend: Backend) -> PlanRunner:
     """Runs plans on this backend."""
     return partial(run_plan, file="x", backend=backend, options=RunOptions(seed=1))
 
 
-def shrunk(plan: Plan, replay: Replay, holds_on: Replay | None = None) -> Shrunk:
+def shrunk(plan: Plan, replay: PlanRunner, holds_on: PlanRunner | None = None) -> ShrinkSnapshot:
     """The plan, shrunk to its end, which fails alike when it is written and read."""
-    report = failed(replay, plan)
+    report = failed_run(replay, plan)
     assert report is not None
-    *_, end = shrink_run(plan, report, 1, replay, Limits(), holds_on)
-    again = failed(replay, load_text(dump(end.case.plan)))
+    *_, end = shrink_run(plan, report, 1, replay, ShrinkLimits(), holds_on)
+    again = failed_run(replay, load_text(dump(end.case.plan)))
     assert again is not None
-    assert Bug.of_run(report) in [Bug.of(failure) for failure in (telling(again), *again.consequences)]
+    assert FailureIdentity.of_run(report) in [
+        FailureIdentity.of(failure) for failure in (primary_failure(again), *again.consequences)
+    ]
     assert end.is_minimal
     return end
 
@@ -89,13 +91,17 @@ def test_what_a_property_finds_shrinks_to_exactly_this(name: str, property_: str
     """The first plan of the property that finds the planted bug."""
     replay, holds_on = on(BUGS[name].make()), on(resolve(BUGS[name].sound))
     plans = (find(property_).plan(seed) for seed in range(40))
-    plan = next(plan for plan in plans if (report := failed(replay, plan)) and telling(report).kind is FailureKind.PROPERTY)
+    plan = next(
+        plan
+        for plan in plans
+        if (report := failed_run(replay, plan)) and primary_failure(report).kind is FailureKind.PROPERTY
+    )
     assert dump(shrunk(plan, replay, holds_on).case.plan) == expected(name)
 
 
 def test_a_bug_that_needs_three_tasks_keeps_three() -> None:
     backend = resolve(f"sqlite?driver={install_class('loses_a_commit_in_a_crowd', LosesACommitInACrowd)}")
-    plan = find("tx-commit-visible").plan(0, Size(writers=3))
+    plan = find("tx-commit-visible").plan(0, PlanSize(writers=3))
     assert dump(shrunk(plan, on(backend), on(resolve("sqlite"))).case.plan) == expected("lost-in-a-crowd")
 
 

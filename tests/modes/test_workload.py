@@ -7,16 +7,17 @@ from functools import partial
 import pytest
 
 from simdsl.backends.registry import resolve
-from simdsl.core.trace import Advanced, Chosen, InvariantHeld, Stepped
+from simdsl.core.trace import ClockAdvanced, InvariantEvaluated, StepCompleted, TaskChosen
 from simdsl.core.verdicts import FailureKind, RunReport, Verdict
+from simdsl.failures.same_failure import failed_run
+from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.language.write import dump
-from simdsl.modes.alike import failed
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
-from simdsl.modes.pin import pinned, unrolled
-from simdsl.modes.shrinking import Limits, shrink_run
-from simdsl.plan.ir import Choices
+from simdsl.plan.schedules import RecordedSchedule
+from simdsl.rewriting.pin import pin_run
+from simdsl.rewriting.unroll import unroll_run
+from simdsl.runs.context import RunOptions
+from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
+from simdsl.runs.single import run_plan
 from tests.modes.comparing import differential
 from tests.modes.faulty_sqlite import Faithful, install, install_class
 from tests.running import Ran, run, run_loaded
@@ -91,7 +92,7 @@ def done(report: RunReport) -> list[tuple[str, tuple[object, ...], object]]:
     return [
         (event.task, event.arguments, event.outcome)
         for event in report.trace
-        if isinstance(event, Stepped) and event.path[0] not in ("setup", "finally")
+        if isinstance(event, StepCompleted) and event.path[0] not in ("setup", "finally")
     ]
 
 
@@ -106,7 +107,7 @@ def test_a_bank_holds() -> None:
     ran = run(BANK)
     assert ran.ended.verdict is Verdict.PASS
     assert len(ran.reports) == 10
-    assert all(any(isinstance(event, InvariantHeld) for event in report.trace) for report in ran.reports)
+    assert all(any(isinstance(event, InvariantEvaluated) for event in report.trace) for report in ran.reports)
 
 
 def test_every_run_draws_anew_and_each_from_its_seed() -> None:
@@ -151,9 +152,9 @@ def test_a_failure_points_at_the_line_of_the_action() -> None:
 def test_a_pin_is_a_plan_of_tasks_that_fails_alike() -> None:
     ran = careless()
     report = ran.last
-    pin = pinned(ran.plan, report, 1)
+    pin = pin_run(ran.plan, report, 1)
     assert pin.workload is None
-    assert pin.schedule == Choices(choices=report.choices)
+    assert pin.schedule == RecordedSchedule(choices=report.choices)
     assert load_text(dump(pin)) == pin
     (again,) = run_loaded(pin).reports
     assert done(again) == done(report)
@@ -165,14 +166,14 @@ def test_a_pin_is_a_plan_of_tasks_that_fails_alike() -> None:
 def test_a_pin_takes_no_name_that_the_plan_binds() -> None:
     text = CARELESS.replace("?seen", "?cents_2").replace("$seen", "$cents_2")
     ran = run(text)
-    pin = pinned(ran.plan, ran.last, 1)
+    pin = pin_run(ran.plan, ran.last, 1)
     assert "cents_2" not in {param.name for param in pin.params[0]}
     assert done(run_loaded(pin).last) == done(ran.last)
 
 
 def test_an_unrolled_run_is_the_same_run() -> None:
     ran = careless()
-    steps = unrolled(ran.plan, ran.last)
+    steps = unroll_run(ran.plan, ran.last)
     assert steps.workload is None
     assert steps.steps
     assert load_text(dump(steps)) == steps
@@ -185,10 +186,10 @@ def test_an_unrolled_run_is_the_same_run() -> None:
 def test_a_workload_shrinks_to_an_ordinary_plan() -> None:
     ran = careless()
     replay = partial(run_plan, file="test.yaml", backend=resolve("sqlite"), options=RunOptions(seed=1))
-    *_, last = shrink_run(ran.plan, ran.last, 1, replay, Limits(rounds=200))
+    *_, last = shrink_run(ran.plan, ran.last, 1, replay, ShrinkLimits(rounds=200))
     small = last.case.plan
     assert small.workload is None
-    assert failed(replay, small) is not None
+    assert failed_run(replay, small) is not None
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_two_backends_draw_alike() -> None:
 def test_without_expectations_nothing_was_judged() -> None:
     text = "workload: {tasks: 1, repeat: 2, actions: {look: {do: ['SELECT 1']}}}\nschedule: {runs: 2}\n"
     ran = run(text)
-    assert (ran.ended.verdict, ran.ended.judged) == (Verdict.WARN, 0)
+    assert (ran.ended.verdict, ran.ended.assertions) == (Verdict.WARN, 0)
 
 
 def test_drawing_costs_no_word_of_a_schedule() -> None:
@@ -224,8 +225,8 @@ def test_drawing_costs_no_word_of_a_schedule() -> None:
     )
     ran = run(text)
     assert ran.last.choices == (1, 1)
-    assert len(ran.events(Chosen)) == 2
-    assert [event.now_us for event in ran.events(Advanced)] == [1000, 2000]
+    assert len(ran.events(TaskChosen)) == 2
+    assert [event.now_us for event in ran.events(ClockAdvanced)] == [1000, 2000]
 
 
 def test_what_no_run_drew_skips_the_plan_too() -> None:

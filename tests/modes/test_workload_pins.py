@@ -8,25 +8,26 @@ import pytest
 
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
+from simdsl.failures.same_failure import FailureIdentity, PlanRunner, failed_run, is_same_failure
+from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.language.write import dump
-from simdsl.modes.alike import Bug, Replay, failed, is_alike
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
-from simdsl.modes.pin import pinned
-from simdsl.modes.shrinking import Limits, shrink_run
-from simdsl.plan.ir import Choices, Plan
+from simdsl.plan.plan import Plan
+from simdsl.plan.schedules import RecordedSchedule
+from simdsl.rewriting.pin import pin_run
+from simdsl.runs.context import RunOptions
+from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
+from simdsl.runs.single import run_plan
 
-SQLITE: Replay = partial(run_plan, file="x", backend=resolve("sqlite"), options=RunOptions(seed=7))
+SQLITE: PlanRunner = partial(run_plan, file="x", backend=resolve("sqlite"), options=RunOptions(seed=7))
 HEAD = "simdsl: 1\nplan: drawn\nsetup:\n  - CREATE TABLE t (id INTEGER)\n"
 
 
 def found(text: str) -> tuple[Plan, RunReport, Plan]:
     """A workload that fails, its failing run, and the pin of that as a file gives it back."""
     plan = load_text(text)
-    report = failed(SQLITE, plan)
+    report = failed_run(SQLITE, plan)
     assert report is not None
-    pin = load_text(dump(pinned(plan, report, 7)))
+    pin = load_text(dump(pin_run(plan, report, 7)))
     return plan, report, pin
 
 
@@ -42,8 +43,8 @@ def found(text: str) -> tuple[Plan, RunReport, Plan]:
 def test_a_run_whose_setup_failed_has_a_pin(rest: str) -> None:
     _, report, pin = found(f"{HEAD}  - SELECT 1 => 2\n{rest}")
     assert report.choices == ()
-    assert not isinstance(pin.schedule, Choices)
-    assert is_alike(failed(SQLITE, pin), Bug.of_run(report))
+    assert not isinstance(pin.schedule, RecordedSchedule)
+    assert is_same_failure(failed_run(SQLITE, pin), FailureIdentity.of_run(report))
 
 
 def test_a_loop_and_what_another_action_binds_may_have_one_name() -> None:
@@ -68,9 +69,9 @@ schedule: {{runs: 4}}
 """
     plan, report, pin = found(text)
     assert [step for task in pin.tasks or () for step in task.steps]
-    assert is_alike(failed(SQLITE, pin), Bug.of_run(report))
-    *_, end = shrink_run(plan, report, 7, SQLITE, Limits())
-    assert is_alike(failed(SQLITE, end.case.plan), Bug.of_run(report))
+    assert is_same_failure(failed_run(SQLITE, pin), FailureIdentity.of_run(report))
+    *_, end = shrink_run(plan, report, 7, SQLITE, ShrinkLimits())
+    assert is_same_failure(failed_run(SQLITE, end.case.plan), FailureIdentity.of_run(report))
 
 
 def test_a_missed_expectation_with_a_drawn_value_is_the_same_bug_in_the_pin() -> None:
@@ -87,12 +88,12 @@ schedule: {{runs: 20}}
     _, report, pin = found(text)
     names = {param.name for param in pin.params[0]}
     assert len(names) > 2, "values that are drawn have names of their own in the pin"
-    assert is_alike(failed(SQLITE, pin), Bug.of_run(report))
+    assert is_same_failure(failed_run(SQLITE, pin), FailureIdentity.of_run(report))
 
 
 def test_the_name_of_a_variable_is_no_part_of_a_bug() -> None:
-    def bug(expected: str) -> Bug:
-        return Bug.of(
+    def bug(expected: str) -> FailureIdentity:
+        return FailureIdentity.of(
             Failure(kind=FailureKind.EXPECTATION, message="", path=(), expected=(expected,), got=("1",), fingerprint="x")
         )
 
@@ -119,7 +120,7 @@ def test_a_workload_that_expects_what_it_drew_shrinks_to_the_same_bug(expected: 
 schedule: {{runs: 20}}
 """
     plan, report, pin = found(text)
-    assert is_alike(failed(SQLITE, pin), Bug.of_run(report))
-    *_, end = shrink_run(plan, report, 7, SQLITE, Limits())
-    assert is_alike(failed(SQLITE, end.case.plan), Bug.of_run(report))
+    assert is_same_failure(failed_run(SQLITE, pin), FailureIdentity.of_run(report))
+    *_, end = shrink_run(plan, report, 7, SQLITE, ShrinkLimits())
+    assert is_same_failure(failed_run(SQLITE, end.case.plan), FailureIdentity.of_run(report))
     assert len(end.case.plan.steps or ()) == 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simdsl.backends.protocol import Backend, Statement, World
+from simdsl.backends.protocol import Backend, Database, Statement
 from simdsl.backends.registry import resolve
-from simdsl.backends.wrapping import WrappedBackend, WrappedSession, WrappedWorld
+from simdsl.backends.wrappers import WrappedBackend, WrappedDatabase, WrappedSession
 from simdsl.plan.outcomes import Outcome, Rows
 from simdsl.plan.values import Value
 
@@ -31,10 +31,10 @@ class _NowAndThen(WrappedBackend):
         self._n = n
         self._made = 0
 
-    def create(self) -> World:
+    def create(self) -> Database:
         self._made += 1
         world = super().create()
-        return world if self._made % self._n else WrappedWorld(world, _Off)
+        return world if self._made % self._n else WrappedDatabase(world, _Off)
 
 
 class _TwoFaults(WrappedSession):

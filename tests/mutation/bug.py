@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
-from simdsl.backends.wrapping import Wrap, WrappedBackend
+from simdsl.backends.wrappers import Wrap, WrappedBackend
 from tests.modes.faulty_sqlite import Faithful, install, install_class
 
 

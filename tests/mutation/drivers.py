@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from simdsl.backends.protocol import Session, Statement
-from simdsl.backends.wrapping import WrappedSession
-from simdsl.plan.ir import SqlKind
+from simdsl.backends.wrappers import WrappedSession
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome
+from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import Value
 from tests.mutation.bug import Bug, Kind, session
 

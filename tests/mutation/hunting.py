@@ -11,11 +11,11 @@ from typing import Final
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import FailureKind, PlanEnded, RunEnded, Verdict
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
 from simdsl.profiles.load import load_profile
 from simdsl.properties import registry
-from simdsl.properties.property import Size
+from simdsl.properties.property import PlanSize
+from simdsl.runs.context import RunOptions
+from simdsl.runs.single import run_plan
 from tests.mutation.bug import Bug
 
 PROFILES: Final = ("quick", "stress")
@@ -41,7 +41,7 @@ class Attempt:
     is_found: bool
     is_failed: bool
     steps: int
-    judged: int
+    assertions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +87,18 @@ def attempt(backend: Backend, name: str, profile: str, seed: int) -> Attempt:
     judged = 0
     for event in run_plan(plan, plan.name, backend, RunOptions(seed=seed)):
         if isinstance(event, RunEnded):
-            judged += sum(tried.judged for tried in event.report.properties)
+            judged += sum(tried.assertions for tried in event.report.properties)
         elif isinstance(event, PlanEnded):
-            return Attempt(is_found=_tells(event), is_failed=event.verdict is Verdict.FAIL, steps=event.steps, judged=judged)
+            return Attempt(
+                is_found=_tells(event), is_failed=event.verdict is Verdict.FAIL, steps=event.steps, assertions=judged
+            )
     raise AssertionError("a plan began and did not end")
 
 
 def check_sound(bug: Bug, name: str, profile: str, seed: int) -> None:
     """Run the same plan where there is no bug. Raises ``FalseAlarm``."""
     came = _sound(bug.sound, name, profile, seed)
-    if came.is_failed or not came.judged:
+    if came.is_failed or not came.assertions:
         raise FalseAlarm(f"{name}, profile {profile}, seed {seed}: {came} on {bug.sound}")
 
 
@@ -138,5 +140,5 @@ def _sound(url: str, name: str, profile: str, seed: int) -> Attempt:
 
 
 @cache
-def _size(profile: str) -> Size:
-    return Size.of(load_profile(profile))
+def _size(profile: str) -> PlanSize:
+    return PlanSize.of(load_profile(profile))

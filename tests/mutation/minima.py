@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from simdsl.language.load import load_text
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
 
 SPARE: Final = 2
 """So many steps more may shrinking leave."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from simdsl.language.named import BUILT_IN
+from simdsl.language.property_names import BUILT_IN
 from tests.mutation.bug import Bug, Kind
 from tests.mutation.catalogue import BUGS
 from tests.mutation.hunting import PROFILES, SEEDS, STARTS, SURVEY, Hunt

@@ -63,11 +63,11 @@ class ResettingEverySecondTime(_Counting):
 
 
 class KeepsWhatItLends(Queue[Any]):
-    lent = 0
+    checked_out = 0
 
     def _get(self) -> Any:
-        self.lent += 1
-        return self.queue[0] if self.lent % 3 == 0 else super()._get()
+        self.checked_out += 1
+        return self.queue[0] if self.checked_out % 3 == 0 else super()._get()
 
 
 class LendingTwice(QueuePool):

@@ -9,15 +9,15 @@ from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import PlanEnded, Verdict
-from simdsl.modes.alike import Replay, failed, telling
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.once import run_plan
-from simdsl.modes.shrinking import Limits, shrink_run
-from simdsl.plan.ir import Plan
+from simdsl.failures.same_failure import PlanRunner, failed_run, primary_failure
+from simdsl.plan.plan import Plan
 from simdsl.profiles.load import load_profile
 from simdsl.properties import registry
-from simdsl.properties.property import Size
-from simdsl.shrinker.case import Case
+from simdsl.properties.property import PlanSize
+from simdsl.runs.context import RunOptions
+from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
+from simdsl.runs.single import run_plan
+from simdsl.shrinker.case import ShrinkCase
 from tests.mutation.bug import Bug
 from tests.mutation.hunting import Hunt
 
@@ -39,7 +39,7 @@ class Finding:
 
     def plan(self) -> Plan:
         """As its seed and profile make it."""
-        return replace(registry.find(self.property).plan(self.seed, Size.of(load_profile(self.profile))), seed=self.seed)
+        return replace(registry.find(self.property).plan(self.seed, PlanSize.of(load_profile(self.profile))), seed=self.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +56,19 @@ class Shortened:
 
 
 def shorten(bug: Bug, finding: Finding) -> Shortened:
-    """Run the plan that found a bug and shrink it to its end. Raises ``Unstable`` and ``BackendUnavailable``.
+    """Run the plan that found a bug and shrink it to its end. Raises ``NotReproducible`` and ``BackendUnavailable``.
 
     Only what holds without the bug is followed: else the plan may become one that fails everywhere.
     """
     began_ns, plan, broken = real_ns(), finding.plan(), on(bug.make())
-    report = failed(broken, plan)
+    report = failed_run(broken, plan)
     if report is None:
         raise LookupError(f"{bug.name} is not found by {finding}: `python -m tests.mutation --bug {bug.name} --write`")
-    *_, end = shrink_run(plan, report, finding.seed, broken, Limits(), on(resolve(bug.sound)))
+    *_, end = shrink_run(plan, report, finding.seed, broken, ShrinkLimits(), on(resolve(bug.sound)))
     return Shortened(
         bug=bug.name,
         finding=finding,
-        fingerprint=telling(report).fingerprint,
+        fingerprint=primary_failure(report).fingerprint,
         found=steps(plan),
         tries=end.asked,
         seconds=(real_ns() - began_ns) / 1e9,
@@ -78,12 +78,12 @@ def shorten(bug: Bug, finding: Finding) -> Shortened:
 
 def steps(plan: Plan) -> int:
     """How many it has, as the shrinker counts: those of setup, loops, `finally` and invariants too."""
-    return sum(1 for _ in Case(plan=plan).places())
+    return sum(1 for _ in ShrinkCase(plan=plan).places())
 
 
 def fingerprints(bug: Bug, plan: Plan) -> tuple[str, ...]:
     """What a run of a plan with the bug shows; nothing if it holds."""
-    report = failed(on(bug.make()), plan)
+    report = failed_run(on(bug.make()), plan)
     if report is None or report.failure is None:
         return ()
     return tuple(failure.fingerprint for failure in (report.failure, *report.consequences))
@@ -95,6 +95,6 @@ def holds_without(bug: Bug, plan: Plan) -> bool:
     return end.verdict in (Verdict.PASS, Verdict.WARN) and end.runs > 0
 
 
-def on(backend: Backend) -> Replay:
+def on(backend: Backend) -> PlanRunner:
     """Runs plans on this backend."""
     return partial(run_plan, file="plan", backend=backend, options=RunOptions(seed=1))

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.language.write import dump
 from tests.mutation.shortening import Finding, Shortened
 
 FILE: Final = Path(__file__).resolve().parent / "shrunk.json"

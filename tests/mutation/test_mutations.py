@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.language.named import BUILT_IN
+from simdsl.language.property_names import BUILT_IN
 from tests.mutation import records
 from tests.mutation.catalogue import BUGS
 from tests.mutation.hunting import attempt, check_sound

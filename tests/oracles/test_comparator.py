@@ -9,14 +9,14 @@ from decimal import Decimal
 
 import pytest
 
-from simdsl.core.trace import Checked, Event, Parked, RolledBack, Stepped, Trace, Wait
-from simdsl.language.transactions import parse_transaction
+from simdsl.core.trace import BlockReason, CheckEvaluated, SessionRolledBack, StepCompleted, TaskBlocked, Trace, TraceEvent
 from simdsl.oracles.comparator import Aspect, Comparison, compare
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
 from simdsl.oracles.sides import Side, describe_one
-from simdsl.plan.ir import Path
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.source import Path
 from simdsl.plan.values import Row, Value
+from simdsl.syntax.sql_statements import parse_transaction
 
 OK = Affected(None)
 ONE = Affected(1)
@@ -32,8 +32,8 @@ def step(
     open_: bool | None = None,
     ordered: bool = False,
     arguments: tuple[Value, ...] = (),
-) -> Stepped:
-    return Stepped(
+) -> StepCompleted:
+    return StepCompleted(
         task=task,
         path=("steps", at) if isinstance(at, int) else at,
         what=what,
@@ -42,13 +42,13 @@ def step(
         in_transaction=open_,
         now_us=0,
         session=1,
-        judged=False,
+        assertions=False,
         ordered=ordered,
     )
 
 
-def parked(at: int, wait: Wait = Wait.LOCK, task: str = "a") -> Parked:
-    return Parked(
+def parked(at: int, wait: BlockReason = BlockReason.LOCK, task: str = "a") -> TaskBlocked:
+    return TaskBlocked(
         task=task, path=("steps", at), what="UPDATE", wait=wait, until_us=None, now_us=0, blockers=(), arguments=()
     )
 
@@ -61,16 +61,16 @@ class Op:
     path: Path
     what: str
     ordered: bool
-    judged: bool = False
+    assertions: bool = False
     parameters: tuple[str, ...] = ()
-    volatile: bool = False
+    nondeterministic: bool = False
 
 
-def written(*events: Event) -> Trace:
+def written(*events: TraceEvent) -> Trace:
     """A trace as the machine writes it: steps in columns, everything else between."""
     trace = Trace()
     for event in events:
-        if not isinstance(event, Stepped):
+        if not isinstance(event, StepCompleted):
             trace.add(event)
             continue
         if event.in_transaction is not None:
@@ -83,9 +83,9 @@ def written(*events: Event) -> Trace:
 
 
 def side(
-    *events: Event, tables: Mapping[str, Rows] | None = None, whole: bool = True, paths: Iterable[Path] | None = None
+    *events: TraceEvent, tables: Mapping[str, Rows] | None = None, whole: bool = True, paths: Iterable[Path] | None = None
 ) -> Side:
-    steps = [event for event in events if isinstance(event, Stepped)]
+    steps = [event for event in events if isinstance(event, StepCompleted)]
     control = {event.path: found for event in steps if (found := parse_transaction(event.what)) is not None}
     return Side(
         trace=written(*events),
@@ -258,7 +258,7 @@ def test_the_first_difference_in_time_is_the_first() -> None:
 
 def test_setup_is_compared_and_numbered_by_itself() -> None:
     def trace(first: Outcome, second: Outcome) -> Side:
-        check = Checked(task=None, path=("steps", 0), held=True, readings=(), now_us=0)
+        check = CheckEvaluated(task=None, path=("steps", 0), held=True, readings=(), now_us=0)
         return side(step(("setup", 0), OK), step(("setup", 1), first), check, step(1, second))
 
     assert aspects(trace(ONE, ONE), trace(Affected(2), ONE)) == [(Aspect.AFFECTED, 2)]
@@ -277,8 +277,8 @@ def test_finally_comes_behind_the_tables() -> None:
 # Waiting
 
 
-@pytest.mark.parametrize("wait", [Wait.LOCK, Wait.POOL])
-def test_waiting_is_compared(wait: Wait) -> None:
+@pytest.mark.parametrize("wait", [BlockReason.LOCK, BlockReason.POOL])
+def test_waiting_is_compared(wait: BlockReason) -> None:
     left, right = side(parked(0, wait), step(0, ONE)), side(step(0, ONE))
     assert aspects(left, right) == [(Aspect.WAITING, 1)]
     assert differ(left, right).divergences[0].said == ("waits", "does not wait")
@@ -293,12 +293,12 @@ def test_it_is_the_same_round_that_waits() -> None:
 
 
 def test_sleeping_is_not() -> None:
-    assert not differ(side(parked(0, Wait.SLEEP), step(0, ONE)), side(step(0, ONE))).divergences
+    assert not differ(side(parked(0, BlockReason.SLEEP), step(0, ONE)), side(step(0, ONE))).divergences
 
 
 def test_where_locks_differ_only_waiting_for_a_pool_is_compared() -> None:
     assert not differ(side(parked(0), step(0, ONE)), side(step(0, ONE)), locks=True).divergences
-    pool = side(parked(0, Wait.POOL), step(0, ONE))
+    pool = side(parked(0, BlockReason.POOL), step(0, ONE))
     assert [one.aspect for one in differ(pool, side(step(0, ONE)), locks=True).divergences] == [Aspect.WAITING]
 
 
@@ -310,11 +310,11 @@ ENDED = step(3, OK, task="a", what="COMMIT", open_=False)
 WRITE = "UPDATE t SET v = 2"
 
 
-def refusing(*more: Event, value: int = 1) -> Side:
+def refusing(*more: TraceEvent, value: int = 1) -> Side:
     return side(*BEGUN, step(2, BUSY, task="b", what=WRITE), ENDED, *more, tables={"t": rows((value,))})
 
 
-def waiting(*more: Event, value: int = 2) -> Side:
+def waiting(*more: TraceEvent, value: int = 2) -> Side:
     done = step(2, ONE, task="b", what=WRITE)
     return side(*BEGUN, parked(2, task="b"), ENDED, done, *more, tables={"t": rows((value,))})
 
@@ -348,7 +348,7 @@ def test_a_transaction_that_ended_holds_no_lock() -> None:
     left = side(*BEGUN, ENDED, step(4, BUSY, task="b", what=WRITE))
     right = side(*BEGUN, ENDED, step(4, ONE, task="b", what=WRITE))
     assert [one.aspect for one in differ(left, right, locks=True).divergences] == [Aspect.ERROR]
-    rolled = RolledBack(task="a", why="a further attempt")
+    rolled = SessionRolledBack(task="a", why="a further attempt")
     left = side(*BEGUN, rolled, step(4, BUSY, task="b", what=WRITE))
     right = side(*BEGUN, rolled, step(4, ONE, task="b", what=WRITE))
     assert [one.aspect for one in differ(left, right, locks=True).divergences] == [Aspect.ERROR]
@@ -374,7 +374,7 @@ def test_reads_commit_nothing() -> None:
 
 
 def test_the_same_statement_with_other_values_is_another_one() -> None:
-    def last(value: int) -> Stepped:
+    def last(value: int) -> StepCompleted:
         return step(2, ONE, task="b", what="UPDATE t SET v = $v", arguments=(value,))
 
     left = side(*BEGUN, step(2, BUSY, task="b"), ENDED, last(1), tables={})
@@ -425,7 +425,7 @@ def test_what_simdsl_rolled_back_is_not_committed() -> None:
     begin = step(10, OK, task="c", what="BEGIN", open_=True)
     write = step(11, ONE, task="c", what="UPDATE t SET v = 4")
     refused = (*BEGUN, step(2, BUSY, task="b"), ENDED)
-    left = side(*refused, begin, write, RolledBack(task="c", why="the end"), tables={"t": rows((1,))})
+    left = side(*refused, begin, write, SessionRolledBack(task="c", why="the end"), tables={"t": rows((1,))})
     right = side(*BEGUN, step(2, rows(), task="b"), ENDED, tables={"t": rows((1,))})
     assert differ(left, right, locks=True).tables == 1
 

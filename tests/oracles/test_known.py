@@ -9,8 +9,8 @@ import pytest
 
 from simdsl.oracles.differences import KnownKeys, KnownOrder, Party, Whole
 from simdsl.oracles.known import KNOWN, known
-from simdsl.plan.ir import Dialect
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Row, Value
 
 SQLITE = Party(dialect=Dialect.SQLITE, engine="SQLite")

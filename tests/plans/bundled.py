@@ -16,7 +16,7 @@ from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.language.load import check_file
 from simdsl.plan import resources
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
 from tests.running import Ran, run_loaded
 
 ROOT: Final = Path(resources.path("plans"))

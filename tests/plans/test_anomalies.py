@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.core.trace import Stepped
+from simdsl.core.trace import StepCompleted
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
 from simdsl.plan.values import Value
 from tests.plans.bundled import problem, ran
@@ -39,7 +39,7 @@ def _ends(name: str) -> set[Value]:
     ends = set[Value]()
     for report in ran(_on(name), "postgres").reports:
         for event in report.trace:
-            if isinstance(event, Stepped) and event.path[0] == "finally":
+            if isinstance(event, StepCompleted) and event.path[0] == "finally":
                 assert isinstance(event.outcome, Rows)
                 ((end,),) = event.outcome.rows
                 ends.add(end)
@@ -50,7 +50,7 @@ def _refusals(name: str, backend: str) -> list[int]:
     """For each run, how many of its steps were refused by the engine's isolation."""
     refusals = []
     for report in ran(_on(name), backend).reports:
-        outcomes = [event.outcome for event in report.trace if isinstance(event, Stepped)]
+        outcomes = [event.outcome for event in report.trace if isinstance(event, StepCompleted)]
         classes = [outcome.error_class for outcome in outcomes if isinstance(outcome, Failed)]
         assert set(classes) <= {ErrorClass.SERIALIZATION_FAILURE}
         refusals.append(len(classes))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from simdsl.core.verdicts import Verdict
-from simdsl.language.document import Data
-from simdsl.language.format import format_text
+from simdsl.language.dump import dump, dump_json
+from simdsl.language.formatter import format_text
+from simdsl.language.json_schema import to_json, violations
 from simdsl.language.load import load_text
-from simdsl.language.read import read_file
-from simdsl.language.schema import to_json, violations
-from simdsl.language.write import dump, dump_json
+from simdsl.syntax.document import Data
+from simdsl.syntax.files import read_file
 from tests.plans.bundled import BACKENDS, FILES, LACKING, MVCC, NAMES, RACING, ROOT, plan_of, problem, ran, why_skipped
 
 ROOMS = ("errors", "found", "locks", "pool", "schedule", "tx", "values", "workload")
@@ -32,7 +32,7 @@ def test_it_holds_or_says_why_it_is_skipped(name: str, backend: str) -> None:
         return
     verdict = Verdict.WARN if name in RACING.get(backend, ()) else Verdict.PASS
     assert ended.verdict is verdict, (ended.reason, ended.warnings, ended.failed and ended.failed.failure)
-    assert ended.judged > 0
+    assert ended.assertions > 0
 
 
 @bundled

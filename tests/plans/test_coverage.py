@@ -11,54 +11,39 @@ from typing import Any, get_args
 
 import pytest
 
-from simdsl.plan.ir import Action as TransactionAction
-from simdsl.plan.ir import (
+from simdsl.plan.expectations import (
     Alternative,
-    Await,
     Cell,
-    Check,
-    Checkout,
+    ComparisonOperator,
     Count,
+    CountUnit,
     ExactRows,
-    Expression,
-    Fault,
-    Identifier,
-    Override,
-    Param,
-    Plan,
-    PoolSpec,
-    Reset,
-    Retry,
-    Return,
+    ExpectedError,
+    FixedPoint,
+    LiteralType,
+    RowOrder,
     SameAs,
     Scalar,
-    ScalarFunction,
-    Schedule,
+)
+from simdsl.plan.expressions import BinaryOperation, BinaryOperator, Expression, PoolCounter, ResultFunction, ScalarFunction
+from simdsl.plan.plan import Identifier, Param, Plan, PoolSpec, Reset, Task
+from simdsl.plan.schedules import ExhaustiveSchedule, PctSchedule, RandomSchedule, Schedule
+from simdsl.plan.sql import Sql, TransactionAction, TransactionControl, TransactionMode, Variable
+from simdsl.plan.steps import (
+    Await,
+    Check,
+    Checkout,
+    Fault,
+    IntegerBounds,
+    ItemList,
+    Override,
+    Retry,
+    Return,
     Sleep,
-    Sql,
     SqlStep,
     Step,
-    Task,
+    StepOptions,
 )
-from simdsl.plan.ir import AnError as ExpectedError
-from simdsl.plan.ir import Binary as BinaryOperation
-from simdsl.plan.ir import Comparison as ComparisonOperator
-from simdsl.plan.ir import Counted as CountUnit
-from simdsl.plan.ir import Exhaustive as ExhaustiveSchedule
-from simdsl.plan.ir import Fixed as FixedPoint
-from simdsl.plan.ir import Items as ItemList
-from simdsl.plan.ir import LabelFunction as ResultFunction
-from simdsl.plan.ir import Mode as TransactionMode
-from simdsl.plan.ir import Operator as BinaryOperator
-from simdsl.plan.ir import Options as StepOptions
-from simdsl.plan.ir import Order as RowOrder
-from simdsl.plan.ir import Pct as PctSchedule
-from simdsl.plan.ir import PoolCount as PoolCounter
-from simdsl.plan.ir import RandomWalk as RandomSchedule
-from simdsl.plan.ir import Range as IntegerBounds
-from simdsl.plan.ir import Transaction as TransactionControl
-from simdsl.plan.ir import TypedKind as LiteralType
-from simdsl.plan.ir import Var as Variable
 from tests.plans.bundled import BACKENDS, NAMES, plan_of, why_skipped
 
 FORMS = (Step, Alternative, Cell, Expression, Schedule)

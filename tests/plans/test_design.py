@@ -6,8 +6,8 @@ import pytest
 
 from simdsl.core.verdicts import Verdict
 from simdsl.language.load import check_text, load_text
-from simdsl.plan.ir import Blocks
-from simdsl.plan.ir import Exhaustive as ExhaustiveSchedule
+from simdsl.plan.expectations import Blocks
+from simdsl.plan.schedules import ExhaustiveSchedule
 from tests.plans.bundled import plan_of, problem, ran
 from tests.running import run_loaded
 
@@ -53,9 +53,9 @@ steps:
 
 
 @pytest.mark.parametrize(("text", "judged"), [(FIRST, 3), (PARTITIONS, 1)], ids=["first", "partitions"])
-def test_a_plan_that_introduces_the_language_holds(text: str, judged: int) -> None:
+def test_a_plan_that_introduces_the_language_holds(text: str, assertions: int) -> None:
     ended = run_loaded(load_text(text)).ended
-    assert (ended.verdict, ended.judged) == (Verdict.PASS, judged)
+    assert (ended.verdict, ended.assertions) == (Verdict.PASS, assertions)
 
 
 def test_a_word_that_is_nearly_right_is_named() -> None:

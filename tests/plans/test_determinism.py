@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from simdsl.core.trace import Event, Parked, PoolMoved, RolledBack, Stepped
+from simdsl.core.trace import PoolChanged, SessionRolledBack, StepCompleted, TaskBlocked, TraceEvent
 from simdsl.core.verdicts import RunReport, Verdict
+from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.language.write import dump
-from simdsl.modes.pin import pinned, unrolled
-from simdsl.plan.ir import Choices
 from simdsl.plan.outcomes import Affected, Outcome, Rows
+from simdsl.plan.schedules import RecordedSchedule
 from simdsl.plan.values import sorted_rows
+from simdsl.rewriting.pin import pin_run
+from simdsl.rewriting.unroll import unroll_run
 from tests.plans.bundled import NAMES, RACING, plan_of, problem, ran, why_skipped
 from tests.running import run, run_loaded
 
@@ -99,15 +100,15 @@ def test_waits_for_locks_come_to_the_same_ten_times_under_load() -> None:
         pytest.skip(missing)
     reports = [run(WAITS, "postgres").last for _ in range(10)]
     assert [(report.verdict, report.failure) for report in reports] == [(Verdict.PASS, None)] * 10
-    assert sum(isinstance(event, Parked) for event in reports[0].trace) == 9
+    assert sum(isinstance(event, TaskBlocked) for event in reports[0].trace) == 9
     assert len({report.digest for report in reports}) == 1
 
 
 @scheduled
 def test_a_pin_replays_to_the_same_digest(name: str, backend: str) -> None:
     for report in _some(name, backend):
-        pin = pinned(plan_of(name), report, 1)
-        assert isinstance(pin.schedule, Choices)
+        pin = pin_run(plan_of(name), report, 1)
+        assert isinstance(pin.schedule, RecordedSchedule)
         again = run_loaded(load_text(dump(pin)), backend)
         assert again.ended.verdict is Verdict.PASS, again.ended.failed
         assert (again.last.digest, again.last.choices) == (report.digest, report.choices)
@@ -116,7 +117,7 @@ def test_a_pin_replays_to_the_same_digest(name: str, backend: str) -> None:
 @scheduled
 def test_an_unrolled_view_holds_and_does_the_same(name: str, backend: str) -> None:
     for report in _some(name, backend):
-        view = unrolled(plan_of(name), report)
+        view = unroll_run(plan_of(name), report)
         again = run_loaded(load_text(dump(view)), backend)
         assert again.ended.verdict in (Verdict.PASS, Verdict.WARN), (again.ended.failed, dump(view))
         assert _said(again.last, "steps") == _said(report, "tasks"), dump(view)
@@ -166,15 +167,15 @@ def _said(report: RunReport, section: str) -> list[_Said]:
     return [said for event, after in zip(events, [*events[1:], None], strict=True) if (said := _one(event, after, section))]
 
 
-def _one(event: Event, after: Event | None, section: str) -> _Said | None:
+def _one(event: TraceEvent, after: TraceEvent | None, section: str) -> _Said | None:
     match event:
-        case Stepped(task=task, path=path, outcome=outcome) if path[0] == section:
+        case StepCompleted(task=task, path=path, outcome=outcome) if path[0] == section:
             if isinstance(outcome, Rows) and not event.ordered:
                 outcome = outcome._replace(rows=sorted_rows(outcome.rows))
             return (task, re.sub(r"\$\w+", "$", event.what), event.arguments, outcome)
-        case RolledBack(task=task):
+        case SessionRolledBack(task=task):
             return (task, "ROLLBACK", (), Affected())
-        case PoolMoved(lent=False, task=task) if not (isinstance(after, Stepped) and after.what == "return"):
+        case PoolChanged(checked_out=False, task=task) if not (isinstance(after, StepCompleted) and after.what == "return"):
             return (task, "return", (), Affected())
         case _:
             return None

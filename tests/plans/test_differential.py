@@ -26,7 +26,7 @@ def test_it_holds_or_differs_for_a_reason(name: str, other: str) -> None:
         assert ended.reason
         return
     assert ended.verdict in (Verdict.PASS, Verdict.WARN), (ended.reason, ended.failed and ended.failed.failure)
-    assert ended.judged > 0
+    assert ended.assertions > 0
     assert (ended.verdict is Verdict.WARN) == bool(ended.warnings)
     for warning in ended.warnings:
         assert warning.startswith(("known difference: ", "race: ", "what differs behind that step ")), warning

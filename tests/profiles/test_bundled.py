@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from simdsl.language.read import read_file
 from simdsl.plan import resources
 from simdsl.profiles.load import DEFAULT, check_profile, load_profile
 from simdsl.profiles.profile import Profile
+from simdsl.syntax.files import read_file
 from tests.profiles.conftest import values_of
 
 NAMES = ("concurrent", "ddl-heavy", "faulty", "quick", "read-heavy", "stress", "write-heavy")

@@ -10,14 +10,14 @@ import pytest
 
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import PlanError
-from simdsl.profiles.load import Merged, check_profile, check_text, load_profile
+from simdsl.profiles.load import MergedProfile, check_profile, check_text, load_profile
 from simdsl.profiles.profile import ColumnType, Profile
 
 Write = Callable[[str, str], str]
 HEAD = "simdsl: 1\nprofile: {}\n"
 
 
-def merged(name: str, *overrides: str) -> Merged:
+def merged(name: str, *overrides: str) -> MergedProfile:
     checked = check_profile(name, overrides)
     assert checked.diagnostics == ()
     assert checked.merged is not None

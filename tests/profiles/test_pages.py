@@ -7,7 +7,7 @@ import re
 import pytest
 
 from simdsl.plan.codes import Code
-from simdsl.plan.pages import page
+from simdsl.plan.resources import page
 from simdsl.profiles.load import check_text
 
 OURS = [code for code in Code if code.name.startswith("P")]

@@ -6,8 +6,8 @@ from dataclasses import fields
 
 import pytest
 
-from simdsl.language.schema import violations
-from simdsl.profiles.knobs import GROUPS, Kind, Knob, field_keys, field_of, from_keys, knobs, nested, schema, to_keys
+from simdsl.language.json_schema import violations
+from simdsl.profiles.knobs import GROUPS, Knob, KnobType, field_keys, field_of, from_keys, knobs, nested, schema, to_keys
 from simdsl.profiles.profile import ColumnType, IndexKind, Profile
 
 DEFAULTS = Profile(name="defaults")
@@ -35,7 +35,7 @@ def test_every_key_is_described() -> None:
 
 
 def test_words_are_those_of_the_schema() -> None:
-    words = {knob.dotted: knob.words for knob in knobs() if knob.kind is Kind.WORDS}
+    words = {knob.dotted: knob.words for knob in knobs() if knob.kind is KnobType.WORDS}
     assert words == {"schema.types": tuple(ColumnType), "schema.index_kinds": tuple(IndexKind)}
 
 
@@ -51,11 +51,11 @@ def test_every_knob_takes_what_its_kind_says(knob: Knob) -> None:
     shape = schema()["properties"][knob.key[0]]
     shape = shape["properties"][knob.key[1]] if len(knob.key) > 1 else shape
     reference = str(shape.get("$ref", "")).rpartition("/")[2]
-    expected = {"rate": Kind.RATE, "duration": Kind.DURATION, "count": Kind.INTEGER, "weight": Kind.INTEGER}
+    expected = {"rate": KnobType.RATE, "duration": KnobType.DURATION, "count": KnobType.INTEGER, "weight": KnobType.INTEGER}
     assert knob.kind is expected.get(reference, knob.kind)
     holder = getattr(DEFAULTS, knob.key[0]) if len(knob.key) > 1 else DEFAULTS
     value = getattr(holder, field_of(knob))
-    kinds = {Kind.RATE: float, Kind.DURATION: int, Kind.INTEGER: int, Kind.WORDS: tuple, Kind.TEXT: str}
+    kinds = {KnobType.RATE: float, KnobType.DURATION: int, KnobType.INTEGER: int, KnobType.WORDS: tuple, KnobType.TEXT: str}
     assert value is None or type(value) is kinds[knob.kind]
 
 

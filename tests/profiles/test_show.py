@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simdsl.plan.values import Json
-from simdsl.profiles.finding import available
-from simdsl.profiles.knobs import Key, Kind, Knob, from_keys, knobs, to_keys
-from simdsl.profiles.load import Merged, check_profile, check_text
+from simdsl.profiles.knobs import Key, Knob, KnobType, from_keys, knobs, to_keys
+from simdsl.profiles.load import MergedProfile, check_profile, check_text
 from simdsl.profiles.profile import Profile
-from simdsl.profiles.show import to_json_text, to_yaml
+from simdsl.profiles.profile_files import available_profiles
+from simdsl.profiles.serialize import to_json_text, to_yaml
 
 WIDE = 10_000
 NAMES = ("concurrent", "ddl-heavy", "faulty", "quick", "read-heavy", "stress", "write-heavy")
@@ -22,7 +22,9 @@ NAMES = ("concurrent", "ddl-heavy", "faulty", "quick", "read-heavy", "stress", "
 
 def shown_again(profile: Profile, width: int) -> Profile:
     values = to_keys(profile)
-    found = Merged(profile=profile, values=values, origins=dict.fromkeys([("profile",), *values], "a: 'b' # c\n\u2028"))
+    found = MergedProfile(
+        profile=profile, values=values, origins=dict.fromkeys([("profile",), *values], "a: 'b' # c\n\u2028")
+    )
     checked = check_text(to_yaml(found, width), "shown.yaml")
     assert checked.diagnostics == ()
     assert checked.merged is not None
@@ -74,20 +76,20 @@ def test_json_has_profile_and_origins(here: Path) -> None:
 
 
 def test_every_name_that_is_available_is_bundled_here(here: Path) -> None:
-    assert tuple(place.name for place in available()) == NAMES
+    assert tuple(place.name for place in available_profiles()) == NAMES
 
 
 def _values(knob: Knob) -> st.SearchStrategy[Json]:
     match knob.kind:
-        case Kind.RATE:
+        case KnobType.RATE:
             return st.floats(0, 1)
-        case Kind.INTEGER:
+        case KnobType.INTEGER:
             return st.integers(1, 10**9)
-        case Kind.DURATION:
+        case KnobType.DURATION:
             return st.integers(0, 10**9 - 1).map(lambda number: f"{number}ms")
-        case Kind.TEXT:
+        case KnobType.TEXT:
             return st.text(st.characters(exclude_categories=["Cs"]))
-        case Kind.WORDS:
+        case KnobType.WORDS:
             return st.lists(st.sampled_from(knob.words), min_size=1, unique=True).map(lambda words: [*words])
 
 

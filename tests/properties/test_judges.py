@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.language.named import BUILT_IN
-from simdsl.properties.property import Held, Violation
+from simdsl.language.property_names import BUILT_IN
+from simdsl.properties.property import PropertyHeld, PropertyViolation
 from simdsl.properties.registry import find
 from tests.properties.traces import FIXTURES, Case, cases
 
@@ -24,12 +24,12 @@ def test_every_property_has_a_fixture_and_no_other_is_there() -> None:
 def test_a_trace_that_holds_is_judged_and_holds(name: str, case: Case) -> None:
     findings = list(find(name).judge(case.plan, case.events))
     assert findings
-    assert all(isinstance(finding, Held) for finding in findings), findings
+    assert all(isinstance(finding, PropertyHeld) for finding in findings), findings
 
 
 @pytest.mark.parametrize(("name", "case"), every("violates"))
 def test_a_trace_that_violates_says_so_with_the_steps_that_prove_it(name: str, case: Case) -> None:
-    violations = [one for one in find(name).judge(case.plan, case.events) if isinstance(one, Violation)]
+    violations = [one for one in find(name).judge(case.plan, case.events) if isinstance(one, PropertyViolation)]
     assert case.says in [one.message for one in violations]
     assert all(one.evidence for one in violations)
 
@@ -60,7 +60,7 @@ def test_a_violation_of_one_property_is_not_told_by_another(name: str) -> None:
         others = {
             other
             for other in BUILT_IN
-            if other != name and any(isinstance(one, Violation) for one in find(other).judge(case.plan, case.events))
+            if other != name and any(isinstance(one, PropertyViolation) for one in find(other).judge(case.plan, case.events))
         }
         general = {"pool-checkout-return", "table-has-expected-content", "all-tables-have-expected-content"}
         assert others - general <= related, case.name
@@ -69,7 +69,7 @@ def test_a_violation_of_one_property_is_not_told_by_another(name: str) -> None:
 def test_evidence_is_told_in_the_words_of_the_plan() -> None:
     (case,) = [case for case in cases("tx-rollback-invisible", "violates") if case.name == "an insert stays"]
     (violation,) = find("tx-rollback-invisible").judge(case.plan, case.events)
-    assert isinstance(violation, Violation)
+    assert isinstance(violation, PropertyViolation)
     assert violation.evidence == (
         "w: INSERT INTO t VALUES (1, 5): 1 affected",
         "w: ROLLBACK",

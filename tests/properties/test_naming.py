@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from simdsl.core.verdicts import FailureKind, Tried, Verdict
-from simdsl.language import named
+from simdsl.core.verdicts import FailureKind, PropertyResult, Verdict
+from simdsl.language import property_names
 from simdsl.language.load import check_text
 from simdsl.plan.codes import Code
 from simdsl.properties import registry
-from simdsl.properties.property import Held, Property
+from simdsl.properties.property import Property, PropertyHeld
 from tests.modes.faulty_sqlite import install
 from tests.running import run
 
@@ -35,16 +35,16 @@ MINE = Property(
     name="mine",
     specification="Mine holds.",
     make=lambda seed, size: registry.find("tx-commit-visible").plan(seed, size),
-    judge=lambda plan, events: iter([Held()]),
+    judge=lambda plan, events: iter([PropertyHeld()]),
 )
 
 
 def test_every_run_is_judged_and_counted() -> None:
     ran = run(PLAN)
     assert [report.properties for report in ran.reports] == [
-        (Tried("tx-rollback-invisible", 1, 0), Tried("tx-commit-visible", 0, 0))
+        (PropertyResult("tx-rollback-invisible", 1, 0), PropertyResult("tx-commit-visible", 0, 0))
     ] * 2
-    assert ran.ended.judged == 6
+    assert ran.ended.assertions == 6
     assert ran.ended.verdict is Verdict.WARN
     assert ran.ended.warnings == (
         "property tx-commit-visible was not judged: no query came after a COMMIT, or beside an open transaction",
@@ -96,22 +96,22 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: claims\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        f"[{named.GROUP}]\nmine = {here}\nother = {here}\ngone = no.such.module:PROPERTY\n"
+        f"[{property_names.GROUP}]\nmine = {here}\nother = {here}\ngone = no.such.module:PROPERTY\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    named.entry_points.cache_clear()
+    property_names.entry_points.cache_clear()
     yield
-    named.entry_points.cache_clear()
+    property_names.entry_points.cache_clear()
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_property_of_another_package_is_found_by_its_entry_point() -> None:
-    assert named.known() == (*named.BUILT_IN, "gone", "mine", "other")
+    assert property_names.known_names() == (*property_names.BUILT_IN, "gone", "mine", "other")
     assert registry.find("mine") == MINE
-    assert [one.name for one in registry.every()] == [*named.BUILT_IN, "mine"]
+    assert [one.name for one in registry.every()] == [*property_names.BUILT_IN, "mine"]
     ran = run("properties: [mine]\nsteps:\n  - a: SELECT 1\n")
     assert ran.ended.verdict is Verdict.PASS
-    assert ran.last.properties == (Tried("mine", 1, 0),)
+    assert ran.last.properties == (PropertyResult("mine", 1, 0),)
 
 
 @pytest.mark.usefixtures("installed")

@@ -14,15 +14,16 @@ import simdsl
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import FailureKind, Verdict
+from simdsl.language.dump import dump, dump_json
 from simdsl.language.load import load_text
-from simdsl.language.named import BUILT_IN
-from simdsl.language.write import dump, dump_json
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.differential import run_differential
-from simdsl.plan.ir import Plan, Retry, Step
+from simdsl.language.property_names import BUILT_IN
+from simdsl.plan.plan import Plan
+from simdsl.plan.steps import Retry, Step
 from simdsl.profiles.profile import Profile
-from simdsl.properties.property import Size
+from simdsl.properties.property import PlanSize
 from simdsl.properties.registry import find
+from simdsl.runs.context import RunOptions
+from simdsl.runs.differential import run_differential
 from tests.properties.planted import PLANTED
 from tests.running import Ran, run_loaded
 
@@ -68,7 +69,7 @@ def test_a_size_makes_plans_larger() -> None:
     for name in BUILT_IN:
         small, large = (
             sum(length(task.steps) for task in find(name).plan(1, size).tasks or ())
-            for size in (Size(), Size.of(Profile(name="large", steps=400, tasks=5)))
+            for size in (PlanSize(), PlanSize.of(Profile(name="large", steps=400, tasks=5)))
         )
         assert large > small
 
@@ -87,7 +88,7 @@ def test_it_holds_on_sqlite_and_is_judged(name: str) -> None:
     for seed in range(SEEDS):
         ran = run_loaded(find(name).plan(seed))
         assert ran.ended.verdict is not Verdict.FAIL, (seed, ran.failure)
-        judged += sum(one.judged for report in ran.reports for one in report.properties)
+        judged += sum(one.assertions for report in ran.reports for one in report.properties)
     assert judged > SEEDS
 
 
@@ -105,7 +106,7 @@ def test_it_holds_on_other_engines_and_is_judged(name: str, backend: str) -> Non
             assert ran.ended.verdict is Verdict.FAIL, "the engine does it right now: take it out of ENGINE_BUGS"
             continue
         assert ran.ended.verdict in (Verdict.PASS, Verdict.WARN), (seed, ran.ended.reason, ran.ended.failed)
-        judged += sum(one.judged for report in ran.reports for one in report.properties)
+        judged += sum(one.assertions for report in ran.reports for one in report.properties)
     assert judged > FEW
 
 
@@ -164,8 +165,8 @@ def test_what_fails_fails_again_when_it_is_written_out() -> None:
 
 def test_two_processes_make_and_judge_alike() -> None:
     script = (
-        "from simdsl.language.named import BUILT_IN\n"
-        "from simdsl.language.write import dump\n"
+        "from simdsl.language.property_names import BUILT_IN\n"
+        "from simdsl.language.emitter import dump\n"
         "from simdsl.properties.registry import find\n"
         "from tests.running import run_loaded\n"
         "for name in BUILT_IN:\n"

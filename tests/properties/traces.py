@@ -21,10 +21,18 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
-from simdsl.core.trace import Checked, Event, Parked, PoolMoved, RolledBack, Stepped, Wait
+from simdsl.core.trace import (
+    BlockReason,
+    CheckEvaluated,
+    PoolChanged,
+    SessionRolledBack,
+    StepCompleted,
+    TaskBlocked,
+    TraceEvent,
+)
 from simdsl.language.load import load_text
-from simdsl.plan.ir import Plan
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.plan import Plan
 from simdsl.plan.values import Value
 
 FIXTURES: Final = Path(__file__).parent / "fixtures"
@@ -40,7 +48,7 @@ class Case:
     name: str
     says: str | None
     plan: Plan
-    events: tuple[Event, ...]
+    events: tuple[TraceEvent, ...]
 
 
 def cases(name: str, kind: str) -> list[Case]:
@@ -66,33 +74,35 @@ def _plan(lines: list[str]) -> Plan:
     return load_text(json.dumps({"simdsl": 1, "plan": "fixture", "dialect": "sqlite", "steps": steps}), "fixture.json")
 
 
-def _events(lines: list[str]) -> tuple[Event, ...]:
+def _events(lines: list[str]) -> tuple[TraceEvent, ...]:
     events = tuple(map(event, lines))
-    if not any(isinstance(one, Checked) for one in events):
+    if not any(isinstance(one, CheckEvaluated) for one in events):
         return events
-    return tuple(replace(one, path=("steps", i)) for i, one in enumerate(events) if isinstance(one, Stepped | Checked))
+    return tuple(
+        replace(one, path=("steps", i)) for i, one in enumerate(events) if isinstance(one, StepCompleted | CheckEvaluated)
+    )
 
 
-def event(line: str) -> Event:
+def event(line: str) -> TraceEvent:
     """The event of a line."""
     if line.startswith(_CHECK):
-        return Checked(task=None, path=(), held=True, readings=(), now_us=0)
+        return CheckEvaluated(task=None, path=(), held=True, readings=(), now_us=0)
     if match := _WAITS.fullmatch(line):
         lock = match["what"] == "a lock"
-        return Parked(
+        return TaskBlocked(
             task=match["task"],
             path=(),
             what="UPDATE" if lock else f"checkout {match['what']}",
-            wait=Wait.LOCK if lock else Wait.POOL,
+            wait=BlockReason.LOCK if lock else BlockReason.POOL,
             until_us=None,
             now_us=int(match["at"] or 0),
         )
     if match := _POOL.fullmatch(line):
-        return PoolMoved(
+        return PoolChanged(
             pool=match["pool"],
             task=match["task"],
             session=int(match["session"]),
-            lent=match["verb"] == "lends",
+            checked_out=match["verb"] == "lends",
             size=2,
             idle=int(match["idle"]),
             busy=int(match["busy"]),
@@ -100,10 +110,10 @@ def event(line: str) -> Event:
             in_transaction=match["open"] is not None,
         )
     if line.endswith(" is rolled back"):
-        return RolledBack(task=line.split()[0], why="a further attempt")
+        return SessionRolledBack(task=line.split()[0], why="a further attempt")
     match = _STEP.fullmatch(line)
     assert match is not None, line
-    return Stepped(
+    return StepCompleted(
         task=match["task"],
         path=(),
         what=match["what"],
@@ -112,7 +122,7 @@ def event(line: str) -> Event:
         in_transaction=None,
         now_us=int(match["at"] or 0),
         session=int(match["session"]) if match["session"] else None,
-        judged=False,
+        assertions=False,
         ordered=False,
     )
 

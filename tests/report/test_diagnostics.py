@@ -6,16 +6,21 @@ import json
 
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.plan.source import Span
-from simdsl.report.diagnostics import MOST, counted, render, text
-from simdsl.report.formats import Format
-from simdsl.report.screen import Screen, cells
+from simdsl.plan.source import SourceSpan
+from simdsl.report.diagnostics import (
+    MOST_DIAGNOSTICS,
+    DiagnosticFormat,
+    count_severities,
+    diagnostic_text,
+    render_diagnostics,
+)
+from simdsl.report.screen import Screen, cell_width
 
 TYPO = Diagnostic(
     code=Code.G201,
     message="unexpected `affectd` in a plan line",
     file="plans/typo.yaml",
-    span=Span(line=4, column=32, length=7),
+    span=SourceSpan(line=4, column=32, length=7),
     line="  - a: UPDATE t SET v = 2 => 3 affectd",
     help="did you mean `affected`?",
 )
@@ -23,7 +28,7 @@ WHOLE = Diagnostic(code=Code.F001, message="no such file or directory", file="x.
 
 
 def test_text_as_the_language_page_shows_it() -> None:
-    assert text(TYPO, Screen()) == (
+    assert diagnostic_text(TYPO, Screen()) == (
         "error[G201]: unexpected `affectd` in a plan line\n"
         " --> plans/typo.yaml:4:32\n"
         "  |\n"
@@ -34,24 +39,24 @@ def test_text_as_the_language_page_shows_it() -> None:
 
 
 def test_the_gutter_grows_with_the_number_of_the_line() -> None:
-    lines = text(
-        Diagnostic(code=Code.W001, message="m", file="f", span=Span(line=1234, column=1), line="x"), Screen()
+    lines = diagnostic_text(
+        Diagnostic(code=Code.W001, message="m", file="f", span=SourceSpan(line=1234, column=1), line="x"), Screen()
     ).split("\n")
     assert lines == ["warning[W001]: m", "    --> f:1234:1", "     |", "1234 | x", "     | ^"]
 
 
 def test_a_whole_file_has_no_line() -> None:
-    assert text(WHOLE, Screen()) == "error[F001]: no such file or directory\n --> x.yaml"
+    assert diagnostic_text(WHOLE, Screen()) == "error[F001]: no such file or directory\n --> x.yaml"
 
 
 def test_a_mistake_made_ten_thousand_times_is_shown_a_hundred_times() -> None:
-    shown = render([TYPO] * (MOST + 1234) + [WHOLE], Format.TEXT, Screen()).split("\n\n")
-    assert shown[:MOST] == [text(TYPO, Screen())] * MOST
-    assert shown[MOST:] == [
+    shown = render_diagnostics([TYPO] * (MOST_DIAGNOSTICS + 1234) + [WHOLE], DiagnosticFormat.TEXT, Screen()).split("\n\n")
+    assert shown[:MOST_DIAGNOSTICS] == [diagnostic_text(TYPO, Screen())] * MOST_DIAGNOSTICS
+    assert shown[MOST_DIAGNOSTICS:] == [
         "... and 1,234 more of plans/typo.yaml; `simdsl check --output-format json` has them all",
-        text(WHOLE, Screen()),
+        diagnostic_text(WHOLE, Screen()),
     ]
-    assert len(json.loads(render([TYPO] * 1234, Format.JSON, Screen()))) == 1234
+    assert len(json.loads(render_diagnostics([TYPO] * 1234, DiagnosticFormat.JSON, Screen()))) == 1234
 
 
 def test_60_columns() -> None:
@@ -59,34 +64,45 @@ def test_60_columns() -> None:
         code=Code.G201,
         message="unexpected word " * 8,
         file="x.yaml",
-        span=Span(line=4, column=150, length=7),
+        span=SourceSpan(line=4, column=150, length=7),
         line="  - a: " + "漢" * 150 + " => 3 affectd",
         help="this help is long enough to be wrapped on a screen that has only sixty columns",
     )
-    assert max(map(cells, text(long, Screen(width=60)).split("\n"))) <= 60
+    assert max(map(cell_width, diagnostic_text(long, Screen(width=60)).split("\n"))) <= 60
 
 
 def test_wide_characters_and_tabs() -> None:
     line = "\t- a: SELECT '漢字' => 3 affectd"
     at = line.index("affectd")
-    diagnostic = Diagnostic(code=Code.G201, message="m", file="f", span=Span(line=1, column=at + 1, length=7), line=line)
-    source, carets = text(diagnostic, Screen()).split("\n")[-2:]
-    assert cells(source[: source.index("affectd")]) == cells(carets[: carets.index("^")])
+    diagnostic = Diagnostic(
+        code=Code.G201, message="m", file="f", span=SourceSpan(line=1, column=at + 1, length=7), line=line
+    )
+    source, carets = diagnostic_text(diagnostic, Screen()).split("\n")[-2:]
+    assert cell_width(source[: source.index("affectd")]) == cell_width(carets[: carets.index("^")])
 
 
 def test_colour() -> None:
-    painted = text(TYPO, Screen(color=True))
+    painted = diagnostic_text(TYPO, Screen(color=True))
     assert painted.startswith("\x1b[1;31merror[G201]\x1b[0m")
 
 
 def test_json_and_github() -> None:
-    assert [item["code"] for item in json.loads(render([TYPO, WHOLE], Format.JSON, Screen()))] == ["G201", "F001"]
-    assert json.loads(render([WHOLE], Format.JSON, Screen()))[0]["line"] is None
-    assert render([], Format.JSON, Screen()) == "[]"
-    assert render([WHOLE], Format.GITHUB, Screen()) == "::error file=x.yaml,title=simdsl F001::no such file or directory"
+    assert [item["code"] for item in json.loads(render_diagnostics([TYPO, WHOLE], DiagnosticFormat.JSON, Screen()))] == [
+        "G201",
+        "F001",
+    ]
+    assert json.loads(render_diagnostics([WHOLE], DiagnosticFormat.JSON, Screen()))[0]["line"] is None
+    assert render_diagnostics([], DiagnosticFormat.JSON, Screen()) == "[]"
+    assert (
+        render_diagnostics([WHOLE], DiagnosticFormat.GITHUB, Screen())
+        == "::error file=x.yaml,title=simdsl F001::no such file or directory"
+    )
     warning = Diagnostic(code=Code.W001, message="100%\nmore", file="a:b.yaml")
-    assert render([warning], Format.GITHUB, Screen()) == "::warning file=a%3Ab.yaml,title=simdsl W001::100%25%0Amore"
+    assert (
+        render_diagnostics([warning], DiagnosticFormat.GITHUB, Screen())
+        == "::warning file=a%3Ab.yaml,title=simdsl W001::100%25%0Amore"
+    )
 
 
 def test_counting() -> None:
-    assert counted([TYPO, WHOLE, Diagnostic(code=Code.W001, message="m", file="f")]) == (2, 1)
+    assert count_severities([TYPO, WHOLE, Diagnostic(code=Code.W001, message="m", file="f")]) == (2, 1)

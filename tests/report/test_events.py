@@ -17,27 +17,27 @@ from hypothesis import strategies as st
 
 from simdsl.backends.registry import resolve
 from simdsl.core.trace import (
-    Advanced,
-    Checked,
-    Chosen,
-    Event,
-    InvariantHeld,
-    Parked,
-    PoolMoved,
-    Raced,
-    RolledBack,
-    Stepped,
+    BlockReason,
+    CheckEvaluated,
+    ClockAdvanced,
+    InvariantEvaluated,
+    PoolChanged,
+    RaceDetected,
+    ScheduleEntrySkipped,
+    SessionRolledBack,
+    StepCompleted,
+    TaskBlocked,
+    TaskChosen,
     Trace,
-    Wait,
-    WordSkipped,
+    TraceEvent,
 )
 from simdsl.core.verdicts import Failure, FailureKind, PlanStarted, RunEnded, RunReport, Verdict
 from simdsl.plan import resources
-from simdsl.plan.ir import Identifier, Param, Plan
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
-from simdsl.report.events import NAMES, decode, encode
-from simdsl.report.jsonlines import TraceError, TraceWriter, read_trace
+from simdsl.plan.plan import Identifier, Param, Plan
+from simdsl.report.json_lines import TraceError, TraceWriter, read_trace
 from simdsl.report.secrets import NO_SECRETS, Secrets
+from simdsl.report.trace_events import EVENT_NAMES, decode_event, encode_event
 
 words = st.text(max_size=12)
 numbers = st.integers(-(2**63), 2**63 - 1)
@@ -71,13 +71,13 @@ names = st.lists(words, max_size=3).map(tuple)
 counts = st.integers(0, 2**40)
 
 
-def made(kind: Callable[..., Event], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Event]:
+def made(kind: Callable[..., TraceEvent], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[TraceEvent]:
     return st.builds(kind, **fields)
 
 
-events: st.SearchStrategy[Event] = st.one_of(
+events: st.SearchStrategy[TraceEvent] = st.one_of(
     made(
-        Stepped,
+        StepCompleted,
         task=words,
         path=paths,
         what=words,
@@ -86,30 +86,30 @@ events: st.SearchStrategy[Event] = st.one_of(
         in_transaction=st.booleans(),
         now_us=counts,
         session=st.none() | counts,
-        judged=st.booleans(),
+        assertions=st.booleans(),
         ordered=st.booleans(),
         names=names,
     ),
     made(
-        Parked,
+        TaskBlocked,
         task=words,
         path=paths,
         what=words,
-        wait=st.sampled_from(Wait),
+        wait=st.sampled_from(BlockReason),
         until_us=st.none() | counts,
         now_us=counts,
         blockers=names,
         arguments=rows,
     ),
-    made(Chosen, choice=counts, enabled=st.lists(counts, max_size=3).map(tuple)),
-    made(WordSkipped, index=counts, word=words, why=words),
-    made(Advanced, now_us=counts),
+    made(TaskChosen, choice=counts, enabled=st.lists(counts, max_size=3).map(tuple)),
+    made(ScheduleEntrySkipped, index=counts, word=words, why=words),
+    made(ClockAdvanced, now_us=counts),
     made(
-        PoolMoved,
+        PoolChanged,
         pool=words,
         task=words,
         session=counts,
-        lent=st.booleans(),
+        checked_out=st.booleans(),
         size=counts,
         idle=counts,
         busy=counts,
@@ -117,16 +117,16 @@ events: st.SearchStrategy[Event] = st.one_of(
         in_transaction=st.booleans(),
     ),
     made(
-        Checked,
+        CheckEvaluated,
         task=st.none() | words,
         path=paths,
         held=st.booleans(),
         readings=st.lists(st.tuples(words, numbers), max_size=3).map(tuple),
         now_us=counts,
     ),
-    made(InvariantHeld, path=paths, outcome=outcomes, held=st.booleans()),
-    made(RolledBack, task=words, why=words),
-    made(Raced, tasks=names),
+    made(InvariantEvaluated, path=paths, outcome=outcomes, held=st.booleans()),
+    made(SessionRolledBack, task=words, why=words),
+    made(RaceDetected, tasks=names),
 )
 
 
@@ -135,33 +135,33 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
 @given(events)
-def test_an_event_is_read_back_as_it_was_written(event: Event) -> None:
-    line = json.dumps(encode(event), ensure_ascii=False).encode("utf-8", "backslashreplace")
-    assert repr(decode(json.loads(line))) == repr(event)
+def test_an_event_is_read_back_as_it_was_written(event: TraceEvent) -> None:
+    line = json.dumps(encode_event(event), ensure_ascii=False).encode("utf-8", "backslashreplace")
+    assert repr(decode_event(json.loads(line))) == repr(event)
 
 
 @given(events)
-def test_an_event_is_what_the_schema_says(event: Event) -> None:
-    VALIDATOR.validate(json.loads(json.dumps(encode(event))))
+def test_an_event_is_what_the_schema_says(event: TraceEvent) -> None:
+    VALIDATOR.validate(json.loads(json.dumps(encode_event(event))))
 
 
 def test_every_kind_of_event_has_a_name_and_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert set(NAMES) == set(get_args(Event))
-    assert set(NAMES.values()) == set(SCHEMA["else"]["properties"]["event"]["enum"])
+    assert set(EVENT_NAMES) == set(get_args(TraceEvent))
+    assert set(EVENT_NAMES.values()) == set(SCHEMA["else"]["properties"]["event"]["enum"])
 
 
 @pytest.mark.parametrize(
     "value", [math.inf, -math.inf, Decimal("1.50"), b"\x00\xff", date.max, time.max, datetime.min, "\udc80"]
 )
 def test_values_that_json_lacks(value: Any) -> None:
-    event = InvariantHeld(path=(), outcome=Rows(1, [(value,)]), held=True)
-    line = json.dumps(encode(event), ensure_ascii=False).encode("utf-8", "backslashreplace")
-    assert decode(json.loads(line)) == event
+    event = InvariantEvaluated(path=(), outcome=Rows(1, [(value,)]), held=True)
+    line = json.dumps(encode_event(event), ensure_ascii=False).encode("utf-8", "backslashreplace")
+    assert decode_event(json.loads(line)) == event
 
 
 def report(verdict: Verdict = Verdict.PASS, failure: Failure | None = None) -> RunReport:
-    trace = Trace(between=[(0, Chosen(choice=0, enabled=(0, 1))), (0, Advanced(now_us=5))])
+    trace = Trace(between=[(0, TaskChosen(choice=0, enabled=(0, 1))), (0, ClockAdvanced(now_us=5))])
     return RunReport(
         plan="p",
         backend="sqlite",
@@ -169,7 +169,7 @@ def report(verdict: Verdict = Verdict.PASS, failure: Failure | None = None) -> R
         run=1,
         choices=(1,),
         verdict=verdict,
-        judged=1,
+        assertions=1,
         steps=1,
         digest=trace.digest(),
         trace=trace,
@@ -205,7 +205,7 @@ def test_runs_follow_each_other() -> None:
     assert first.header["seed"] == 7
     assert first.header["file"] == "p.yaml"
     assert first.header["params"] == {"n": {"decimal": "1.5"}, "t": {"identifier": "hunter22"}}
-    assert first.events == (Chosen(choice=0, enabled=(0, 1)), Advanced(now_us=5))
+    assert first.events == (TaskChosen(choice=0, enabled=(0, 1)), ClockAdvanced(now_us=5))
     assert first.verdict is Verdict.PASS
     assert first.digest == report().digest
     assert second.end["failure"]["path"] == ["steps", 0]

@@ -11,11 +11,11 @@ from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, PlanStarted, P
 from simdsl.language.load import check_text
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.plan.ir import Plan
-from simdsl.plan.source import Span
-from simdsl.report.github import SUMMARY_SIZE, GitHubReport, annotation, markdown, of_diagnostics
+from simdsl.plan.plan import Plan
+from simdsl.plan.source import SourceSpan
+from simdsl.report.context import PlanSource
+from simdsl.report.github import SUMMARY_SIZE, GitHubReport, annotate_diagnostics, annotation, markdown
 from simdsl.report.secrets import NO_SECRETS, Secrets
-from simdsl.report.told import Told
 from tests.report.test_junit import PLAN, ended, run
 
 TEXT = "simdsl: 1\nplan: p\nsteps:\n  - a: SELECT 1 => 2\n"
@@ -24,7 +24,7 @@ CHECKED = check_text(TEXT, "plans/a.yaml")
 
 def report(*, secrets: Secrets = NO_SECRETS, **more: Any) -> GitHubReport:
     assert CHECKED.plan is not None
-    told = Told(file="plans/a.yaml", plan=CHECKED.plan, document=CHECKED.document)
+    told = PlanSource(file="plans/a.yaml", plan=CHECKED.plan, document=CHECKED.document)
     given: dict[str, Any] = {
         "told": lambda file: told,
         "reproduce": lambda file, report, seed: f"simdsl run {file} --seed {seed}",
@@ -54,11 +54,17 @@ def failed(message: str = "got 1", **more: Any) -> PlanEnded:
         ("a", "t: u, v%", None, None, "::error title=t%3A u%2C v%25::a"),
         ("a", "t\n::warning::x", None, None, "::error title=t\\n%3A%3Awarning%3A%3Ax::a"),
         ("a", "t", "a,b:c.yaml", None, "::error file=a%2Cb%3Ac.yaml,title=t::a"),
-        ("a", "t", "a.yaml", Span(line=3, column=7, length=2), "::error file=a.yaml,line=3,col=7,endColumn=9,title=t::a"),
-        ("a", "t", None, Span(line=3, column=7, length=2), "::error title=t::a"),
+        (
+            "a",
+            "t",
+            "a.yaml",
+            SourceSpan(line=3, column=7, length=2),
+            "::error file=a.yaml,line=3,col=7,endColumn=9,title=t::a",
+        ),
+        ("a", "t", None, SourceSpan(line=3, column=7, length=2), "::error title=t::a"),
     ],
 )
-def test_a_command_is_one_line(text: str, title: str, file: str | None, span: Span | None, line: str) -> None:
+def test_a_command_is_one_line(text: str, title: str, file: str | None, span: SourceSpan | None, line: str) -> None:
     assert annotation("error", text, title=title, file=file, span=span) == line
 
 
@@ -143,9 +149,9 @@ def test_the_summary_is_bounded() -> None:
 
 def test_diagnostics_are_a_group() -> None:
     found = Diagnostic(
-        code=Code.N003, message="no `hunter22`", file="a.yaml", span=Span(line=1, column=2, length=3), help="h"
+        code=Code.N003, message="no `hunter22`", file="a.yaml", span=SourceSpan(line=1, column=2, length=3), help="h"
     )
-    assert of_diagnostics([found], Secrets(pairs=(("hunter22", "***"),))) == (
+    assert annotate_diagnostics([found], Secrets(pairs=(("hunter22", "***"),))) == (
         "::group::simdsl: 1 annotation\n"
         "::error file=a.yaml,line=1,col=2,endColumn=5,title=simdsl N003::no `***`%0Ahelp: h\n"
         "::endgroup::\n"

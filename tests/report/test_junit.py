@@ -13,19 +13,18 @@ import pytest
 from lxml import etree
 
 from simdsl.core.trace import Trace
-from simdsl.core.verdicts import CallEnded, Failure, FailureKind, PlanEnded, PlanStarted, Progress, RunReport, Verdict
+from simdsl.core.verdicts import AllPlansEnded, Failure, FailureKind, PlanEnded, PlanStarted, Progress, RunReport, Verdict
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.plan.ir import Plan
+from simdsl.plan.plan import Plan
 from simdsl.report import junit
+from simdsl.report.context import CallHeader, PlanSource
 from simdsl.report.junit import JUnitReport
 from simdsl.report.secrets import NO_SECRETS, Secrets
-from simdsl.report.terminal import Call
-from simdsl.report.told import Told
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parent / "junit.xsd"))
 PLAN = Plan(name="p")
-CALL = Call(seed=7, backend="sqlite (SQLite)", plans=1)
+CALL = CallHeader(seed=7, backend="sqlite (SQLite)", plans=1)
 MESSAGE = "got 2"
 
 
@@ -38,7 +37,7 @@ def ended(verdict: Verdict, *, kind: FailureKind | None = None, **more: Any) -> 
         seed=7,
         verdict=verdict,
         runs=3,
-        judged=4,
+        assertions=4,
         steps=5,
         failed=failed,
     )
@@ -53,7 +52,7 @@ def run(failure: Failure) -> RunReport:
         run=1,
         choices=(1, 2),
         verdict=Verdict.FAIL,
-        judged=1,
+        assertions=1,
         steps=1,
         digest="0",
         trace=Trace(),
@@ -67,7 +66,7 @@ def report(*, secrets: Secrets = NO_SECRETS) -> JUnitReport:
     return JUnitReport(
         CALL,
         secrets=secrets,
-        told=lambda file: Told(file=file, plan=PLAN),
+        told=lambda file: PlanSource(file=file, plan=PLAN),
         reproduce=lambda file, report, seed: f"simdsl run {file} --seed {seed}",
         now_ns=lambda: next(clock),
     )
@@ -110,7 +109,7 @@ def test_a_plan_is_a_case_with_its_time() -> None:
         (ended(Verdict.FAIL, kind=FailureKind.SETUP), "error", "setup_failed", MESSAGE),
         (ended(Verdict.FAIL, kind=FailureKind.CRASH), "error", "crash", MESSAGE),
         (ended(Verdict.SKIP, reason="it is meant for postgres"), "skipped", "skipped", "it is meant for postgres"),
-        (ended(Verdict.WARN, judged=0), "skipped", "nothing_judged", "nothing was judged"),
+        (ended(Verdict.WARN, assertions=0), "skipped", "nothing_judged", "nothing was judged"),
         (ended(Verdict.FAIL), "error", "unknown", "the plan failed"),
     ],
 )
@@ -177,7 +176,7 @@ def test_what_came_to_no_end_is_an_error() -> None:
 
 
 def test_an_interrupted_call_has_what_had_ended() -> None:
-    end = CallEnded(seed=7, plans=1, passed=1, failed=0, skipped=0, warned=0, runs=1, judged=1, interrupted=True)
+    end = AllPlansEnded(seed=7, plans=1, passed=1, failed=0, skipped=0, warned=0, runs=1, assertions=1, interrupted=True)
     root = document(started(), ended(Verdict.PASS), started(), end)
     assert [case.get("name") for case in root.iter("testcase")] == ["p"]
 
@@ -187,7 +186,7 @@ def test_plans_that_cannot_be_read_are_errors() -> None:
         for file, code in (("a.yaml", Code.N001), ("a.yaml", Code.N003), ("b.yaml", Code.G201)):
             yield Diagnostic(code=code, message=f"bad {code.name}", file=file)
 
-    root = valid(junit.refused(list(diagnostics()), NO_SECRETS))
+    root = valid(junit.render_refused(list(diagnostics()), NO_SECRETS))
     cases = [(case.get("name"), case.find("error").get("type")) for case in root.iter("testcase")]
     assert cases == [("a.yaml", "N001"), ("b.yaml", "G201")]
     assert "bad N003" in root.find(".//error").text

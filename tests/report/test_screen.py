@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.report.screen import Ink, Screen, cells, excerpt, fit, pad, screen_of, visible
+from simdsl.report.screen import Screen, Style, cell_width, excerpt, fit, pad, screen_of, visible
 
 
 class Terminal(io.StringIO):
@@ -43,8 +43,8 @@ def test_columns_may_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_paint() -> None:
-    assert Screen(color=True).paint(Ink.GOOD, "x") == "\x1b[32mx\x1b[0m"
-    assert Screen().paint(Ink.GOOD, "x") == "x"
+    assert Screen(color=True).paint(Style.GOOD, "x") == "\x1b[32mx\x1b[0m"
+    assert Screen().paint(Style.GOOD, "x") == "x"
 
 
 def test_controls_are_shown_and_not_obeyed() -> None:
@@ -54,25 +54,25 @@ def test_controls_are_shown_and_not_obeyed() -> None:
 
 
 def test_cells() -> None:
-    assert cells("abc") == 3
-    assert cells("漢字") == 4
-    assert cells("e\u0301") == 1
+    assert cell_width("abc") == 3
+    assert cell_width("漢字") == 4
+    assert cell_width("e\u0301") == 1
     assert pad("漢", 4) == "漢  "
 
 
 @given(st.text(), st.integers(min_value=2, max_value=40))
 def test_what_is_fitted_fits(text: str, width: int) -> None:
-    assert cells(fit(text, width)) <= width
+    assert cell_width(fit(text, width)) <= width
 
 
 @given(st.text(max_size=120), st.integers(1, 130), st.integers(1, 130), st.integers(20, 80))
 def test_an_excerpt_fits_and_shows_its_mark(line: str, column: int, length: int, width: int) -> None:
     shown = excerpt(line, column, length, width)
-    assert cells(shown.text) <= width
+    assert cell_width(shown.text) <= width
     assert shown.length >= 1
     assert shown.indent + shown.length <= width + 1
     marked = visible(line[column - 1 : column - 1 + length])
-    if marked and cells(marked) < width // 2 and "\t" not in line:
+    if marked and cell_width(marked) < width // 2 and "\t" not in line:
         assert marked in shown.text
 
 

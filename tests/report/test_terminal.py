@@ -6,13 +6,12 @@ import io
 
 import pytest
 
-from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, Verdict
-from simdsl.plan.ir import Plan
+from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress, Verdict
+from simdsl.plan.plan import Plan
+from simdsl.report.context import CallCounter, CallHeader, PlanSource
 from simdsl.report.screen import Screen
 from simdsl.report.secrets import Secrets
-from simdsl.report.tally import Tally
-from simdsl.report.terminal import Call, Detail, Terminal
-from simdsl.report.told import Told
+from simdsl.report.terminal import TerminalReport, Verbosity
 
 PLAN = Plan(name="p")
 
@@ -31,17 +30,17 @@ def ended(verdict: Verdict, **more: object) -> PlanEnded:
     return PlanEnded(**(fields | more))  # type: ignore[arg-type]
 
 
-def said(*progress: Progress, detail: Detail = Detail.PLANS, screen: Screen | None = None) -> str:
+def said(*progress: Progress, detail: Verbosity = Verbosity.PLANS, screen: Screen | None = None) -> str:
     out = io.StringIO()
-    terminal = Terminal(
+    terminal = TerminalReport(
         out,
         screen or Screen(),
         detail=detail,
         secrets=Secrets(pairs=(("hunter22", "***"),)),
-        told=lambda file: Told(file=file, plan=PLAN),
+        told=lambda file: PlanSource(file=file, plan=PLAN),
         reproduce=lambda file, report, seed: "simdsl run",
     )
-    terminal.start(Call(seed=7, backend="sqlite hunter22", plans=4))
+    terminal.start(CallHeader(seed=7, backend="sqlite hunter22", plans=4))
     for one in progress:
         terminal.tell(one)
     return out.getvalue()
@@ -51,31 +50,31 @@ def test_the_seed_comes_first_and_secrets_never() -> None:
     assert said() == "seed 7, backend sqlite ***\n"
 
 
-@pytest.mark.parametrize("detail", [Detail.QUIET, Detail.PLANS])
-def test_a_line_a_plan(detail: Detail) -> None:
+@pytest.mark.parametrize("detail", [Verbosity.QUIET, Verbosity.PLANS])
+def test_a_line_a_plan(detail: Verbosity) -> None:
     text = said(
         ended(Verdict.PASS),
         ended(Verdict.SKIP, reason="it is meant for postgres"),
         ended(Verdict.WARN, warnings=("the bound cut it",)),
         detail=detail,
     )
-    assert ("pass pass.yaml (1,200 runs, 3 judged)\n" in text) is (detail is Detail.PLANS)
-    assert ("skip skip.yaml (it is meant for postgres)\n" in text) is (detail is Detail.PLANS)
+    assert ("pass pass.yaml (1,200 runs, 3 judged)\n" in text) is (detail is Verbosity.PLANS)
+    assert ("skip skip.yaml (it is meant for postgres)\n" in text) is (detail is Verbosity.PLANS)
     assert "warn warn.yaml (1,200 runs, 3 judged)\n     the bound cut it\n" in text
 
 
 def test_the_counts() -> None:
-    tally = Tally(seed=7)
+    tally = CallCounter(seed=7)
     for verdict in Verdict:
         tally.tell(ended(verdict))
     end = tally.end()
-    assert end == CallEnded(seed=7, plans=4, passed=1, failed=1, skipped=1, warned=1, runs=4800, judged=12)
+    assert end == AllPlansEnded(seed=7, plans=4, passed=1, failed=1, skipped=1, warned=1, runs=4800, assertions=12)
     assert said(end).endswith("4 plans: 1 passed, 1 failed, 1 skipped, 1 warned; 4,800 runs, 12 judged\n")
 
 
 def test_a_call_that_judged_nothing_says_so() -> None:
-    assert "nothing was judged" in said(Tally(seed=1).end())
-    assert said(Tally(seed=1).end(interrupted=True)).endswith(
+    assert "nothing was judged" in said(CallCounter(seed=1).end())
+    assert said(CallCounter(seed=1).end(interrupted=True)).endswith(
         "interrupted after 0 plans: 0 passed, 0 failed, 0 skipped, 0 warned; 0 runs, 0 judged\n"
     )
 

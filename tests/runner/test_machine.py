@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from simdsl.core.trace import Advanced, Parked, PoolMoved, Raced, RolledBack, Wait, WordSkipped
+from simdsl.core.trace import (
+    BlockReason,
+    ClockAdvanced,
+    PoolChanged,
+    RaceDetected,
+    ScheduleEntrySkipped,
+    SessionRolledBack,
+    TaskBlocked,
+)
 from simdsl.core.verdicts import FailureKind, Verdict
 from tests.running import THREADED, run
 
@@ -25,7 +33,7 @@ def test_rule_22_an_unexpected_error_fails_the_run() -> None:
 def test_rule_22_a_step_without_an_expectation_is_not_judged() -> None:
     ran = run("steps:\n  - a: SELECT 1\n")
     assert ran.ended.verdict is Verdict.WARN
-    assert ran.ended.judged == 0
+    assert ran.ended.assertions == 0
     assert "nothing was judged" in ran.ended.warnings[0]
 
 
@@ -56,7 +64,9 @@ def test_rule_25_a_setup_that_fails_is_told_apart_and_runs_no_step() -> None:
 
 
 def test_rule_26_commit_without_a_transaction() -> None:
-    assert run("steps:\n  - a: COMMIT => error no_active_transaction\n  - a: ROLLBACK => error 25P01\n").ended.judged == 2
+    assert (
+        run("steps:\n  - a: COMMIT => error no_active_transaction\n  - a: ROLLBACK => error 25P01\n").ended.assertions == 2
+    )
 
 
 def test_rule_27_invariants_run_at_quiet_points_only() -> None:
@@ -73,7 +83,7 @@ invariants:
 """
     )
     assert ran.ended.verdict is Verdict.PASS
-    assert ran.ended.judged == 3  # after setup, after COMMIT, at the end
+    assert ran.ended.assertions == 3  # after setup, after COMMIT, at the end
 
 
 def test_rule_27_a_broken_invariant_names_its_line() -> None:
@@ -136,7 +146,7 @@ def test_blocks_is_missed_by_a_statement_that_does_not_wait() -> None:
 def test_rule_32_a_statement_that_still_waits_at_the_end_is_released_by_the_rollback_of_its_blocker() -> None:
     ran = run(WRITERS + "  - b: UPDATE t SET v = v + 10 => blocks\nfinally:\n  - SELECT v FROM t => 10\n", THREADED)
     assert ran.ended.verdict is Verdict.PASS, ran.ended
-    assert [event.task for event in ran.events(RolledBack)] == ["a"]
+    assert [event.task for event in ran.events(SessionRolledBack)] == ["a"]
 
 
 def test_a_statement_that_nothing_can_serve_is_a_deadlock_of_the_plan_that_names_its_holder() -> None:
@@ -154,7 +164,7 @@ def test_a_step_timeout_is_a_virtual_deadline() -> None:
         THREADED,
     )
     assert ran.ended.verdict is Verdict.PASS, ran.ended.failed
-    assert [event.now_us for event in ran.events(Advanced)] == [3_600_000_000]
+    assert [event.now_us for event in ran.events(ClockAdvanced)] == [3_600_000_000]
 
 
 def test_the_session_that_closes_a_circle_is_the_victim() -> None:
@@ -191,7 +201,7 @@ def test_rule_37_two_waiters_and_one_release_are_a_race() -> None:
     )
     assert ran.ended.verdict is Verdict.WARN
     assert ran.last.raced
-    assert len(ran.events(Raced)) == 1
+    assert len(ran.events(RaceDetected)) == 1
 
 
 def test_rule_33_an_hour_of_sleep_takes_no_time_and_a_sleeper_overtakes_nobody() -> None:
@@ -209,7 +219,7 @@ schedule: a b a b b
 """
     )
     assert [task for task, _, _ in ran.steps()] == ["b", "b", "a"]
-    assert [event.why for event in ran.events(WordSkipped)] == ["parked: sleep"]
+    assert [event.why for event in ran.events(ScheduleEntrySkipped)] == ["parked: sleep"]
 
 
 def test_rule_38_a_retry_takes_its_classes_and_rolls_back_what_it_began() -> None:
@@ -236,9 +246,9 @@ finally:
 """
     )
     assert ran.ended.verdict is Verdict.PASS, ran.ended.failed
-    assert [event.why for event in ran.events(RolledBack)] == ["a further attempt"]
-    parked = ran.events(Parked)
-    assert [(event.wait, event.until_us) for event in parked] == [(Wait.RETRY, 5_000)]
+    assert [event.why for event in ran.events(SessionRolledBack)] == ["a further attempt"]
+    parked = ran.events(TaskBlocked)
+    assert [(event.wait, event.until_us) for event in parked] == [(BlockReason.RETRY, 5_000)]
 
 
 def test_rule_38_n_times_are_n_attempts_in_all() -> None:
@@ -282,7 +292,7 @@ finally:
 """
     ran = run(text, "sqlite:///:memory:")
     assert ran.ended.verdict is Verdict.PASS, ran.failure
-    assert [event.why for event in ran.last.trace if isinstance(event, RolledBack)] == ["a further attempt"]
+    assert [event.why for event in ran.last.trace if isinstance(event, SessionRolledBack)] == ["a further attempt"]
 
 
 def test_an_outer_retry_takes_what_an_inner_one_gives_up() -> None:
@@ -306,7 +316,7 @@ steps:
 """
     )
     assert ran.failure.message == "got 0"
-    assert [event.lent for event in ran.events(PoolMoved)] == [True, False, True, False]
+    assert [event.checked_out for event in ran.events(PoolChanged)] == [True, False, True, False]
 
 
 def test_rule_48_ranges_are_inclusive_and_may_be_empty() -> None:
@@ -327,7 +337,7 @@ steps:
 """
     )
     assert ran.ended.verdict is Verdict.PASS
-    assert ran.ended.judged == 6
+    assert ran.ended.assertions == 6
 
 
 def test_loops_nest() -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from simdsl.core.trace import Chosen
+from simdsl.core.trace import TaskChosen
 from simdsl.core.verdicts import FailureKind, Verdict
 from tests.running import run
 
@@ -122,7 +122,7 @@ def test_pct_of_depth_one_never_changes_priorities() -> None:
 
 def test_every_choice_records_who_was_enabled() -> None:
     ran = run(INDEPENDENT.format("a a a b b"))
-    assert [event.enabled for event in ran.events(Chosen)] == [(0, 1), (0, 1), (0, 1), (1,), (1,)]
+    assert [event.enabled for event in ran.events(TaskChosen)] == [(0, 1), (0, 1), (0, 1), (1,), (1,)]
 
 
 def test_three_tasks_of_two_steps_have_ninety_interleavings() -> None:

@@ -6,9 +6,8 @@ import pytest
 
 from simdsl.backends.registry import resolve
 from simdsl.language.load import load_text
-from simdsl.plan.ir import Dialect
-from simdsl.runner.lowering import Skipped, lower
-from simdsl.runner.translating import Translators, dialect_of
+from simdsl.plan.sql import Dialect
+from simdsl.runner.lowering import Skipped, TranslatorCache, lower, source_dialect
 
 HEAD = "simdsl: 1\nplan: p\n"
 
@@ -39,7 +38,7 @@ def skipped(text: str, url: str = "postgres") -> str:
 )
 def test_dialect_of_a_plan(head: str, dialect: Dialect) -> None:
     plan = load_text(f"{HEAD}{head}steps:\n  - a: SELECT 1 => 1\n")
-    assert dialect_of(plan, Dialect.POSTGRES) is dialect
+    assert source_dialect(plan, Dialect.POSTGRES) is dialect
 
 
 def test_statement_is_translated() -> None:
@@ -76,7 +75,7 @@ def test_what_is_expected_to_fail_is_sent_as_it_stands() -> None:
 
 
 def test_translators_are_made_once() -> None:
-    translators = Translators()
+    translators = TranslatorCache()
     first = translators.between(Dialect.SQLITE, Dialect.POSTGRES, frozenset())
     assert translators.between(Dialect.SQLITE, Dialect.POSTGRES, frozenset()) is first
     assert translators.between(Dialect.SQLITE, Dialect.POSTGRES, frozenset({"t"})) is not first

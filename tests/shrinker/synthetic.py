@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simdsl.core.choices import shuffled
-from simdsl.plan.ir import Action, Plan, Sql, SqlKind, SqlStep, Step, Transaction
-from simdsl.shrinker.attempts import Answer
-from simdsl.shrinker.case import Case
+from simdsl.plan.plan import Plan
+from simdsl.plan.sql import Sql, SqlKind, TransactionAction, TransactionControl
+from simdsl.plan.steps import SqlStep, Step
+from simdsl.shrinker.candidates import CandidateResult
+from simdsl.shrinker.case import ShrinkCase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synthetic:
     """A plan, the texts of the steps that it takes to fail, and the predicate."""
 
-    case: Case
+    case: ShrinkCase
     needed: frozenset[str]
 
-    def ask(self, case: Case) -> Answer:
+    def ask(self, case: ShrinkCase) -> CandidateResult:
         """Fails alike if all that is needed is there, otherwise if a BEGIN and its COMMIT are not both there."""
         is_open = False
         said: set[str] = set()
@@ -25,12 +27,12 @@ class Synthetic:
             assert isinstance(step, SqlStep)
             said.add(step.sql.text)
             action = step.sql.transaction.action if step.sql.transaction is not None else None
-            if action is not None and is_open is (action is Action.BEGIN):
-                return Answer.OTHER
-            is_open = is_open if action is None else action is Action.BEGIN
+            if action is not None and is_open is (action is TransactionAction.BEGIN):
+                return CandidateResult.OTHER
+            is_open = is_open if action is None else action is TransactionAction.BEGIN
         if is_open:
-            return Answer.OTHER
-        return Answer.SAME if self.needed <= said else Answer.HOLDS
+            return CandidateResult.OTHER
+        return CandidateResult.SAME if self.needed <= said else CandidateResult.HOLDS
 
 
 def synthetic(steps: int, needed: int, pairs: int, seed: int) -> Synthetic:
@@ -39,15 +41,15 @@ def synthetic(steps: int, needed: int, pairs: int, seed: int) -> Synthetic:
     ends = sorted(places[: 2 * pairs])
     made: list[Step] = [_said(f"SELECT {i}") for i in range(steps)]
     for begin, end in zip(ends[::2], ends[1::2], strict=True):
-        made[begin], made[end] = _control(Action.BEGIN), _control(Action.COMMIT)
+        made[begin], made[end] = _control(TransactionAction.BEGIN), _control(TransactionAction.COMMIT)
     wanted = frozenset(f"SELECT {i}" for i in places[2 * pairs : 2 * pairs + needed])
-    return Synthetic(case=Case(plan=Plan(name="synthetic", steps=tuple(made))), needed=wanted)
+    return Synthetic(case=ShrinkCase(plan=Plan(name="synthetic", steps=tuple(made))), needed=wanted)
 
 
 def _said(text: str) -> SqlStep:
     return SqlStep(task="a", sql=Sql(fragments=(text,), kind=SqlKind.QUERY))
 
 
-def _control(action: Action) -> SqlStep:
-    transaction = Transaction(action=action)
+def _control(action: TransactionAction) -> SqlStep:
+    transaction = TransactionControl(action=action)
     return SqlStep(task="a", sql=Sql(fragments=(action.upper(),), kind=SqlKind.TRANSACTION, transaction=transaction))

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import pytest
 
+from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.language.write import dump
-from simdsl.plan.ir import Plan, SqlStep
-from simdsl.shrinker.attempts import Answer
-from simdsl.shrinker.case import Case, statements
-from simdsl.shrinker.shrink import Shrunk, shrink
-from simdsl.shrinker.size import is_smaller
+from simdsl.plan.plan import Plan
+from simdsl.plan.steps import SqlStep
+from simdsl.shrinker.candidates import CandidateResult
+from simdsl.shrinker.case import ShrinkCase, is_smaller, sql_steps
+from simdsl.shrinker.driver import ShrinkSnapshot, shrink
 from tests.shrinker.synthetic import synthetic
 
 
-def texts(case: Case) -> list[str]:
+def texts(case: ShrinkCase) -> list[str]:
     """The statements, in file order."""
-    return [step.sql.text for _, step in statements(case)]
+    return [step.sql.text for _, step in sql_steps(case)]
 
 
-def last(plan: Plan, *needed: str, rounds: int | None = None) -> Shrunk:
+def last(plan: Plan, *needed: str, rounds: int | None = None) -> ShrinkSnapshot:
     """The plan shrunk while all these texts occur in its statements."""
 
-    def ask(case: Case) -> Answer:
-        return Answer.SAME if all(any(text in one for one in texts(case)) for text in needed) else Answer.HOLDS
+    def ask(case: ShrinkCase) -> CandidateResult:
+        return (
+            CandidateResult.SAME
+            if all(any(text in one for one in texts(case)) for text in needed)
+            else CandidateResult.HOLDS
+        )
 
-    *_, end = shrink(Case(plan=plan), ask, rounds=rounds)
+    *_, end = shrink(ShrinkCase(plan=plan), ask, rounds=rounds)
     return end
 
 
@@ -45,7 +49,7 @@ def test_at_every_interruption_the_best_is_smaller_and_fails_alike() -> None:
     before = made.case
     for rounds in range(1, 60):
         *_, end = shrink(made.case, made.ask, rounds=rounds)
-        assert made.ask(end.case) is Answer.SAME
+        assert made.ask(end.case) is CandidateResult.SAME
         assert end.case == before or is_smaller(end.case, before) or end.case == made.case
         assert end.asked <= rounds
 
@@ -62,16 +66,16 @@ def test_who_is_interrupted_in_the_middle_has_told_the_best_so_far() -> None:
     made = synthetic(200, 2, 0, 1)
     asked, failing = 0, made.case
 
-    def ask(case: Case) -> Answer:
+    def ask(case: ShrinkCase) -> CandidateResult:
         nonlocal asked, failing
         asked += 1
         if asked == 10:
             raise KeyboardInterrupt
         answer = made.ask(case)
-        failing = case if answer is Answer.SAME else failing
+        failing = case if answer is CandidateResult.SAME else failing
         return answer
 
-    told: list[Shrunk] = []
+    told: list[ShrinkSnapshot] = []
     with pytest.raises(KeyboardInterrupt):
         told.extend(shrink(made.case, ask))
     assert told[-1].case == failing

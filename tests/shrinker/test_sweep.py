@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.shrinker.sweep import sweep
+from simdsl.shrinker.deletion import bisect_removal
 
 
 @given(st.integers(0, 60), st.sets(st.integers(0, 59), max_size=6))
 def test_what_must_stay_stays_and_nothing_else(n: int, needed: set[int]) -> None:
     needed &= set(range(n))
     gone: Sequence[int] = ()
-    for gone in sweep(range(n), lambda units: not needed & set(units)):
+    for gone in bisect_removal(range(n), lambda units: not needed & set(units)):
         assert not needed & set(gone)
     assert set(range(n)) - set(gone) == needed
 
@@ -30,7 +30,7 @@ def test_each_answer_is_a_selection_that_was_seen_to_fail(n: int, groups: set[fr
             seen.append(tuple(units))
         return failing
 
-    for gone in sweep(range(n), fails):
+    for gone in bisect_removal(range(n), fails):
         assert tuple(gone) in seen
         assert list(gone) == sorted(gone)
 
@@ -43,6 +43,6 @@ def test_few_among_many_cost_little() -> None:
         asked += 1
         return not {17, 500, 941} & set(units)
 
-    *_, gone = sweep(range(1000), fails)
+    *_, gone = bisect_removal(range(1000), fails)
     assert len(gone) == 997
     assert asked < 40

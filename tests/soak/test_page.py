@@ -15,7 +15,7 @@ from bench.soak.source import ROOT
 ALARM = Alarm(seed=7, fingerprint="missed_expectation/SELECT", message="got 3 | not 4", plan="simdsl: 1\n")
 RECORD = Record(
     unit=Unit(part="plans-turso", subject="quick", first=1, last=50),
-    counts=Counts(plans=50, steps=2_000, judged=1_500, failed=1, skipped={"no pools": 2}, alarms=(ALARM,)),
+    counts=Counts(plans=50, steps=2_000, assertions=1_500, failed=1, skipped={"no pools": 2}, alarms=(ALARM,)),
     versions={"simdsl": "9", "turso": "Turso 1"},
     source="abc",
     date="2000-01-01",

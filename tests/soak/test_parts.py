@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from bench.soak.parts import METAMORPHIC, PARTS, PROFILES, Kind, Part
-from simdsl.language.named import BUILT_IN
+from simdsl.language.property_names import BUILT_IN
 from simdsl.profiles.load import load_profile
 
 PLAIN = Part(

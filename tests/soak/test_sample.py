@@ -19,13 +19,13 @@ from bench.soak.parts import METAMORPHIC, PARTS, Part, Unit
 from bench.soak.records import Counts
 from bench.soak.work import do
 from simdsl.backends.registry import resolve
-from simdsl.properties.property import Need
+from simdsl.properties.property import Requirement
 from simdsl.properties.registry import every, find
 
 SEEDS: Final = 200
 A_SEED: Final = 3  # properties
 BACKENDS: Final = ("sqlite", "apsw", "libsql", "turso", "postgres")
-RUNNABLE: Final = tuple(one.name for one in every() if Need.DISCONNECT not in one.needs)
+RUNNABLE: Final = tuple(one.name for one in every() if Requirement.DISCONNECT not in one.needs)
 CHECKS: Final = 20_000
 MEANING: Final = tuple(name for name in METAMORPHIC if name in RUNNABLE)
 CHUNK: Final = 25
@@ -69,7 +69,7 @@ def test_a_property_gives_no_alarm(name: str, backend: str) -> None:
 def test_generated_plans_give_no_alarm(first: int, backend: str) -> None:
     part = PARTS[f"plans-{backend}"]
     counts = [sampled(part, "quick", seed) for seed in range(first, first + CHUNK)]
-    assert all(one.judged for one in counts)
+    assert all(one.assertions for one in counts)
 
 
 @pytest.mark.parametrize("other", ["postgres", "apsw"])
@@ -77,7 +77,7 @@ def test_generated_plans_give_no_alarm(first: int, backend: str) -> None:
 def test_backends_agree_about_generated_plans(first: int, other: str) -> None:
     part = PARTS[f"differential-{other}"]
     counts = [sampled(part, "quick", seed) for seed in range(first, first + 2 * CHUNK, 2)]
-    assert all(one.judged for one in counts)
+    assert all(one.assertions for one in counts)
 
 
 @pytest.mark.parametrize("name", MEANING)

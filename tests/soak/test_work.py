@@ -23,8 +23,8 @@ def done(part: Part, subject: str, last: int = 3) -> Counts:
 
 def test_a_property_is_counted() -> None:
     counts = done(PARTS["properties-sqlite"], "tx-commit-visible")
-    assert (counts.plans, counts.failed, counts.unjudged, counts.alarms) == (3, 0, 0, ())
-    assert counts.judged > counts.checks > 3
+    assert (counts.plans, counts.failed, counts.without_assertions, counts.alarms) == (3, 0, 0, ())
+    assert counts.assertions > counts.checks > 3
 
 
 def test_the_same_seeds_come_to_the_same() -> None:
@@ -46,13 +46,13 @@ def test_an_alarm_keeps_the_plan_that_failed() -> None:
 def test_what_is_skipped_is_told_by_its_reason() -> None:
     counts = done(PARTS["properties-sqlite"], "pool-survives-kill")
     assert counts.skipped == {"sqlite cannot do `fault: disconnect`": 3}
-    assert (counts.judged, counts.unjudged, counts.failed) == (0, 0, 0)
+    assert (counts.assertions, counts.without_assertions, counts.failed) == (0, 0, 0)
 
 
 def test_two_backends_are_compared() -> None:
     counts = done(PARTS["differential-apsw"], "quick")
     assert counts.failed == 0
-    assert counts.judged > done(PARTS["plans-sqlite"], "quick").judged
+    assert counts.assertions > done(PARTS["plans-sqlite"], "quick").assertions
 
 
 def test_what_differs_is_an_alarm() -> None:
@@ -76,7 +76,7 @@ def test_expressions_are_compared() -> None:
     heard: list[int] = []
     part = replace(PARTS["expressions"], backends=("sqlite",))
     counts = do(Unit(part=part.name, subject="all types", first=1, last=1), part, heard.append)
-    assert (counts.plans, counts.judged, counts.failed, heard) == (1_000, 6_000, 0, [1])
+    assert (counts.plans, counts.assertions, counts.failed, heard) == (1_000, 6_000, 0, [1])
 
 
 def test_a_backend_that_is_not_there_is_no_result() -> None:

@@ -19,25 +19,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from simdsl.backends.libsql.driver import load
-from simdsl.backends.libsql.session import compiled
-from simdsl.backends.libsql.world import LibsqlWorld
+from simdsl.backends.libsql.database import LibsqlDatabase, compile_statement
+from simdsl.backends.libsql.driver import load_driver
 from simdsl.backends.pools import names as pool_names
-from simdsl.backends.protocol import (
-    Backend,
-    BackendUnavailable,
-    Capabilities,
-    Description,
-    Refusal,
-    Statement,
-    World,
-)
+from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
 from simdsl.backends.sqlite import errors as sqlite_errors
-from simdsl.backends.sqlite.driver import Driver
-from simdsl.backends.sqlite.place import path_of, place_of, url_of
+from simdsl.backends.sqlite.driver import SqliteDriver
+from simdsl.backends.sqlite.location import format_url, locate, parse_path
 from simdsl.backends.urls import check_parameters
-from simdsl.plan.ir import Dialect, Isolation, Mode, Sql
 from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionMode
 
 OPTIONS: Final = ("journal_mode", "pool")
 JOURNAL_MODES: Final = ("wal", "delete")
@@ -52,7 +43,7 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
     mode = query.get("journal_mode")
     if mode is not None and mode not in JOURNAL_MODES:
         raise BackendUnavailable(f"journal_mode is {' or '.join(JOURNAL_MODES)}, not `{mode}`")
-    backend = LibsqlBackend(path=path_of(head, "libsql", "libSQL"), journal_mode=mode, pool=query.get("pool"))
+    backend = LibsqlBackend(path=parse_path(head, "libsql", "libSQL"), journal_mode=mode, pool=query.get("pool"))
     backend.load()
     return backend
 
@@ -69,7 +60,7 @@ class LibsqlBackend:
     @property
     def url(self) -> str:
         """A URL with what differs from the defaults."""
-        return url_of("libsql", self.path, {"journal_mode": self.journal_mode, "pool": self.pool})
+        return format_url("libsql", self.path, {"journal_mode": self.journal_mode, "pool": self.pool})
 
     @property
     def dialect(self) -> Dialect:
@@ -81,8 +72,8 @@ class LibsqlBackend:
         """SQLite's, but for codes."""
         return Capabilities(
             error_classes=DECLARED,
-            isolation_levels=frozenset({Isolation.SERIALIZABLE}),
-            begin_modes=frozenset({Mode.DEFERRED, Mode.IMMEDIATE, Mode.EXCLUSIVE}),
+            isolation_levels=frozenset({IsolationLevel.SERIALIZABLE}),
+            begin_modes=frozenset({TransactionMode.DEFERRED, TransactionMode.IMMEDIATE, TransactionMode.EXCLUSIVE}),
             blocks_on_locks=False,
             snapshot_reads=True,
             savepoints=True,
@@ -108,12 +99,12 @@ class LibsqlBackend:
 
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
         """Variables that name things are written as quoted names, all others become ``?`` in the order of the text."""
-        return compiled(sql, identifiers)
+        return compile_statement(sql, identifiers)
 
-    def create(self) -> World:
+    def create(self) -> Database:
         """A database: made, or opened in place."""
-        place = place_of(self.path, "libsql", journal_mode=self.journal_mode, throwaway_mode="wal")
-        return LibsqlWorld(self._driver, place, self.pool)
+        place = locate(self.path, "libsql", journal_mode=self.journal_mode, throwaway_mode="wal")
+        return LibsqlDatabase(self._driver, place, self.pool)
 
     def load(self) -> None:
         """Import now what the URL names. Raises ``BackendUnavailable``."""
@@ -122,5 +113,5 @@ class LibsqlBackend:
             pool_names.load_factory(str(self.pool))
 
     @cached_property
-    def _driver(self) -> Driver:
-        return load()
+    def _driver(self) -> SqliteDriver:
+        return load_driver()

@@ -4,7 +4,7 @@ Measured on 0.0.55, which has SQLite 3.45.1 inside (its own ``sqlite_version_inf
 
 * every SQL error is a ``ValueError`` with SQLite's message and no code;
 * a panic of the driver is a ``PanicException``, no ``Exception``, and an ordinary use after ``close`` is one. Here a closed
-  connection is refused before the driver sees it, and what panics otherwise is ``Panicked``;
+  connection is refused before the driver sees it, and what panics otherwise is ``LibsqlPanic``;
 * a cursor that came to its end starts again, and one that has not come to it keeps a read lock: everything is fetched at
   once and the cursor dropped;
 * ``execute`` never waits: the busy timeout is 0.
@@ -16,10 +16,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.backends.sqlite.answers import Answer
-from simdsl.backends.sqlite.driver import Driver
+from simdsl.backends.sqlite.driver import SqliteDriver, package_version
 from simdsl.backends.sqlite.errors import class_by_message
-from simdsl.backends.sqlite.installed import version_of
+from simdsl.backends.sqlite.session import BufferedResult
 from simdsl.plan.outcomes import ErrorClass, Failed
 
 NAME: Final = "libsql-experimental"
@@ -28,11 +27,11 @@ NAME: Final = "libsql-experimental"
 _UNSENDABLE: Final = "Unsupported parameter type"
 
 
-class Panicked(Exception):
+class LibsqlPanic(Exception):
     """The driver's Rust code panicked; the message is the panic's."""
 
 
-class Closed(Exception):
+class LibsqlClosed(Exception):
     """The connection was closed, by a pool or by a session."""
 
 
@@ -48,16 +47,16 @@ class LibsqlConnection:
 
     @property
     def in_transaction(self) -> bool:
-        """The driver's own flag. Raises ``Closed``."""
+        """The driver's own flag. Raises ``LibsqlClosed``."""
         return bool(self._open().in_transaction)
 
-    def execute(self, text: str, arguments: tuple[Any, ...] = ()) -> Answer:
-        """Run one statement and fetch all that it gives. Raises ``ValueError``, ``Closed`` and ``Panicked``."""
+    def execute(self, text: str, arguments: tuple[Any, ...] = ()) -> BufferedResult:
+        """Run one statement and fetch all that it gives. Raises ``ValueError``, ``LibsqlClosed`` and ``LibsqlPanic``."""
         connection = self._open()
         try:
             cursor = connection.execute(text, arguments)
             description = cursor.description
-            return Answer(description or None, cursor.fetchall() if description else [], cursor.rowcount)
+            return BufferedResult(description or None, cursor.fetchall() if description else [], cursor.rowcount)
         except BaseException as error:  # a panic is no Exception
             raise _ordinary(error) from None
 
@@ -86,11 +85,11 @@ class LibsqlConnection:
 
     def _open(self) -> Any:
         if self._is_closed:
-            raise Closed("the connection is closed")
+            raise LibsqlClosed("the connection is closed")
         return self._connection
 
 
-def load() -> Driver:
+def load_driver() -> SqliteDriver:
     """The driver. Raises ``BackendUnavailable`` where it is not installed."""
     try:
         import libsql_experimental
@@ -103,9 +102,9 @@ def load() -> Driver:
     probe = connect(":memory:")
     ((engine_version,),) = probe.execute("SELECT sqlite_version()").rows
     probe.close()
-    return Driver(
+    return SqliteDriver(
         name=NAME,
-        version=version_of("libsql_experimental", "libsql_experimental") or "unknown",
+        version=package_version("libsql_experimental", "libsql_experimental") or "unknown",
         engine_version=str(engine_version),
         module_connect=connect,
         tells_codes=False,
@@ -116,9 +115,9 @@ def failed(error: BaseException) -> Failed:
     """What the driver raised, as an outcome."""
     text = str(error) or type(error).__name__
     match error:
-        case Closed():
+        case LibsqlClosed():
             return Failed(ErrorClass.CONNECTION_CLOSED, text)
-        case Panicked():
+        case LibsqlPanic():
             return Failed(ErrorClass.DRIVER_PANIC, text)
         case OverflowError():
             return Failed(ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE, text, by="simdsl")
@@ -131,4 +130,4 @@ def failed(error: BaseException) -> Failed:
 
 def _ordinary(error: BaseException) -> BaseException:
     # The class of a panic is made by PyO3 for each module anew and can be imported from nowhere.
-    return Panicked(str(error)) if type(error).__module__ == "pyo3_runtime" else error
+    return LibsqlPanic(str(error)) if type(error).__module__ == "pyo3_runtime" else error

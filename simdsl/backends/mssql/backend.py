@@ -19,19 +19,18 @@ from functools import cached_property
 from typing import Final
 from urllib.parse import quote
 
-from simdsl.backends.mssql.catalog import quoted_name
-from simdsl.backends.mssql.connecting import connect
-from simdsl.backends.mssql.control import ISOLATION_LEVELS, control_text
+from simdsl.backends.mssql.catalog import quote_name
+from simdsl.backends.mssql.database import MssqlDatabase
+from simdsl.backends.mssql.dsn import PORT, MssqlDsn, choose_driver, connect, driver_label, parse_dsn
 from simdsl.backends.mssql.engine import MssqlEngine
 from simdsl.backends.mssql.errors import DECLARED
-from simdsl.backends.mssql.place import PORT, Place, choose_driver, label, parse
-from simdsl.backends.mssql.world import MssqlWorld
+from simdsl.backends.mssql.transaction_control import ISOLATION_LEVELS, control_text
 from simdsl.backends.odbc import driver as odbc
-from simdsl.backends.odbc.compiling import compiled
+from simdsl.backends.odbc.statements import compile_statement
 from simdsl.backends.pools import names as pool_names
-from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Description, Refusal, Statement, World
+from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
 from simdsl.backends.urls import check_parameters, split_query
-from simdsl.plan.ir import Dialect, Sql
+from simdsl.plan.sql import Dialect, Sql
 
 OPTIONS: Final = ("driver", "encrypt", "trust", "pool")
 VARIABLE: Final = "SIMDSL_MSSQL_URL"
@@ -49,14 +48,14 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
     pool = query.get("pool")
     if pool not in (None, pool_names.QUEUE_POOL):
         pool_names.load_factory(str(pool))
-    return MssqlBackend(place=parse(head, query), pool=pool)
+    return MssqlBackend(place=parse_dsn(head, query), pool=pool)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MssqlBackend:
     """See ``protocol.Backend``. ``pool`` None is SQLAlchemy's QueuePool."""
 
-    place: Place
+    place: MssqlDsn
     name: str = "mssql"
     pool: str | None = None
     capabilities: Capabilities = field(
@@ -108,7 +107,7 @@ class MssqlBackend:
         except Exception as error:  # whatever the driver raises
             raise BackendUnavailable(f"mssql: {self.place.address}: {self._engine.failed(error).text}") from None
         return Description(
-            driver=f"pyodbc over {label(self._driver)}",
+            driver=f"pyodbc over {driver_label(self._driver)}",
             driver_version=odbc.version(),
             engine=f"Microsoft SQL Server, {edition}",
             engine_version=str(version),
@@ -118,15 +117,15 @@ class MssqlBackend:
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
         """``?`` for what is bound, names in brackets, transactions in Transact-SQL's words."""
         if sql.transaction is None:
-            return compiled(sql, identifiers, quoted_name)
+            return compile_statement(sql, identifiers, quote_name)
         text = control_text(sql.transaction)
         if isinstance(text, Refusal):
             return text
         return Statement(text=text, parameters=(), kind=sql.kind, transaction=sql.transaction)
 
-    def create(self) -> World:
+    def create(self) -> Database:
         """A database of its own on the server."""
-        return MssqlWorld(self.place, self._driver, self._engine, self.pool)
+        return MssqlDatabase(self.place, self._driver, self._engine, self.pool)
 
     @cached_property
     def _driver(self) -> str:

@@ -12,7 +12,7 @@ from simdsl.plan.dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class MssqlTable:
     """A user table. ``columns`` are those that can be written; ``identity`` is (seed, increment) where it has one."""
 
     schema: str
@@ -26,7 +26,7 @@ class Table:
     @property
     def quoted(self) -> str:
         """``[schema].[name]``."""
-        return f"{quoted_name(self.schema)}.{quoted_name(self.name)}"
+        return f"{quote_name(self.schema)}.{quote_name(self.name)}"
 
     @property
     def shown(self) -> str:
@@ -63,16 +63,16 @@ SELECT COUNT_BIG(*), CHECKSUM_AGG(BINARY_CHECKSUM(object_id, name, type, modify_
 FROM {db}.sys.objects WHERE is_ms_shipped = 0"""
 
 
-def quoted_name(name: str) -> str:
+def quote_name(name: str) -> str:
     """A name as an SQL identifier."""
     return "[" + name.replace("]", "]]") + "]"
 
 
-def tables(columns: Iterable[Sequence[object]], references: Iterable[Sequence[object]]) -> tuple[Table, ...]:
+def read_tables(columns: Iterable[Sequence[object]], references: Iterable[Sequence[object]]) -> tuple[MssqlTable, ...]:
     """The rows of ``COLUMNS`` and ``REFERENCES`` as tables, in the order of their names."""
     targets: dict[str, set[str]] = {}
     for schema, name, other_schema, other in references:
-        one, two = (f"{quoted_name(str(s))}.{quoted_name(str(n))}" for s, n in ((schema, name), (other_schema, other)))
+        one, two = (f"{quote_name(str(s))}.{quote_name(str(n))}" for s, n in ((schema, name), (other_schema, other)))
         if one != two:
             targets.setdefault(one, set()).add(two)
     grouped: dict[tuple[str, str], list[Sequence[object]]] = {}
@@ -81,12 +81,12 @@ def tables(columns: Iterable[Sequence[object]], references: Iterable[Sequence[ob
     return tuple(_table(schema, name, rows, targets) for (schema, name), rows in grouped.items())
 
 
-def filling_order(found: Sequence[Table]) -> tuple[Table, ...] | None:
+def foreign_key_order(found: Sequence[MssqlTable]) -> tuple[MssqlTable, ...] | None:
     """Each table after those that it refers to; None where they refer to each other in a circle."""
     left = list(found)
     done: set[str] = set()
     names = {table.quoted for table in found}
-    ordered: list[Table] = []
+    ordered: list[MssqlTable] = []
     while left:
         ready = [table for table in left if (table.refers_to & names) <= done]
         if not ready:
@@ -97,20 +97,20 @@ def filling_order(found: Sequence[Table]) -> tuple[Table, ...] | None:
     return tuple(ordered)
 
 
-def emptying(ordered: Sequence[Table], database: str) -> list[str]:
+def delete_statements(ordered: Sequence[MssqlTable], database: str) -> list[str]:
     """Statements that delete all rows of tables in filling order."""
     return [f"DELETE FROM {database}.{table.quoted}" for table in reversed(ordered)]
 
 
-def refilling(ordered: Sequence[Table], database: str, kept: str) -> str:
+def refill_batch(ordered: Sequence[MssqlTable], database: str, kept: str) -> str:
     """One batch, one transaction: the rows of ``kept`` in the place of those in ``database``."""
-    parts = ["SET NOCOUNT ON", "SET XACT_ABORT ON", "BEGIN TRANSACTION", *emptying(ordered, database)]
+    parts = ["SET NOCOUNT ON", "SET XACT_ABORT ON", "BEGIN TRANSACTION", *delete_statements(ordered, database)]
     for table in ordered:
         parts += _filled(table, database, kept)
     return ";\n".join([*parts, "COMMIT TRANSACTION", "SET XACT_ABORT OFF", "SET NOCOUNT OFF"])
 
 
-def reseeding(table: Table, database: str, last: int | None) -> list[str]:
+def reseed_statements(table: MssqlTable, database: str, last: int | None) -> list[str]:
     """Statements after which an identity goes on behind ``last``; None: as if none had been given out yet.
 
     DBCC CHECKIDENT: an identity that has given something out goes on at what it is told plus the increment; one that has
@@ -134,10 +134,10 @@ def literal(text: str) -> str:
     return "N'" + text.replace("'", "''") + "'"
 
 
-def _table(schema: str, name: str, rows: Sequence[Sequence[object]], targets: Mapping[str, set[str]]) -> Table:
+def _table(schema: str, name: str, rows: Sequence[Sequence[object]], targets: Mapping[str, set[str]]) -> MssqlTable:
     seed, increment, last, is_plain = rows[0][3:7]
-    quoted = f"{quoted_name(schema)}.{quoted_name(name)}"
-    return Table(
+    quoted = f"{quote_name(schema)}.{quote_name(name)}"
+    return MssqlTable(
         schema=schema,
         name=name,
         columns=tuple(str(row[2]) for row in rows if row[2] is not None),
@@ -148,8 +148,8 @@ def _table(schema: str, name: str, rows: Sequence[Sequence[object]], targets: Ma
     )
 
 
-def _filled(table: Table, database: str, kept: str) -> list[str]:
-    columns = ", ".join(map(quoted_name, table.columns))
+def _filled(table: MssqlTable, database: str, kept: str) -> list[str]:
+    columns = ", ".join(map(quote_name, table.columns))
     place = f"{database}.{table.quoted}"
     insert = f"INSERT INTO {place} ({columns}) SELECT {columns} FROM {kept}.{table.quoted}"
     if table.identity is None:
@@ -158,7 +158,7 @@ def _filled(table: Table, database: str, kept: str) -> list[str]:
         f"SET IDENTITY_INSERT {place} ON",
         insert,
         f"SET IDENTITY_INSERT {place} OFF",
-        *reseeding(table, database, table.last_identity),
+        *reseed_statements(table, database, table.last_identity),
     ]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.backends.odbc.diagnostics import by_sqlstate, diagnostic, without_sqlstate
+from simdsl.backends.odbc.errors import class_by_sqlstate, class_without_sqlstate, parse_diagnostic
 from simdsl.plan.outcomes import ErrorClass, Failed
 
 NO_TRANSACTION: Final = 3903
@@ -170,12 +170,12 @@ DECLARED: Final = frozenset(
 
 def failed(error: BaseException) -> Failed:
     """What the driver raised, as an outcome."""
-    sqlstate, native, text = diagnostic(error)
+    sqlstate, native, text = parse_diagnostic(error)
     return Failed(_class(error, sqlstate, native, text), text, sqlstate, native or None)
 
 
 def _class(error: BaseException, sqlstate: str | None, native: int | None, text: str) -> ErrorClass:
-    standard = by_sqlstate(sqlstate)
+    standard = class_by_sqlstate(sqlstate)
     # A lost connection stands beside the operating system's number, and those are small too. A lock's timeout may pass
     # for one of the driver's.
     if standard in _OF_THE_DRIVER and sqlstate != _REJECTED and native != _LOCK_TIMEOUT:
@@ -185,7 +185,7 @@ def _class(error: BaseException, sqlstate: str | None, native: int | None, text:
     if native == _CANNOT_DROP:
         return _cannot_drop(text)
     if not native:
-        return standard or without_sqlstate(error, text) or ErrorClass.OTHER
+        return standard or class_without_sqlstate(error, text) or ErrorClass.OTHER
     return _BY_NATIVE.get(native) or standard or ErrorClass.OTHER
 
 

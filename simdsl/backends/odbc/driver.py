@@ -15,7 +15,7 @@ LOGIN_S: Final = 15  # a server that does not answer for so long is not there
 _SPECIAL: Final = frozenset("[]{}(),;?*=!@\"'\\")
 
 
-class Cursor(Protocol):
+class OdbcCursor(Protocol):
     """What is used of ``pyodbc.Cursor``."""
 
     @property
@@ -26,7 +26,7 @@ class Cursor(Protocol):
     def rowcount(self) -> int:
         """The count of the result at hand, -1 where the driver knows none."""
 
-    def execute(self, text: str, /, *parameters: Any) -> Cursor:
+    def execute(self, text: str, /, *parameters: Any) -> OdbcCursor:
         """Run a statement."""
 
     def fetchall(self) -> list[Any]:
@@ -42,13 +42,13 @@ class Cursor(Protocol):
         """Forget what is left of a result."""
 
 
-class Connection(Protocol):
+class OdbcConnection(Protocol):
     """What is used of ``pyodbc.Connection``."""
 
-    def cursor(self) -> Cursor:
+    def cursor(self) -> OdbcCursor:
         """A new statement handle."""
 
-    def execute(self, text: str, /, *parameters: Any) -> Cursor:
+    def execute(self, text: str, /, *parameters: Any) -> OdbcCursor:
         """Run a statement on a cursor of its own."""
 
     def close(self) -> None:
@@ -58,9 +58,9 @@ class Connection(Protocol):
         """Read a column type that pyodbc does not know."""
 
 
-def connect(connection_string: str) -> Connection:
+def connect(connection_string: str) -> OdbcConnection:
     """A connection that begins no transaction by itself. Raises the driver's errors, and ``BackendUnavailable``."""
-    connection: Connection = _pyodbc().connect(connection_string, autocommit=True, timeout=LOGIN_S)
+    connection: OdbcConnection = _pyodbc().connect(connection_string, autocommit=True, timeout=LOGIN_S)
     return connection
 
 

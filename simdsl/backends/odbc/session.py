@@ -1,28 +1,65 @@
-"""A session over one ODBC connection and a worker thread."""
+"""A session over one ODBC connection and a worker thread, and what it must know about the engine at the other end."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from simdsl.backends.odbc.driver import Connection, Cursor
-from simdsl.backends.odbc.engine import Engine
-from simdsl.backends.odbc.values import answer, bound
-from simdsl.backends.odbc.worker import Inbox, Worker
+from simdsl.backends.odbc.driver import OdbcConnection, OdbcCursor
+from simdsl.backends.odbc.statements import bind_values, collect_outcome
+from simdsl.backends.odbc.worker import OutcomeInbox, SessionThread
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.core.clock import real_ns
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome
+from simdsl.plan.sql import TransactionControl
 from simdsl.plan.values import Value
 
+
+class OdbcEngine(Protocol):
+    """An engine behind an ODBC driver. ODBC knows autocommit or none, so transactions are SQL text of ours."""
+
+    @property
+    def rollback(self) -> str:
+        """Ends whatever transaction is open, and is no error without one."""
+
+    @property
+    def after_cancel(self) -> str | None:
+        """What the session runs when a statement of its was cancelled, before it says so."""
+
+    @property
+    def asks_before_control(self) -> bool:
+        """Whether ``controlled`` needs to know the state before a transaction statement: one more round trip."""
+
+    def failed(self, error: BaseException) -> Failed:
+        """What the driver raised, as an outcome."""
+
+    def controlled(self, transaction: TransactionControl, before: Tx | None, outcome: Outcome) -> Outcome:
+        """What a transaction statement came to, by simdsl's rules. ``before`` None: nobody asked."""
+
+    def tx(self, session: OdbcSession) -> Tx:
+        """The state of an idle session's transaction, asked of the engine. Raises the driver's errors."""
+
+
 FAST_US: Final = 300  # most statements end within this, and then nobody need be asked who waits for whom
+
+
 _QUIESCE_US: Final = 3_000_000
+
+
 _AGAIN_US: Final = 20_000
+
+
 _STOP_US: Final = 2_000_000
 
+
 _NOTHING: Final = Affected(None)
+
+
 _CANCELED: Final = Failed(ErrorClass.QUERY_CANCELED, "the statement was cancelled", "HY008")
+
+
 _HANGS: Final = Failed(ErrorClass.CONNECTION_LOST, "the driver does not come back from its last call", by="simdsl")
 
 
@@ -31,23 +68,23 @@ class OdbcSession:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: OdbcConnection,
         number: int,
         engine_id: int,
-        engine: Engine,
-        inbox: Inbox,
+        engine: OdbcEngine,
+        inbox: OutcomeInbox,
         sent: Callable[[Statement], None] | None = None,
     ) -> None:
         self.id = number
         self.engine_id = engine_id
         self.connection = connection
-        self.handed_out = HandedOut(self)
+        self.pooled_connection = PooledOdbcConnection(self)
         self.is_canceled = False
         self._engine = engine
         self._sent = sent
-        self._cursor: Cursor = connection.cursor()
+        self._cursor: OdbcCursor = connection.cursor()
         self._inbox = inbox
-        self._worker = Worker(inbox, f"session {number}")
+        self._worker = SessionThread(inbox, f"session {number}")
         self._tx: Tx | None = Tx.IDLE  # as last asked; None: something has happened since
         self._is_closed = False
         self._hangs = False
@@ -151,12 +188,12 @@ class OdbcSession:
         """In the worker."""
         outcome: Outcome
         try:
-            values = bound(arguments)
+            values = bind_values(arguments)
             if values:
                 self._cursor.execute(statement.text, *values)
             else:
                 self._cursor.execute(statement.text)
-            outcome = answer(self._cursor, statement)
+            outcome = collect_outcome(self._cursor, statement)
             if self.is_canceled and outcome == _NOTHING and statement.transaction is None:
                 outcome = _CANCELED  # Microsoft's driver may say no word of an acknowledged cancel
         except Exception as error:  # whatever a driver raises is an outcome of the statement
@@ -201,7 +238,7 @@ class OdbcSession:
         self._is_closed = self._hangs = True
 
 
-class HandedOut:
+class PooledOdbcConnection:
     """A connection as a pool knows one: what DB-API programs do to it happens to the session.
 
     ``rollback`` ends a transaction that was begun by SQL text, as pyodbc's own does where it begins them.

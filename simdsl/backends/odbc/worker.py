@@ -15,13 +15,13 @@ from simdsl.core.clock import real_ns
 from simdsl.plan.outcomes import Outcome
 
 
-class Inbox:
+class OutcomeInbox:
     """Where the workers of a world put what they have done. Only the main thread takes out."""
 
     def __init__(self) -> None:
         self._done: SimpleQueue[_Done] = SimpleQueue()
 
-    def put(self, worker: Worker, serial: int, outcome: Outcome) -> None:
+    def put(self, worker: SessionThread, serial: int, outcome: Outcome) -> None:
         """Called by the workers."""
         self._done.put(_Done(worker, serial, outcome))
 
@@ -35,7 +35,7 @@ class Inbox:
         except Empty:
             return
 
-    def wait_for(self, worker: Worker, limit_us: int) -> bool:
+    def wait_for(self, worker: SessionThread, limit_us: int) -> bool:
         """Collect until this worker is idle; false when the time was not enough."""
         deadline_ns = real_ns() + limit_us * 1_000
         while worker.is_busy:
@@ -46,10 +46,10 @@ class Inbox:
         return True
 
 
-class Worker:
+class SessionThread:
     """One thread and its job. Everything but the jobs themselves belongs to the main thread."""
 
-    def __init__(self, inbox: Inbox, name: str) -> None:
+    def __init__(self, inbox: OutcomeInbox, name: str) -> None:
         self.is_busy = False
         self._inbox = inbox
         self._serial = 0
@@ -99,6 +99,6 @@ class _Job(NamedTuple):
 
 
 class _Done(NamedTuple):
-    worker: Worker
+    worker: SessionThread
     serial: int
     outcome: Outcome

@@ -1,8 +1,8 @@
 """Blocking code that waits in virtual time: greenlet's only door.
 
 A pool's checkout is written to block a thread. Here it runs in a ``Fiber``, and what it blocks on (locks, conditions,
-sleeps, the time itself) comes from ``Waits``, which parks the fiber and leaves the deadline to the virtual clock. So the
-pool's own code decides who is served and who times out, an hour's wait takes microseconds, and nothing races.
+sleeps, the time itself) comes from ``FiberScheduler``, which parks the fiber and leaves the deadline to the virtual
+clock. So the pool's own code decides who is served and who times out, an hour's wait takes microseconds, and nothing races.
 
 The primitives behave as those of ``threading`` do (first come, first served; a condition's waiter must take the lock
 again before it goes on), without threads: a fiber runs until it waits or ends, then the next one that is ready does.
@@ -21,7 +21,7 @@ from simdsl.core.clock import Clock
 
 T = TypeVar("T")
 
-Interruption = GreenletExit
+FiberInterrupted = GreenletExit
 """What unwinds a fiber: no ``Exception``, so that code which goes on whatever happens does not."""
 
 
@@ -29,11 +29,11 @@ Interruption = GreenletExit
 _EPOCH_S: Final = 1_000_000
 
 
-class WouldWaitForEver(RuntimeError):
+class BlockedOutsideFiber(RuntimeError):
     """Code outside a fiber, which cannot be parked, asked for something that another one holds."""
 
 
-class Seconds(float):
+class VirtualSeconds(float):
     """A moment in seconds whose sums and differences are whole microseconds, so that deadlines are met exactly.
 
     With plain floats, ``(now + timeout) - later`` may leave 1e-15 s of a timeout over when its moment has come.
@@ -41,16 +41,16 @@ class Seconds(float):
 
     __slots__ = ()
 
-    def __add__(self, other: float) -> Seconds:
-        return Seconds(round(float(self) + float(other), 6))
+    def __add__(self, other: float) -> VirtualSeconds:
+        return VirtualSeconds(round(float(self) + float(other), 6))
 
     __radd__ = __add__
 
-    def __sub__(self, other: float) -> Seconds:
-        return Seconds(round(float(self) - float(other), 6))
+    def __sub__(self, other: float) -> VirtualSeconds:
+        return VirtualSeconds(round(float(self) - float(other), 6))
 
-    def __rsub__(self, other: float) -> Seconds:
-        return Seconds(round(float(other) - float(self), 6))
+    def __rsub__(self, other: float) -> VirtualSeconds:
+        return VirtualSeconds(round(float(other) - float(self), 6))
 
 
 class Fiber(Generic[T]):
@@ -67,7 +67,7 @@ class Fiber(Generic[T]):
         """Run until it waits or ends. Only ever called from outside of fibers."""
         self._greenlet.switch()
 
-    def kill(self, interruption: type[BaseException] = Interruption) -> None:
+    def kill(self, interruption: type[BaseException] = FiberInterrupted) -> None:
         """Unwind it from where it waits, as if the call were interrupted. Idempotent."""
         if not self.is_over:
             self._greenlet.throw(interruption)
@@ -89,27 +89,27 @@ class Fiber(Generic[T]):
             self.is_over = True
 
 
-class Waits:
+class FiberScheduler:
     """Where fibers wait. ``threading`` and ``time`` stand in for the modules of these names."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._ready: deque[tuple[Fiber[object], _Sleeper]] = deque()
+        self._ready: deque[tuple[Fiber[object], _Waiter]] = deque()
         self._fibers: list[Fiber[object]] = []
         self._is_running = False
         self.threading = SimpleNamespace(
-            Lock=lambda: Lock(self),
-            RLock=lambda: RLock(self),
-            Condition=lambda lock=None: Condition(self, lock),
-            Event=lambda: Event(self),
+            Lock=lambda: VirtualLock(self),
+            RLock=lambda: VirtualRLock(self),
+            Condition=lambda lock=None: VirtualCondition(self, lock),
+            Event=lambda: VirtualEvent(self),
         )
         self.time = SimpleNamespace(
             time=self.now, monotonic=self.now, perf_counter=self.now, sleep=lambda seconds: self.sleep(seconds)
         )
 
-    def now(self) -> Seconds:
+    def now(self) -> VirtualSeconds:
         """The virtual time in seconds, from no particular moment on, as ``time.monotonic`` has it."""
-        return Seconds(_EPOCH_S + self._clock.now_us / 1_000_000)
+        return VirtualSeconds(_EPOCH_S + self._clock.now_us / 1_000_000)
 
     def run(self, call: Callable[[], T]) -> Fiber[T]:
         """Start a blocking call, and run it and whatever it wakes until all of them wait or have ended."""
@@ -123,7 +123,7 @@ class Waits:
         """Start a call as soon as what runs now waits or has ended, after those that are ready already."""
         fiber: Fiber[object] = Fiber(call)
         self._fibers.append(fiber)
-        sleeper = _Sleeper()
+        sleeper = _Waiter()
         sleeper.fiber = fiber
         self._ready.append((fiber, sleeper))
 
@@ -139,9 +139,9 @@ class Waits:
 
     def sleep(self, seconds: float) -> None:
         """Park for this virtual time."""
-        self.park(_Sleeper(), seconds)
+        self.park(_Waiter(), seconds)
 
-    def park(self, sleeper: _Sleeper, timeout_s: float | None) -> None:
+    def park(self, sleeper: _Waiter, timeout_s: float | None) -> None:
         """Park what runs now until it is woken or its time has come."""
         fiber = self._current()
         sleeper.fiber = fiber
@@ -156,12 +156,12 @@ class Waits:
             if timer is not None:
                 timer.cancel()
 
-    def wake(self, sleeper: _Sleeper) -> None:
+    def wake(self, sleeper: _Waiter) -> None:
         """Let a parked one go on as soon as nothing else runs."""
         assert sleeper.fiber is not None, "nobody sleeps before it has parked"
         self._ready.append((sleeper.fiber, sleeper))
 
-    def _time_out(self, sleeper: _Sleeper) -> None:
+    def _time_out(self, sleeper: _Waiter) -> None:
         self.wake(sleeper)
         self.run_ready()
 
@@ -177,10 +177,10 @@ class Waits:
         for fiber in self._fibers:
             if fiber.is_current():
                 return fiber
-        raise WouldWaitForEver("the pool waits outside of a checkout, where nothing can wake it")
+        raise BlockedOutsideFiber("the pool waits outside of a checkout, where nothing can wake it")
 
 
-class _Sleeper:
+class _Waiter:
     """One wait of one fiber. A second wake-up of it does nothing."""
 
     __slots__ = ("fiber", "is_asleep", "notified")
@@ -191,14 +191,14 @@ class _Sleeper:
         self.notified = False
 
 
-class Lock:
-    """``threading.Lock``, and the base of ``RLock``."""
+class VirtualLock:
+    """``threading.Lock``, and the base of ``VirtualRLock``."""
 
-    def __init__(self, waits: Waits) -> None:
+    def __init__(self, waits: FiberScheduler) -> None:
         self._waits = waits
         self._owner: object | None = None
         self._depth = 0
-        self._queue: deque[_Sleeper] = deque()
+        self._queue: deque[_Waiter] = deque()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """As ``threading``'s."""
@@ -209,7 +209,7 @@ class Lock:
         while self._owner is not None:
             if not blocking or timeout == 0:
                 return False
-            sleeper = _Sleeper()
+            sleeper = _Waiter()
             self._queue.append(sleeper)
             try:
                 self._waits.park(sleeper, timeout if timeout > 0 else None)
@@ -261,26 +261,26 @@ class Lock:
         return False
 
 
-class RLock(Lock):
+class VirtualRLock(VirtualLock):
     """``threading.RLock``."""
 
     def _is_mine_again(self) -> bool:
         return True
 
 
-class Condition:
+class VirtualCondition:
     """``threading.Condition``."""
 
-    def __init__(self, waits: Waits, lock: Lock | None = None) -> None:
+    def __init__(self, waits: FiberScheduler, lock: VirtualLock | None = None) -> None:
         self._waits = waits
-        self._lock = lock if lock is not None else RLock(waits)
-        self._waiters: deque[_Sleeper] = deque()
+        self._lock = lock if lock is not None else VirtualRLock(waits)
+        self._waiters: deque[_Waiter] = deque()
         self.acquire = self._lock.acquire
         self.release = self._lock.release
 
     def wait(self, timeout: float | None = None) -> bool:
         """Give the lock up, park, take it back. False means that the time has passed."""
-        sleeper = _Sleeper()
+        sleeper = _Waiter()
         self._waiters.append(sleeper)
         depth = self._lock.release_all()
         try:
@@ -321,11 +321,11 @@ class Condition:
         self._lock.release()
 
 
-class Event:
+class VirtualEvent:
     """``threading.Event``."""
 
-    def __init__(self, waits: Waits) -> None:
-        self._condition = Condition(waits, Lock(waits))
+    def __init__(self, waits: FiberScheduler) -> None:
+        self._condition = VirtualCondition(waits, VirtualLock(waits))
         self._is_set = False
 
     def is_set(self) -> bool:

@@ -14,25 +14,25 @@ from typing import Any, Final
 from sqlalchemy.exc import TimeoutError as QueuePoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from simdsl.backends.pools.driven import FiberPool, PolledPool, Proxy, Source
-from simdsl.backends.pools.fibers import Waits
-from simdsl.backends.pools.rebinding import rebound
+from simdsl.backends.pools.fibers import FiberScheduler
+from simdsl.backends.pools.globals_patch import with_virtual_time
+from simdsl.backends.pools.virtual_pool import ConnectionSource, FiberPool, PolledPool, PooledConnection
 from simdsl.backends.protocol import Pool
 from simdsl.core.clock import Clock
-from simdsl.plan.ir import PoolSpec
+from simdsl.plan.plan import PoolSpec
 
 _PROBE_US: Final = 1_000
 
 
-def make(spec: PoolSpec, source: Source) -> QueuePool:
+def make_queue_pool(spec: PoolSpec, source: ConnectionSource) -> QueuePool:
     """A QueuePool of exactly this size: SQLAlchemy's own default would lend ten more."""
     return QueuePool(source.connect, pool_size=spec.size, max_overflow=0, timeout=spec.timeout_us / 1_000_000)
 
 
-def driven(pool: QueuePool, spec: PoolSpec, clock: Clock, source: Source, waits: Waits) -> Pool:
+def under_protocol(pool: QueuePool, spec: PoolSpec, clock: Clock, source: ConnectionSource, waits: FiberScheduler) -> Pool:
     """The pool under the protocol: in virtual time, or polled if its queue cannot be rebound, with a warning."""
     _silence_log()
-    subject = QueueSubject(pool)
+    subject = QueuePoolAdapter(pool)
     reason = _make_virtual(pool, clock, waits)
     if reason is None:
         return FiberPool(subject, source, waits)
@@ -46,16 +46,16 @@ def driven(pool: QueuePool, spec: PoolSpec, clock: Clock, source: Source, waits:
 def problem() -> str | None:
     """Why QueuePool itself would be polled, or None."""
     clock = Clock()
-    return _make_virtual(QueuePool(_no_connection, pool_size=1), clock, Waits(clock))
+    return _make_virtual(QueuePool(_no_connection, pool_size=1), clock, FiberScheduler(clock))
 
 
-class QueueSubject:
+class QueuePoolAdapter:
     """See ``driven.Subject``."""
 
     def __init__(self, pool: QueuePool) -> None:
         self._pool = pool
 
-    def connect(self) -> Proxy:
+    def connect(self) -> PooledConnection:
         """The pool's own."""
         return self._pool.connect()
 
@@ -80,10 +80,10 @@ class QueueSubject:
         return str(error.args[0]) if isinstance(error, QueuePoolTimeout) else None
 
 
-def _make_virtual(pool: QueuePool, clock: Clock, waits: Waits) -> str | None:
+def _make_virtual(pool: QueuePool, clock: Clock, waits: FiberScheduler) -> str | None:
     try:
         queue = pool._pool
-        queue_class = rebound(type(queue), waits)
+        queue_class = with_virtual_time(type(queue), waits)
         spare = queue_class(1, use_lifo=queue.use_lifo)
         probe = waits.run(lambda: spare.get(True, _PROBE_US / 1_000_000))
         if probe.is_over or clock.next_deadline_us() != clock.now_us + _PROBE_US:

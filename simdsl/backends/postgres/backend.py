@@ -25,19 +25,20 @@ from simdsl.backends.protocol import (
     Backend,
     BackendUnavailable,
     Capabilities,
+    Database,
     Description,
     Pool,
     Refusal,
     Statement,
-    World,
 )
 from simdsl.backends.urls import mask
 from simdsl.core.clock import Clock
-from simdsl.plan.ir import Action, Dialect, Isolation, PoolSpec, Sql, Transaction
+from simdsl.plan.plan import PoolSpec
+from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionAction, TransactionControl
 
 if TYPE_CHECKING:
-    from simdsl.backends.postgres.place import Place
-    from simdsl.backends.postgres.world import PostgresWorld
+    from simdsl.backends.postgres.database import PostgresDatabase
+    from simdsl.backends.postgres.provisioner import DatabaseProvisioner
 
 OPTIONS: Final = ("pool", "server")
 PSYCOPG_POOL: Final = "psycopg_pool"
@@ -45,7 +46,7 @@ PSYCOPG_POOL: Final = "psycopg_pool"
 _EMBEDDED: Final = "embedded"
 _BARE: Final = ("postgres", "postgresql", "postgres:", "postgresql:", "postgres://", "postgresql://")
 _ENVIRONMENT: Final = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
-_LEVELS: Final = frozenset(Isolation) - {Isolation.SNAPSHOT}
+_LEVELS: Final = frozenset(IsolationLevel) - {IsolationLevel.SNAPSHOT}
 
 
 def from_url(head: str, query: Mapping[str, str]) -> Backend:
@@ -117,9 +118,9 @@ class PostgresBackend:
         import psycopg
 
         if self.uri is None:
-            from simdsl.backends.postgres import binaries
+            from simdsl.backends.postgres import executables
 
-            found = binaries.find()
+            found = executables.find_binaries()
             engine = f"{found.version} from {found.source}"
         else:
             place = self._place()
@@ -146,14 +147,14 @@ class PostgresBackend:
             if isinstance(part, str):
                 parts.append(part)
             elif part.name in identifiers:
-                parts.append(quoted_name(identifiers[part.name]))
+                parts.append(quote_name(identifiers[part.name]))
             else:
                 parts.append(f"${parameters.setdefault(part.name, len(parameters) + 1)}")
         return Statement(text="".join(parts), parameters=tuple(parameters), kind=sql.kind)
 
-    def create(self) -> World:
+    def create(self) -> Database:
         """A database of its own."""
-        from simdsl.backends.postgres.world import PostgresWorld
+        from simdsl.backends.postgres.database import PostgresDatabase
 
         place = self._place()
         try:
@@ -161,34 +162,34 @@ class PostgresBackend:
         except BackendUnavailable:
             place.close()
             raise
-        return PostgresWorld(place, home, self._make_pool)
+        return PostgresDatabase(place, home, self._make_pool)
 
     def load(self) -> None:
         """Import now what the URL names. Raises ``BackendUnavailable``."""
         if self.pool not in (None, PSYCOPG_POOL, pool_names.QUEUE_POOL):
             pool_names.load_factory(str(self.pool))
 
-    def _place(self) -> Place:
-        from simdsl.backends.postgres import place
+    def _place(self) -> DatabaseProvisioner:
+        from simdsl.backends.postgres import provisioner
 
-        return place.throwaway() if self.uri is None else place.named(self.uri)
+        return provisioner.embedded_provisioner() if self.uri is None else provisioner.external_provisioner(self.uri)
 
-    def _make_pool(self, world: PostgresWorld, spec: PoolSpec, clock: Clock) -> Pool:
-        from simdsl.backends.pools.driven import Source
+    def _make_pool(self, world: PostgresDatabase, spec: PoolSpec, clock: Clock) -> Pool:
+        from simdsl.backends.pools.virtual_pool import ConnectionSource
         from simdsl.backends.postgres.errors import raised
 
-        source = Source(connect=world.connect, session_of=world.session_of, failed=raised)
+        source = ConnectionSource(connect=world.connect, session_of=world.session_of, failed=raised)
         chosen = spec.driver or self.pool
         if chosen in (None, PSYCOPG_POOL):
-            from simdsl.backends.postgres.psycopgpool import make
+            from simdsl.backends.postgres.psycopgpool import make_psycopg_pool
 
-            return make(spec, clock, source, world.keep)
-        from simdsl.backends.pools.making import make_pool
+            return make_psycopg_pool(spec, clock, source, world.keep)
+        from simdsl.backends.pools.factory import make_pool
 
         return make_pool(spec, clock, source, chosen)
 
 
-def quoted_name(name: str) -> str:
+def quote_name(name: str) -> str:
     """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
@@ -204,21 +205,21 @@ def _described_pool(pool: str | None) -> str:
     return pool_names.describe_pool(pool)
 
 
-def _control(transaction: Transaction) -> str | Refusal:
+def _control(transaction: TransactionControl) -> str | Refusal:
     match transaction.action:
-        case Action.BEGIN:
+        case TransactionAction.BEGIN:
             return _begin(transaction)
-        case Action.COMMIT | Action.ROLLBACK as action:
+        case TransactionAction.COMMIT | TransactionAction.ROLLBACK as action:
             return action.name
-        case Action.SAVEPOINT:
+        case TransactionAction.SAVEPOINT:
             return f"SAVEPOINT {transaction.name}"
-        case Action.ROLLBACK_TO:
+        case TransactionAction.ROLLBACK_TO:
             return f"ROLLBACK TO SAVEPOINT {transaction.name}"
-        case Action.RELEASE:
+        case TransactionAction.RELEASE:
             return f"RELEASE SAVEPOINT {transaction.name}"
 
 
-def _begin(transaction: Transaction) -> str | Refusal:
+def _begin(transaction: TransactionControl) -> str | Refusal:
     if transaction.mode is not None:
         return Refusal(reason=f"PostgreSQL has no BEGIN {transaction.mode.name}")
     if transaction.isolation is not None and transaction.isolation not in _LEVELS:

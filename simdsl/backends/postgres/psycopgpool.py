@@ -20,53 +20,55 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from psycopg_pool import base as pool_base
 from psycopg_pool import pool as pool_module
 
-from simdsl.backends.pools.driven import FiberPool, PolledPool, Proxy, Source
-from simdsl.backends.pools.fibers import Waits
-from simdsl.backends.pools.rebinding import rebound
+from simdsl.backends.pools.fibers import FiberScheduler
+from simdsl.backends.pools.globals_patch import with_virtual_time
+from simdsl.backends.pools.virtual_pool import ConnectionSource, FiberPool, PolledPool, PooledConnection
 from simdsl.backends.protocol import Pool
 from simdsl.core.clock import Clock
-from simdsl.plan.ir import PoolSpec
+from simdsl.plan.plan import PoolSpec
 
 _FOR_EVER_S: Final = 1e9
 _PROBE_US: Final = 1_000
 
 
-def make(spec: PoolSpec, clock: Clock, source: Source, keep: Callable[[psycopg.Connection[Any]], None]) -> Pool:
+def make_psycopg_pool(
+    spec: PoolSpec, clock: Clock, source: ConnectionSource, keep: Callable[[psycopg.Connection[Any]], None]
+) -> Pool:
     """A pool of exactly this size, all its connections made at once, as its documentation advises for a fixed size.
 
     ``keep`` is given the connections that are idle when the pool is given up.
     """
     _silence_log()
-    waits = Waits(clock)
+    waits = FiberScheduler(clock)
     pool = _make(spec, clock, source, waits)
     reason = problem()
     if reason is None:
-        return FiberPool(PsycopgSubject(pool, keep), source, waits, interruption=Interrupted)
+        return FiberPool(PsycopgPoolAdapter(pool, keep), source, waits, interruption=CheckoutInterrupted)
     text = f"psycopg_pool is polled, its own order of waiting is not tested: {reason}"
     warnings.warn(text, RuntimeWarning, stacklevel=2)
-    return PolledPool(PolledSubject(pool, keep, waits), source, spec, clock)
+    return PolledPool(PolledPsycopgPoolAdapter(pool, keep, waits), source, spec, clock)
 
 
 def problem() -> str | None:
     """Why the pool would be polled, or None."""
     clock = Clock()
-    waits = Waits(clock)
+    waits = FiberScheduler(clock)
     try:
-        client: Any = rebound(pool_module.WaitingClient, waits)()
+        client: Any = with_virtual_time(pool_module.WaitingClient, waits)()
         probe = waits.run(lambda: client.wait(timeout=_PROBE_US / 1_000_000))
         if probe.is_over or clock.next_deadline_us() != clock.now_us + _PROBE_US:
             return "a waiting client does not use the virtual clock"
-        probe.kill(Interrupted)
+        probe.kill(CheckoutInterrupted)
     except (AttributeError, TypeError) as error:
         return f"its waiting client is not built as expected: {error}"
     return None
 
 
-class Interrupted(Exception):
+class CheckoutInterrupted(Exception):
     """A checkout was called off. The pool forgets a waiting client only for an ``Exception``."""
 
 
-class Lent:
+class LentConnection:
     """See ``driven.Proxy``."""
 
     def __init__(self, pool: Any, connection: psycopg.Connection[Any]) -> None:
@@ -78,22 +80,22 @@ class Lent:
         self._pool.putconn(self.dbapi_connection)
 
 
-class PsycopgSubject:
+class PsycopgPoolAdapter:
     """See ``driven.Subject``."""
 
     def __init__(self, pool: Any, keep: Callable[[psycopg.Connection[Any]], None]) -> None:
         self._pool = pool
         self._keep = keep
 
-    def connect(self) -> Proxy:
+    def connect(self) -> PooledConnection:
         """The pool's own."""
-        return Lent(self._pool, self._pool.getconn())
+        return LentConnection(self._pool, self._pool.getconn())
 
-    def give_back(self, proxy: Proxy) -> None:
+    def give_back(self, proxy: PooledConnection) -> None:
         """The pool's own, with its rollback."""
         proxy.close()
 
-    def invalidate(self, proxy: Proxy) -> None:
+    def invalidate(self, proxy: PooledConnection) -> None:
         """The pool has no word for it: a connection that comes back closed is replaced."""
         proxy.dbapi_connection.close()
         proxy.close()
@@ -115,33 +117,33 @@ class PsycopgSubject:
         return str(error) if isinstance(error, PoolTimeout) else None
 
 
-class PolledSubject(PsycopgSubject):
+class PolledPsycopgPoolAdapter(PsycopgPoolAdapter):
     """Where nobody may wait: a checkout is only tried while the pool has a connection."""
 
-    def __init__(self, pool: Any, keep: Callable[[psycopg.Connection[Any]], None], waits: Waits) -> None:
+    def __init__(self, pool: Any, keep: Callable[[psycopg.Connection[Any]], None], waits: FiberScheduler) -> None:
         super().__init__(pool, keep)
         self._waits = waits
 
-    def connect(self) -> Proxy:
+    def connect(self) -> PooledConnection:
         """Raises the pool's own refusal where it would wait."""
         if not self._pool.get_stats()["pool_available"]:
             raise PoolTimeout(f"couldn't get a connection after {self._pool.timeout:.2f} sec")
         return super().connect()
 
-    def give_back(self, proxy: Proxy) -> None:
+    def give_back(self, proxy: PooledConnection) -> None:
         """The pool's own, and what it leaves to its worker."""
         super().give_back(proxy)
         self._waits.run_ready()
 
-    def invalidate(self, proxy: Proxy) -> None:
+    def invalidate(self, proxy: PooledConnection) -> None:
         """The pool's own, and what it leaves to its worker."""
         super().invalidate(proxy)
         self._waits.run_ready()
 
 
-def _make(spec: PoolSpec, clock: Clock, source: Source, waits: Waits) -> Any:
+def _make(spec: PoolSpec, clock: Clock, source: ConnectionSource, waits: FiberScheduler) -> Any:
     along = (pool_module.WaitingClient, pool_base.AttemptWithBackoff)
-    base: Any = rebound(ConnectionPool, waits, along=along)
+    base: Any = with_virtual_time(ConnectionPool, waits, along=along)
 
     class Pool(base):  # type: ignore[misc]  # made at run time
         """The pool without threads."""
@@ -194,7 +196,7 @@ def _run(task: Any) -> None:
         logging.getLogger("psycopg.pool").warning("task run %s failed: %s", task, error)
 
 
-def _run_now(waits: Waits, task: Any) -> None:
+def _run_now(waits: FiberScheduler, task: Any) -> None:
     waits.spawn(lambda: _run(task))
     waits.run_ready()
 

@@ -15,13 +15,13 @@ import psycopg
 from psycopg import pq
 from psycopg.adapt import Transformer
 
-from simdsl.backends.postgres.cells import Reading, encoded, utf8
 from simdsl.backends.postgres.errors import closed, failed, lost
-from simdsl.backends.postgres.sockets import SELECTABLE, ready
+from simdsl.backends.postgres.sockets import SELECTABLE, wait_for_socket
+from simdsl.backends.postgres.values import ResultReader, encode_parameters, encode_text
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.core.clock import real_ns
-from simdsl.plan.ir import Action, SqlKind
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.sql import SqlKind, TransactionAction
 from simdsl.plan.values import Value
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _NOBODY: Final = ()
 _new: Final = tuple.__new__
 
 
-class Surroundings(Protocol):
+class SessionOwner(Protocol):
     """What a session needs of its world."""
 
     epoch: int  # moves whenever a schema may have changed
@@ -60,7 +60,7 @@ class Surroundings(Protocol):
         """The session was closed: its connection may serve again."""
 
 
-class _Known:
+class _CachedStatement:
     """A statement that this session has seen: how often, under which name, and how its rows are read."""
 
     __slots__ = ("is_query", "name", "oids", "seen", "text", "transformer")
@@ -77,9 +77,9 @@ class _Known:
 class PostgresSession:
     """See ``protocol.Session``. ``connection`` is psycopg's own, for a pool to hand around."""
 
-    def __init__(self, connection: psycopg.Connection[Any], number: int, world: Surroundings, adapters: AdaptersMap) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], number: int, world: SessionOwner, adapters: AdaptersMap) -> None:
         self.id = number
-        self._reading = Reading(connection, adapters)
+        self._reading = ResultReader(connection, adapters)
         self.connection = connection
         self.pgconn: PGconn = connection.pgconn
         self.pid = self.pgconn.backend_pid
@@ -87,7 +87,7 @@ class PostgresSession:
         self._fd = self.pgconn.socket
         self._reader = (self._fd,)
         self._usual = self._finished  # one bound method, not one a step
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _CachedStatement] = {}
         self._epoch = world.epoch
         self._names = 0
         self._is_closed = False
@@ -98,7 +98,7 @@ class PostgresSession:
         self._result: PGresult | None = None
         self._outcome: Outcome | None = None
         self._unsent = False
-        self._at: _Known | None = None
+        self._at: _CachedStatement | None = None
 
     # The protocol
 
@@ -197,10 +197,12 @@ class PostgresSession:
         if self._epoch != self._world.epoch:
             self._epoch = self._world.epoch
             self._known.clear()
-        texts, oids = encoded(arguments)
+        texts, oids = encode_parameters(arguments)
         known = self._known.get(statement.text)
         if known is None or known.oids != oids:
-            known = self._known[statement.text] = _Known(utf8(statement.text), oids, is_query=kind is _QUERY)
+            known = self._known[statement.text] = _CachedStatement(
+                encode_text(statement.text), oids, is_query=kind is _QUERY
+            )
         self._at = known
         known.seen += 1
         pgconn = self.pgconn
@@ -229,10 +231,10 @@ class PostgresSession:
     def _send_control(self, statement: Statement) -> None:
         assert statement.transaction is not None
         action, before = statement.transaction.action, self.tx()
-        self.pgconn.send_query(utf8(statement.text))
+        self.pgconn.send_query(encode_text(statement.text))
         self._at = None
-        if action in (Action.COMMIT, Action.ROLLBACK, Action.ROLLBACK_TO):
-            self._forget_if_changed(keep=action is Action.ROLLBACK_TO)
+        if action in (TransactionAction.COMMIT, TransactionAction.ROLLBACK, TransactionAction.ROLLBACK_TO):
+            self._forget_if_changed(keep=action is TransactionAction.ROLLBACK_TO)
         self._begin(lambda result: _control_outcome(self._finished(result), action, before, result))
 
     def _forget_if_changed(self, *, keep: bool = False) -> None:
@@ -263,7 +265,7 @@ class PostgresSession:
         try:
             while self._next is not None:
                 writers = (self._fd,) if self._unsent else ()
-                readable, writable = ready((self._fd,), writers, wait_s)
+                readable, writable = wait_for_socket((self._fd,), writers, wait_s)
                 if not readable and not writable:
                     return
                 if readable:
@@ -347,15 +349,15 @@ _COPYING: Final = frozenset({pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.E
 _LASTING: Final = _COPYING | {pq.ExecStatus.FATAL_ERROR}
 
 
-def _control_outcome(outcome: Outcome, action: Action, before: Tx, result: PGresult) -> Outcome:
+def _control_outcome(outcome: Outcome, action: TransactionAction, before: Tx, result: PGresult) -> Outcome:
     """PostgreSQL only warns of control that comes at the wrong time, and ends a failed transaction in silence."""
     if isinstance(outcome, Failed):
         return outcome
-    if action is Action.BEGIN and before is not Tx.IDLE:
+    if action is TransactionAction.BEGIN and before is not Tx.IDLE:
         return failed("25001", "there is already a transaction in progress")
-    if action in (Action.COMMIT, Action.ROLLBACK) and before is Tx.IDLE:
+    if action in (TransactionAction.COMMIT, TransactionAction.ROLLBACK) and before is Tx.IDLE:
         return failed("25P01", "there is no transaction in progress")
-    if action is Action.COMMIT and result.command_status == b"ROLLBACK":
+    if action is TransactionAction.COMMIT and result.command_status == b"ROLLBACK":
         return failed("25P02", "the transaction had failed, so it was rolled back")
     return outcome
 

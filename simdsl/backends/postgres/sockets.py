@@ -11,7 +11,7 @@ SELECTABLE: Final = 1024
 """FD_SETSIZE, which CPython does not tell: the first descriptor that ``select`` does not take."""
 
 
-def ready(readers: Sequence[int], writers: Sequence[int], wait_s: float) -> tuple[bool, bool]:
+def wait_for_socket(readers: Sequence[int], writers: Sequence[int], wait_s: float) -> tuple[bool, bool]:
     """Whether one of ``readers`` can be read and one of ``writers`` be written, waiting this long for either."""
     if max(*readers, *writers, 0) < SELECTABLE:
         readable, writable, _ = select.select(readers, writers, (), wait_s)

@@ -25,7 +25,7 @@ MEMORY: Final = "file:/{name}?vfs=memdb"
 _NOTHING_MORE: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?(?:\*/|$))*", re.DOTALL)
 
 
-class Error(Exception):
+class ApswError(Exception):
     """An error of SQLite's. ``sqlite_errorcode`` is its extended result code."""
 
     def __init__(self, message: str, code: int) -> None:
@@ -33,11 +33,11 @@ class Error(Exception):
         self.sqlite_errorcode = code
 
 
-class ProgrammingError(Exception):
+class ApswProgrammingError(Exception):
     """A use of the driver that never reached SQLite."""
 
 
-class Cursor:
+class ApswCursor:
     """As the stdlib's, for statements that are read to their end. One at a time."""
 
     __slots__ = ("_changes", "_cursor", "_execute", "_is_first", "_text", "description")
@@ -51,8 +51,8 @@ class Cursor:
         self._execute = cursor.execute
         cursor.exec_trace = self._begins
 
-    def execute(self, text: str, arguments: Sequence[Any] = ()) -> Cursor:
-        """Run to the first row. Raises ``Error``, or what the driver's own conversions raise."""
+    def execute(self, text: str, arguments: Sequence[Any] = ()) -> ApswCursor:
+        """Run to the first row. Raises ``ApswError``, or what the driver's own conversions raise."""
         self._text = text
         self._is_first = True
         self.description = None
@@ -82,13 +82,13 @@ class Cursor:
         # apsw runs all statements of a text, and calls this before each; only here are the columns of an empty answer known.
         if self._is_first:
             if len(text) < len(self._text) and not _NOTHING_MORE.fullmatch(self._text, len(text)):
-                raise ProgrammingError("You can only execute one statement at a time.")
+                raise ApswProgrammingError("You can only execute one statement at a time.")
             self._is_first = False
             self.description = cursor.get_description() or None
         return True
 
 
-class Connection:
+class ApswConnection:
     """As the stdlib's with ``isolation_level=None``: it begins no transaction by itself."""
 
     __slots__ = ("_connection", "text_factory")
@@ -102,14 +102,14 @@ class Connection:
         """Raises ``apsw.ConnectionClosedError`` after ``close``."""
         return self._connection.in_transaction
 
-    def cursor(self) -> Cursor:
+    def cursor(self) -> ApswCursor:
         """A new one."""
         try:
-            return Cursor(self._connection.cursor())
+            return ApswCursor(self._connection.cursor())
         except apsw.Error as error:
             raise _as_stdlib(error) from None
 
-    def execute(self, text: str, arguments: Sequence[Any] = ()) -> Cursor:
+    def execute(self, text: str, arguments: Sequence[Any] = ()) -> ApswCursor:
         """Run it on a cursor of its own."""
         return self.cursor().execute(text, arguments)
 
@@ -118,7 +118,7 @@ class Connection:
         if self._connection.in_transaction:
             self.execute("ROLLBACK")
 
-    def backup(self, target: Connection, *, pages: int, progress: Callable[[int, int, int], None], sleep: float) -> None:
+    def backup(self, target: ApswConnection, *, pages: int, progress: Callable[[int, int, int], None], sleep: float) -> None:
         """Copy the database into the target's. ``progress`` is called after each step, with SQLite's result code."""
         del sleep  # nobody waits here: ``progress`` decides
         with target._connection.backup("main", self._connection, "main") as copy:
@@ -137,8 +137,10 @@ class Connection:
         self._connection.close()
 
 
-def connect(target: str, *, timeout: float, isolation_level: None, check_same_thread: bool, uri: bool = False) -> Connection:
-    """A connection that waits for no lock longer than ``timeout`` seconds. Raises ``Error``."""
+def connect(
+    target: str, *, timeout: float, isolation_level: None, check_same_thread: bool, uri: bool = False
+) -> ApswConnection:
+    """A connection that waits for no lock longer than ``timeout`` seconds. Raises ``ApswError``."""
     del isolation_level, check_same_thread  # apsw begins nothing by itself, and goes from thread to thread
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | (apsw.SQLITE_OPEN_URI if uri else 0)
     try:
@@ -146,11 +148,11 @@ def connect(target: str, *, timeout: float, isolation_level: None, check_same_th
     except apsw.Error as error:
         raise _as_stdlib(error) from None
     connection.set_busy_timeout(round(timeout * 1000))
-    return Connection(connection)
+    return ApswConnection(connection)
 
 
 def _as_stdlib(error: apsw.Error) -> Exception:
     if isinstance(error, (apsw.ConnectionClosedError, apsw.CursorClosedError)):
-        return ProgrammingError("Cannot operate on a closed database.")
+        return ApswProgrammingError("Cannot operate on a closed database.")
     code = getattr(error, "extendedresult", None)
-    return Error(str(error), code) if isinstance(code, int) else ProgrammingError(str(error))
+    return ApswError(str(error), code) if isinstance(code, int) else ApswProgrammingError(str(error))

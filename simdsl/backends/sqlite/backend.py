@@ -20,23 +20,15 @@ from functools import cached_property
 from typing import Final
 
 from simdsl.backends.pools import names as pool_names
-from simdsl.backends.protocol import (
-    Backend,
-    BackendUnavailable,
-    Capabilities,
-    Description,
-    Refusal,
-    Statement,
-    World,
-)
+from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
 from simdsl.backends.sqlite import driver as sqlite_driver
-from simdsl.backends.sqlite.driver import Driver
+from simdsl.backends.sqlite.database import SqliteDatabase
+from simdsl.backends.sqlite.driver import SqliteDriver
 from simdsl.backends.sqlite.errors import DECLARED
-from simdsl.backends.sqlite.place import MEMORY, path_of, place_of, url_of
-from simdsl.backends.sqlite.texts import compiled
-from simdsl.backends.sqlite.world import SqliteWorld
+from simdsl.backends.sqlite.location import MEMORY, format_url, locate, parse_path
+from simdsl.backends.sqlite.statements import compile_statement
 from simdsl.backends.urls import check_parameters
-from simdsl.plan.ir import Dialect, Isolation, Mode, Sql
+from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionMode
 
 OPTIONS: Final = ("driver", "journal_mode", "pool")
 JOURNAL_MODES: Final = ("wal", "delete")
@@ -48,7 +40,7 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
     mode = query.get("journal_mode")
     if mode is not None and mode not in JOURNAL_MODES:
         raise BackendUnavailable(f"journal_mode is {' or '.join(JOURNAL_MODES)}, not `{mode}`")
-    path = path_of(head, "sqlite", "SQLite", memory=True)
+    path = parse_path(head, "sqlite", "SQLite", memory=True)
     if path == MEMORY and mode is not None:
         raise BackendUnavailable("a database in memory has no journal_mode")
     backend = SqliteBackend(
@@ -71,7 +63,7 @@ class SqliteBackend:
     @property
     def url(self) -> str:
         """A URL with what differs from the defaults."""
-        return url_of(
+        return format_url(
             "sqlite",
             self.path,
             {
@@ -92,8 +84,8 @@ class SqliteBackend:
         version = tuple(int(part) for part in self._driver.engine_version.split(".") if part.isdecimal())
         return Capabilities(
             error_classes=DECLARED,
-            isolation_levels=frozenset({Isolation.SERIALIZABLE}),
-            begin_modes=frozenset({Mode.DEFERRED, Mode.IMMEDIATE, Mode.EXCLUSIVE}),
+            isolation_levels=frozenset({IsolationLevel.SERIALIZABLE}),
+            begin_modes=frozenset({TransactionMode.DEFERRED, TransactionMode.IMMEDIATE, TransactionMode.EXCLUSIVE}),
             blocks_on_locks=False,
             snapshot_reads=(self.journal_mode or ("wal" if self.path is None else None)) == "wal",
             savepoints=True,
@@ -119,12 +111,12 @@ class SqliteBackend:
 
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
         """Variables that name things are written as quoted names, all others become ``?`` in the order of the text."""
-        return compiled(sql, identifiers, "SQLite")
+        return compile_statement(sql, identifiers, "SQLite")
 
-    def create(self) -> World:
+    def create(self) -> Database:
         """A database: made, opened in place, or in memory."""
-        place = place_of(self.path, "sqlite", journal_mode=self.journal_mode, throwaway_mode="wal")
-        return SqliteWorld(self._driver, place, self.pool)
+        place = locate(self.path, "sqlite", journal_mode=self.journal_mode, throwaway_mode="wal")
+        return SqliteDatabase(self._driver, place, self.pool)
 
     def load(self) -> None:
         """Import now what the URL names. Raises ``BackendUnavailable``."""
@@ -133,5 +125,5 @@ class SqliteBackend:
             pool_names.load_factory(str(self.pool))
 
     @cached_property
-    def _driver(self) -> Driver:
-        return sqlite_driver.load(self.driver)
+    def _driver(self) -> SqliteDriver:
+        return sqlite_driver.load_driver(self.driver)

@@ -1,10 +1,12 @@
-"""The DB-API module under the sqlite backend: the stdlib's, or one that can take its place."""
+"""The DB-API module under the sqlite backend (the stdlib's or a replacement), and versions of installed packages."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,17 +16,25 @@ from simdsl.plan.dataclasses import dataclass
 if TYPE_CHECKING:
     import sqlite3
 
+
 STDLIB: Final = "sqlite3"
+
+
 APSW: Final = "apsw"
+
+
 _ADAPTED: Final = MappingProxyType({APSW: "simdsl.backends.sqlite.apsw_driver"})
 """Drivers that speak another way, and the modules that make them speak as the stdlib does."""
 
+
 _SHARED_CACHE: Final = "file:{name}?mode=memory&cache=shared"
+
+
 _ARGUMENTS: Final = MappingProxyType({"timeout": 0, "isolation_level": None, "check_same_thread": False})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Driver:
+class SqliteDriver:
     """What the backend needs of a module that speaks PEP 249 as the stdlib's ``sqlite3`` does."""
 
     name: str
@@ -47,7 +57,7 @@ class Driver:
         return self.name if self.tells_codes else f"{self.name} (no error codes: messages classify)"
 
 
-def load(name: str) -> Driver:
+def load_driver(name: str) -> SqliteDriver:
     """The driver of this module name. Raises ``BackendUnavailable``."""
     try:
         module = import_module(_ADAPTED.get(name, name))
@@ -60,9 +70,9 @@ def load(name: str) -> Driver:
     connect = getattr(module, "connect", None)
     if not callable(connect):
         raise BackendUnavailable(f"the driver `{name}` is no DB-API module: it has no `connect`")
-    return Driver(
+    return SqliteDriver(
         name=name,
-        version=_version(module),
+        version=_module_version(module),
         engine_version=str(getattr(module, "sqlite_version", "unknown")),
         module_connect=connect,
         memory=module.MEMORY if name in _ADAPTED else _SHARED_CACHE,
@@ -85,7 +95,22 @@ def _tells_codes(name: str, connect: Callable[..., Any]) -> bool:
     raise BackendUnavailable(f"the driver `{name}` is no SQLite: it runs what is no statement")
 
 
-def _version(module: Any) -> str:
+def _module_version(module: Any) -> str:
     if module.__name__ == STDLIB:
         return ".".join(map(str, sys.version_info[:3]))
     return str(getattr(module, "__version__", "unknown"))
+
+
+def package_version(module: str, distribution: str) -> str | None:
+    """The version of the distribution that brought this module; None where it is not installed."""
+    place = package_directory(module)
+    if place is None:
+        return None
+    found = sorted(place.glob(f"{distribution}-*.dist-info"))
+    return found[-1].name.removesuffix(".dist-info").partition("-")[2] if found else "unknown"
+
+
+def package_directory(module: str) -> Path | None:
+    """The directory from which this module would be imported."""
+    spec = find_spec(module)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent.parent

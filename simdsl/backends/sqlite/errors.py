@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simdsl.plan.ir import Action, Transaction
 from simdsl.plan.outcomes import ErrorClass, Failed
+from simdsl.plan.sql import TransactionAction, TransactionControl
 
 # SQLite's own numbers: the stdlib module has names for them, but a drop-in module need not.
 _ERROR: Final = 1
@@ -133,16 +133,16 @@ def failed(error: BaseException) -> Failed:
     return Failed(_by_code(code, text), text, None, code)
 
 
-def control_failed(failure: Failed, transaction: Transaction, in_transaction: bool) -> Failed:
+def control_failed(failure: Failed, transaction: TransactionControl, in_transaction: bool) -> Failed:
     """The failure of a transaction statement, by what the connection says of its state rather than by the message."""
     if failure.native not in (_ERROR, None):
         return failure
     match transaction.action:
-        case Action.COMMIT | Action.ROLLBACK if not in_transaction:
+        case TransactionAction.COMMIT | TransactionAction.ROLLBACK if not in_transaction:
             error_class = ErrorClass.NO_ACTIVE_TRANSACTION
-        case Action.BEGIN if in_transaction:
+        case TransactionAction.BEGIN if in_transaction:
             error_class = ErrorClass.ACTIVE_SQL_TRANSACTION
-        case Action.ROLLBACK_TO | Action.RELEASE:
+        case TransactionAction.ROLLBACK_TO | TransactionAction.RELEASE:
             error_class = ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
         case _:
             return failure

@@ -1,7 +1,6 @@
-"""A session over one sqlite3 connection, and what it shares with those of libSQL and Turso.
+"""A session over one blocking connection of SQLite's family: libSQL's and Turso's sessions share its base class.
 
-Nothing here ever waits: what meets a lock is ``busy`` at once.
-"""
+No call here waits: a statement that meets a lock is ``busy`` at once, because the busy timeout is 0."""
 
 from __future__ import annotations
 
@@ -9,29 +8,58 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.backends.sqlite.errors import control_failed, failed
-from simdsl.plan.ir import SqlKind
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
+from simdsl.plan.sql import SqlKind
+from simdsl.plan.values import INT64_MAX, INT64_MIN, Row, Value
+
+
+class BufferedResult(NamedTuple):
+    """As PEP 249 names these; only what the worlds of SQLite's family ask for."""
+
+    description: Any  # a sequence as long as a row is wide, or None for what has no result set
+    rows: list[Row]
+    rowcount: int
+
+    def fetchone(self) -> Row:
+        """The only row, where one is certain."""
+        return self.rows[0]
+
+    def fetchall(self) -> list[Row]:
+        """Every row."""
+        return self.rows
+
 
 _BINDABLE: Final = frozenset({int, str, float, bytes, bool, type(None)})
+
+
 _NOTHING: Final = Affected(None)
+
+
 _COUNTS: Final = tuple(Affected(n) for n in range(256))
+
 
 # Looking a member up in its enum costs as much as the rest of a line; these names are looked up every step.
 _DML: Final = SqlKind.DML
+
+
 _OTHER: Final = SqlKind.OTHER
+
+
 _OPEN: Final = Tx.OPEN
+
+
 _IDLE: Final = Tx.IDLE
+
 
 # A named tuple's own constructor is a Python function; this is what it calls, in a third of the time.
 _new: Final = tuple.__new__
 
 
-class AtOnceSession(ABC):
+class BlockingSession(ABC):
     """One connection whose statements have ended when ``start`` returns. ``connection`` is what a pool hands around.
 
     The connection has ``in_transaction``, ``execute`` and ``close`` as the stdlib's ``sqlite3`` has them.
@@ -71,7 +99,7 @@ class AtOnceSession(ABC):
         self.connection.close()
 
 
-class SqliteSession(AtOnceSession):
+class SqliteSession(BlockingSession):
     """One connection of the stdlib's driver, or of a module that can take its place."""
 
     __slots__ = ("_cursor", "_execute")
@@ -87,7 +115,7 @@ class SqliteSession(AtOnceSession):
         try:
             for argument in arguments:
                 if type(argument) not in _BINDABLE:
-                    arguments = tuple(map(bound, arguments))
+                    arguments = tuple(map(bind_value, arguments))
                     break
             cursor = self._execute(statement.text, arguments)
             kind, description = statement.kind, cursor.description
@@ -127,7 +155,7 @@ class SqliteSession(AtOnceSession):
         return failure
 
 
-def fitted(arguments: Sequence[Value]) -> tuple[Value, ...]:
+def fit_values(arguments: Sequence[Value]) -> tuple[Value, ...]:
     """The values as ``bound`` gives them. Raises ``OverflowError`` for integers that SQLite has no room for.
 
     For drivers that would turn these into reals and say nothing.
@@ -138,13 +166,13 @@ def fitted(arguments: Sequence[Value]) -> tuple[Value, ...]:
             break
     else:
         return tuple(arguments)
-    values = tuple(map(bound, arguments))
+    values = tuple(map(bind_value, arguments))
     if any(type(value) is int and not INT64_MIN <= value <= INT64_MAX for value in values):
         raise OverflowError("integer too large to convert to 64 bits")
     return values
 
 
-def bound(value: Value) -> int | float | str | bytes | None:
+def bind_value(value: Value) -> int | float | str | bytes | None:
     """A value in one of SQLite's five storage classes. What has none of its own is written as its canonical text."""
     match value:
         case bool():

@@ -21,23 +21,15 @@ from functools import cached_property
 from typing import Final
 
 from simdsl.backends.pools import names as pool_names
-from simdsl.backends.protocol import (
-    Backend,
-    BackendUnavailable,
-    Capabilities,
-    Description,
-    Refusal,
-    Statement,
-    World,
-)
-from simdsl.backends.sqlite.installed import version_of
-from simdsl.backends.sqlite.place import path_of, place_of, url_of
-from simdsl.backends.sqlite.texts import compiled
+from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
+from simdsl.backends.sqlite.driver import package_version
+from simdsl.backends.sqlite.location import format_url, locate, parse_path
+from simdsl.backends.sqlite.statements import compile_statement
+from simdsl.backends.turso.database import TursoDatabase
 from simdsl.backends.turso.process import LIMIT_US
-from simdsl.backends.turso.world import TursoWorld
 from simdsl.backends.urls import check_parameters
-from simdsl.plan.ir import Dialect, Isolation, Mode, Sql
 from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionMode
 
 OPTIONS: Final = ("journal_mode", "pool")
 JOURNAL_MODES: Final = ("wal", "mvcc")
@@ -86,7 +78,7 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
     mode = query.get("journal_mode")
     if mode is not None and mode not in JOURNAL_MODES:
         raise BackendUnavailable(f"journal_mode is {' or '.join(JOURNAL_MODES)}, not `{mode}`")
-    backend = TursoBackend(path=path_of(head, "turso", "Turso"), journal_mode=mode, pool=query.get("pool"))
+    backend = TursoBackend(path=parse_path(head, "turso", "Turso"), journal_mode=mode, pool=query.get("pool"))
     backend.load()
     return backend
 
@@ -107,7 +99,7 @@ class TursoBackend:
     @property
     def url(self) -> str:
         """A URL with what differs from the defaults."""
-        return url_of("turso", self.path, {"journal_mode": self.journal_mode, "pool": self.pool})
+        return format_url("turso", self.path, {"journal_mode": self.journal_mode, "pool": self.pool})
 
     @property
     def dialect(self) -> Dialect:
@@ -117,11 +109,11 @@ class TursoBackend:
     @property
     def capabilities(self) -> Capabilities:
         """What 0.8 can do, each tested."""
-        modes = {Mode.DEFERRED, Mode.IMMEDIATE, Mode.EXCLUSIVE}
+        modes = {TransactionMode.DEFERRED, TransactionMode.IMMEDIATE, TransactionMode.EXCLUSIVE}
         return Capabilities(
             error_classes=MVCC_DECLARED if self._is_mvcc else DECLARED,
-            isolation_levels=frozenset({Isolation.SERIALIZABLE}),
-            begin_modes=frozenset(modes | {Mode.CONCURRENT} if self._is_mvcc else modes),
+            isolation_levels=frozenset({IsolationLevel.SERIALIZABLE}),
+            begin_modes=frozenset(modes | {TransactionMode.CONCURRENT} if self._is_mvcc else modes),
             blocks_on_locks=False,
             snapshot_reads=True,
             savepoints=True,
@@ -149,12 +141,12 @@ class TursoBackend:
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
         """Variables that name things are written as quoted names, all others become ``?`` in the order of the text."""
         engine = "Turso" if self._is_mvcc else "Turso without journal_mode=mvcc"
-        return compiled(sql, identifiers, engine, concurrent=self._is_mvcc)
+        return compile_statement(sql, identifiers, engine, concurrent=self._is_mvcc)
 
-    def create(self) -> World:
+    def create(self) -> Database:
         """A database: made, or opened in place."""
-        place = place_of(self.path, "turso", journal_mode=self.journal_mode, throwaway_mode="wal")
-        return TursoWorld(place, self.pool, self._version, self.limit_us)
+        place = locate(self.path, "turso", journal_mode=self.journal_mode, throwaway_mode="wal")
+        return TursoDatabase(place, self.pool, self._version, self.limit_us)
 
     def load(self) -> None:
         """Look now for what the URL names. Raises ``BackendUnavailable``."""
@@ -168,7 +160,7 @@ class TursoBackend:
 
     @cached_property  # a directory is searched, and every run's trace asks
     def _version(self) -> str:
-        version = version_of("turso", "pyturso")
+        version = package_version("turso", "pyturso")
         if version is None:
             raise BackendUnavailable("turso: its driver is not installed: pip install 'simdsl[turso]'")
         return version

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.backends.sqlite.installed import location_of
+from simdsl.backends.sqlite.driver import package_directory
 from simdsl.backends.turso import child
 
 # Not a limit of the plan's: no statement waits for another session here, so what takes this long has hung.
@@ -121,7 +121,7 @@ class EngineProcess:
 
 
 def _started(theirs: socket.socket, noise: IO[bytes]) -> subprocess.Popen[bytes]:
-    directory = location_of("turso")
+    directory = package_directory("turso")
     if directory is None:
         raise BackendUnavailable("turso: install its driver: pip install 'simdsl[turso]'")
     # -I and -S: nothing is read from the environment or from site-packages, for the driver's place is known.

@@ -25,37 +25,37 @@ from typing import Any, Final, TypeAlias, assert_never
 from simdsl.generation.expressions.ir import (
     Abs,
     Arithmetic,
-    Between,
-    Case,
+    ArithmeticOperator,
+    CaseBranch,
     Cast,
+    ChangeCase,
     Coalesce,
-    Column,
+    ColumnRef,
     Compare,
     Concat,
     Connective,
-    Distinct,
-    Expression,
     Extreme,
-    Fold,
-    In,
+    InList,
+    InRange,
+    IsDistinct,
     IsNull,
     IsTruth,
     Length,
     Like,
     Literal,
     Logic,
+    LogicalNot,
     Negate,
-    Not,
     NullIf,
-    Operator,
     Parameter,
+    SearchedCase,
+    SimpleCase,
+    SqlExpression,
     SqlType,
     Substring,
-    Switch,
-    When,
 )
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Comparison
+from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 
 OVERFLOW: Final = "an integer leaves its 64 bits"
@@ -72,10 +72,10 @@ class Undefined:
     reason: str
 
 
-Cells: TypeAlias = Mapping[str, Value]
+NamedRow: TypeAlias = Mapping[str, Value]
 
 
-def evaluate(expression: Expression, row: Cells, parameters: Cells | None = None) -> Value | Undefined:
+def evaluate(expression: SqlExpression, row: NamedRow, parameters: NamedRow | None = None) -> Value | Undefined:
     """The value for a row, which holds every column by name. ``KeyError`` for what the mappings lack."""
     try:
         value: Value = _value(expression, row, parameters or {})
@@ -94,11 +94,11 @@ class _Stop(Exception):
 _Any: TypeAlias = Any
 
 
-def _value(expression: Expression, row: Cells, given: Cells) -> _Any:
+def _value(expression: SqlExpression, row: NamedRow, given: NamedRow) -> _Any:
     match expression:
         case Literal():
             return expression.value
-        case Column():
+        case ColumnRef():
             return row[expression.name]
         case Parameter():
             return given[expression.name]
@@ -106,7 +106,7 @@ def _value(expression: Expression, row: Cells, given: Cells) -> _Any:
             return _compared(expression.comparison, _value(left, row, given), _value(right, row, given))
         case Logic(left=left, right=right):
             return _joined(expression.connective, _value(left, row, given), _value(right, row, given))
-        case Not(operand=operand):
+        case LogicalNot(operand=operand):
             return _not(_value(operand, row, given))
         case Arithmetic(left=left, right=right):
             return _computed(expression.operator, _value(left, row, given), _value(right, row, given))
@@ -120,25 +120,25 @@ def _value(expression: Expression, row: Cells, given: Cells) -> _Any:
             return (_value(operand, row, given) is None) is not expression.negated
         case IsTruth(operand=operand):
             return (_value(operand, row, given) is expression.truth) is not expression.negated
-        case Distinct(left=left, right=right):
+        case IsDistinct(left=left, right=right):
             return (_value(left, row, given) != _value(right, row, given)) is not expression.negated
-        case Between():
+        case InRange():
             value, low = _value(expression.operand, row, given), _value(expression.low, row, given)
             within = _within(value, low, _value(expression.high, row, given))
             return _not(within) if expression.negated else within
-        case In(operand=operand, items=items):
+        case InList(operand=operand, items=items):
             found = _among(_value(operand, row, given), [_value(item, row, given) for item in items])
             return _not(found) if expression.negated else found
         case Like(operand=operand):
             return _like(_value(operand, row, given), expression)
-        case Case() | Switch():
+        case SearchedCase() | SimpleCase():
             return _chosen(expression, row, given)
         case Coalesce(items=items):
             values = [_value(item, row, given) for item in items]
             return next((value for value in values if value is not None), None)
         case NullIf(left=left, right=right):
             value = _value(left, row, given)
-            return None if _compared(Comparison.EQ, value, _value(right, row, given)) else value
+            return None if _compared(ComparisonOperator.EQ, value, _value(right, row, given)) else value
         case Extreme(left=left, right=right):
             pair = (_value(left, row, given), _value(right, row, given))
             return None if None in pair else (max(pair) if expression.greatest else min(pair))
@@ -150,7 +150,7 @@ def _value(expression: Expression, row: Cells, given: Cells) -> _Any:
         case Length(operand=operand):
             value = _value(operand, row, given)
             return None if value is None else len(value)
-        case Fold(operand=operand):
+        case ChangeCase(operand=operand):
             value = _value(operand, row, given)
             return None if value is None else value.translate(_UPPER if expression.upper else LOWER)
         case Substring(operand=operand, start=start, count=count):
@@ -160,21 +160,21 @@ def _value(expression: Expression, row: Cells, given: Cells) -> _Any:
             assert_never(expression)
 
 
-def _compared(comparison: Comparison, left: _Any, right: _Any) -> bool | None:
+def _compared(comparison: ComparisonOperator, left: _Any, right: _Any) -> bool | None:
     if left is None or right is None:
         return None
     match comparison:
-        case Comparison.EQ:
+        case ComparisonOperator.EQ:
             return bool(left == right)
-        case Comparison.NE:
+        case ComparisonOperator.NE:
             return bool(left != right)
-        case Comparison.LT:
+        case ComparisonOperator.LT:
             return bool(left < right)
-        case Comparison.LE:
+        case ComparisonOperator.LE:
             return bool(left <= right)
-        case Comparison.GT:
+        case ComparisonOperator.GT:
             return bool(left > right)
-        case Comparison.GE:
+        case ComparisonOperator.GE:
             return bool(left >= right)
 
 
@@ -190,12 +190,12 @@ def _not(value: bool | None) -> bool | None:
 
 
 def _within(value: _Any, low: _Any, high: _Any) -> bool | None:
-    at_least, at_most = _compared(Comparison.GE, value, low), _compared(Comparison.LE, value, high)
+    at_least, at_most = _compared(ComparisonOperator.GE, value, low), _compared(ComparisonOperator.LE, value, high)
     return _joined(Connective.AND, at_least, at_most)
 
 
 def _among(value: _Any, items: Sequence[_Any]) -> bool | None:
-    answers = [_compared(Comparison.EQ, value, item) for item in items]
+    answers = [_compared(ComparisonOperator.EQ, value, item) for item in items]
     return True if True in answers else (None if None in answers else False)
 
 
@@ -212,8 +212,8 @@ def _like(value: str | None, node: Like) -> bool | None:
     return (re.fullmatch(like_pattern(node), text, re.DOTALL) is not None) is not node.negated
 
 
-def _chosen(node: Case | Switch, row: Cells, given: Cells) -> _Any:
-    subject = _value(node.subject, row, given) if isinstance(node, Switch) else True
+def _chosen(node: SearchedCase | SimpleCase, row: NamedRow, given: NamedRow) -> _Any:
+    subject = _value(node.subject, row, given) if isinstance(node, SimpleCase) else True
     found: list[_Any] = [
         result for taken, result in [_branch(branch, subject, row, given) for branch in node.branches] if taken
     ]
@@ -221,12 +221,12 @@ def _chosen(node: Case | Switch, row: Cells, given: Cells) -> _Any:
     return found[0] if found else otherwise
 
 
-def _branch(branch: When, subject: _Any, row: Cells, given: Cells) -> tuple[bool, _Any]:
-    is_taken = _compared(Comparison.EQ, subject, _value(branch.test, row, given)) is True
+def _branch(branch: CaseBranch, subject: _Any, row: NamedRow, given: NamedRow) -> tuple[bool, _Any]:
+    is_taken = _compared(ComparisonOperator.EQ, subject, _value(branch.test, row, given)) is True
     return is_taken, _value(branch.result, row, given)
 
 
-def _computed(operator: Operator, left: _Any, right: _Any) -> _Any:
+def _computed(operator: ArithmeticOperator, left: _Any, right: _Any) -> _Any:
     if left is None or right is None:
         # Whatever NULL is divided by: PostgreSQL's division is strict, so it never looks at the zero.
         return None
@@ -235,38 +235,38 @@ def _computed(operator: Operator, left: _Any, right: _Any) -> _Any:
     return _real(operator, left, right)
 
 
-def _integer(operator: Operator, left: int, right: int) -> int:
+def _integer(operator: ArithmeticOperator, left: int, right: int) -> int:
     match operator:
-        case Operator.ADD:
+        case ArithmeticOperator.ADD:
             return _bounded(left + right)
-        case Operator.SUBTRACT:
+        case ArithmeticOperator.SUBTRACT:
             return _bounded(left - right)
-        case Operator.MULTIPLY:
+        case ArithmeticOperator.MULTIPLY:
             return _bounded(left * right)
     if right == 0:
         raise _Stop(NO_DIVISOR)
     size = abs(left) // abs(right)
     quotient = size if (left < 0) is (right < 0) else -size
-    return _bounded(quotient) if operator is Operator.DIVIDE else left - right * quotient
+    return _bounded(quotient) if operator is ArithmeticOperator.DIVIDE else left - right * quotient
 
 
-def _real(operator: Operator, left: float, right: float) -> float:
+def _real(operator: ArithmeticOperator, left: float, right: float) -> float:
     match operator:
-        case Operator.ADD:
+        case ArithmeticOperator.ADD:
             result = left + right
-        case Operator.SUBTRACT:
+        case ArithmeticOperator.SUBTRACT:
             result = left - right
-        case Operator.MULTIPLY:
+        case ArithmeticOperator.MULTIPLY:
             result = left * right
-        case Operator.DIVIDE:
+        case ArithmeticOperator.DIVIDE:
             if right == 0:
                 raise _Stop(NO_DIVISOR)
             result = left / right
-        case Operator.REMAINDER:
+        case ArithmeticOperator.REMAINDER:
             raise TypeError("a real has no remainder")
     if not math.isfinite(result):
         raise _Stop(NOT_FINITE)
-    if result == 0 and left != 0 and operator in (Operator.MULTIPLY, Operator.DIVIDE) and right != 0:
+    if result == 0 and left != 0 and operator in (ArithmeticOperator.MULTIPLY, ArithmeticOperator.DIVIDE) and right != 0:
         raise _Stop(VANISHED)
     return result
 

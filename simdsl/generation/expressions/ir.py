@@ -1,20 +1,15 @@
-"""The vocabulary of expressions: a closed union of frozen nodes, each of which knows its type.
-
-What is here means the same in SQLite and in PostgreSQL, or is not here: no number is mixed with one of another type, no
-text is cast to a number, a pattern of LIKE has no backslash, ``substr`` begins at 1 or later. What still may fail or
-differ, such as an overflow, is for ``evaluation.Undefined`` to say. docs/adr/0029 lists what was left out.
-
-Nothing checks the types of operands when a node is made, for that would cost more than drawing it: ``typing`` does.
-"""
+"""Typed SQL expressions as data, and how to walk and rebuild them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Comparison
+from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.values import Value
 
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?")
@@ -30,7 +25,7 @@ class SqlType(StrEnum):
     BLOB = "blob"
 
 
-class Operator(StrEnum):
+class ArithmeticOperator(StrEnum):
     """Arithmetic. Division of integers truncates towards zero, and a remainder has the sign of the dividend."""
 
     ADD = "+"
@@ -56,7 +51,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class ColumnRef:
     """A column ``c`` or ``t.c``, by a name that needs no quotes. ``ValueError`` for another name.
 
     A ``narrow`` column promises numbers that arithmetic of some depth cannot take out of bounds (see ``reach``).
@@ -85,7 +80,7 @@ class Parameter:
 class Negate:
     """Unary minus of a number."""
 
-    operand: Expression
+    operand: SqlExpression
 
     @property
     def type(self) -> SqlType:
@@ -97,9 +92,9 @@ class Negate:
 class Arithmetic:
     """Two numbers of one type."""
 
-    operator: Operator
-    left: Expression
-    right: Expression
+    operator: ArithmeticOperator
+    left: SqlExpression
+    right: SqlExpression
 
     @property
     def type(self) -> SqlType:
@@ -116,26 +111,26 @@ class _Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Not(_Condition):
+class LogicalNot(_Condition):
     """NOT of a condition; NULL stays NULL."""
 
-    operand: Expression
+    operand: SqlExpression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compare(_Condition):
     """Two values of one type; NULL if either is NULL. FALSE is less than TRUE."""
 
-    comparison: Comparison
-    left: Expression
-    right: Expression
+    comparison: ComparisonOperator
+    left: SqlExpression
+    right: SqlExpression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsNull(_Condition):
     """``IS NULL``, or ``IS NOT NULL``; never NULL itself."""
 
-    operand: Expression
+    operand: SqlExpression
     negated: bool = False
 
 
@@ -143,17 +138,17 @@ class IsNull(_Condition):
 class IsTruth(_Condition):
     """``IS [NOT] TRUE`` or ``IS [NOT] FALSE`` of a condition; never NULL itself."""
 
-    operand: Expression
+    operand: SqlExpression
     truth: bool
     negated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Distinct(_Condition):
+class IsDistinct(_Condition):
     """``IS DISTINCT FROM``, or with ``negated`` ``IS NOT DISTINCT FROM``: NULL is like NULL. Never NULL itself."""
 
-    left: Expression
-    right: Expression
+    left: SqlExpression
+    right: SqlExpression
     negated: bool = False
 
 
@@ -162,26 +157,26 @@ class Logic(_Condition):
     """Two conditions joined in three-valued logic."""
 
     connective: Connective
-    left: Expression
-    right: Expression
+    left: SqlExpression
+    right: SqlExpression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Between(_Condition):
+class InRange(_Condition):
     """``operand >= low AND operand <= high``, or its NOT."""
 
-    operand: Expression
-    low: Expression
-    high: Expression
+    operand: SqlExpression
+    low: SqlExpression
+    high: SqlExpression
     negated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class In(_Condition):
+class InList(_Condition):
     """Equal to one of ``items``, of which there is at least one; or its NOT."""
 
-    operand: Expression
-    items: tuple[Expression, ...]
+    operand: SqlExpression
+    items: tuple[SqlExpression, ...]
     negated: bool = False
 
 
@@ -192,7 +187,7 @@ class Like(_Condition):
     With ``exact`` letters must be the same; else a letter of ASCII is like its other case, and no other letter is.
     """
 
-    operand: Expression
+    operand: SqlExpression
     pattern: str
     exact: bool
     negated: bool = False
@@ -203,19 +198,19 @@ class Like(_Condition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class When:
+class CaseBranch:
     """One branch of ``CASE``. No expression by itself: ``test`` is a condition of a Case, a value of a Switch."""
 
-    test: Expression
-    result: Expression
+    test: SqlExpression
+    result: SqlExpression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class SearchedCase:
     """``CASE WHEN condition THEN ...``: the first branch that is TRUE, else ``otherwise``, else NULL."""
 
-    branches: tuple[When, ...]
-    otherwise: Expression | None = None
+    branches: tuple[CaseBranch, ...]
+    otherwise: SqlExpression | None = None
 
     @property
     def type(self) -> SqlType:
@@ -224,12 +219,12 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
+class SimpleCase:
     """``CASE subject WHEN value THEN ...``: the first value that is equal; NULL is equal to nothing."""
 
-    subject: Expression
-    branches: tuple[When, ...]
-    otherwise: Expression | None = None
+    subject: SqlExpression
+    branches: tuple[CaseBranch, ...]
+    otherwise: SqlExpression | None = None
 
     @property
     def type(self) -> SqlType:
@@ -241,7 +236,7 @@ class Switch:
 class Coalesce:
     """The first of two or more ``items`` that is not NULL."""
 
-    items: tuple[Expression, ...]
+    items: tuple[SqlExpression, ...]
 
     @property
     def type(self) -> SqlType:
@@ -253,8 +248,8 @@ class Coalesce:
 class NullIf:
     """``left``, or NULL where the two are equal."""
 
-    left: Expression
-    right: Expression
+    left: SqlExpression
+    right: SqlExpression
 
     @property
     def type(self) -> SqlType:
@@ -266,7 +261,7 @@ class NullIf:
 class Cast:
     """Integer to real or text, real to integer (cut off towards zero), boolean to integer: see ``typing.CASTS``."""
 
-    operand: Expression
+    operand: SqlExpression
     type: SqlType
 
 
@@ -274,8 +269,8 @@ class Cast:
 class Concat:
     """``||`` of two texts; NULL if either is NULL."""
 
-    left: Expression
-    right: Expression
+    left: SqlExpression
+    right: SqlExpression
 
     @property
     def type(self) -> SqlType:
@@ -287,7 +282,7 @@ class Concat:
 class Abs:
     """A number without its sign."""
 
-    operand: Expression
+    operand: SqlExpression
 
     @property
     def type(self) -> SqlType:
@@ -299,7 +294,7 @@ class Abs:
 class Length:
     """The code points of a text, the bytes of a blob."""
 
-    operand: Expression
+    operand: SqlExpression
 
     @property
     def type(self) -> SqlType:
@@ -308,10 +303,10 @@ class Length:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
+class ChangeCase:
     """``upper`` or ``lower`` of a text: of letters of ASCII, no others."""
 
-    operand: Expression
+    operand: SqlExpression
     upper: bool
 
     @property
@@ -327,7 +322,7 @@ class Substring:
     ``ValueError`` for a start below 1 or a count below 0, which mean something else in each dialect.
     """
 
-    operand: Expression
+    operand: SqlExpression
     start: int
     count: int
 
@@ -349,8 +344,8 @@ class Extreme:
     """
 
     greatest: bool
-    left: Expression
-    right: Expression
+    left: SqlExpression
+    right: SqlExpression
 
     @property
     def type(self) -> SqlType:
@@ -358,33 +353,79 @@ class Extreme:
         return self.left.type
 
 
-Expression: TypeAlias = (
+SqlExpression: TypeAlias = (
     Literal
-    | Column
+    | ColumnRef
     | Parameter
     | Negate
     | Arithmetic
-    | Not
+    | LogicalNot
     | Compare
     | IsNull
     | IsTruth
-    | Distinct
+    | IsDistinct
     | Logic
-    | Between
-    | In
+    | InRange
+    | InList
     | Like
-    | Case
-    | Switch
+    | SearchedCase
+    | SimpleCase
     | Coalesce
     | NullIf
     | Cast
     | Concat
     | Abs
     | Length
-    | Fold
+    | ChangeCase
     | Substring
     | Extreme
 )
 
+
 TRUE: Final = Literal(type=SqlType.BOOLEAN, value=True)
+
+
 FALSE: Final = Literal(type=SqlType.BOOLEAN, value=False)
+
+
+def operands(expression: SqlExpression) -> tuple[SqlExpression, ...]:
+    """The operands, in the order of the fields; a branch of CASE gives its test, then its result."""
+    return () if isinstance(expression, (Literal, ColumnRef, Parameter)) else tuple(_operand_fields(expression))
+
+
+def with_operands(expression: SqlExpression, operands: Sequence[SqlExpression]) -> SqlExpression:
+    """The same node over other operands, which come in the order of ``parts``."""
+    if isinstance(expression, (Literal, ColumnRef, Parameter)):
+        return expression
+    made: SqlExpression = _refill(expression, iter(operands))
+    return made
+
+
+def walk(expression: SqlExpression) -> Iterator[SqlExpression]:
+    """The expression and everything within, the outer before the inner."""
+    yield expression
+    for part in operands(expression):
+        yield from walk(part)
+
+
+def _operand_fields(node: Any) -> Iterator[SqlExpression]:
+    for field in fields(node):
+        value = getattr(node, field.name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, CaseBranch):
+                yield from (item.test, item.result)
+            elif isinstance(item, SqlExpression):
+                yield item
+
+
+def _refill(node: Any, remaining: Iterator[SqlExpression]) -> Any:
+    changes: dict[str, Any] = {}
+    for field in fields(node):
+        value = getattr(node, field.name)
+        if isinstance(value, tuple):
+            changes[field.name] = tuple(
+                _refill(i, remaining) if isinstance(i, CaseBranch) else next(remaining) for i in value
+            )
+        elif isinstance(value, SqlExpression):
+            changes[field.name] = next(remaining)
+    return replace(node, **changes)

@@ -1,11 +1,11 @@
-"""Expressions as SQL text: what all dialects write alike, and who writes the rest.
+"""Expressions as SQL text: what all dialects share, a printer for each dialect, and texts in both dialects at once.
 
 The text is that of a plan: a parameter is ``$name``. There are as few parentheses as are needed where dialects rank
-operators differently: a condition is never an operand of a comparison without them.
-"""
+operators differently: a condition is never an operand of a comparison without them."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from enum import IntEnum
@@ -15,39 +15,41 @@ from typing import Final, NamedTuple, TypeAlias, assert_never
 from simdsl.generation.expressions.ir import (
     Abs,
     Arithmetic,
-    Between,
-    Case,
+    ArithmeticOperator,
     Cast,
+    ChangeCase,
     Coalesce,
-    Column,
+    ColumnRef,
     Compare,
     Concat,
     Connective,
-    Distinct,
-    Expression,
     Extreme,
-    Fold,
-    In,
+    InList,
+    InRange,
+    IsDistinct,
     IsNull,
     IsTruth,
     Length,
     Like,
     Literal,
     Logic,
+    LogicalNot,
     Negate,
-    Not,
     NullIf,
-    Operator,
     Parameter,
+    SearchedCase,
+    SimpleCase,
+    SqlExpression,
     SqlType,
     Substring,
-    Switch,
 )
-from simdsl.plan.ir import Comparison
-from simdsl.plan.values import Value
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.expectations import ComparisonOperator
+from simdsl.plan.sql import Dialect
+from simdsl.plan.values import INT64_MIN, Value, literal, quoted
 
 
-class Rank(IntEnum):
+class Precedence(IntEnum):
     """How tightly a text holds together. An operand that ranks too low stands in parentheses."""
 
     OR = 1
@@ -61,11 +63,11 @@ class Rank(IntEnum):
     ATOM = 9
 
 
-Printed: TypeAlias = tuple[str, Rank]
+Printed: TypeAlias = tuple[str, Precedence]
 """A text and what its top operator is. No named tuple: making those would be a fifth of printing."""
 
 
-class Bound(NamedTuple):
+class ParameterizedText(NamedTuple):
     """A text in which literals became variables, and their values by name."""
 
     text: str
@@ -75,14 +77,14 @@ class Bound(NamedTuple):
 class Printer(ABC):
     """Writes one dialect. It keeps nothing, so one serves everybody."""
 
-    def text(self, expression: Expression) -> str:
+    def text(self, expression: SqlExpression) -> str:
         """The SQL of an expression."""
         return self._printed(expression, None, "")[0]
 
-    def bound_text(self, expression: Expression, prefix: str) -> Bound:
+    def bound_text(self, expression: SqlExpression, prefix: str) -> ParameterizedText:
         """The SQL with ``$prefix1``, ``$prefix2`` ... in place of literals that are not NULL, TRUE or FALSE."""
         values: dict[str, Value] = {}
-        return Bound(self._printed(expression, values, prefix)[0], values)
+        return ParameterizedText(self._printed(expression, values, prefix)[0], values)
 
     @abstractmethod
     def literal(self, value: Value, of: SqlType) -> Printed:
@@ -112,15 +114,15 @@ class Printer(ABC):
     def extreme(self, left: str, right: str, *, greatest: bool) -> str:
         """The greater or the less of two, which ranks as an atom. The operands are texts that may be operands of ``=``."""
 
-    def _printed(self, expression: Expression, values: dict[str, Value] | None, prefix: str) -> Printed:
-        def within(part: Expression, least: Rank) -> str:
+    def _printed(self, expression: SqlExpression, values: dict[str, Value] | None, prefix: str) -> Printed:
+        def within(part: SqlExpression, least: Precedence) -> str:
             text, rank = self._printed(part, values, prefix)
             return text if rank >= least else f"({text})"
 
-        def operand(part: Expression) -> str:
-            return within(part, Rank.SUM)
+        def operand(part: SqlExpression) -> str:
+            return within(part, Precedence.SUM)
 
-        def argument(part: Expression) -> str:
+        def argument(part: SqlExpression) -> str:
             return self._printed(part, values, prefix)[0]
 
         match expression:
@@ -129,23 +131,23 @@ class Printer(ABC):
                     return self.literal(value, of)
                 name = f"{prefix}{len(values) + 1}"
                 values[name] = value
-                return (self.parameter(name, of), Rank.ATOM)
-            case Column():
-                return (expression.name, Rank.ATOM)
+                return (self.parameter(name, of), Precedence.ATOM)
+            case ColumnRef():
+                return (expression.name, Precedence.ATOM)
             case Parameter():
-                return (self.parameter(expression.name, expression.type), Rank.ATOM)
+                return (self.parameter(expression.name, expression.type), Precedence.ATOM)
             case Compare(left=left, right=right):
                 return _condition(f"{operand(left)} {_SIGNS[expression.comparison]} {operand(right)}")
             case Logic(connective=connective, left=left, right=right):
                 rank, next_rank = _CONNECTIVES[connective]
                 return (f"{within(left, rank)} {connective} {within(right, next_rank)}", rank)
-            case Not():
-                return (f"NOT {within(expression.operand, Rank.CONDITION)}", Rank.NOT)
+            case LogicalNot():
+                return (f"NOT {within(expression.operand, Precedence.CONDITION)}", Precedence.NOT)
             case Arithmetic(operator=operator, left=left, right=right):
                 rank, next_rank = _OPERATORS[operator]
                 return (f"{within(left, rank)} {operator} {within(right, next_rank)}", rank)
             case Negate():
-                return (f"-{within(expression.operand, Rank.ATOM)}", Rank.SIGN)
+                return (f"-{within(expression.operand, Precedence.ATOM)}", Precedence.SIGN)
             case Abs():
                 return _atom(f"abs({argument(expression.operand)})")
             case IsNull(negated=negated):
@@ -153,18 +155,18 @@ class Printer(ABC):
             case IsTruth(truth=truth, negated=negated):
                 said = f"IS {'NOT ' if negated else ''}{'TRUE' if truth else 'FALSE'}"
                 return _condition(f"{operand(expression.operand)} {said}")
-            case Distinct(left=left, right=right):
+            case IsDistinct(left=left, right=right):
                 return _condition(self.distinct(operand(left), operand(right), negated=expression.negated))
-            case Between(low=low, high=high, negated=negated):
+            case InRange(low=low, high=high, negated=negated):
                 said = f"{operand(expression.operand)}{' NOT' if negated else ''} BETWEEN"
                 return _condition(f"{said} {operand(low)} AND {operand(high)}")
-            case In(items=items, negated=negated):
+            case InList(items=items, negated=negated):
                 listed = ", ".join(map(argument, items))
                 return _condition(f"{operand(expression.operand)}{' NOT' if negated else ''} IN ({listed})")
             case Like():
                 return _condition(self.like(operand(expression.operand), expression))
-            case Case() | Switch():
-                subject = f" {operand(expression.subject)}" if isinstance(expression, Switch) else ""
+            case SearchedCase() | SimpleCase():
+                subject = f" {operand(expression.subject)}" if isinstance(expression, SimpleCase) else ""
                 branches = "".join(f" WHEN {argument(b.test)} THEN {argument(b.result)}" for b in expression.branches)
                 otherwise = "" if expression.otherwise is None else f" ELSE {argument(expression.otherwise)}"
                 return _atom(f"CASE{subject}{branches}{otherwise} END")
@@ -177,10 +179,10 @@ class Printer(ABC):
             case Cast(operand=part):
                 return _atom(self.cast(argument(part), part.type, expression.type))
             case Concat(left=left, right=right):
-                return (f"{within(left, Rank.CONCAT)} || {within(right, Rank.SIGN)}", Rank.CONCAT)
+                return (f"{within(left, Precedence.CONCAT)} || {within(right, Precedence.SIGN)}", Precedence.CONCAT)
             case Length():
                 return _atom(self.length(argument(expression.operand)))
-            case Fold(upper=upper):
+            case ChangeCase(upper=upper):
                 return _atom(f"{'upper' if upper else 'lower'}({argument(expression.operand)})")
             case Substring(start=start, count=count):
                 return _atom(f"substr({argument(expression.operand)}, {start}, {count})")
@@ -189,19 +191,188 @@ class Printer(ABC):
 
 
 def _condition(text: str) -> Printed:
-    return (text, Rank.CONDITION)
+    return (text, Precedence.CONDITION)
 
 
 def _atom(text: str) -> Printed:
-    return (text, Rank.ATOM)
+    return (text, Precedence.ATOM)
 
 
 # The rank of what is printed, and so the least of the operand on the left; the least of the one on the right.
-_CONNECTIVES: Final = MappingProxyType({Connective.AND: (Rank.AND, Rank.NOT), Connective.OR: (Rank.OR, Rank.AND)})
+_CONNECTIVES: Final = MappingProxyType(
+    {Connective.AND: (Precedence.AND, Precedence.NOT), Connective.OR: (Precedence.OR, Precedence.AND)}
+)
+
+
 _OPERATORS: Final = MappingProxyType(
     {
-        **dict.fromkeys((Operator.ADD, Operator.SUBTRACT), (Rank.SUM, Rank.PRODUCT)),
-        **dict.fromkeys((Operator.MULTIPLY, Operator.DIVIDE, Operator.REMAINDER), (Rank.PRODUCT, Rank.CONCAT)),
+        **dict.fromkeys((ArithmeticOperator.ADD, ArithmeticOperator.SUBTRACT), (Precedence.SUM, Precedence.PRODUCT)),
+        **dict.fromkeys(
+            (ArithmeticOperator.MULTIPLY, ArithmeticOperator.DIVIDE, ArithmeticOperator.REMAINDER),
+            (Precedence.PRODUCT, Precedence.CONCAT),
+        ),
     }
 )
-_SIGNS: Final = MappingProxyType({one: "<>" if one is Comparison.NE else one.value for one in Comparison})
+
+
+_SIGNS: Final = MappingProxyType({one: "<>" if one is ComparisonOperator.NE else one.value for one in ComparisonOperator})
+
+
+class SqlitePrinter(Printer):
+    """Types are those of the values. ``IS`` is IS NOT DISTINCT FROM, LIKE folds ASCII, GLOB does not."""
+
+    def literal(self, value: Value, of: SqlType) -> Printed:
+        """See ``Printer``. A boolean is a word for 1 or 0."""
+        if isinstance(value, bool):
+            return ("TRUE" if value else "FALSE", Precedence.ATOM)
+        if value == INT64_MIN and of is SqlType.INTEGER:
+            # Its digits alone are no integer, and nothing promises that the sign is seen in time.
+            return (f"({INT64_MIN + 1} - 1)", Precedence.ATOM)
+        text = literal(value)
+        return (text, Precedence.SIGN if text.startswith("-") else Precedence.ATOM)
+
+    def parameter(self, name: str, of: SqlType) -> str:
+        """See ``Printer``."""
+        return f"${name}"
+
+    def cast(self, text: str, source: SqlType, target: SqlType) -> str:
+        """See ``Printer``. A boolean is an integer, and stays one."""
+        return f"CAST({text} AS {_SQLITE_TYPES[target]})"
+
+    def distinct(self, left: str, right: str, *, negated: bool) -> str:
+        """See ``Printer``."""
+        return f"{left} IS {'' if negated else 'NOT '}{right}"
+
+    def like(self, text: str, node: Like) -> str:
+        """See ``Printer``. What GLOB would take for a wildcard stands between brackets."""
+        word = "GLOB" if node.exact else "LIKE"
+        pattern = "".join(_GLOB.get(letter, letter) for letter in node.pattern) if node.exact else node.pattern
+        return f"{text} {'NOT ' if node.negated else ''}{word} {quoted(pattern)}"
+
+    def length(self, text: str) -> str:
+        """See ``Printer``."""
+        return f"length({text})"
+
+    def extreme(self, left: str, right: str, *, greatest: bool) -> str:
+        """See ``Printer``. Of two arguments these are no aggregates."""
+        return f"{'max' if greatest else 'min'}({left}, {right})"
+
+
+_SQLITE_TYPES: Final = {
+    SqlType.INTEGER: "INTEGER",
+    SqlType.REAL: "REAL",
+    SqlType.TEXT: "TEXT",
+    SqlType.BOOLEAN: "BOOLEAN",
+    SqlType.BLOB: "BLOB",
+}
+
+
+_GLOB: Final = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+
+
+class PostgresPrinter(Printer):
+    """Integers are BIGINT, reals DOUBLE PRECISION, blobs BYTEA. ILIKE folds ASCII alone where the locale is C."""
+
+    def literal(self, value: Value, of: SqlType) -> Printed:
+        """See ``Printer``."""
+        match value:
+            case None:
+                return (f"NULL::{_POSTGRES_TYPES[of]}", Precedence.ATOM)
+            case bool():
+                return ("TRUE" if value else "FALSE", Precedence.ATOM)
+            case int() if value == INT64_MIN:
+                return (f"'{value}'::bigint", Precedence.ATOM)  # the sign binds less than the cast
+            case int() | float():
+                is_negative = math.copysign(1, value) < 0
+                return (f"{literal(value)}::{_POSTGRES_TYPES[of]}", Precedence.SIGN if is_negative else Precedence.ATOM)
+            case bytes():
+                return (f"'\\x{value.hex()}'::bytea", Precedence.ATOM)
+            case _:
+                return (literal(value), Precedence.ATOM)
+
+    def parameter(self, name: str, of: SqlType) -> str:
+        """See ``Printer``."""
+        return f"${name}::{_POSTGRES_TYPES[of]}"
+
+    def cast(self, text: str, source: SqlType, target: SqlType) -> str:
+        """See ``Printer``. A cast of a real would round; of a boolean there is one to 32 bits only."""
+        if source is SqlType.REAL:
+            text = f"trunc({text})"
+        if source is SqlType.BOOLEAN:
+            text = f"CAST({text} AS integer)"
+        return f"CAST({text} AS {_POSTGRES_TYPES[target]})"
+
+    def distinct(self, left: str, right: str, *, negated: bool) -> str:
+        """See ``Printer``."""
+        return f"{left} IS {'NOT ' if negated else ''}DISTINCT FROM {right}"
+
+    def like(self, text: str, node: Like) -> str:
+        """See ``Printer``."""
+        return f"{text} {'NOT ' if node.negated else ''}{'LIKE' if node.exact else 'ILIKE'} {quoted(node.pattern)}"
+
+    def length(self, text: str) -> str:
+        """See ``Printer``. The function's own result has 32 bits, and sums of it would leave them."""
+        return f"length({text})::bigint"
+
+    def extreme(self, left: str, right: str, *, greatest: bool) -> str:
+        """See ``Printer``. GREATEST and LEAST would pass over NULL."""
+        first, second = (">=", "<") if greatest else ("<=", ">")
+        return f"CASE WHEN {left} {first} {right} THEN {left} WHEN {left} {second} {right} THEN {right} END"
+
+
+_POSTGRES_TYPES: Final = {
+    SqlType.INTEGER: "bigint",
+    SqlType.REAL: "double precision",
+    SqlType.TEXT: "text",
+    SqlType.BOOLEAN: "boolean",
+    SqlType.BLOB: "bytea",
+}
+
+
+PRINTERS: Final = MappingProxyType({Dialect.SQLITE: SqlitePrinter(), Dialect.POSTGRES: PostgresPrinter()})
+
+
+def printer(dialect: Dialect) -> Printer:
+    """Who writes a dialect. ``KeyError`` where nobody does yet."""
+    return PRINTERS[dialect]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialectText:
+    """A text as SQLite and as PostgreSQL take it; mostly they are one."""
+
+    sqlite: str
+    postgres: str
+
+
+TemplatePart: TypeAlias = SqlExpression | DialectText | str | int
+"""What may stand in a text: an expression, a text that is made already, a name or a number."""
+
+
+def render(template: str, **parts: TemplatePart) -> DialectText:
+    """The template with its ``{parts}`` filled in, once for each dialect. Braces of its own are written twice."""
+    return DialectText(
+        sqlite=template.format_map({name: _part_text(part, Dialect.SQLITE) for name, part in parts.items()}),
+        postgres=template.format_map({name: _part_text(part, Dialect.POSTGRES) for name, part in parts.items()}),
+    )
+
+
+def join_texts(separator: str, parts: list[DialectText]) -> DialectText:
+    """All of them with this between them."""
+    return DialectText(
+        sqlite=separator.join(part.sqlite for part in parts), postgres=separator.join(part.postgres for part in parts)
+    )
+
+
+def _part_text(part: TemplatePart, dialect: Dialect) -> str:
+    match part:
+        case str():
+            return part
+        case int():
+            return str(part)
+        case DialectText():
+            return part.sqlite if dialect is Dialect.SQLITE else part.postgres
+        case ColumnRef() | Literal():
+            return PRINTERS[dialect].text(part)
+        case _:
+            return f"({PRINTERS[dialect].text(part)})"

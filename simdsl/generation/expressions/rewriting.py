@@ -9,127 +9,129 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-from simdsl.generation.expressions.digits import Digits
 from simdsl.generation.expressions.evaluation import Undefined, evaluate
 from simdsl.generation.expressions.ir import (
     FALSE,
     TRUE,
-    Between,
-    Case,
+    CaseBranch,
     Coalesce,
-    Column,
+    ColumnRef,
     Compare,
     Connective,
-    Distinct,
-    Expression,
     Extreme,
-    In,
+    InList,
+    InRange,
+    IsDistinct,
     IsNull,
     IsTruth,
     Like,
     Literal,
     Logic,
-    Not,
+    LogicalNot,
     NullIf,
     Parameter,
+    SearchedCase,
+    SimpleCase,
+    SqlExpression,
     SqlType,
-    Switch,
-    When,
+    walk,
+    with_operands,
 )
-from simdsl.generation.expressions.parts import nodes, parts, rebuilt
-from simdsl.plan.ir import Comparison
+from simdsl.generation.expressions.ir import operands as parts
+from simdsl.generation.sampler import SingleHashSampler
+from simdsl.plan.expectations import ComparisonOperator
 
-Rewrite: TypeAlias = Callable[[Expression], Expression | None]
+Rewrite: TypeAlias = Callable[[SqlExpression], SqlExpression | None]
 
 
-class Rewriting(NamedTuple):
+class RewrittenExpression(NamedTuple):
     """What was done, and what it came to."""
 
     name: str
-    expression: Expression
+    expression: SqlExpression
 
 
-def rewritings(expression: Expression) -> Iterator[Rewriting]:
+def all_rewrites(expression: SqlExpression) -> Iterator[RewrittenExpression]:
     """Every way to use one rewrite at one node, the outer nodes first."""
     for rewrite in REWRITES:
         if (made := rewrite(expression)) is not None:
-            yield Rewriting(rewrite.__name__, made)
+            yield RewrittenExpression(rewrite.__name__, made)
     operands = parts(expression)
     for i, operand in enumerate(operands):
-        for name, made in rewritings(operand):
-            yield Rewriting(name, rebuilt(expression, (*operands[:i], made, *operands[i + 1 :])))
+        for name, made in all_rewrites(operand):
+            yield RewrittenExpression(name, with_operands(expression, (*operands[:i], made, *operands[i + 1 :])))
 
 
-def draw_rewriting(expression: Expression, *, seed: int, place: tuple[int | str, ...]) -> Rewriting | None:
+def draw_rewrite(expression: SqlExpression, *, seed: int, place: tuple[int | str, ...]) -> RewrittenExpression | None:
     """One of them, by seed and place: first the rewrite, then where. None where nothing can be rewritten."""
-    possible: dict[str, list[Rewriting]] = {}
-    for made in rewritings(expression):
+    possible: dict[str, list[RewrittenExpression]] = {}
+    for made in all_rewrites(expression):
         possible.setdefault(made.name, []).append(made)
     if not possible:
         return None
-    digits = Digits(seed, "rewriting", *place)
+    digits = SingleHashSampler(seed, "rewriting", *place)
     chosen = list(possible.values())[digits.below(len(possible))]
     return chosen[digits.below(len(chosen))]
 
 
-def de_morgan(node: Expression) -> Expression | None:
+def de_morgan(node: SqlExpression) -> SqlExpression | None:
     """NOT (a AND b) is NOT a OR NOT b, and the other way round. Kleene's logic keeps De Morgan's laws."""
     match node:
-        case Not(operand=Logic(connective=connective, left=left, right=right)):
-            return Logic(connective=_OTHER[connective], left=Not(operand=left), right=Not(operand=right))
+        case LogicalNot(operand=Logic(connective=connective, left=left, right=right)):
+            return Logic(connective=_OTHER[connective], left=LogicalNot(operand=left), right=LogicalNot(operand=right))
     return None
 
 
-def without_two_nots(node: Expression) -> Expression | None:
+def without_two_nots(node: SqlExpression) -> SqlExpression | None:
     """NOT NOT a is a. NULL is its own NOT."""
     match node:
-        case Not(operand=Not(operand=inner)):
+        case LogicalNot(operand=LogicalNot(operand=inner)):
             return inner
     return None
 
 
-def with_two_nots(node: Expression) -> Expression | None:
+def with_two_nots(node: SqlExpression) -> SqlExpression | None:
     """A condition is NOT NOT of it."""
-    return Not(operand=Not(operand=node)) if node.type is SqlType.BOOLEAN else None
+    return LogicalNot(operand=LogicalNot(operand=node)) if node.type is SqlType.BOOLEAN else None
 
 
-def negated_comparison(node: Expression) -> Expression | None:
+def negated_comparison(node: SqlExpression) -> SqlExpression | None:
     """NOT a < b is a >= b: both are NULL with NULL, and there is no NaN."""
     match node:
-        case Not(operand=Compare(comparison=comparison, left=left, right=right)):
+        case LogicalNot(operand=Compare(comparison=comparison, left=left, right=right)):
             return Compare(comparison=_OPPOSITE[comparison], left=left, right=right)
     return None
 
 
-def negated_inside(node: Expression) -> Expression | None:
+def negated_inside(node: SqlExpression) -> SqlExpression | None:
     """NOT a IN ... is a NOT IN ..., and so of LIKE, BETWEEN, IS NULL, IS TRUE and IS DISTINCT FROM."""
     match node:
-        case Not(operand=In(operand=operand, items=items, negated=negated)):
-            return In(operand=operand, items=items, negated=not negated)
-        case Not(operand=Like(operand=operand, pattern=pattern, exact=exact, negated=negated)):
+        case LogicalNot(operand=InList(operand=operand, items=items, negated=negated)):
+            return InList(operand=operand, items=items, negated=not negated)
+        case LogicalNot(operand=Like(operand=operand, pattern=pattern, exact=exact, negated=negated)):
             return Like(operand=operand, pattern=pattern, exact=exact, negated=not negated)
-        case Not(operand=Between(operand=operand, low=low, high=high, negated=negated)):
-            return Between(operand=operand, low=low, high=high, negated=not negated)
-        case Not(operand=IsNull(operand=operand, negated=negated)):
+        case LogicalNot(operand=InRange(operand=operand, low=low, high=high, negated=negated)):
+            return InRange(operand=operand, low=low, high=high, negated=not negated)
+        case LogicalNot(operand=IsNull(operand=operand, negated=negated)):
             return IsNull(operand=operand, negated=not negated)
-        case Not(operand=IsTruth(operand=operand, truth=truth, negated=negated)):
+        case LogicalNot(operand=IsTruth(operand=operand, truth=truth, negated=negated)):
             return IsTruth(operand=operand, truth=truth, negated=not negated)
-        case Not(operand=Distinct(left=left, right=right, negated=negated)):
-            return Distinct(left=left, right=right, negated=not negated)
+        case LogicalNot(operand=IsDistinct(left=left, right=right, negated=negated)):
+            return IsDistinct(left=left, right=right, negated=not negated)
     return None
 
 
-def swapped_comparison(node: Expression) -> Expression | None:
+def swapped_comparison(node: SqlExpression) -> SqlExpression | None:
     """a < b is b > a, and a = b is b = a."""
     match node:
         case Compare(comparison=comparison, left=left, right=right):
             return Compare(comparison=_SWAPPED[comparison], left=right, right=left)
-        case Distinct(left=left, right=right, negated=negated):
-            return Distinct(left=right, right=left, negated=negated)
+        case IsDistinct(left=left, right=right, negated=negated):
+            return IsDistinct(left=right, right=left, negated=negated)
     return None
 
 
-def swapped_logic(node: Expression) -> Expression | None:
+def swapped_logic(node: SqlExpression) -> SqlExpression | None:
     """a AND b is b AND a, provided that both are defined: no engine promises an order of evaluation."""
     match node:
         case Logic(connective=connective, left=left, right=right):
@@ -137,39 +139,39 @@ def swapped_logic(node: Expression) -> Expression | None:
     return None
 
 
-def between_as_comparisons(node: Expression) -> Expression | None:
+def between_as_comparisons(node: SqlExpression) -> SqlExpression | None:
     """a BETWEEN b AND c is a >= b AND a <= c. It is FALSE, not NULL, where one side is FALSE and the other NULL."""
     match node:
-        case Between(operand=operand, low=low, high=high, negated=negated):
-            at_least = Compare(comparison=Comparison.GE, left=operand, right=low)
-            at_most = Compare(comparison=Comparison.LE, left=operand, right=high)
+        case InRange(operand=operand, low=low, high=high, negated=negated):
+            at_least = Compare(comparison=ComparisonOperator.GE, left=operand, right=low)
+            at_most = Compare(comparison=ComparisonOperator.LE, left=operand, right=high)
             return _said(Logic(connective=Connective.AND, left=at_least, right=at_most), negated)
     return None
 
 
-def in_as_or(node: Expression) -> Expression | None:
+def in_as_or(node: SqlExpression) -> SqlExpression | None:
     """a IN (b, c) is a = b OR a = c; a NOT IN (b, c) is its NOT. Without a hit and with a NULL both are NULL."""
     match node:
-        case In(operand=operand, items=items, negated=negated):
-            made: Expression = Compare(comparison=Comparison.EQ, left=operand, right=items[0])
+        case InList(operand=operand, items=items, negated=negated):
+            made: SqlExpression = Compare(comparison=ComparisonOperator.EQ, left=operand, right=items[0])
             for item in items[1:]:
-                equal = Compare(comparison=Comparison.EQ, left=operand, right=item)
+                equal = Compare(comparison=ComparisonOperator.EQ, left=operand, right=item)
                 made = Logic(connective=Connective.OR, left=made, right=equal)
             return _said(made, negated)
     return None
 
 
-def distinct_as_comparison(node: Expression) -> Expression | None:
+def distinct_as_comparison(node: SqlExpression) -> SqlExpression | None:
     """a IS NOT DISTINCT FROM b is (a = b) IS TRUE OR a IS NULL AND b IS NULL; IS DISTINCT FROM is its NOT."""
     match node:
-        case Distinct(left=left, right=right, negated=negated):
-            equal = IsTruth(operand=Compare(comparison=Comparison.EQ, left=left, right=right), truth=True)
+        case IsDistinct(left=left, right=right, negated=negated):
+            equal = IsTruth(operand=Compare(comparison=ComparisonOperator.EQ, left=left, right=right), truth=True)
             nulls = Logic(connective=Connective.AND, left=IsNull(operand=left), right=IsNull(operand=right))
             return _said(Logic(connective=Connective.OR, left=equal, right=nulls), not negated)
     return None
 
 
-def truth_as_coalesce(node: Expression) -> Expression | None:
+def truth_as_coalesce(node: SqlExpression) -> SqlExpression | None:
     """a IS TRUE is coalesce(a, FALSE), a IS FALSE is NOT coalesce(a, TRUE); with NOT they are the NOT of these."""
     match node:
         case IsTruth(operand=operand, truth=truth, negated=negated):
@@ -178,64 +180,70 @@ def truth_as_coalesce(node: Expression) -> Expression | None:
     return None
 
 
-def coalesce_as_case(node: Expression) -> Expression | None:
+def coalesce_as_case(node: SqlExpression) -> SqlExpression | None:
     """coalesce(a, b) is CASE WHEN a IS NOT NULL THEN a ELSE b END."""
     match node:
         case Coalesce(items=(first, *rest)):
-            branch = When(test=IsNull(operand=first, negated=True), result=first)
-            return Case(branches=(branch,), otherwise=rest[0] if len(rest) == 1 else Coalesce(items=tuple(rest)))
+            branch = CaseBranch(test=IsNull(operand=first, negated=True), result=first)
+            return SearchedCase(branches=(branch,), otherwise=rest[0] if len(rest) == 1 else Coalesce(items=tuple(rest)))
     return None
 
 
-def null_if_as_case(node: Expression) -> Expression | None:
+def null_if_as_case(node: SqlExpression) -> SqlExpression | None:
     """nullif(a, b) is CASE WHEN a = b THEN NULL ELSE a END: where a = b is NULL it is a."""
     match node:
         case NullIf(left=left, right=right):
-            equal = Compare(comparison=Comparison.EQ, left=left, right=right)
+            equal = Compare(comparison=ComparisonOperator.EQ, left=left, right=right)
             null = Literal(type=node.type, value=None)
-            return Case(branches=(When(test=equal, result=null),), otherwise=left)
+            return SearchedCase(branches=(CaseBranch(test=equal, result=null),), otherwise=left)
     return None
 
 
-def switch_as_case(node: Expression) -> Expression | None:
+def switch_as_case(node: SqlExpression) -> SqlExpression | None:
     """CASE a WHEN b THEN c END is CASE WHEN a = b THEN c END: NULL is equal to nothing in both."""
     match node:
-        case Switch(subject=subject, branches=branches, otherwise=otherwise):
-            tests = [Compare(comparison=Comparison.EQ, left=subject, right=branch.test) for branch in branches]
-            made = tuple(When(test=test, result=b.result) for test, b in zip(tests, branches, strict=True))
-            return Case(branches=made, otherwise=otherwise)
+        case SimpleCase(subject=subject, branches=branches, otherwise=otherwise):
+            tests = [Compare(comparison=ComparisonOperator.EQ, left=subject, right=branch.test) for branch in branches]
+            made = tuple(CaseBranch(test=test, result=b.result) for test, b in zip(tests, branches, strict=True))
+            return SearchedCase(branches=made, otherwise=otherwise)
     return None
 
 
-def extreme_as_case(node: Expression) -> Expression | None:
+def extreme_as_case(node: SqlExpression) -> SqlExpression | None:
     """The greater of a and b is CASE WHEN a >= b THEN a WHEN b > a THEN b END: neither holds with a NULL."""
     match node:
         case Extreme(greatest=greatest, left=left, right=right):
-            first, second = (Comparison.GE, Comparison.GT) if greatest else (Comparison.LE, Comparison.LT)
-            keeps_left = When(test=Compare(comparison=first, left=left, right=right), result=left)
-            keeps_right = When(test=Compare(comparison=second, left=right, right=left), result=right)
-            return Case(branches=(keeps_left, keeps_right))
+            first, second = (
+                (ComparisonOperator.GE, ComparisonOperator.GT)
+                if greatest
+                else (ComparisonOperator.LE, ComparisonOperator.LT)
+            )
+            keeps_left = CaseBranch(test=Compare(comparison=first, left=left, right=right), result=left)
+            keeps_right = CaseBranch(test=Compare(comparison=second, left=right, right=left), result=right)
+            return SearchedCase(branches=(keeps_left, keeps_right))
     return None
 
 
-def with_neutral(node: Expression) -> Expression | None:
+def with_neutral(node: SqlExpression) -> SqlExpression | None:
     """A condition is itself AND TRUE, also where it is NULL."""
     return Logic(connective=Connective.AND, left=node, right=TRUE) if node.type is SqlType.BOOLEAN else None
 
 
-def condition_as_case(node: Expression) -> Expression | None:
+def condition_as_case(node: SqlExpression) -> SqlExpression | None:
     """A condition is CASE WHEN a THEN TRUE WHEN NOT a THEN FALSE END, which is NULL where a is."""
-    if node.type is not SqlType.BOOLEAN or isinstance(node, (Literal, Case)):
+    if node.type is not SqlType.BOOLEAN or isinstance(node, (Literal, SearchedCase)):
         return None
-    return Case(branches=(When(test=node, result=TRUE), When(test=Not(operand=node), result=FALSE)))
+    return SearchedCase(
+        branches=(CaseBranch(test=node, result=TRUE), CaseBranch(test=LogicalNot(operand=node), result=FALSE))
+    )
 
 
-def folded_constant(node: Expression) -> Expression | None:
+def folded_constant(node: SqlExpression) -> SqlExpression | None:
     """An expression without columns and variables is its value, if it is defined.
 
     A real is written out only if 15 digits say it, which is what SQLite promises to read exactly.
     """
-    if isinstance(node, Literal) or any(isinstance(part, (Column, Parameter)) for part in nodes(node)):
+    if isinstance(node, Literal) or any(isinstance(part, (ColumnRef, Parameter)) for part in walk(node)):
         return None
     value = evaluate(node, {})
     if isinstance(value, Undefined) or (isinstance(value, float) and float(f"{value:.15g}") != value):
@@ -243,26 +251,26 @@ def folded_constant(node: Expression) -> Expression | None:
     return Literal(type=node.type, value=value)
 
 
-def _said(condition: Expression, negated: bool) -> Expression:
-    return Not(operand=condition) if negated else condition
+def _said(condition: SqlExpression, negated: bool) -> SqlExpression:
+    return LogicalNot(operand=condition) if negated else condition
 
 
 _OTHER: Final = {Connective.AND: Connective.OR, Connective.OR: Connective.AND}
 _OPPOSITE: Final = {
-    Comparison.EQ: Comparison.NE,
-    Comparison.NE: Comparison.EQ,
-    Comparison.LT: Comparison.GE,
-    Comparison.GE: Comparison.LT,
-    Comparison.GT: Comparison.LE,
-    Comparison.LE: Comparison.GT,
+    ComparisonOperator.EQ: ComparisonOperator.NE,
+    ComparisonOperator.NE: ComparisonOperator.EQ,
+    ComparisonOperator.LT: ComparisonOperator.GE,
+    ComparisonOperator.GE: ComparisonOperator.LT,
+    ComparisonOperator.GT: ComparisonOperator.LE,
+    ComparisonOperator.LE: ComparisonOperator.GT,
 }
 _SWAPPED: Final = {
-    Comparison.EQ: Comparison.EQ,
-    Comparison.NE: Comparison.NE,
-    Comparison.LT: Comparison.GT,
-    Comparison.GT: Comparison.LT,
-    Comparison.LE: Comparison.GE,
-    Comparison.GE: Comparison.LE,
+    ComparisonOperator.EQ: ComparisonOperator.EQ,
+    ComparisonOperator.NE: ComparisonOperator.NE,
+    ComparisonOperator.LT: ComparisonOperator.GT,
+    ComparisonOperator.GT: ComparisonOperator.LT,
+    ComparisonOperator.LE: ComparisonOperator.GE,
+    ComparisonOperator.GE: ComparisonOperator.LE,
 }
 
 REWRITES: Final[tuple[Rewrite, ...]] = (

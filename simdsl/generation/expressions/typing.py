@@ -7,35 +7,35 @@ from typing import Final, assert_never
 from simdsl.generation.expressions.ir import (
     Abs,
     Arithmetic,
-    Between,
-    Case,
+    ArithmeticOperator,
+    CaseBranch,
     Cast,
+    ChangeCase,
     Coalesce,
-    Column,
+    ColumnRef,
     Compare,
     Concat,
-    Distinct,
-    Expression,
     Extreme,
-    Fold,
-    In,
+    InList,
+    InRange,
+    IsDistinct,
     IsNull,
     IsTruth,
     Length,
     Like,
     Literal,
     Logic,
+    LogicalNot,
     Negate,
-    Not,
     NullIf,
-    Operator,
     Parameter,
+    SearchedCase,
+    SimpleCase,
+    SqlExpression,
     SqlType,
     Substring,
-    Switch,
-    When,
+    walk,
 )
-from simdsl.generation.expressions.parts import nodes
 from simdsl.plan.values import Value
 
 NUMBERS: Final = (SqlType.INTEGER, SqlType.REAL)
@@ -62,39 +62,39 @@ def is_of(value: Value, wanted: SqlType) -> bool:
     return value is None or type(value) is _PYTHON[wanted]
 
 
-def complaint(expression: Expression) -> str | None:
+def complaint(expression: SqlExpression) -> str | None:
     """What is wrong with the types in an expression, in a few words; None if nothing is."""
-    return next((f"{type(node).__name__}: {said}" for node in nodes(expression) if (said := _of_node(node))), None)
+    return next((f"{type(node).__name__}: {said}" for node in walk(expression) if (said := _of_node(node))), None)
 
 
-def _of_node(node: Expression) -> str | None:
+def _of_node(node: SqlExpression) -> str | None:
     match node:
         case Literal():
             return None if is_of(node.value, node.type) else f"{node.value!r} is no {node.type}"
-        case Column() | Parameter() | IsNull():
+        case ColumnRef() | Parameter() | IsNull():
             return None
         case Arithmetic(left=left, right=right):
-            allowed = NUMBERS[:1] if node.operator is Operator.REMAINDER else NUMBERS
+            allowed = NUMBERS[:1] if node.operator is ArithmeticOperator.REMAINDER else NUMBERS
             return _among((left,), allowed) or _alike(left, right)
         case Negate(operand=operand) | Abs(operand=operand):
             return _among((operand,), NUMBERS)
-        case Not(operand=operand) | IsTruth(operand=operand):
+        case LogicalNot(operand=operand) | IsTruth(operand=operand):
             return _among((operand,), (SqlType.BOOLEAN,))
         case Logic(left=left, right=right):
             return _among((left, right), (SqlType.BOOLEAN,))
-        case Compare(left=left, right=right) | Distinct(left=left, right=right) | NullIf(left=left, right=right):
+        case Compare(left=left, right=right) | IsDistinct(left=left, right=right) | NullIf(left=left, right=right):
             return _alike(left, right)
         case Extreme(left=left, right=right):
             return _alike(left, right)
-        case Between(operand=operand, low=low, high=high):
+        case InRange(operand=operand, low=low, high=high):
             return _alike(operand, low, high)
-        case In(operand=operand, items=items):
+        case InList(operand=operand, items=items):
             return _alike(operand, *items) if items else "a list needs an item"
         case Coalesce(items=items):
             return _alike(*items) if len(items) > 1 else "it takes two or more"
-        case Case(branches=branches):
+        case SearchedCase(branches=branches):
             return _among([b.test for b in branches], (SqlType.BOOLEAN,)) or _results(branches, node.otherwise)
-        case Switch(subject=subject, branches=branches):
+        case SimpleCase(subject=subject, branches=branches):
             return _alike(subject, *(b.test for b in branches)) or _results(branches, node.otherwise)
         case Cast(operand=operand):
             return None if (operand.type, node.type) in CASTS else f"{operand.type} is not cast to {node.type}"
@@ -102,20 +102,20 @@ def _of_node(node: Expression) -> str | None:
             return _among((left, right), (SqlType.TEXT,))
         case Length(operand=operand):
             return _among((operand,), (SqlType.TEXT, SqlType.BLOB))
-        case Like(operand=operand) | Fold(operand=operand) | Substring(operand=operand):
+        case Like(operand=operand) | ChangeCase(operand=operand) | Substring(operand=operand):
             return _among((operand,), (SqlType.TEXT,))
         case _:
             assert_never(node)
 
 
-def _results(branches: tuple[When, ...], otherwise: Expression | None) -> str | None:
+def _results(branches: tuple[CaseBranch, ...], otherwise: SqlExpression | None) -> str | None:
     return _alike(*(branch.result for branch in branches), *(() if otherwise is None else (otherwise,)))
 
 
-def _alike(*operands: Expression) -> str | None:
+def _alike(*operands: SqlExpression) -> str | None:
     return _among(operands, (operands[0].type,))
 
 
-def _among(operands: tuple[Expression, ...] | list[Expression], allowed: tuple[SqlType, ...]) -> str | None:
+def _among(operands: tuple[SqlExpression, ...] | list[SqlExpression], allowed: tuple[SqlType, ...]) -> str | None:
     wrong = next((operand.type for operand in operands if operand.type not in allowed), None)
     return wrong and f"{wrong} where it takes {' or '.join(allowed)}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.generation.expressions.digits import Digits
 from simdsl.generation.expressions.ir import SqlType
+from simdsl.generation.sampler import SingleHashSampler
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
+class SamplingRates:
     """How often something is drawn, in a thousand. What a type lacks (an empty integer) is an ordinary value.
 
     The first seven are of values; those that a type has are together at most 1000, and the rest of it is ordinary. NULL's
@@ -31,13 +31,19 @@ class Rates:
 
 
 def draw_value(
-    *, seed: int, place: tuple[int | str, ...], of: SqlType, rates: Rates, nullable: bool = True, narrow: bool = False
+    *,
+    seed: int,
+    place: tuple[int | str, ...],
+    of: SqlType,
+    rates: SamplingRates,
+    nullable: bool = True,
+    narrow: bool = False,
 ) -> Value:
     """A value of a type: a function of the seed and the place. ``narrow`` as of a column (see ``reach``)."""
-    return value_of(Digits(seed, "value", *place), of, rates, nullable=nullable, narrow=narrow)
+    return sample_value(SingleHashSampler(seed, "value", *place), of, rates, nullable=nullable, narrow=narrow)
 
 
-def value_of(digits: Digits, of: SqlType, rates: Rates, *, nullable: bool, narrow: bool) -> Value:
+def sample_value(digits: SingleHashSampler, of: SqlType, rates: SamplingRates, *, nullable: bool, narrow: bool) -> Value:
     """The same, of digits that somebody drew."""
     roll = digits.below(1000)
     if nullable and roll >= 1000 - rates.null:
@@ -55,11 +61,11 @@ def value_of(digits: Digits, of: SqlType, rates: Rates, *, nullable: bool, narro
             return _blob(digits, roll, rates)
 
 
-def _is_duplicate(roll: int, rates: Rates) -> bool:
+def _is_duplicate(roll: int, rates: SamplingRates) -> bool:
     return 0 < 1000 - rates.null - roll <= rates.duplicate  # just below the rolls that NULL would have
 
 
-def _integer(digits: Digits, roll: int, rates: Rates, narrow: bool) -> int:
+def _integer(digits: SingleHashSampler, roll: int, rates: SamplingRates, narrow: bool) -> int:
     if roll < rates.zero:
         return 0
     if roll < rates.zero + rates.limit:
@@ -71,7 +77,7 @@ def _integer(digits: Digits, roll: int, rates: Rates, narrow: bool) -> int:
     return digits.below(size) - size // 2
 
 
-def _real(digits: Digits, roll: int, rates: Rates, narrow: bool) -> float:
+def _real(digits: SingleHashSampler, roll: int, rates: SamplingRates, narrow: bool) -> float:
     if roll < rates.zero:
         return -0.0 if digits.below(2) else 0.0
     if roll < rates.zero + rates.limit:
@@ -83,7 +89,7 @@ def _real(digits: Digits, roll: int, rates: Rates, narrow: bool) -> float:
     return (digits.below(size) - size // 2) / 4
 
 
-def _text(digits: Digits, roll: int, rates: Rates) -> str:
+def _text(digits: SingleHashSampler, roll: int, rates: SamplingRates) -> str:
     if roll < rates.empty:
         return ""
     if roll < rates.empty + rates.unicode:
@@ -95,7 +101,7 @@ def _text(digits: Digits, roll: int, rates: Rates) -> str:
     return "".join(_LETTERS[digits.below(len(_LETTERS))] for _ in range(1 + digits.below(6)))
 
 
-def _blob(digits: Digits, roll: int, rates: Rates) -> bytes:
+def _blob(digits: SingleHashSampler, roll: int, rates: SamplingRates) -> bytes:
     if roll < rates.empty:
         return b""
     if roll < rates.empty + rates.long:

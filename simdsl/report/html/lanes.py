@@ -1,38 +1,92 @@
-"""A run, or the runs of two backends side by side, as a grid of lanes.
-
-The rows are cut into chunks: a browser lays out only those that are seen (CSS ``content-visibility``), so that ten
-thousand steps are readable. A place in the grid is a class, since the page allows no style attributes: ``f`` is the
-column where something begins, ``u`` the one in front of which it ends, ``a`` and ``z`` the same of rows, ``t`` the task.
-"""
+"""A run, or the runs of two backends side by side, as a grid of lanes."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from simdsl.plan.dataclasses import dataclass
-from simdsl.report.html.align import Row, rows_of
-from simdsl.report.html.markup import Markup
-from simdsl.report.html.timeline import Extent, Item, Kind, Span, Timeline
+from simdsl.plan.source import Path
+from simdsl.report.html.markup import HtmlText
+from simdsl.report.html.timeline import ItemKind, SpanKind, Timeline, TimelineItem, TimelineSpan
+
+AlignedRow: TypeAlias = tuple[int | None, ...]
+"""For each side the index of its item, or None: nothing there."""
+
+
+_Place: TypeAlias = tuple[ItemKind, str, Path, str]
+
+
+_Key: TypeAlias = tuple[_Place, int]
+
+
+def aligned_rows(sides: Sequence[Timeline]) -> list[AlignedRow]:
+    """The rows of one timeline, or of two that are aligned by step."""
+    if len(sides) == 1:
+        return [(index,) for index in range(len(sides[0].items))]
+    left, right = (list(side.items) for side in sides)
+    rows: list[AlignedRow] = []
+    i = j = 0
+    for a, b in [*_common(left, right), (len(left), len(right))]:
+        rows += [(index, None) for index in range(i, a)]
+        rows += [(None, index) for index in range(j, b)]
+        if a < len(left):
+            rows.append((a, b))
+        i, j = a + 1, b + 1
+    return rows
+
+
+def _common(left: Sequence[TimelineItem], right: Sequence[TimelineItem]) -> Iterator[tuple[int, int]]:
+    """The pairs that are the same step on both sides: as many as fit without crossing (a longest increasing subsequence)."""
+    there = {key: index for index, key in _keys(right)}
+    pairs = [(index, there[key]) for index, key in _keys(left) if key in there]
+    ends: list[int] = []  # the last right index of the best chain of each length
+    chain: list[int] = []  # the pair that has it
+    before: list[int] = []
+    for number, (_, b) in enumerate(pairs):
+        length = bisect_left(ends, b)
+        before.append(chain[length - 1] if length else -1)
+        ends[length : length + 1] = [b]
+        chain[length : length + 1] = [number]
+    best: list[tuple[int, int]] = []
+    at = chain[-1] if chain else -1
+    while at >= 0:
+        best.append(pairs[at])
+        at = before[at]
+    return reversed(best)
+
+
+def _keys(items: Sequence[TimelineItem]) -> Iterator[tuple[int, _Key]]:
+    seen: Counter[_Place] = Counter()
+    for index, item in enumerate(items):
+        place = (item.kind, item.task, item.path, item.what if item.kind is ItemKind.NOTE else "")
+        seen[place] += 1
+        yield index, (place, seen[place])
+
 
 CHUNK: Final = 50
 """Rows that are laid out together."""
 
+
 _TENTH: Final = CHUNK // 10
+
 
 _LINE_PX: Final = 38
 """How high a row is taken to be before it is laid out."""
 
+
 _SAYS: Final = {
-    Extent.LOCK: "waits for a lock",
-    Extent.POOL: "waits for a connection",
-    Extent.SLEEP: "sleeps",
-    Extent.TRANSACTION: "is in a transaction",
+    SpanKind.LOCK: "waits for a lock",
+    SpanKind.POOL: "waits for a connection",
+    SpanKind.SLEEP: "sleeps",
+    SpanKind.TRANSACTION: "is in a transaction",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class LaneGroup:
     """One backend's run. ``hit`` is the item that failed, ``proof`` are those that prove it."""
 
     label: str
@@ -42,13 +96,13 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lanes:
+class LaneGrid:
     """One or two sides over the same tasks."""
 
     key: str  # of the run within the page
-    sides: Sequence[Side]
+    sides: Sequence[LaneGroup]
     tasks: Sequence[str]
-    markup: Markup
+    markup: HtmlText
 
     @property
     def columns(self) -> int:
@@ -57,7 +111,7 @@ class Lanes:
 
     def render(self) -> Iterator[str]:
         """The grid with its head."""
-        drawing = _Drawing(self, rows_of([side.timeline for side in self.sides]))
+        drawing = _GridWriter(self, aligned_rows([side.timeline for side in self.sides]))
         kind = "pair" if len(self.sides) > 1 else "one"
         yield f'<div class="pane n{self.columns} {kind}" tabindex=0 data-lanes={self.columns}>'
         yield from self._head()
@@ -85,10 +139,10 @@ class Lanes:
         return 2 + side * width, 2 + (side + 1) * width
 
 
-class _Drawing:
+class _GridWriter:
     """Draws chunk after chunk; what lasts is cut where a chunk ends, and goes on in the next."""
 
-    def __init__(self, lanes: Lanes, rows: list[Row]) -> None:
+    def __init__(self, lanes: LaneGrid, rows: list[AlignedRow]) -> None:
         self.lanes = lanes
         self.rows = rows
         self._index = {task: index for index, task in enumerate(lanes.tasks)}
@@ -112,14 +166,14 @@ class _Drawing:
         parts.append("</div>")
         return "".join(parts)
 
-    def _bar(self, number: int, span: Span) -> None:
+    def _bar(self, number: int, span: TimelineSpan) -> None:
         task = self._index.get(span.task)
         if task is None:
             return
         column = self.lanes.extent(number)[0] + task
         at = self._at[number]
         # A wait begins behind the item that tells of it.
-        start = at[span.first] + (0 if span.extent is Extent.TRANSACTION else 1)
+        start = at[span.first] + (0 if span.extent is SpanKind.TRANSACTION else 1)
         end = len(self.rows) if span.last is None or span.last not in at else at[span.last]
         title = self.lanes.markup.text(f"{span.task} {_SAYS[span.extent]}")
         while start < end:
@@ -137,7 +191,7 @@ class _Drawing:
         for number, index, item in items:
             yield self._cell(number, index, item, line)
 
-    def _gutter(self, at: int, line: int, items: Sequence[Item]) -> str:
+    def _gutter(self, at: int, line: int, items: Sequence[TimelineItem]) -> str:
         owners = {item.task for item in items}
         task = self._index.get(owners.pop()) if len(owners) == 1 else None
         owner = "" if task is None else f" t{task}"
@@ -145,7 +199,7 @@ class _Drawing:
         mark = f"{self.lanes.key}-{at + 1}"
         return f'<a class="g a{line}{owner}" id={mark} href="#{mark}">{"·" if number is None else number}</a>'
 
-    def _cell(self, number: int, index: int, item: Item, line: int) -> str:
+    def _cell(self, number: int, index: int, item: TimelineItem, line: int) -> str:
         side = self.lanes.sides[number]
         task = self._index.get(item.task) if item.section is None else None
         first, end = self.lanes.extent(number)
@@ -164,10 +218,10 @@ class _Drawing:
         mark = f" id={self.lanes.key}-hit{number or ''}" if hit else ""
         return f'{arrow}<div class="{" ".join(classes)}"{mark}>{self._content(number, item)}</div>'
 
-    def _content(self, number: int, item: Item) -> str:
+    def _content(self, number: int, item: TimelineItem) -> str:
         markup = self.lanes.markup
         section = f"<span class=section>{item.section}</span>" if item.section else ""
-        if item.kind is Kind.NOTE:
+        if item.kind is ItemKind.NOTE:
             came = markup.outcome(item.outcome) if item.outcome is not None else ""
             return f"{section}<span>{markup.text(item.what)}</span> {came}"
         parts = [section, markup.code(item.what)]
@@ -181,7 +235,7 @@ class _Drawing:
             parts.append(f"<small>{markup.text('; '.join(notes))}</small>")
         return "".join(parts)
 
-    def _arrow(self, number: int, item: Item, line: int) -> str:
+    def _arrow(self, number: int, item: TimelineItem, line: int) -> str:
         """From the lane of the one who let go to the lane of the one who goes on."""
         if item.woken_by is None:
             return ""

@@ -8,9 +8,9 @@ from typing import Final
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.values import Row, literal
-from simdsl.report.history import brief
 from simdsl.report.screen import visible
 from simdsl.report.secrets import Secrets
+from simdsl.report.transcript import brief_outcome
 
 LONG: Final = 400
 """Longer texts are folded, in characters."""
@@ -26,7 +26,7 @@ MOST_ROWS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Markup:
+class HtmlText:
     """Makes HTML of what a run said."""
 
     secrets: Secrets
@@ -55,7 +55,7 @@ class Markup:
             case Affected(n=None):
                 return ""
             case _:
-                return f"<span class=came>{self.text(brief(outcome))}</span>"
+                return f"<span class=came>{self.text(brief_outcome(outcome))}</span>"
 
     def _table(self, rows: list[Row]) -> str:
         lines = ["".join(f"<td>{self.text(literal(value))}" for value in row) for row in rows[:MOST_ROWS]]

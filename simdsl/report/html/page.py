@@ -10,17 +10,14 @@ from importlib.resources import files
 from typing import Final, TypeAlias, assert_never
 
 from simdsl import __version__
-from simdsl.core.verdicts import CallEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Plan
-from simdsl.report.html.evidence import panel
-from simdsl.report.html.finding import sides_of
-from simdsl.report.html.lanes import Lanes, grid_rules
-from simdsl.report.html.markup import Markup
-from simdsl.report.reproduce import choice_list
+from simdsl.plan.plan import Plan
+from simdsl.report.context import CallHeader, PlanSource, choice_list, params_text
+from simdsl.report.html.evidence import evidence_panel, lane_groups
+from simdsl.report.html.lanes import LaneGrid, grid_rules
+from simdsl.report.html.markup import HtmlText
 from simdsl.report.secrets import Secrets
-from simdsl.report.terminal import Call
-from simdsl.report.told import Told, params_text
 
 DEFAULT_PASSING: Final = 20
 """How many runs that passed are shown, where nothing else is said."""
@@ -66,16 +63,16 @@ class HtmlReport:
 
     def __init__(
         self,
-        call: Call,
+        call: CallHeader,
         *,
         secrets: Secrets,
-        told: Callable[[str], Told],
+        told: Callable[[str], PlanSource],
         reproduce: Callable[[str, RunReport, int], str],
         passing: int = DEFAULT_PASSING,
     ) -> None:
         """``told`` finds a plan's text by its file; ``reproduce`` gives the command that shows a run again."""
         self._call = call
-        self._markup = Markup(secrets=secrets)
+        self._markup = HtmlText(secrets=secrets)
         self._told = told
         self._reproduce = reproduce
         self._passing = passing
@@ -84,7 +81,7 @@ class HtmlReport:
         self._index: list[str] = []
         self._runs: list[str] = []
         self._told_of = self._shown = 0  # runs
-        self._ended: CallEnded | None = None
+        self._ended: AllPlansEnded | None = None
         self._counts = dict.fromkeys(Verdict, 0)
         self._failures = 0
         self._columns = self._tasks = 1
@@ -100,7 +97,7 @@ class HtmlReport:
                 self._told_of += 1
             case PlanEnded():
                 self._close(progress)
-            case CallEnded():
+            case AllPlansEnded():
                 self._ended = progress
             case _:
                 assert_never(progress)
@@ -159,9 +156,9 @@ class HtmlReport:
         text = self._markup.text
         shown = _two(group, failed)
         verdict = failed.verdict if failed is not None else max((one.verdict for one in group), key=_WEIGHTS.index)
-        sides = sides_of(ended.plan, shown)
+        sides = lane_groups(ended.plan, shown)
         tasks = _tasks(ended.plan, [task for side in sides for task in side.timeline.tasks])
-        lanes = Lanes(key=key, sides=sides, tasks=tasks, markup=self._markup)
+        lanes = LaneGrid(key=key, sides=sides, tasks=tasks, markup=self._markup)
         self._columns, self._tasks = max(self._columns, lanes.columns), max(self._tasks, len(tasks))
         first = failed or group[0]
         is_open = " open" if failed is not None else ""
@@ -169,7 +166,7 @@ class HtmlReport:
         yield f"<b>{text(ended.plan.name)}</b> <span class=faint>{text(self._facts(first, shown))}</span></summary>"
         if failed is not None:
             again = self._reproduce(ended.file, failed, ended.seed)
-            yield from panel(failed, self._told(ended.file), sides, key=key, again=again, markup=self._markup)
+            yield from evidence_panel(failed, self._told(ended.file), sides, key=key, again=again, markup=self._markup)
         for warning in dict.fromkeys(warning for report in group for warning in report.warnings):
             yield f"<p class=warning>{text(warning)}</p>"
         if len(tasks) > 1:
@@ -186,7 +183,7 @@ class HtmlReport:
             facts.append(_brief(params_text(report.params)))
         if report.choices:
             facts.append(f"schedule {_brief(choice_list(report.choices))}")
-        facts.append(f"{report.steps:,} steps, {report.judged:,} judged, digest {report.digest}")
+        facts.append(f"{report.steps:,} steps, {report.assertions:,} judged, digest {report.digest}")
         return ", ".join(facts)
 
     def _title(self) -> str:
@@ -207,7 +204,7 @@ class HtmlReport:
             yield f"<p class=warning>{text(broken)}</p>"
         elif self._ended is not None and self._ended.interrupted:
             yield "<p class=warning>interrupted: only the plans that had ended are here</p>"
-        if self._ended is not None and not self._ended.judged:
+        if self._ended is not None and not self._ended.assertions:
             yield "<p class=warning>nothing was judged, so nothing is known</p>"
         left_out = self._told_of - self._shown
         if left_out:
@@ -229,7 +226,7 @@ class HtmlReport:
         why = failure.message if failure is not None else ended.reason or "; ".join(ended.warnings)
         return (
             f"<tr class={ended.verdict}><td><span class='pill {ended.verdict}'>{ended.verdict}</span><td>{name}"
-            f"<td>{text(ended.file)}<td>{ended.runs:,}<td>{ended.judged:,}<td>{text(why)}\n"
+            f"<td>{text(ended.file)}<td>{ended.runs:,}<td>{ended.assertions:,}<td>{text(why)}\n"
         )
 
 

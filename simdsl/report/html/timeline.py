@@ -8,30 +8,30 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from simdsl.core.trace import (
-    Advanced,
-    Checked,
-    Event,
-    InvariantHeld,
-    Parked,
-    PoolMoved,
-    Raced,
-    RolledBack,
-    Stepped,
-    Wait,
-    WordSkipped,
+    BlockReason,
+    CheckEvaluated,
+    ClockAdvanced,
+    InvariantEvaluated,
+    PoolChanged,
+    RaceDetected,
+    ScheduleEntrySkipped,
+    SessionRolledBack,
+    StepCompleted,
+    TaskBlocked,
+    TraceEvent,
 )
-from simdsl.language.unparse import duration_text
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.ir import Path
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
-from simdsl.properties.book import told
-from simdsl.report.history import said
+from simdsl.plan.source import Path
+from simdsl.properties.row_history import told
+from simdsl.report.transcript import statement_with_values
+from simdsl.syntax.printer import duration_text
 
 SECTIONS: Final = ("setup", "finally")
 """Parts of a plan that are no tasks (docs/adr/0009)."""
 
 # A wait that ends so was ended by the engine or by a limit: nobody let it go on.
-_NOBODY: Final = frozenset(
+_ENDED_BY_ENGINE: Final = frozenset(
     {
         ErrorClass.DEADLOCK_DETECTED,
         ErrorClass.LOCK_NOT_AVAILABLE,
@@ -42,7 +42,7 @@ _NOBODY: Final = frozenset(
 )
 
 
-class Kind(StrEnum):
+class ItemKind(StrEnum):
     """What an item is."""
 
     STEP = "step"
@@ -51,7 +51,7 @@ class Kind(StrEnum):
     NOTE = "note"  # of a task, or of nobody: then it stands across all lanes
 
 
-class Extent(StrEnum):
+class SpanKind(StrEnum):
     """What lasts from one item of a lane to another."""
 
     LOCK = "lock"
@@ -61,19 +61,19 @@ class Extent(StrEnum):
 
 
 _EXTENTS: Final = {
-    Wait.LOCK: Extent.LOCK,
-    Wait.POOL: Extent.POOL,
-    Wait.SLEEP: Extent.SLEEP,
-    Wait.RETRY: Extent.SLEEP,
-    Wait.AWAIT: Extent.LOCK,
+    BlockReason.LOCK: SpanKind.LOCK,
+    BlockReason.POOL: SpanKind.POOL,
+    BlockReason.SLEEP: SpanKind.SLEEP,
+    BlockReason.RETRY: SpanKind.SLEEP,
+    BlockReason.AWAIT: SpanKind.LOCK,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class TimelineItem:
     """One thing that happened. ``number`` counts steps and checks as the transcript on a terminal does."""
 
-    kind: Kind
+    kind: ItemKind
     task: str
     what: str
     path: Path = ()
@@ -92,11 +92,11 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class TimelineSpan:
     """Something lasts in the lane of a task from one item (by its index) to another, or to the end (None)."""
 
     task: str
-    extent: Extent
+    extent: SpanKind
     first: int
     last: int | None
 
@@ -105,56 +105,58 @@ class Span:
 class Timeline:
     """One run, ready to be drawn."""
 
-    items: tuple[Item, ...]
-    spans: tuple[Span, ...]
+    items: tuple[TimelineItem, ...]
+    spans: tuple[TimelineSpan, ...]
     tasks: tuple[str, ...]  # in the order of their first appearance
 
 
-Stop: TypeAlias = tuple[int, Parked]
+OpenWait: TypeAlias = tuple[int, TaskBlocked]
 """Where a task began to wait."""
 
 
-def timeline(events: Iterable[Event], words: Callable[[Path], str]) -> Timeline:
+def build_timeline(events: Iterable[TraceEvent], words: Callable[[Path], str]) -> Timeline:
     """The lanes of a trace. ``words`` gives what the plan says at the place of a check or an invariant."""
-    reading = _Reading(words)
+    reading = _TimelineBuilder(words)
     for event in events:
         reading.read(event)
     return reading.end()
 
 
 @dataclass(slots=True)
-class _Reading:
+class _TimelineBuilder:
     """Reads a trace once, from its beginning to its end."""
 
     words: Callable[[Path], str]
-    items: list[Item] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+    items: list[TimelineItem] = field(default_factory=list)
+    spans: list[TimelineSpan] = field(default_factory=list)
     tasks: dict[str, None] = field(default_factory=dict)
-    waiting: dict[str, Stop] = field(default_factory=dict)
+    waiting: dict[str, OpenWait] = field(default_factory=dict)
     open_since: dict[str, int] = field(default_factory=dict)  # transactions
     of_pools: dict[str, str] = field(default_factory=dict)  # said with the next step of the task
     number: int = 0
 
-    def read(self, event: Event) -> None:
+    def read(self, event: TraceEvent) -> None:
         match event:
-            case Stepped():
+            case StepCompleted():
                 self._step(event)
-            case Checked():
+            case CheckEvaluated():
                 self._check(event)
-            case Parked():
+            case TaskBlocked():
                 self.waiting[event.task] = (len(self.items), event)
-                self._add(Item(kind=Kind.PARK, task=event.task, what=event.what, path=event.path, note=_why(event)))
-            case Advanced():
+                self._add(
+                    TimelineItem(kind=ItemKind.PARK, task=event.task, what=event.what, path=event.path, note=_why(event))
+                )
+            case ClockAdvanced():
                 self._wake_sleepers(event.now_us)
                 self._say(f"the clock moves to {duration_text(event.now_us)}")
-            case PoolMoved():
-                moved = "lends" if event.lent else "takes back"
+            case PoolChanged():
+                moved = "lends" if event.checked_out else "takes back"
                 counts = f"{event.busy} busy, {event.idle} idle, {event.waiting} waiting"
                 self.of_pools[event.task] = f"{event.pool} {moved} connection {event.session}: {counts}"
-            case InvariantHeld(held=False):
+            case InvariantEvaluated(held=False):
                 self._add(
-                    Item(
-                        kind=Kind.NOTE,
+                    TimelineItem(
+                        kind=ItemKind.NOTE,
                         task="",
                         what=f"invariant: {self.words(event.path)}",
                         path=event.path,
@@ -162,33 +164,33 @@ class _Reading:
                         is_bad=True,
                     )
                 )
-            case RolledBack():
+            case SessionRolledBack():
                 self._close(event.task)
-                self._add(Item(kind=Kind.NOTE, task=event.task, what=f"rolled back: {event.why}"))
-            case Raced():
+                self._add(TimelineItem(kind=ItemKind.NOTE, task=event.task, what=f"rolled back: {event.why}"))
+            case RaceDetected():
                 self._say(f"raced: the engine chose between {', '.join(event.tasks)}")
-            case WordSkipped():
+            case ScheduleEntrySkipped():
                 self._say(f"word {event.index + 1} of the schedule, {event.word}, is skipped: {event.why}")
             case _:
                 pass
 
     def end(self) -> Timeline:
         for task, (first, event) in self.waiting.items():
-            self.spans.append(Span(task=task, extent=_EXTENTS[event.wait], first=first, last=None))
+            self.spans.append(TimelineSpan(task=task, extent=_EXTENTS[event.wait], first=first, last=None))
         for task, first in self.open_since.items():
-            self.spans.append(Span(task=task, extent=Extent.TRANSACTION, first=first, last=None))
+            self.spans.append(TimelineSpan(task=task, extent=SpanKind.TRANSACTION, first=first, last=None))
         spans = sorted(self.spans, key=lambda span: (span.first, span.task))
         return Timeline(items=tuple(self.items), spans=tuple(spans), tasks=tuple(self.tasks))
 
-    def _step(self, event: Stepped) -> None:
-        step = Item(
-            kind=Kind.STEP,
+    def _step(self, event: StepCompleted) -> None:
+        step = TimelineItem(
+            kind=ItemKind.STEP,
             task=event.task,
-            what=said(event),
+            what=statement_with_values(event),
             path=event.path,
             outcome=event.outcome,
             note=self.of_pools.pop(event.task, ""),
-            is_bad=isinstance(event.outcome, Failed) and not event.judged,
+            is_bad=isinstance(event.outcome, Failed) and not event.assertions,
             told=told(event),
             told_as=f"{event.task}: {event.what}",
         )
@@ -202,10 +204,10 @@ class _Reading:
             self._close(event.task, through=True)
         self._add(item)
 
-    def _check(self, event: Checked) -> None:
+    def _check(self, event: CheckEvaluated) -> None:
         result = "holds" if event.held else "does not hold"
-        item = Item(
-            kind=Kind.CHECK,
+        item = TimelineItem(
+            kind=ItemKind.CHECK,
             task=event.task or "",
             what=f"check: {self.words(event.path)}",
             path=event.path,
@@ -214,16 +216,16 @@ class _Reading:
         )
         self._add(self._numbered(item))
 
-    def _numbered(self, item: Item) -> Item:
+    def _numbered(self, item: TimelineItem) -> TimelineItem:
         if item.section == "setup":
             return item
         self.number += 1
         return replace(item, number=self.number)
 
-    def _woken(self, item: Item, first: int, parked: Parked) -> Item:
+    def _woken(self, item: TimelineItem, first: int, parked: TaskBlocked) -> TimelineItem:
         extent = _EXTENTS[parked.wait]
-        self.spans.append(Span(task=item.task, extent=extent, first=first, last=len(self.items)))
-        if extent is Extent.SLEEP or (isinstance(item.outcome, Failed) and item.outcome.error_class in _NOBODY):
+        self.spans.append(TimelineSpan(task=item.task, extent=extent, first=first, last=len(self.items)))
+        if extent is SpanKind.SLEEP or (isinstance(item.outcome, Failed) and item.outcome.error_class in _ENDED_BY_ENGINE):
             return item
         waker = self._waker(first, parked.blockers)
         return item if waker is None else replace(item, woken_by=waker)
@@ -236,7 +238,7 @@ class _Reading:
         """
         for index in range(len(self.items) - 1, first, -1):
             item = self.items[index]
-            if item.kind is not Kind.STEP:
+            if item.kind is not ItemKind.STEP:
                 return None
             if item.woken_by is None or item.task in blockers:
                 return index
@@ -244,40 +246,42 @@ class _Reading:
 
     def _wake_sleepers(self, now_us: int) -> None:
         due = [
-            task for task, (_, e) in self.waiting.items() if _EXTENTS[e.wait] is Extent.SLEEP and (e.until_us or 0) <= now_us
+            task
+            for task, (_, e) in self.waiting.items()
+            if _EXTENTS[e.wait] is SpanKind.SLEEP and (e.until_us or 0) <= now_us
         ]
         for task in due:
             first, _ = self.waiting.pop(task)
-            self.spans.append(Span(task=task, extent=Extent.SLEEP, first=first, last=len(self.items)))
+            self.spans.append(TimelineSpan(task=task, extent=SpanKind.SLEEP, first=first, last=len(self.items)))
 
     def _close(self, task: str, *, through: bool = False) -> None:
         """A transaction ends in front of the item that comes, or with it."""
         first = self.open_since.pop(task, None)
         if first is not None:
             last = len(self.items) + (1 if through else 0)
-            self.spans.append(Span(task=task, extent=Extent.TRANSACTION, first=first, last=last))
+            self.spans.append(TimelineSpan(task=task, extent=SpanKind.TRANSACTION, first=first, last=last))
 
     def _say(self, text: str) -> None:
-        self._add(Item(kind=Kind.NOTE, task="", what=text))
+        self._add(TimelineItem(kind=ItemKind.NOTE, task="", what=text))
 
-    def _add(self, item: Item) -> None:
+    def _add(self, item: TimelineItem) -> None:
         if item.task and item.section is None:
             self.tasks.setdefault(item.task)
         self.items.append(item)
 
 
-def _why(event: Parked) -> str:
+def _why(event: TaskBlocked) -> str:
     until = "" if event.until_us is None else f", until {duration_text(event.until_us)}"
     match event.wait:
-        case Wait.SLEEP:
+        case BlockReason.SLEEP:
             return f"sleeps{until}"
-        case Wait.RETRY:
+        case BlockReason.RETRY:
             return f"waits before it tries again{until}"
-        case Wait.POOL:
+        case BlockReason.POOL:
             return f"waits for a connection{_of(event)}{until}"
-        case Wait.LOCK | Wait.AWAIT:
+        case BlockReason.LOCK | BlockReason.AWAIT:
             return f"waits for a lock{_of(event)}{until}"
 
 
-def _of(event: Parked) -> str:
+def _of(event: TaskBlocked) -> str:
     return f" of {', '.join(event.blockers)}" if event.blockers else ""

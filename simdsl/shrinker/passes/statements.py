@@ -6,20 +6,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from simdsl.dialect.door import Tree, Unread, Unwritten, parse, write
-from simdsl.language.lexing import parse_sql
-from simdsl.language.problems import Refused
-from simdsl.plan.ir import Check, Dialect, Expectation, Path, SqlStep
-from simdsl.shrinker.case import Case, statements
+from simdsl.plan.expectations import Expectation
+from simdsl.plan.source import Path
+from simdsl.plan.sql import Dialect
+from simdsl.plan.steps import Check, SqlStep
+from simdsl.shrinker.case import ShrinkCase, sql_steps
+from simdsl.syntax.problems import ParseError
+from simdsl.syntax.sql_lexer import parse_sql
 
 
-def dialect_of(case: Case) -> Dialect:
+def dialect_of(case: ShrinkCase) -> Dialect:
     """The dialect that the plan is written in; where it says none, the one that is nearest to all."""
     return case.plan.dialect or Dialect.SQLITE
 
 
-def trees(case: Case) -> Iterator[tuple[Path, SqlStep, Tree]]:
+def parsed_statements(case: ShrinkCase) -> Iterator[tuple[Path, SqlStep, Tree]]:
     """The statements that can be read. Transaction control is none."""
-    for path, step in statements(case):
+    for path, step in sql_steps(case):
         if step.sql.transaction is not None:
             continue
         try:
@@ -28,17 +31,17 @@ def trees(case: Case) -> Iterator[tuple[Path, SqlStep, Tree]]:
             continue
 
 
-def rewritten(
-    case: Case, changes: Mapping[Path, Tree], expects: Mapping[Path, Expectation | None] | None = None
-) -> Case | None:
+def with_statements(
+    case: ShrinkCase, changes: Mapping[Path, Tree], expects: Mapping[Path, Expectation | None] | None = None
+) -> ShrinkCase | None:
     """The case with other statements; None where one cannot be written, or where none is another one."""
-    steps = dict(statements(case))
+    steps = dict(sql_steps(case))
     edits = {}
     for path, tree in changes.items():
         step = steps[path]
         try:
             sql = parse_sql(write(tree, dialect_of(case)), dialect_of(case))
-        except (Unwritten, Refused):
+        except (Unwritten, ParseError):
             return None
         expect = (expects or {}).get(path, step.expect)
         if sql.text != step.sql.text:
@@ -46,6 +49,6 @@ def rewritten(
     return case.edited(edits) if edits else None
 
 
-def is_related(case: Case) -> bool:
+def compares_statements(case: ShrinkCase) -> bool:
     """Whether statements are judged against each other, so that one must not change alone."""
     return bool(case.plan.properties) or any(isinstance(step, Check) for _, step in case.places())

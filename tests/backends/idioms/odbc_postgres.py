@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from simdsl.backends.odbc.session import OdbcSession
-from simdsl.backends.protocol import Backend, World
+from simdsl.backends.protocol import Backend, Database
 from simdsl.plan.outcomes import ErrorClass, Outcome
 from simdsl.plan.values import INT64_MAX, INT64_MIN
 from tests.backends.idiom import VALUES, Idiom, Provocation, closed, pool_timeout, saying
@@ -20,7 +20,7 @@ SCHEMA: Final = (
 )
 
 
-def _canceled(backend: Backend, world: World) -> Outcome:
+def _canceled(backend: Backend, world: Database) -> Outcome:
     Terminal(backend, world).ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
     waiter = Terminal(backend, world)
     assert waiter.begin("UPDATE t SET v = 3 WHERE id = 1") is None
@@ -30,14 +30,14 @@ def _canceled(backend: Backend, world: World) -> Outcome:
     return outcome
 
 
-def _serialization_failure(backend: Backend, world: World) -> Outcome:
+def _serialization_failure(backend: Backend, world: Database) -> Outcome:
     a, b = Terminal(backend, world), Terminal(backend, world)
     a.ok("BEGIN", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT * FROM t")
     b.ok("UPDATE t SET v = 2 WHERE id = 1")
     return a.say("UPDATE t SET v = 3 WHERE id = 1")
 
 
-def _killed(backend: Backend, world: World) -> Outcome:
+def _killed(backend: Backend, world: Database) -> Outcome:
     victim, killer = Terminal(backend, world), Terminal(backend, world)
     assert isinstance(victim.session, OdbcSession)
     killer.ok(f"SELECT pg_terminate_backend({victim.session.engine_id}, 5000)")
@@ -79,12 +79,12 @@ _PROVOCATIONS: Final[Mapping[ErrorClass, Provocation]] = {
 }
 
 
-def _not_available(backend: Backend, world: World) -> Outcome:
+def _not_available(backend: Backend, world: Database) -> Outcome:
     Terminal(backend, world).ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
     return Terminal(backend, world).say("SELECT * FROM t FOR UPDATE NOWAIT")
 
 
-def _in_failed(backend: Backend, world: World) -> Outcome:
+def _in_failed(backend: Backend, world: Database) -> Outcome:
     terminal = Terminal(backend, world)
     terminal.ok("BEGIN")
     terminal.error("SELECT 1 / 0")

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Final
 
-from simdsl.backends.protocol import Backend, World
+from simdsl.backends.protocol import Backend, Database
 from simdsl.core.clock import real_ns
 from simdsl.plan.outcomes import ErrorClass, Outcome
 from tests.backends.idiom import VALUES, Idiom, Provocation, closed, pool_timeout, saying
@@ -25,12 +25,12 @@ def _raised(condition: str) -> Provocation:
     return saying(f"DO $$ BEGIN RAISE EXCEPTION 'raised for a test' USING ERRCODE = '{condition}'; END $$")
 
 
-def _not_available(backend: Backend, world: World) -> Outcome:
+def _not_available(backend: Backend, world: Database) -> Outcome:
     Terminal(backend, world).ok("BEGIN", "UPDATE t SET v = 2")
     return Terminal(backend, world).say("SELECT * FROM t FOR UPDATE NOWAIT")
 
 
-def _deadlock(backend: Backend, world: World) -> Outcome:
+def _deadlock(backend: Backend, world: Database) -> Outcome:
     """The server's own detection, which simdsl otherwise forestalls."""
     a, b = Terminal(backend, world), Terminal(backend, world)
     a.ok("INSERT INTO t (id) VALUES (2)", "SET deadlock_timeout = '1ms'", "BEGIN", "UPDATE t SET v = 1 WHERE id = 1")
@@ -44,14 +44,14 @@ def _deadlock(backend: Backend, world: World) -> Outcome:
     return outcome
 
 
-def _serialization(backend: Backend, world: World) -> Outcome:
+def _serialization(backend: Backend, world: Database) -> Outcome:
     a, b = Terminal(backend, world), Terminal(backend, world)
     a.ok("BEGIN", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT * FROM t")
     b.ok("UPDATE t SET v = 2")
     return a.say("UPDATE t SET v = 3")
 
 
-def _canceled(backend: Backend, world: World) -> Outcome:
+def _canceled(backend: Backend, world: Database) -> Outcome:
     Terminal(backend, world).ok("BEGIN", "UPDATE t SET v = 2")
     waiter = Terminal(backend, world)
     assert waiter.begin("UPDATE t SET v = 3") is None
@@ -61,7 +61,7 @@ def _canceled(backend: Backend, world: World) -> Outcome:
     return outcome
 
 
-def _lost(backend: Backend, world: World) -> Outcome:
+def _lost(backend: Backend, world: Database) -> Outcome:
     a, b = Terminal(backend, world), Terminal(backend, world)
     ((pid,),) = a.rows("SELECT pg_backend_pid()")
     b.rows("SELECT pg_terminate_backend($pid, 5000)", pid=pid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from simdsl.backends.protocol import Backend, World
+from simdsl.backends.protocol import Backend, Database
 from simdsl.plan.outcomes import ErrorClass, Outcome
 from tests.backends.idiom import VALUES, Idiom, Provocation, closed, pool_timeout, saying
 from tests.backends.terminal import Terminal
@@ -18,7 +18,7 @@ SCHEMA: Final = (
 )
 
 
-def _full_disk(backend: Backend, world: World) -> Outcome:
+def _full_disk(backend: Backend, world: Database) -> Outcome:
     terminal = Terminal(backend, world)
     ((pages,),) = terminal.rows("PRAGMA page_count")
     assert isinstance(pages, int)
@@ -26,19 +26,19 @@ def _full_disk(backend: Backend, world: World) -> Outcome:
     return terminal.say("INSERT INTO t (id, w) VALUES (9, printf('%.*c', 100000, 'x'))")
 
 
-def _busy(backend: Backend, world: World) -> Outcome:
+def _busy(backend: Backend, world: Database) -> Outcome:
     Terminal(backend, world).ok("BEGIN IMMEDIATE")
     return Terminal(backend, world).say("INSERT INTO t (id) VALUES (9)")
 
 
-def _snapshot_conflict(backend: Backend, world: World) -> Outcome:
+def _snapshot_conflict(backend: Backend, world: Database) -> Outcome:
     a, b = Terminal(backend, world), Terminal(backend, world)
     a.ok("BEGIN", "SELECT * FROM t")
     b.ok("INSERT INTO t (id) VALUES (9)")
     return a.say("INSERT INTO t (id) VALUES (10)")
 
 
-def _canceled(backend: Backend, world: World) -> Outcome:
+def _canceled(backend: Backend, world: Database) -> Outcome:
     Terminal(backend, world).ok("BEGIN IMMEDIATE")
     waiter = Terminal(backend, world)
     assert waiter.begin("INSERT INTO t (id) VALUES (9)") is None

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Final
 
 from simdsl.backends.odbc.session import OdbcSession
-from simdsl.backends.protocol import Backend, World
+from simdsl.backends.protocol import Backend, Database
 from simdsl.core.clock import real_ns
-from simdsl.plan.ir import Isolation
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
+from simdsl.plan.sql import IsolationLevel
 from tests.backends.idiom import VALUES, Idiom, Provocation, closed, pool_timeout, saying
 from tests.backends.terminal import LIMIT_US, Terminal, begin
 
@@ -24,7 +24,7 @@ SCHEMA: Final = (
 _MONITOR_US: Final = 15_000_000  # the deadlock monitor comes by every five seconds
 
 
-def begun(terminal: Terminal, isolation: Isolation) -> None:
+def begun(terminal: Terminal, isolation: IsolationLevel) -> None:
     """A transaction at this level."""
     statement = terminal.backend.compile(begin(isolation=isolation), {})
     assert not hasattr(statement, "reason")
@@ -32,14 +32,14 @@ def begun(terminal: Terminal, isolation: Isolation) -> None:
     assert not isinstance(outcome if outcome is not None else terminal.heard(), Failed)
 
 
-def _not_available(backend: Backend, world: World) -> Outcome:
+def _not_available(backend: Backend, world: Database) -> Outcome:
     Terminal(backend, world).ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
     other = Terminal(backend, world)
     other.ok("SET LOCK_TIMEOUT 0")
     return other.say("UPDATE t SET v = 3 WHERE id = 1")
 
 
-def _deadlock(backend: Backend, world: World) -> Outcome:
+def _deadlock(backend: Backend, world: Database) -> Outcome:
     """The engine's own detection, which simdsl otherwise forestalls. Its victim is the session that was opened last."""
     a, b = Terminal(backend, world), Terminal(backend, world)
     a.ok("INSERT INTO t (id) VALUES (2)", "BEGIN", "UPDATE t SET v = 1 WHERE id = 1")
@@ -53,15 +53,15 @@ def _deadlock(backend: Backend, world: World) -> Outcome:
     return outcome
 
 
-def _snapshot_conflict(backend: Backend, world: World) -> Outcome:
+def _snapshot_conflict(backend: Backend, world: Database) -> Outcome:
     a, b = Terminal(backend, world), Terminal(backend, world)
-    begun(a, Isolation.SNAPSHOT)
+    begun(a, IsolationLevel.SNAPSHOT)
     a.ok("SELECT * FROM t")
     b.ok("UPDATE t SET v = 2")
     return a.say("UPDATE t SET v = 3")
 
 
-def _canceled(backend: Backend, world: World) -> Outcome:
+def _canceled(backend: Backend, world: Database) -> Outcome:
     Terminal(backend, world).ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
     waiter = Terminal(backend, world)
     assert waiter.begin("UPDATE t SET v = 3 WHERE id = 1") is None
@@ -71,7 +71,7 @@ def _canceled(backend: Backend, world: World) -> Outcome:
     return outcome
 
 
-def _killed(backend: Backend, world: World) -> Outcome:
+def _killed(backend: Backend, world: Database) -> Outcome:
     victim, killer = Terminal(backend, world), Terminal(backend, world)
     assert isinstance(victim.session, OdbcSession)
     killer.ok(f"KILL {victim.session.engine_id}")

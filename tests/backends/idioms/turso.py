@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from simdsl.backends.protocol import Backend, World
-from simdsl.backends.turso.world import TursoWorld
+from simdsl.backends.protocol import Backend, Database
+from simdsl.backends.turso.database import TursoDatabase
 from simdsl.plan.outcomes import ErrorClass, Outcome
 from tests.backends.idiom import VALUES, Idiom, Provocation, saying
 from tests.backends.idioms.sqlite import SCHEMA, SQLITE
@@ -18,26 +18,26 @@ from tests.backends.terminal import Terminal
 _PAGE_BYTES: Final = 4096
 
 
-def end_process(world: World, number: signal.Signals = signal.SIGABRT) -> None:
+def end_process(world: Database, number: signal.Signals = signal.SIGABRT) -> None:
     """End the engine's process, as a panic of its own does."""
-    assert isinstance(world, TursoWorld)
+    assert isinstance(world, TursoDatabase)
     os.kill(world.process_id, number)
 
 
-def _panic(backend: Backend, world: World) -> Outcome:
+def _panic(backend: Backend, world: Database) -> Outcome:
     terminal = Terminal(backend, world)
     end_process(world)
     return terminal.say("SELECT 1")
 
 
-def _lost(backend: Backend, world: World) -> Outcome:
+def _lost(backend: Backend, world: Database) -> Outcome:
     terminal, other = Terminal(backend, world), Terminal(backend, world)
     end_process(world)
     terminal.say("SELECT 1")
     return other.say("SELECT 1")
 
 
-def _corrupted(backend: Backend, world: World) -> Outcome:
+def _corrupted(backend: Backend, world: Database) -> Outcome:
     terminal = Terminal(backend, world)
     ((_, _, name),) = terminal.rows("PRAGMA database_list")
     ((root,),) = terminal.rows("SELECT rootpage FROM sqlite_schema WHERE name = 't'")
@@ -51,7 +51,7 @@ def _corrupted(backend: Backend, world: World) -> Outcome:
     return Terminal(backend, world).say("SELECT * FROM t")
 
 
-def _full_disk(backend: Backend, world: World) -> Outcome:
+def _full_disk(backend: Backend, world: Database) -> Outcome:
     terminal = Terminal(backend, world)
     ((pages,),) = terminal.rows("PRAGMA page_count")
     assert isinstance(pages, int)
@@ -59,7 +59,7 @@ def _full_disk(backend: Backend, world: World) -> Outcome:
     return terminal.say("INSERT INTO t (id, w) VALUES (9, printf('%.*c', 100000, 'x'))")
 
 
-def _write_conflict(backend: Backend, world: World) -> Outcome:
+def _write_conflict(backend: Backend, world: Database) -> Outcome:
     a, b = Terminal(backend, world), Terminal(backend, world)
     for terminal in (a, b):
         terminal.ok("BEGIN CONCURRENT", "SELECT * FROM t")

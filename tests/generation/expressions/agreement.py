@@ -16,7 +16,7 @@ from typing import Final
 
 from simdsl.generation.expressions.drawing import draw_expression
 from simdsl.generation.expressions.evaluation import Undefined, evaluate
-from simdsl.generation.expressions.ir import Expression, SqlType
+from simdsl.generation.expressions.ir import SqlExpression, SqlType
 from simdsl.plan.outcomes import Failed
 from simdsl.plan.values import Value, same
 from tests.generation.expressions.tables import COLUMNS, RATES, WILD, Cells, Engine, drawn_rows
@@ -32,7 +32,7 @@ class Declared:
 
     reason: str
     source: str
-    applies: Callable[[Expression, str], bool]
+    applies: Callable[[SqlExpression, str], bool]
 
 
 DECLARED: Final[tuple[Declared, ...]] = ()
@@ -73,7 +73,7 @@ class Tally:
         )
 
 
-def drawn(seed: int, first: int, count: int) -> list[Expression]:
+def drawn(seed: int, first: int, count: int) -> list[SqlExpression]:
     """Expressions number ``first`` and on, of all types, one to four deep, every other one of wild values."""
     types = (*SqlType, SqlType.BOOLEAN, SqlType.BOOLEAN)
     return [
@@ -104,7 +104,7 @@ def agree(engines: Sequence[Engine], *, seed: int, count: int) -> Tally:
 
 
 def compare(
-    engines: Sequence[Engine], expressions: Sequence[Expression], rows: Sequence[Cells], tally: Tally, *, bound: bool
+    engines: Sequence[Engine], expressions: Sequence[SqlExpression], rows: Sequence[Cells], tally: Tally, *, bound: bool
 ) -> None:
     """Compare some expressions over the rows that the engines hold."""
     ours = [[evaluate(expression, row) for row in rows] for expression in expressions]
@@ -127,7 +127,7 @@ def compare(
 
 
 def _answers(
-    engine: Engine, expressions: Sequence[Expression], count: int, *, bound: bool
+    engine: Engine, expressions: Sequence[SqlExpression], count: int, *, bound: bool
 ) -> Iterator[tuple[int, int, Value | Failed]]:
     """Number of the expression, number of the row, value. If a batch fails, its expressions are asked one by one."""
     answer = engine.values(expressions, bound=bound)

@@ -6,25 +6,25 @@ from typing import Final
 
 from simdsl.generation.expressions.ir import (
     Arithmetic,
-    Column,
+    ArithmeticOperator,
+    ColumnRef,
     Compare,
     Connective,
-    Expression,
     Literal,
     Logic,
-    Operator,
+    SqlExpression,
     SqlType,
 )
-from simdsl.plan.ir import Comparison
+from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.values import Value
 
 _TYPES: Final = {bool: SqlType.BOOLEAN, int: SqlType.INTEGER, float: SqlType.REAL, str: SqlType.TEXT, bytes: SqlType.BLOB}
 
-A: Final = Column(name="a", type=SqlType.INTEGER)
-R: Final = Column(name="r", type=SqlType.REAL)
-S: Final = Column(name="s", type=SqlType.TEXT)
-F: Final = Column(name="f", type=SqlType.BOOLEAN)
-X: Final = Column(name="x", type=SqlType.BLOB)
+A: Final = ColumnRef(name="a", type=SqlType.INTEGER)
+R: Final = ColumnRef(name="r", type=SqlType.REAL)
+S: Final = ColumnRef(name="s", type=SqlType.TEXT)
+F: Final = ColumnRef(name="f", type=SqlType.BOOLEAN)
+X: Final = ColumnRef(name="x", type=SqlType.BLOB)
 
 
 def lit(value: Value) -> Literal:
@@ -42,21 +42,21 @@ def truth(value: bool | None) -> Literal:
     return Literal(type=SqlType.BOOLEAN, value=value)
 
 
-def both(left: Expression, right: Expression) -> Logic:
+def both(left: SqlExpression, right: SqlExpression) -> Logic:
     """AND."""
     return Logic(connective=Connective.AND, left=left, right=right)
 
 
-def either(left: Expression, right: Expression) -> Logic:
+def either(left: SqlExpression, right: SqlExpression) -> Logic:
     """OR."""
     return Logic(connective=Connective.OR, left=left, right=right)
 
 
-def equal(left: Expression, right: Expression) -> Compare:
+def equal(left: SqlExpression, right: SqlExpression) -> Compare:
     """``=``."""
-    return Compare(comparison=Comparison.EQ, left=left, right=right)
+    return Compare(comparison=ComparisonOperator.EQ, left=left, right=right)
 
 
-def math(left: Expression, sign: str, right: Expression) -> Arithmetic:
+def math(left: SqlExpression, sign: str, right: SqlExpression) -> Arithmetic:
     """Arithmetic by its sign."""
-    return Arithmetic(operator=Operator(sign), left=left, right=right)
+    return Arithmetic(operator=ArithmeticOperator(sign), left=left, right=right)

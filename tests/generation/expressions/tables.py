@@ -6,30 +6,30 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from simdsl.backends.protocol import Refusal, World
+from simdsl.backends.protocol import Database, Refusal
 from simdsl.backends.registry import resolve
-from simdsl.generation.expressions.dialects import printer
-from simdsl.generation.expressions.ir import Column, Expression, SqlType
-from simdsl.generation.expressions.values import Rates, draw_value
-from simdsl.language.lexing import parse_sql
-from simdsl.plan.ir import Dialect
+from simdsl.generation.expressions.ir import ColumnRef, SqlExpression, SqlType
+from simdsl.generation.expressions.printing import printer
+from simdsl.generation.expressions.values import SamplingRates, draw_value
 from simdsl.plan.outcomes import Failed, Outcome, Rows
+from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Value
+from simdsl.syntax.sql_lexer import parse_sql
 
 Cells: TypeAlias = dict[str, Value]
 
 COLUMNS: Final = (
-    Column(name="a", type=SqlType.INTEGER),
-    Column(name="n", type=SqlType.INTEGER, narrow=True),
-    Column(name="r", type=SqlType.REAL),
-    Column(name="q", type=SqlType.REAL, narrow=True),
-    Column(name="s", type=SqlType.TEXT),
-    Column(name="t", type=SqlType.TEXT),
-    Column(name="f", type=SqlType.BOOLEAN),
-    Column(name="x", type=SqlType.BLOB),
+    ColumnRef(name="a", type=SqlType.INTEGER),
+    ColumnRef(name="n", type=SqlType.INTEGER, narrow=True),
+    ColumnRef(name="r", type=SqlType.REAL),
+    ColumnRef(name="q", type=SqlType.REAL, narrow=True),
+    ColumnRef(name="s", type=SqlType.TEXT),
+    ColumnRef(name="t", type=SqlType.TEXT),
+    ColumnRef(name="f", type=SqlType.BOOLEAN),
+    ColumnRef(name="x", type=SqlType.BLOB),
 )
-RATES: Final = Rates()
-WILD: Final = Rates(null=120, zero=120, limit=280, empty=80, unicode=280, long=10, duplicate=200, column=800)
+RATES: Final = SamplingRates()
+WILD: Final = SamplingRates(null=120, zero=120, limit=280, empty=80, unicode=280, long=10, duplicate=200, column=800)
 """Where limits and foreign letters are everyday."""
 
 _TYPES: Final = MappingProxyType(
@@ -40,7 +40,7 @@ _TYPES: Final = MappingProxyType(
 )
 
 
-def drawn_rows(seed: int, count: int, rates: Rates = RATES, *, fill: int = 0) -> list[Cells]:
+def drawn_rows(seed: int, count: int, rates: SamplingRates = RATES, *, fill: int = 0) -> list[Cells]:
     """Rows of the table, by seed, for the time that it is filled."""
     return [
         {
@@ -65,7 +65,7 @@ class Engine:
         self._backend = resolve(selector)
         self.dialect = self._backend.dialect
         self.printer = printer(self.dialect)
-        self._world: World = self._backend.create()
+        self._world: Database = self._backend.create()
         self._session = self._world.open()
         words = dict(zip(SqlType, _TYPES[self.dialect], strict=True))
         self.must(f"CREATE TABLE v (id INTEGER PRIMARY KEY, {', '.join(f'{c.name} {words[c.type]}' for c in COLUMNS)})")
@@ -107,7 +107,7 @@ class Engine:
         assert not isinstance(outcome, Failed), (outcome, text)
         return outcome.rows if isinstance(outcome, Rows) else []
 
-    def values(self, expressions: Sequence[Expression], *, bound: bool = False) -> list[tuple[Value, ...]] | Failed:
+    def values(self, expressions: Sequence[SqlExpression], *, bound: bool = False) -> list[tuple[Value, ...]] | Failed:
         """A list of values for each row, in the order of ids; with ``bound`` literals are variables."""
         texts, given = [], dict[str, Value]()
         for i, expression in enumerate(expressions):

@@ -6,23 +6,23 @@ from collections import Counter
 
 import pytest
 
-from simdsl.generation.expressions.drawing import draw_expression
+from simdsl.generation.expressions.drawing import draw_expression, draw_predicate_true_for, rectify
 from simdsl.generation.expressions.evaluation import Undefined, evaluate
 from simdsl.generation.expressions.ir import (
     Arithmetic,
-    Case,
-    Column,
-    Expression,
+    ArithmeticOperator,
+    ColumnRef,
     Literal,
-    Not,
+    LogicalNot,
     NullIf,
-    Operator,
+    SearchedCase,
+    SqlExpression,
     SqlType,
+    with_operands,
 )
-from simdsl.generation.expressions.parts import parts, rebuilt
-from simdsl.generation.expressions.predicates import draw_predicate_true_for, rectified
-from simdsl.generation.expressions.reach import tamed
-from simdsl.generation.expressions.rewriting import REWRITES, Rewriting, draw_rewriting, rewritings
+from simdsl.generation.expressions.ir import operands as parts
+from simdsl.generation.expressions.range_analysis import clamp_real
+from simdsl.generation.expressions.rewriting import REWRITES, RewrittenExpression, all_rewrites, draw_rewrite
 from simdsl.plan.outcomes import Failed, Rows
 from simdsl.plan.values import same
 from tests.generation.expressions import agreement
@@ -92,11 +92,11 @@ def test_predicates_are_rectified_in_all_three_ways() -> None:
     made = Counter[str]()
     for i in range(200):
         original = draw_expression(seed=4, place=(i,), wanted=SqlType.BOOLEAN, columns=COLUMNS, depth=2, rates=RATES)
-        found = rectified(original, row)
+        found = rectify(original, row)
         assert found is not None
         assert evaluate(found, row) is True
         made["itself" if found is original else type(found).__name__] += 1
-    assert min(made[way] for way in ("itself", "Not", "IsNull")) >= 10, made
+    assert min(made[way] for way in ("itself", "LogicalNot", "IsNull")) >= 10, made
 
 
 def test_rewrites_agree(engines: tuple[Engine, ...]) -> None:
@@ -104,15 +104,15 @@ def test_rewrites_agree(engines: tuple[Engine, ...]) -> None:
     rows = drawn_rows(6, 6) + drawn_rows(6, 6, WILD, fill=1)
     for engine in engines:
         engine.fill(rows)
-    sample: list[tuple[Expression, Rewriting]] = []
+    sample: list[tuple[SqlExpression, RewrittenExpression]] = []
     seen = Counter[str]()
     for i in range(700):
         wanted = SqlType.BOOLEAN if i % 3 else list(SqlType)[i % 5]
         original = draw_expression(seed=6, place=(i,), wanted=wanted, columns=COLUMNS, depth=2, rates=RATES)
         if wanted is SqlType.BOOLEAN and i % 2:
-            original = Not(operand=original)  # which much of the rewriting is about
+            original = LogicalNot(operand=original)  # which much of the rewriting is about
         values = [evaluate(original, row) for row in rows]
-        for made in rewritings(original):
+        for made in all_rewrites(original):
             assert made.expression.type is original.type
             assert [evaluate(made.expression, row) for row in rows] == values, (made.name, original)
             seen[made.name] += 1
@@ -129,12 +129,12 @@ def test_rewrites_agree(engines: tuple[Engine, ...]) -> None:
 
 def test_rewritings_are_drawn_by_seed_and_place() -> None:
     expressions = drawn(14, 0, 700)
-    made = [draw_rewriting(one, seed=14, place=(i,)) for i, one in enumerate(expressions)]
-    assert made == [draw_rewriting(one, seed=14, place=(i,)) for i, one in enumerate(expressions)]
+    made = [draw_rewrite(one, seed=14, place=(i,)) for i, one in enumerate(expressions)]
+    assert made == [draw_rewrite(one, seed=14, place=(i,)) for i, one in enumerate(expressions)]
     names = Counter(one.name for one in made if one is not None)
     assert len(names) > 12, names
     assert names.most_common(1)[0][1] < 200, names
-    assert draw_rewriting(COLUMNS[0], seed=14, place=()) is None
+    assert draw_rewrite(COLUMNS[0], seed=14, place=()) is None
 
 
 @pytest.mark.parametrize(("differs", "code"), [(False, 0), (True, 1)])
@@ -154,7 +154,7 @@ def test_a_statement_that_an_engine_refuses_disagrees(engines: tuple[Engine, ...
     for engine in engines:
         engine.fill(rows)
     tally = Tally()
-    unknown = Column(name="no_such", type=SqlType.INTEGER)
+    unknown = ColumnRef(name="no_such", type=SqlType.INTEGER)
     compare(engines, [unknown, COLUMNS[0]], [{**row, "no_such": 1} for row in rows], tally, bound=False)
     assert {type(found.theirs) for found in tally.disagreements} == {Failed}
     assert len(tally.disagreements) == 4
@@ -173,15 +173,15 @@ def test_what_is_left_out_really_differs(engines: tuple[Engine, ...], difference
     assert not same(bool(ours) if isinstance(theirs, bool) else ours, theirs)
 
 
-def _unguarded(expression: Expression) -> Expression:
+def _unguarded(expression: SqlExpression) -> SqlExpression:
     """The expression without what the drawer put around operands."""
     operands = [_unguarded(part) for part in parts(expression)]
-    made = rebuilt(expression, operands)
+    made = with_operands(expression, operands)
     match made:
-        case Arithmetic(operator=Operator.REMAINDER, left=left, right=Literal(value=1_000_003)):
+        case Arithmetic(operator=ArithmeticOperator.REMAINDER, left=left, right=Literal(value=1_000_003)):
             return left
         case NullIf(left=left, right=Literal(value=0 | 0.0)):
             return left
-        case Case(branches=(branch,)) if branch.result.type is SqlType.REAL and made == tamed(branch.result):
+        case SearchedCase(branches=(branch,)) if branch.result.type is SqlType.REAL and made == clamp_real(branch.result):
             return branch.result
     return made

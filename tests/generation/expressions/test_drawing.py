@@ -12,36 +12,44 @@ from typing import get_args
 
 import pytest
 
-from simdsl.generation.expressions.dialects import printer
 from simdsl.generation.expressions.drawing import draw_expression
 from simdsl.generation.expressions.evaluation import Undefined, evaluate
 from simdsl.generation.expressions.ir import (
     Abs,
     Arithmetic,
+    ArithmeticOperator,
     Cast,
-    Column,
+    ColumnRef,
     Concat,
-    Expression,
     Literal,
     Logic,
     Negate,
     NullIf,
-    Operator,
     Parameter,
+    SqlExpression,
     SqlType,
+    operands,
+    walk,
+    with_operands,
 )
-from simdsl.generation.expressions.parts import nodes, parts, rebuilt
-from simdsl.generation.expressions.reach import GREATEST_TAME, NARROW_INTEGER, SMALLEST_TAME, exponents, magnitude
+from simdsl.generation.expressions.printing import printer
+from simdsl.generation.expressions.range_analysis import (
+    GREATEST_SAFE_REAL,
+    NARROW_INTEGER,
+    SMALLEST_SAFE_REAL,
+    exponents,
+    magnitude,
+)
 from simdsl.generation.expressions.typing import complaint, is_of
-from simdsl.generation.expressions.values import Rates, draw_value
-from simdsl.plan.ir import Dialect
+from simdsl.generation.expressions.values import SamplingRates, draw_value
+from simdsl.plan.sql import Dialect
 from simdsl.plan.values import INT64_MAX, Value
 from tests.generation.expressions.agreement import drawn
 from tests.generation.expressions.short import A, F, S, equal, lit, math
 from tests.generation.expressions.tables import COLUMNS, RATES, WILD, drawn_rows
 
 _SCRIPT = """
-from simdsl.generation.expressions.dialects import PRINTERS
+from simdsl.generation.expressions.printing import PRINTERS
 from tests.generation.expressions.agreement import drawn
 from tests.generation.expressions.tables import WILD, drawn_rows
 for expression in drawn(11, 0, 200):
@@ -84,21 +92,21 @@ def test_all_is_well_typed_and_defined() -> None:
 
 
 def test_every_form_is_drawn() -> None:
-    seen = Counter(type(node).__name__ for expression in drawn(8, 0, 3_000) for node in nodes(expression))
-    forms = {form.__name__ for form in get_args(Expression)} - {"Parameter"}
+    seen = Counter(type(node).__name__ for expression in drawn(8, 0, 3_000) for node in walk(expression))
+    forms = {form.__name__ for form in get_args(SqlExpression)} - {"Parameter"}
     assert {name for name, count in seen.items() if count > 20} == forms, seen
-    operators = {n.operator for e in drawn(8, 0, 500) for n in nodes(e) if isinstance(n, Arithmetic)}
-    assert operators == set(Operator)
+    operators = {n.operator for e in drawn(8, 0, 500) for n in walk(e) if isinstance(n, Arithmetic)}
+    assert operators == set(ArithmeticOperator)
 
 
 def test_parts_put_together_are_the_whole() -> None:
     for expression in drawn(8, 0, 500):
-        assert rebuilt(expression, parts(expression)) == expression
+        assert with_operands(expression, operands(expression)) == expression
 
 
 def test_numbers_stay_within_their_reach() -> None:
     rows = drawn_rows(12, 6, WILD)
-    for expression in (node for whole in drawn(12, 0, 800) for node in nodes(whole)):
+    for expression in (node for whole in drawn(12, 0, 800) for node in walk(whole)):
         for row in rows:
             value = evaluate(expression, row)
             if isinstance(value, bool) or not value:
@@ -118,9 +126,9 @@ def test_what_is_left_of_two_reals_is_within_reach() -> None:
 
 
 def test_nothing_can_leave_its_type_whatever_is_in_the_row() -> None:
-    for node in (node for whole in drawn(13, 0, 3_000) for node in nodes(whole)):
+    for node in (node for whole in drawn(13, 0, 3_000) for node in walk(whole)):
         match node:
-            case Arithmetic(operator=Operator.DIVIDE | Operator.REMAINDER, right=right):
+            case Arithmetic(operator=ArithmeticOperator.DIVIDE | ArithmeticOperator.REMAINDER, right=right):
                 assert isinstance(right, NullIf) or (isinstance(right, Literal) and right.value), right
         match node:
             case Arithmetic() | Negate() | Abs() if node.type is SqlType.INTEGER:
@@ -132,20 +140,20 @@ def test_nothing_can_leave_its_type_whatever_is_in_the_row() -> None:
 
 
 def test_operands_are_drawn_apart() -> None:
-    pairs = [(node.left, node.right) for whole in drawn(8, 0, 2_000) for node in nodes(whole) if isinstance(node, Logic)]
+    pairs = [(node.left, node.right) for whole in drawn(8, 0, 2_000) for node in walk(whole) if isinstance(node, Logic)]
     assert sum(left == right for left, right in pairs) < len(pairs) / 5
 
 
 def test_without_columns_there_are_literals_only() -> None:
     made = [draw_expression(seed=1, place=(i,), wanted=SqlType.BOOLEAN, columns=(), depth=3, rates=RATES) for i in range(50)]
-    assert not any(isinstance(node, (Column, Parameter)) for whole in made for node in nodes(whole))
+    assert not any(isinstance(node, (ColumnRef, Parameter)) for whole in made for node in walk(whole))
 
 
-def _values(rates: Rates, of: SqlType, *, narrow: bool = False) -> list[Value]:
+def _values(rates: SamplingRates, of: SqlType, *, narrow: bool = False) -> list[Value]:
     return [draw_value(seed=1, place=(i,), of=of, rates=rates, narrow=narrow) for i in range(2_000)]
 
 
-_NOTHING = Rates(null=0, zero=0, limit=0, empty=0, unicode=0, long=0, duplicate=0)
+_NOTHING = SamplingRates(null=0, zero=0, limit=0, empty=0, unicode=0, long=0, duplicate=0)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +179,7 @@ def test_rates_are_kept(rates: Mapping[str, int], of: SqlType, low: int, high: i
 
 def test_what_cannot_be_null_is_no_oftener_zero() -> None:
     values = [
-        draw_value(seed=1, place=(i,), of=SqlType.INTEGER, rates=Rates(null=900, zero=50), nullable=False)
+        draw_value(seed=1, place=(i,), of=SqlType.INTEGER, rates=SamplingRates(null=900, zero=50), nullable=False)
         for i in range(2_000)
     ]
     assert values.count(0) < 200
@@ -189,22 +197,22 @@ def test_values_are_of_their_type_and_narrow_ones_keep_their_promise() -> None:
         abs(value) <= NARROW_INTEGER for value in _values(WILD, SqlType.INTEGER, narrow=True) if isinstance(value, int)
     )
     reals = [abs(value) for value in _values(WILD, SqlType.REAL, narrow=True) if isinstance(value, float) and value]
-    assert min(reals) >= SMALLEST_TAME
-    assert max(reals) <= GREATEST_TAME
+    assert min(reals) >= SMALLEST_SAFE_REAL
+    assert max(reals) <= GREATEST_SAFE_REAL
 
 
 def test_rates_of_expressions_are_kept() -> None:
-    def sizes(rates: Rates) -> tuple[int, int, int]:
+    def sizes(rates: SamplingRates) -> tuple[int, int, int]:
         made = [
             draw_expression(seed=1, place=(i,), wanted=SqlType.BOOLEAN, columns=COLUMNS, depth=3, rates=rates)
             for i in range(200)
         ]
-        found = [node for whole in made for node in nodes(whole)]
-        return len(found), sum(isinstance(n, Column) for n in found), sum(isinstance(n, Literal) for n in found)
+        found = [node for whole in made for node in walk(whole)]
+        return len(found), sum(isinstance(n, ColumnRef) for n in found), sum(isinstance(n, Literal) for n in found)
 
-    assert sizes(Rates(leaf=0))[0] > sizes(Rates(leaf=500))[0] > sizes(Rates(leaf=1000))[0] > 200
-    assert sizes(Rates(column=0))[1] == 0
-    assert sizes(Rates(column=1000))[1] > 2 * sizes(Rates(column=1000))[2]
+    assert sizes(SamplingRates(leaf=0))[0] > sizes(SamplingRates(leaf=500))[0] > sizes(SamplingRates(leaf=1000))[0] > 200
+    assert sizes(SamplingRates(column=0))[1] == 0
+    assert sizes(SamplingRates(column=1000))[1] > 2 * sizes(SamplingRates(column=1000))[2]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +226,7 @@ def test_rates_of_expressions_are_kept() -> None:
         (equal(F, Literal(type=SqlType.BOOLEAN, value=1)), "Literal: 1 is no boolean"),
     ],
 )
-def test_a_wrong_type_is_told(wrong: Expression, said: str) -> None:
+def test_a_wrong_type_is_told(wrong: SqlExpression, said: str) -> None:
     assert complaint(wrong) == said
 
 

@@ -15,31 +15,31 @@ from simdsl.generation.expressions.evaluation import (
 )
 from simdsl.generation.expressions.ir import (
     Abs,
-    Between,
-    Case,
+    CaseBranch,
     Cast,
+    ChangeCase,
     Coalesce,
     Compare,
     Concat,
-    Distinct,
-    Expression,
     Extreme,
-    Fold,
-    In,
+    InList,
+    InRange,
+    IsDistinct,
     IsNull,
     IsTruth,
     Length,
     Like,
+    LogicalNot,
     Negate,
-    Not,
     NullIf,
     Parameter,
+    SearchedCase,
+    SimpleCase,
+    SqlExpression,
     SqlType,
     Substring,
-    Switch,
-    When,
 )
-from simdsl.plan.ir import Comparison
+from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.outcomes import Failed
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, same
 from tests.generation.expressions.short import A, F, S, both, either, equal, lit, math, null, truth
@@ -67,7 +67,7 @@ def test_and_or(left: bool | None, right: bool | None, conjunction: bool | None,
 
 @pytest.mark.parametrize(("value", "negation"), [(True, False), (False, True), (None, None)])
 def test_not(value: bool | None, negation: bool | None) -> None:
-    assert evaluate(Not(operand=truth(value)), {}) is negation
+    assert evaluate(LogicalNot(operand=truth(value)), {}) is negation
 
 
 @pytest.mark.parametrize("value", [True, False, None])
@@ -77,32 +77,32 @@ def test_is_true_and_is_false_are_never_null(value: bool | None, asked: bool) ->
     assert evaluate(IsTruth(operand=truth(value), truth=asked, negated=True), {}) is (value is not asked)
 
 
-@pytest.mark.parametrize("comparison", list(Comparison))
-def test_a_comparison_with_null_is_null(comparison: Comparison) -> None:
+@pytest.mark.parametrize("comparison", list(ComparisonOperator))
+def test_a_comparison_with_null_is_null(comparison: ComparisonOperator) -> None:
     assert evaluate(Compare(comparison=comparison, left=lit(1), right=null()), {}) is None
     assert evaluate(Compare(comparison=comparison, left=null(), right=null()), {}) is None
 
 
-_VALUES: list[tuple[Expression, Value]] = [
-    (In(operand=lit(1), items=(lit(1), null())), True),
-    (In(operand=lit(1), items=(lit(2), null())), None),
-    (In(operand=lit(1), items=(lit(2), null()), negated=True), None),
-    (In(operand=lit(1), items=(lit(2),), negated=True), True),
-    (In(operand=null(), items=(lit(2),)), None),
-    (Between(operand=lit(1), low=lit(2), high=null()), False),
-    (Between(operand=lit(1), low=lit(2), high=null(), negated=True), True),
-    (Between(operand=lit(3), low=lit(2), high=null()), None),
-    (Between(operand=lit(3), low=lit(2), high=lit(3)), True),
+_VALUES: list[tuple[SqlExpression, Value]] = [
+    (InList(operand=lit(1), items=(lit(1), null())), True),
+    (InList(operand=lit(1), items=(lit(2), null())), None),
+    (InList(operand=lit(1), items=(lit(2), null()), negated=True), None),
+    (InList(operand=lit(1), items=(lit(2),), negated=True), True),
+    (InList(operand=null(), items=(lit(2),)), None),
+    (InRange(operand=lit(1), low=lit(2), high=null()), False),
+    (InRange(operand=lit(1), low=lit(2), high=null(), negated=True), True),
+    (InRange(operand=lit(3), low=lit(2), high=null()), None),
+    (InRange(operand=lit(3), low=lit(2), high=lit(3)), True),
     (IsNull(operand=null()), True),
     (IsNull(operand=null(), negated=True), False),
-    (Distinct(left=null(), right=null()), False),
-    (Distinct(left=null(), right=lit(0)), True),
-    (Distinct(left=lit(0), right=lit(0), negated=True), True),
-    (Compare(comparison=Comparison.LT, left=truth(False), right=truth(True)), True),
-    (Compare(comparison=Comparison.LT, left=lit("Z"), right=lit("a")), True),
-    (Compare(comparison=Comparison.LT, left=lit("\uffff"), right=lit("😀")), True),
-    (Compare(comparison=Comparison.LT, left=lit(""), right=lit(" ")), True),
-    (Compare(comparison=Comparison.LT, left=lit(b"\x7f"), right=lit(b"\x80")), True),
+    (IsDistinct(left=null(), right=null()), False),
+    (IsDistinct(left=null(), right=lit(0)), True),
+    (IsDistinct(left=lit(0), right=lit(0), negated=True), True),
+    (Compare(comparison=ComparisonOperator.LT, left=truth(False), right=truth(True)), True),
+    (Compare(comparison=ComparisonOperator.LT, left=lit("Z"), right=lit("a")), True),
+    (Compare(comparison=ComparisonOperator.LT, left=lit("\uffff"), right=lit("😀")), True),
+    (Compare(comparison=ComparisonOperator.LT, left=lit(""), right=lit(" ")), True),
+    (Compare(comparison=ComparisonOperator.LT, left=lit(b"\x7f"), right=lit(b"\x80")), True),
     (equal(lit("a"), lit("a ")), False),
     (equal(lit("é"), lit("e\u0301")), False),
     (equal(lit(0.0), lit(-0.0)), True),
@@ -110,11 +110,22 @@ _VALUES: list[tuple[Expression, Value]] = [
     (NullIf(left=lit(1), right=lit(1)), None),
     (NullIf(left=lit(1), right=null()), 1),
     (NullIf(left=null(), right=lit(1)), None),
-    (Case(branches=(When(test=truth(None), result=lit(1)),)), None),
-    (Case(branches=(When(test=truth(None), result=lit(1)),), otherwise=lit(2)), 2),
-    (Case(branches=(When(test=truth(True), result=null()), When(test=truth(True), result=lit(1))), otherwise=lit(2)), None),
-    (Switch(subject=null(), branches=(When(test=null(), result=lit(1)),), otherwise=lit(2)), 2),
-    (Switch(subject=lit(5), branches=(When(test=null(), result=lit(1)), When(test=lit(5), result=lit(3)))), 3),
+    (SearchedCase(branches=(CaseBranch(test=truth(None), result=lit(1)),)), None),
+    (SearchedCase(branches=(CaseBranch(test=truth(None), result=lit(1)),), otherwise=lit(2)), 2),
+    (
+        SearchedCase(
+            branches=(CaseBranch(test=truth(True), result=null()), CaseBranch(test=truth(True), result=lit(1))),
+            otherwise=lit(2),
+        ),
+        None,
+    ),
+    (SimpleCase(subject=null(), branches=(CaseBranch(test=null(), result=lit(1)),), otherwise=lit(2)), 2),
+    (
+        SimpleCase(
+            subject=lit(5), branches=(CaseBranch(test=null(), result=lit(1)), CaseBranch(test=lit(5), result=lit(3)))
+        ),
+        3,
+    ),
     (math(lit(7), "/", lit(2)), 3),
     (math(lit(-7), "/", lit(2)), -3),
     (math(lit(-7), "%", lit(2)), -1),
@@ -134,8 +145,8 @@ _VALUES: list[tuple[Expression, Value]] = [
     (Concat(left=lit("a"), right=null(SqlType.TEXT)), None),
     (Length(operand=lit("é😀e\u0301")), 4),
     (Length(operand=lit(b"\x00\xff")), 2),
-    (Fold(operand=lit("aéßıZ"), upper=True), "AéßıZ"),
-    (Fold(operand=lit("AÉİz"), upper=False), "aÉİz"),
+    (ChangeCase(operand=lit("aéßıZ"), upper=True), "AéßıZ"),
+    (ChangeCase(operand=lit("AÉİz"), upper=False), "aÉİz"),
     (Substring(operand=lit("h😀llo"), start=2, count=2), "😀l"),
     (Substring(operand=lit("ab"), start=3, count=2), ""),
     (Extreme(greatest=True, left=lit("a"), right=lit("B")), "a"),
@@ -155,7 +166,7 @@ _VALUES: list[tuple[Expression, Value]] = [
 
 
 @pytest.mark.parametrize(("expression", "value"), _VALUES)
-def test_value(expression: Expression, value: Value) -> None:
+def test_value(expression: SqlExpression, value: Value) -> None:
     found = evaluate(expression, {})
     assert not isinstance(found, Undefined)
     assert same(found, value), found
@@ -175,7 +186,7 @@ def test_the_engines_give_the_same_values(engines: tuple[Engine, ...]) -> None:
         assert not wrong, engine.dialect
 
 
-_UNDEFINED: list[tuple[Expression, str]] = [
+_UNDEFINED: list[tuple[SqlExpression, str]] = [
     (math(lit(INT64_MAX), "+", lit(1)), OVERFLOW),
     (math(lit(INT64_MIN), "-", lit(1)), OVERFLOW),
     (math(lit(2**32), "*", lit(2**31)), OVERFLOW),
@@ -193,14 +204,14 @@ _UNDEFINED: list[tuple[Expression, str]] = [
 
 
 @pytest.mark.parametrize(("expression", "reason"), _UNDEFINED)
-def test_undefined_is_an_error_of_postgres(engines: tuple[Engine, ...], expression: Expression, reason: str) -> None:
+def test_undefined_is_an_error_of_postgres(engines: tuple[Engine, ...], expression: SqlExpression, reason: str) -> None:
     assert evaluate(expression, {}) == Undefined(reason=reason)
     assert isinstance(engines[1].run(f"SELECT {engines[1].printer.text(expression)}"), Failed)
 
 
 def test_one_undefined_part_makes_the_whole_undefined() -> None:
     bad = equal(math(lit(1), "/", A), lit(1))
-    guarded = Case(branches=(When(test=equal(A, lit(0)), result=truth(False)),), otherwise=bad)
+    guarded = SearchedCase(branches=(CaseBranch(test=equal(A, lit(0)), result=truth(False)),), otherwise=bad)
     for whole in (both(truth(False), bad), either(bad, truth(True)), Coalesce(items=(truth(True), bad)), guarded):
         assert evaluate(whole, {"a": 0}) == Undefined(reason=NO_DIVISOR)
 

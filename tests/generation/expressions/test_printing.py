@@ -4,46 +4,43 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.generation.expressions.dialects import printer
 from simdsl.generation.expressions.ir import (
-    Between,
-    Case,
+    CaseBranch,
     Cast,
-    Column,
+    ColumnRef,
     Concat,
-    Distinct,
-    Expression,
     Extreme,
-    In,
+    InList,
+    InRange,
+    IsDistinct,
     IsNull,
     IsTruth,
     Length,
     Like,
     Literal,
+    LogicalNot,
     Negate,
-    Not,
     Parameter,
+    SearchedCase,
+    SqlExpression,
     SqlType,
     Substring,
-    When,
+    walk,
 )
-from simdsl.generation.expressions.parts import nodes
-from simdsl.generation.expressions.postgres import PostgresPrinter
-from simdsl.generation.expressions.printing import Printed, Rank
-from simdsl.generation.expressions.sqlite import SqlitePrinter
-from simdsl.plan.ir import Dialect
+from simdsl.generation.expressions.printing import PostgresPrinter, Precedence, Printed, SqlitePrinter, printer
+from simdsl.plan.sql import Dialect
 from simdsl.plan.values import INT64_MIN, Value
 from tests.generation.expressions.agreement import drawn
 from tests.generation.expressions.short import A, F, R, S, X, both, either, equal, lit, math, null, truth
 from tests.generation.expressions.tables import Engine
 
-_TEXTS: list[tuple[Expression, str, str]] = [
+_TEXTS: list[tuple[SqlExpression, str, str]] = [
     (both(either(F, F), equal(A, lit(1))), "(f OR f) AND a = 1", "(f OR f) AND a = 1::bigint"),
     (either(both(F, F), F), "f AND f OR f", "f AND f OR f"),
     (both(F, both(F, F)), "f AND (f AND f)", "f AND (f AND f)"),
-    (Not(operand=equal(S, lit("it's"))), "NOT s = 'it''s'", "NOT s = 'it''s'"),
-    (Not(operand=Not(operand=F)), "NOT (NOT f)", "NOT (NOT f)"),
-    (equal(Not(operand=F), equal(A, A)), "(NOT f) = (a = a)", "(NOT f) = (a = a)"),
+    (LogicalNot(operand=equal(S, lit("it's"))), "NOT s = 'it''s'", "NOT s = 'it''s'"),
+    (LogicalNot(operand=LogicalNot(operand=F)), "NOT (NOT f)", "NOT (NOT f)"),
+    (equal(LogicalNot(operand=F), equal(A, A)), "(NOT f) = (a = a)", "(NOT f) = (a = a)"),
     (math(A, "-", math(A, "-", A)), "a - (a - a)", "a - (a - a)"),
     (math(math(A, "+", A), "*", A), "(a + a) * a", "(a + a) * a"),
     (Negate(operand=Negate(operand=A)), "-(-a)", "-(-a)"),
@@ -56,14 +53,14 @@ _TEXTS: list[tuple[Expression, str, str]] = [
     (null(SqlType.BLOB), "NULL", "NULL::bytea"),
     (truth(True), "TRUE", "TRUE"),
     (Parameter(name="p", type=SqlType.INTEGER), "$p", "$p::bigint"),
-    (Column(name="t.c", type=SqlType.TEXT), "t.c", "t.c"),
+    (ColumnRef(name="t.c", type=SqlType.TEXT), "t.c", "t.c"),
     (IsNull(operand=IsNull(operand=A), negated=True), "(a IS NULL) IS NOT NULL", "(a IS NULL) IS NOT NULL"),
     (IsTruth(operand=F, truth=False, negated=True), "f IS NOT FALSE", "f IS NOT FALSE"),
-    (Distinct(left=A, right=lit(1)), "a IS NOT 1", "a IS DISTINCT FROM 1::bigint"),
-    (Distinct(left=S, right=S, negated=True), "s IS s", "s IS NOT DISTINCT FROM s"),
-    (In(operand=S, items=(lit("a"), S), negated=True), "s NOT IN ('a', s)", "s NOT IN ('a', s)"),
+    (IsDistinct(left=A, right=lit(1)), "a IS NOT 1", "a IS DISTINCT FROM 1::bigint"),
+    (IsDistinct(left=S, right=S, negated=True), "s IS s", "s IS NOT DISTINCT FROM s"),
+    (InList(operand=S, items=(lit("a"), S), negated=True), "s NOT IN ('a', s)", "s NOT IN ('a', s)"),
     (
-        Between(operand=math(A, "+", A), low=lit(0), high=A, negated=True),
+        InRange(operand=math(A, "+", A), low=lit(0), high=A, negated=True),
         "a + a NOT BETWEEN 0 AND a",
         "a + a NOT BETWEEN 0::bigint AND a",
     ),
@@ -80,7 +77,7 @@ _TEXTS: list[tuple[Expression, str, str]] = [
         "CASE WHEN a <= a THEN a WHEN a > a THEN a END",
     ),
     (
-        Case(branches=(When(test=F, result=S),), otherwise=null(SqlType.TEXT)),
+        SearchedCase(branches=(CaseBranch(test=F, result=S),), otherwise=null(SqlType.TEXT)),
         "CASE WHEN f THEN s ELSE NULL END",
         "CASE WHEN f THEN s ELSE NULL::text END",
     ),
@@ -88,13 +85,13 @@ _TEXTS: list[tuple[Expression, str, str]] = [
 
 
 @pytest.mark.parametrize(("expression", "sqlite", "postgres"), _TEXTS)
-def test_text(expression: Expression, sqlite: str, postgres: str) -> None:
+def test_text(expression: SqlExpression, sqlite: str, postgres: str) -> None:
     assert printer(Dialect.SQLITE).text(expression) == sqlite
     assert printer(Dialect.POSTGRES).text(expression) == postgres
 
 
 def test_literals_become_variables() -> None:
-    wanted = both(In(operand=A, items=(lit(1), null(), lit(2))), both(truth(True), equal(S, lit("x"))))
+    wanted = both(InList(operand=A, items=(lit(1), null(), lit(2))), both(truth(True), equal(S, lit("x"))))
     text = "a IN ($p1, NULL, $p2) AND (TRUE AND s = $p3)"
     assert printer(Dialect.SQLITE).bound_text(wanted, "p") == (text, {"p1": 1, "p2": 2, "p3": "x"})
     bound = printer(Dialect.POSTGRES).bound_text(wanted, "p")
@@ -109,7 +106,7 @@ def test_a_dialect_without_a_printer() -> None:
 @pytest.mark.parametrize("name", ["", "A", "a b", 'a"', "a.b.c", "1a", "a;--"])
 def test_a_column_has_a_plain_name(name: str) -> None:
     with pytest.raises(ValueError, match="plain name"):
-        Column(name=name, type=SqlType.TEXT)
+        ColumnRef(name=name, type=SqlType.TEXT)
 
 
 def test_what_means_something_else_elsewhere_cannot_be_said() -> None:
@@ -122,22 +119,22 @@ def test_what_means_something_else_elsewhere_cannot_be_said() -> None:
 class _FencedSqlite(SqlitePrinter):
     """Every part stands between parentheses, so that nothing is left to the ranks of operators."""
 
-    def _printed(self, expression: Expression, values: dict[str, Value] | None, prefix: str) -> Printed:
-        return (f"({super()._printed(expression, values, prefix)[0]})", Rank.ATOM)
+    def _printed(self, expression: SqlExpression, values: dict[str, Value] | None, prefix: str) -> Printed:
+        return (f"({super()._printed(expression, values, prefix)[0]})", Precedence.ATOM)
 
 
 class _FencedPostgres(PostgresPrinter):
     """The same."""
 
-    def _printed(self, expression: Expression, values: dict[str, Value] | None, prefix: str) -> Printed:
-        return (f"({super()._printed(expression, values, prefix)[0]})", Rank.ATOM)
+    def _printed(self, expression: SqlExpression, values: dict[str, Value] | None, prefix: str) -> Printed:
+        return (f"({super()._printed(expression, values, prefix)[0]})", Precedence.ATOM)
 
 
 def test_sqlite_reads_the_text_as_it_was_meant(engines: tuple[Engine, ...]) -> None:
     """SQLite makes the same program of it as of the text with all parentheses."""
     sqlite = engines[0]
     for expression in drawn(7, 0, 1_000):
-        if any(isinstance(node, Literal) and isinstance(node.value, bytes) for node in nodes(expression)):
+        if any(isinstance(node, Literal) and isinstance(node.value, bytes) for node in walk(expression)):
             continue  # EXPLAIN shows a blob as text, which it may not be
         programs = [
             sqlite.must(f"EXPLAIN SELECT {made.text(expression)} FROM v") for made in (SqlitePrinter(), _FencedSqlite())

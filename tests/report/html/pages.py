@@ -8,13 +8,12 @@ from textwrap import dedent
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import Progress
 from simdsl.language.load import check_text
-from simdsl.modes.arena import RunOptions
-from simdsl.modes.differential import run_differential
-from simdsl.modes.once import run_plan
+from simdsl.report.context import CallHeader, PlanSource
 from simdsl.report.html.page import DEFAULT_PASSING, HtmlReport
 from simdsl.report.secrets import NO_SECRETS, Secrets
-from simdsl.report.terminal import Call
-from simdsl.report.told import Told
+from simdsl.runs.context import RunOptions
+from simdsl.runs.differential import run_differential
+from simdsl.runs.single import run_plan
 
 AGAIN = "simdsl run a.yaml --seed 1"
 
@@ -31,13 +30,13 @@ def report_of(
     """The report of a call over these plans, which has not ended yet."""
     checked = {f"{number}.yaml": check_text(plan_text(text), f"{number}.yaml") for number, text in enumerate(texts, 1)}
 
-    def told(file: str) -> Told:
+    def told(file: str) -> PlanSource:
         plan = checked[file].plan
         assert plan is not None, checked[file].diagnostics
-        return Told(file=file, plan=plan, document=checked[file].document)
+        return PlanSource(file=file, plan=plan, document=checked[file].document)
 
     report = HtmlReport(
-        Call(seed=1, backend=" against ".join(backends), plans=len(texts)),
+        CallHeader(seed=1, backend=" against ".join(backends), plans=len(texts)),
         secrets=secrets,
         told=told,
         reproduce=lambda file, report, seed: AGAIN,
@@ -56,7 +55,7 @@ def page_of(
     return report_of(*texts, backends=backends, passing=passing, secrets=secrets).page()
 
 
-def _progress(told: Told, backends: Sequence[str]) -> list[Progress]:
+def _progress(told: PlanSource, backends: Sequence[str]) -> list[Progress]:
     resolved = [resolve(backend) for backend in backends]
     if len(resolved) == 1:
         return list(run_plan(told.plan, told.file, resolved[0], RunOptions(seed=1)))

@@ -8,20 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.report.html.align import Row, rows_of
-from simdsl.report.html.timeline import Item, Kind, Timeline
+from simdsl.report.html.lanes import AlignedRow, aligned_rows
+from simdsl.report.html.timeline import ItemKind, Timeline, TimelineItem
 
 
 def side(steps: Sequence[str]) -> Timeline:
     """A letter a step; a dot is a note."""
     items = [
-        Item(kind=Kind.NOTE if step == "." else Kind.STEP, task="a", what=step, path=("steps", ord(step))) for step in steps
+        TimelineItem(kind=ItemKind.NOTE if step == "." else ItemKind.STEP, task="a", what=step, path=("steps", ord(step)))
+        for step in steps
     ]
     return Timeline(items=tuple(items), spans=(), tasks=("a",))
 
 
 def shown(left: str, right: str) -> list[str]:
-    rows = rows_of([side(left), side(right)])
+    rows = aligned_rows([side(left), side(right)])
     return [f"{'-' if i is None else left[i]}{'-' if j is None else right[j]}" for i, j in rows]
 
 
@@ -44,16 +45,16 @@ def test_the_same_steps_stand_beside_each_other(left: str, right: str, rows: lis
 
 
 def test_one_side_is_as_it_is() -> None:
-    assert rows_of([side("a.b")]) == [(0,), (1,), (2,)]
+    assert aligned_rows([side("a.b")]) == [(0,), (1,), (2,)]
 
 
-def in_order(rows: Sequence[Row], number: int, many: int) -> bool:
+def in_order(rows: Sequence[AlignedRow], number: int, many: int) -> bool:
     return [row[number] for row in rows if row[number] is not None] == list(range(many))
 
 
 @given(st.text("abcdef.", max_size=30), st.text("abcdef.", max_size=30))
 def test_nothing_is_lost_or_moved(left: str, right: str) -> None:
-    rows = rows_of([side(left), side(right)])
+    rows = aligned_rows([side(left), side(right)])
     assert in_order(rows, 0, len(left))
     assert in_order(rows, 1, len(right))
     assert all(i is not None or j is not None for i, j in rows)

@@ -7,14 +7,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from simdsl.core.verdicts import CallEnded
+from simdsl.core.verdicts import AllPlansEnded
 from simdsl.language.load import check_text
+from simdsl.report.context import CallHeader, PlanSource
 from simdsl.report.html import page as page_module
-from simdsl.report.html.markup import LONG, LONGEST, MOST_ROWS, Markup
+from simdsl.report.html.markup import LONG, LONGEST, MOST_ROWS, HtmlText
 from simdsl.report.html.page import HtmlReport
 from simdsl.report.secrets import NO_SECRETS, Secrets
-from simdsl.report.terminal import Call
-from simdsl.report.told import Told
 from tests.modes.faulty_sqlite import install
 from tests.report.html.pages import AGAIN, page_of, plan_text, report_of
 from tests.running import run
@@ -104,11 +103,11 @@ def test_secrets_are_masked_before_anything_is_escaped() -> None:
 
 
 def test_control_characters_are_visible() -> None:
-    assert Markup(secrets=NO_SECRETS).text("a\x00\x1b[31m\n\ud800<") == "a\\x00\\x1b[31m\n\\ud800&lt;"
+    assert HtmlText(secrets=NO_SECRETS).text("a\x00\x1b[31m\n\ud800<") == "a\\x00\\x1b[31m\n\\ud800&lt;"
 
 
 def test_long_texts_are_folded_and_the_longest_cut() -> None:
-    markup = Markup(secrets=NO_SECRETS)
+    markup = HtmlText(secrets=NO_SECRETS)
     assert markup.code("x" * LONG).startswith("<code>")
     assert markup.code("x" * (LONG + 1)).startswith("<details class=long>")
     assert markup.text("x" * (LONGEST + 1234)).endswith("x … 1,234 more characters")
@@ -239,7 +238,9 @@ steps:
 def test_a_call_that_came_to_no_end_says_so() -> None:
     assert "the backend has gone" in report_of(HOLDS).page("the backend has gone")
     report = report_of(HOLDS)
-    report.tell(CallEnded(seed=1, plans=1, passed=1, failed=0, skipped=0, warned=0, runs=1, judged=1, interrupted=True))
+    report.tell(
+        AllPlansEnded(seed=1, plans=1, passed=1, failed=0, skipped=0, warned=0, runs=1, assertions=1, interrupted=True)
+    )
     assert "interrupted: only the plans that had ended are here" in report.page()
 
 
@@ -248,9 +249,9 @@ def test_a_failure_of_which_no_run_was_told_is_shown() -> None:
     assert checked.plan is not None
     ended = run(FAILS).ended
     report = HtmlReport(
-        Call(seed=1, backend="sqlite", plans=1),
+        CallHeader(seed=1, backend="sqlite", plans=1),
         secrets=NO_SECRETS,
-        told=lambda file: Told(file=file, plan=ended.plan, document=checked.document),
+        told=lambda file: PlanSource(file=file, plan=ended.plan, document=checked.document),
         reproduce=lambda file, report, seed: AGAIN,
     )
     report.tell(ended)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simdsl.core.trace import Parked, Wait
+from simdsl.core.trace import BlockReason, TaskBlocked
 from simdsl.plan.outcomes import Failed
-from simdsl.report.html.timeline import Extent, Item, Kind, Span, Timeline, timeline
+from simdsl.report.html.timeline import ItemKind, SpanKind, Timeline, TimelineItem, TimelineSpan, build_timeline
 from tests.running import THREADED, run
 
 TABLE = """\
@@ -15,14 +15,14 @@ setup:
 
 
 def lanes(text: str, backend: str = "sqlite") -> Timeline:
-    return timeline(run(text, backend).last.trace, lambda path: "/".join(map(str, path)))
+    return build_timeline(run(text, backend).last.trace, lambda path: "/".join(map(str, path)))
 
 
-def brief(item: Item) -> tuple[int | None, str, str]:
+def brief(item: TimelineItem) -> tuple[int | None, str, str]:
     return item.number, item.task, item.what
 
 
-def of(drawn: Timeline, extent: Extent) -> list[tuple[str, str, str | None]]:
+def of(drawn: Timeline, extent: SpanKind) -> list[tuple[str, str, str | None]]:
     """(task, what it begins with, what ends it)."""
     items = drawn.items
     return [
@@ -53,7 +53,7 @@ def test_steps_are_counted_as_on_the_screen_and_setup_is_not() -> None:
 
 def test_a_transaction_lasts_through_its_end() -> None:
     drawn = lanes(TABLE + "steps:\n  - a: BEGIN\n  - b: SELECT 1\n  - a: COMMIT\n  - b: SELECT 2\n  - b: BEGIN\n")
-    assert of(drawn, Extent.TRANSACTION) == [("a", "BEGIN", "SELECT 2"), ("b", "BEGIN", "rolled back: the end of the run")]
+    assert of(drawn, SpanKind.TRANSACTION) == [("a", "BEGIN", "SELECT 2"), ("b", "BEGIN", "rolled back: the end of the run")]
 
 
 def test_who_lets_go_of_a_lock_wakes_who_waits() -> None:
@@ -62,9 +62,9 @@ def test_who_lets_go_of_a_lock_wakes_who_waits() -> None:
         "  - a: COMMIT\n  - await: b\n",
         THREADED,
     )
-    assert of(drawn, Extent.LOCK) == [("b", "UPDATE t SET v = 2", "UPDATE t SET v = 2")]
+    assert of(drawn, SpanKind.LOCK) == [("b", "UPDATE t SET v = 2", "UPDATE t SET v = 2")]
     assert wakes(drawn) == [("a", "COMMIT", "b")]
-    [parked] = [item for item in drawn.items if item.kind is Kind.PARK]
+    [parked] = [item for item in drawn.items if item.kind is ItemKind.PARK]
     assert parked.note == "waits for a lock of a"
 
 
@@ -74,7 +74,7 @@ def test_a_connection_that_comes_back_goes_to_the_first_who_waits() -> None:
         "  - return: a\n  - await: b\n  - return: b\n  - await: c\n"
     )
     assert wakes(drawn) == [("a", "return", "b"), ("b", "return", "c")]
-    assert of(drawn, Extent.POOL) == [("b", "checkout main", "checkout main"), ("c", "checkout main", "checkout main")]
+    assert of(drawn, SpanKind.POOL) == [("b", "checkout main", "checkout main"), ("c", "checkout main", "checkout main")]
     returned = next(item for item in drawn.items if item.what == "return")
     assert returned.note.startswith("main takes back connection ")
 
@@ -85,26 +85,32 @@ def test_nobody_wakes_who_gives_up() -> None:
     )
     assert isinstance(drawn.items[-1].outcome, Failed)
     assert wakes(drawn) == []
-    assert of(drawn, Extent.POOL) == [("b", "checkout main", "checkout main")]
+    assert of(drawn, SpanKind.POOL) == [("b", "checkout main", "checkout main")]
 
 
 def test_a_sleep_ends_when_the_clock_moves() -> None:
     drawn = lanes("tasks:\n  a:\n    - sleep: 5ms\n    - SELECT 1\n  b:\n    - SELECT 2\nschedule: a b a\n")
-    assert of(drawn, Extent.SLEEP) == [("a", "sleep", "the clock moves to 5ms")]
+    assert of(drawn, SpanKind.SLEEP) == [("a", "sleep", "the clock moves to 5ms")]
 
 
 def test_who_still_waits_at_the_end_waits_for_ever() -> None:
-    parked = Parked(
-        task="b", path=("steps", 1), what="checkout main", wait=Wait.POOL, until_us=None, now_us=0, blockers=("a", "c")
+    parked = TaskBlocked(
+        task="b",
+        path=("steps", 1),
+        what="checkout main",
+        wait=BlockReason.POOL,
+        until_us=None,
+        now_us=0,
+        blockers=("a", "c"),
     )
-    drawn = timeline([parked], lambda path: "")
-    assert drawn.spans == (Span(task="b", extent=Extent.POOL, first=0, last=None),)
+    drawn = build_timeline([parked], lambda path: "")
+    assert drawn.spans == (TimelineSpan(task="b", extent=SpanKind.POOL, first=0, last=None),)
     assert drawn.items[0].note == "waits for a connection of a, c"
 
 
 def test_what_a_rolled_back_task_held_ends_there() -> None:
     drawn = lanes(TABLE + "steps:\n  - a: BEGIN\n  - a: UPDATE t SET v = 1\n")
-    assert drawn.items[-1].kind is Kind.NOTE
+    assert drawn.items[-1].kind is ItemKind.NOTE
     assert drawn.items[-1].task == "a"
 
 

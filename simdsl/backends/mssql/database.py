@@ -1,0 +1,246 @@
+"""One database on a SQL Server, made for a plan and dropped after it, and the way back to its snapshot.
+
+The database is always of simdsl's own making: the one that the URL names is only where it logs in. Nothing else on the
+server is touched, but for one database more, the *kept* one: SQL Server's own snapshot of the first.
+
+``restore`` has two ways. Where nothing but queries, DML and transactions has run and no object has changed, the rows are
+brought back from the kept database in one round trip. Else, and where tables have triggers, a history or refer to each other
+in a circle, the database is reverted to its snapshot as a whole, which is slow and always right.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from simdsl.backends.mssql import catalog
+from simdsl.backends.mssql.catalog import MssqlTable, literal, quote_name
+from simdsl.backends.mssql.dsn import MssqlDsn, connect, session_setup_sql
+from simdsl.backends.mssql.engine import MssqlEngine
+from simdsl.backends.odbc.driver import OdbcConnection
+from simdsl.backends.odbc.session import OdbcSession
+from simdsl.backends.odbc.session_registry import OdbcSessionRegistry
+from simdsl.backends.odbc.statements import fetch_rows
+from simdsl.backends.protocol import BackendUnavailable, Pool, Session, Settled, Statement
+from simdsl.core.choices import fresh_name
+from simdsl.core.clock import Clock
+from simdsl.plan.outcomes import Failed, Rows
+from simdsl.plan.plan import PoolSpec, Reset, ResetMode
+from simdsl.plan.sql import SqlKind
+from simdsl.plan.values import sorted_rows
+
+_RIGHTS: Final = (
+    "SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'CREATE ANY DATABASE'), HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE')"
+)
+
+
+# What may change more than rows, and more than objects, whose changes the catalog dates: users, options, settings.
+_HARMLESS: Final = frozenset({SqlKind.QUERY, SqlKind.DML, SqlKind.TRANSACTION})
+
+
+_EXECUTES: Final = re.compile(r"\bEXEC(?:UTE)?\b", re.IGNORECASE)
+
+
+_LOOK: Final = (
+    "SELECT session_id, blocking_session_id FROM sys.dm_exec_requests WHERE status = N'suspended' "
+    "AND blocking_session_id > 0 AND blocking_session_id <> session_id AND session_id IN ({sessions})"
+)
+
+
+# English, as the sessions. Every session is closed when this one writes: what makes it wait so long is a stranger.
+_ADMIN: Final = "SET LANGUAGE us_english; SET LOCK_TIMEOUT 30000"
+
+
+# A view of the scheduler is not the lock table: a waiter may have been served and not yet have run.
+_LOOKS: Final = 2
+
+
+class MssqlDatabase:
+    """See ``protocol.World``."""
+
+    def __init__(self, place: MssqlDsn, driver: str, engine: MssqlEngine, pool: str | None) -> None:
+        self._place = place
+        self._driver = driver
+        self._engine = engine
+        self._name = f"simdsl_{fresh_name()}"
+        self._kept = f"{self._name}_kept"
+        self._is_changed = False
+        self._refill: str | None = None
+        self._fingerprint: object = None
+        self._is_closed = False
+        try:
+            self._admin = connect(place, driver, place.database)
+            self._do(_ADMIN)
+        except Exception as error:  # whatever the driver raises
+            raise self._unavailable(error) from None
+        self._sessions = OdbcSessionRegistry(engine, self._connect, self._look, pool=pool, looks=_LOOKS, sent=self._note)
+        try:
+            self._make()
+        except Exception as error:  # whatever the driver raises
+            problem = self._unavailable(error)
+            self.close()
+            raise problem from error
+
+    def open(self) -> OdbcSession:
+        """Raises ``BackendUnavailable``."""
+        return self._sessions.open()
+
+    def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
+        """A pool whose connections are sessions of this world."""
+        return self._sessions.pool(spec, clock)
+
+    def settle(self, pending: Sequence[Session], limit_us: int) -> Settled:
+        """By what the engine's scheduler says of own sessions."""
+        try:
+            return self._sessions.settle(pending, limit_us)
+        except Exception as error:  # the engine cannot be asked any more
+            raise self._unavailable(error) from error
+
+    def reset(self, reset: Reset) -> Failed | None:
+        """Delete the rows in an order that foreign keys allow; but for ``delete``, identities begin anew.
+
+        A table that another one refers to cannot be truncated, and no statement gives its definition back: what
+        ``truncate`` and ``recreate`` mean for the rows and the identity is done without either.
+        """
+        try:
+            names = {name.casefold() for name in reset.tables}
+            found = [table for table in self._tables(self._name) if table.shown.casefold() in names]
+            ordered = catalog.foreign_key_order(found) or tuple(found)
+            texts = catalog.delete_statements(ordered, quote_name(self._name))
+            if reset.mode is not ResetMode.DELETE:
+                for table in ordered:
+                    texts += catalog.reseed_statements(table, quote_name(self._name), None)
+            if texts:
+                self._do(";\n".join(["SET XACT_ABORT ON", "BEGIN TRANSACTION", *texts, "COMMIT TRANSACTION"]))
+        except Exception as error:  # whatever the driver raises
+            return self._engine.failed(error)
+        finally:
+            with contextlib.suppress(Exception):  # a lost connection has said so above
+                self._do(f"{self._engine.rollback}; SET XACT_ABORT OFF")
+        return None
+
+    def snapshot(self) -> None:
+        """Make the kept database. Raises ``BackendUnavailable``."""
+        self._sessions.forget()
+        try:
+            self._keep()
+            found = self._tables(self._name)
+            ordered = catalog.foreign_key_order(found)
+            if ordered is not None and all(table.is_plain for table in ordered):
+                self._refill = catalog.refill_batch(ordered, quote_name(self._name), quote_name(self._kept))
+            self._fingerprint = self._look_at_objects()
+        except Exception as error:  # whatever the driver raises
+            raise self._unavailable(error) from error
+        self._is_changed = False
+
+    def restore(self) -> None:
+        """Bring the rows back, or revert the database as a whole."""
+        self._sessions.forget()
+        try:
+            if self._refill is not None and not self._is_changed and self._look_at_objects() == self._fingerprint:
+                self._do(self._refill)
+            else:
+                self._revert()
+        except Exception as error:  # whatever the driver raises
+            raise self._unavailable(error) from error
+        self._is_changed = False
+
+    def end_state(self) -> Mapping[str, Rows]:
+        """Read under snapshot isolation: committed rows only, and nobody is waited for."""
+        state: dict[str, Rows] = {}
+        try:
+            self._do("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
+            for table in self._tables(self._name):
+                cursor = self._admin.execute(f"SELECT * FROM {quote_name(self._name)}.{table.quoted}")
+                description = cursor.description or ()
+                state[table.shown] = Rows(len(description), sorted_rows(fetch_rows(cursor, description)))
+            self._do("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        except Exception as error:  # whatever the driver raises
+            raise self._unavailable(error) from error
+        return state
+
+    def close(self) -> None:
+        """Drop the two databases that were made here. Idempotent."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._sessions.forget()
+        name = quote_name(self._name)
+        for text in (
+            f"DROP DATABASE IF EXISTS {quote_name(self._kept)}",
+            f"IF DB_ID({literal(self._name)}) IS NOT NULL ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
+            f"DROP DATABASE IF EXISTS {name}",
+        ):
+            with contextlib.suppress(Exception):  # a lost server keeps them: there is nobody to tell but who reads its list
+                self._do(text)
+        with contextlib.suppress(Exception):  # a lost connection may refuse even that
+            self._admin.close()
+
+    def _make(self) -> None:
+        ((may_create, may_look),) = self._admin.execute(_RIGHTS).fetchall()
+        if not may_create:
+            raise BackendUnavailable("mssql: the login needs the right CREATE ANY DATABASE, for a database of its own")
+        if not may_look:
+            raise BackendUnavailable("mssql: the login needs the right VIEW SERVER STATE, to see who waits for whom")
+        self._do(f"CREATE DATABASE {quote_name(self._name)}")
+        # As a new server has them, whatever this one's model database says; nothing here need survive a crash.
+        for option in (
+            "READ_COMMITTED_SNAPSHOT OFF",
+            "ALLOW_SNAPSHOT_ISOLATION ON",
+            "RECOVERY SIMPLE",
+            "DELAYED_DURABILITY = FORCED",
+        ):
+            self._do(f"ALTER DATABASE {quote_name(self._name)} SET {option}")
+
+    def _keep(self) -> None:
+        # Commits are delayed here, and a snapshot is made of what is on the disk.
+        self._do(f"EXEC {quote_name(self._name)}.sys.sp_flush_log")
+        files = self._admin.execute(
+            f"SELECT name, physical_name FROM {quote_name(self._name)}.sys.database_files WHERE type = 0"
+        ).fetchall()
+        places = ", ".join(f"(NAME = {quote_name(name)}, FILENAME = {literal(f'{path}.kept')})" for name, path in files)
+        self._do(f"CREATE DATABASE {quote_name(self._kept)} ON {places} AS SNAPSHOT OF {quote_name(self._name)}")
+
+    def _revert(self) -> None:
+        name = quote_name(self._name)
+        self._do(f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
+        self._do(f"RESTORE DATABASE {name} FROM DATABASE_SNAPSHOT = {literal(self._kept)}")
+        self._do(f"ALTER DATABASE {name} SET MULTI_USER")
+        self._fingerprint = self._look_at_objects()
+
+    def _tables(self, database: str) -> tuple[MssqlTable, ...]:
+        name = quote_name(database)
+        columns = self._admin.execute(catalog.COLUMNS.format(db=name)).fetchall()
+        return catalog.read_tables(columns, self._admin.execute(catalog.REFERENCES.format(db=name)).fetchall())
+
+    def _look_at_objects(self) -> object:
+        (row,) = self._admin.execute(catalog.FINGERPRINT.format(db=quote_name(self._name))).fetchall()
+        return tuple(row)
+
+    def _note(self, statement: Statement) -> None:
+        if statement.kind not in _HARMLESS or (statement.kind is SqlKind.DML and _EXECUTES.search(statement.text)):
+            self._is_changed = True
+
+    def _connect(self, number: int) -> tuple[OdbcConnection, int]:
+        connection = connect(self._place, self._driver, self._name)
+        connection.execute(session_setup_sql(number)).close()
+        ((engine_id,),) = connection.execute("SELECT @@SPID").fetchall()
+        return connection, engine_id
+
+    def _look(self, sessions: Sequence[int]) -> Mapping[int, frozenset[int]]:
+        rows = self._admin.execute(_LOOK.format(sessions=", ".join(map(str, sessions)))).fetchall()
+        return {waiter: frozenset({blocker}) for waiter, blocker in rows}
+
+    def _do(self, text: str) -> None:
+        """Run a batch to its end: an error in a later part of it comes with its result."""
+        cursor = self._admin.execute(text)
+        while cursor.nextset():
+            pass
+        cursor.close()
+
+    def _unavailable(self, error: Exception) -> BackendUnavailable:
+        if isinstance(error, BackendUnavailable):
+            return error
+        return BackendUnavailable(f"mssql: {self._place.address}: {self._engine.failed(error).text}")

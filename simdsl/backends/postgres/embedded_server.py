@@ -1,0 +1,316 @@
+"""A throwaway PostgreSQL server: one a process, on a unix socket, its data in memory, gone when the process is.
+
+* A cluster is made once by ``initdb`` and kept in the user's cache; a server starts on a copy of it.
+* Data and socket lie in a ``Workspace``, on tmpfs where there is room.
+* Whatever ends the process, SIGKILL included, ends the server: a shell waits at a pipe whose other end only this process
+  holds. When it closes, the shell stops the server and removes its directory.
+* Nothing is made durable: what is lost in a crash of the machine was worth nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+import weakref
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, Protocol
+
+from simdsl.backends.postgres import executables as finding
+from simdsl.backends.postgres import executables as rights
+from simdsl.backends.postgres.executables import ServerBinaries, ServerUser
+from simdsl.backends.protocol import BackendUnavailable
+from simdsl.backends.workspace import Workspace
+from simdsl.core.choices import fresh_name
+from simdsl.core.clock import real_ns
+
+USER: Final = "postgres"
+
+
+PORT: Final = 5432  # only the name of a file in the server's own directory
+
+
+_ROOM_BYTES: Final = 400 * 2**20
+
+
+_START_NS: Final = 60_000_000_000
+
+
+_STOP_S: Final = 10
+
+
+_LOOK_S: Final = 0.002
+
+
+_SOCKET_NAME_MAX: Final = 107  # sun_path (unix(7)), with its final NUL
+
+
+# Fixed for the sake of repeatable traces, or because nothing here need survive. A circle of waiting is broken by simdsl.
+_SETTINGS: Final = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "dynamic_shared_memory_type": "mmap",
+    "huge_pages": "off",
+    "autovacuum": "off",
+    "jit": "off",
+    "deadlock_timeout": "1h",
+    "synchronize_seqscans": "off",
+    "max_parallel_workers_per_gather": "0",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_min_messages": "fatal",
+    "log_checkpoints": "off",
+    "restart_after_crash": "on",
+}
+
+
+# $1 is the directory of the data, $2 everything that goes away. The first line is the number of the server. Whoever was
+# killed before he could say it may have started one just now: it writes postmaster.pid before it does anything else.
+_JANITOR: Final = """
+read -r server || server=
+[ "$server" = stopped ] && exit
+[ -n "$server" ] && read -r word && [ "$word" = stopped ] && exit
+waited=0
+while [ -z "$server" ] && [ "$waited" -lt 20 ]; do
+    server=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) || server=
+    [ -n "$server" ] || sleep 0.1
+    waited=$((waited + 1))
+done
+if [ -n "$server" ]; then
+    kill -QUIT "$server" 2>/dev/null
+    while kill -0 "$server" 2>/dev/null && [ "$waited" -lt 100 ]; do sleep 0.05; waited=$((waited + 1)); done
+    kill -KILL "$server" 2>/dev/null
+fi
+rm -rf "$2"
+"""
+
+
+class EmbeddedServer:
+    """A running server. ``host`` is the directory of its socket."""
+
+    def __init__(self, binaries: ServerBinaries, privileges: ServerUser) -> None:
+        self.user = USER
+        self.names: DatabaseNames = NumberedNames()
+        self.port = PORT
+        self._workspace = Workspace(room_bytes=_ROOM_BYTES)
+        path = self._workspace.path
+        self.host = str(path)
+        try:
+            _check_socket(self.host)
+            self.binaries = privileges.reachable(binaries, path)
+            self._data = path / "data"
+            _copy_cluster(self.binaries, privileges, self._data)
+            privileges.own(path)
+            self._log = path / "log"
+            janitor, bell = _janitor(self._data, path)  # first, or a process that is killed now would leave a server
+            try:
+                self._process = self._started(privileges)
+                os.write(bell, f"{self._process.pid}\n".encode())
+            except BaseException:  # the janitor of a server that never was
+                _dismiss(janitor, bell)
+                raise
+        except BaseException:  # Ctrl-C too: nothing is left behind by a server that never was
+            self._workspace.close()
+            raise
+        self._finalizer = weakref.finalize(self, _stop, self._process, janitor, bell, self._workspace, os.getpid())
+        self._wait()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self._finalizer.alive and self._process.poll() is None
+
+    def close(self) -> None:
+        """Stop it and remove its data. Idempotent."""
+        self._finalizer()
+
+    def _started(self, privileges: ServerUser) -> subprocess.Popen[bytes]:
+        settings = dict(_SETTINGS)
+        if self.binaries.major >= 18:
+            settings["io_method"] = "sync"  # no worker processes for reading files that lie in memory
+        command = [self.binaries.tool("postgres"), "-D", str(self._data), "-k", self.host, "-p", str(PORT)]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        with open(self._log, "wb") as log:
+            return rights.start_program(command, privileges, log=log.fileno(), environment=_environment())
+
+    def _wait(self) -> None:
+        """Until it accepts connections, as it says itself in the 8th line of its pid file (pg_ctl reads it too)."""
+        deadline_ns = real_ns() + _START_NS
+        pid_file = self._data / "postmaster.pid"
+        while True:
+            with contextlib.suppress(OSError):
+                lines = pid_file.read_text().splitlines()
+                if len(lines) >= 8 and lines[7].strip() == "ready":
+                    return
+            if self._process.poll() is not None or real_ns() > deadline_ns:
+                said = self._log.read_text(errors="replace").strip().splitlines()
+                self.close()
+                why = said[-1] if said else "it says nothing"
+                raise BackendUnavailable(f"postgres: the server of {self.binaries.source} does not start: {why}")
+            select.select([], [], [], _LOOK_S)
+
+
+class DatabaseNames(Protocol):
+    """Names for databases."""
+
+    def take(self) -> str:
+        """One that is free."""
+
+    def give_back(self, name: str) -> None:
+        """It is free again."""
+
+
+class NumberedNames:
+    """The same names again and again, for a server that nobody else uses: errors may name the database."""
+
+    def __init__(self) -> None:
+        self._taken: list[int] = []
+
+    def take(self) -> str:
+        """The lowest that is free."""
+        number = next(n for n in range(1, len(self._taken) + 2) if n not in self._taken)
+        self._taken.append(number)
+        return f"simdsl_{number}"
+
+    def give_back(self, name: str) -> None:
+        """It is free again."""
+        self._taken.remove(int(name.removeprefix("simdsl_")))
+
+
+class UniqueNames:
+    """Names that nobody else can have, for a server that others use too."""
+
+    def take(self) -> str:
+        """A fresh one."""
+        return f"simdsl_{fresh_name()}"
+
+    def give_back(self, name: str) -> None:
+        """It never comes again."""
+
+
+@cache  # a server serves the whole process, however many backends are made; whoever asks gets one that lives
+def _holder() -> list[EmbeddedServer]:
+    return []
+
+
+def shared() -> EmbeddedServer:
+    """This process's server, started when it is first asked for. Raises ``BackendUnavailable``."""
+    holder = _holder()
+    if not holder or not holder[0].is_alive:
+        holder[:] = [EmbeddedServer(finding.find_binaries(), rights.choose_server_user())]
+    return holder[0]
+
+
+def template_directory() -> Path:
+    """Where clusters are kept: ``$XDG_CACHE_HOME/simdsl``, by default ``~/.cache/simdsl``."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(base) / "simdsl"
+
+
+def _copy_cluster(binaries: ServerBinaries, privileges: ServerUser, target: Path) -> None:
+    """A fresh cluster at ``target``: a copy of the kept one, which is made when it is missing."""
+    program = os.stat(binaries.tool("postgres"))
+    key = f"{binaries.tool('postgres')} {program.st_size} {program.st_mtime_ns} {privileges.user}"
+    kept = template_directory() / f"postgres-{binaries.version}-{blake2b(key.encode(), digest_size=6).hexdigest()}"
+    if privileges.user is None and not kept.is_dir():
+        _keep_cluster(binaries, privileges, kept)
+    if privileges.user is None and kept.is_dir():
+        shutil.copytree(kept, target, symlinks=True)
+    else:
+        # Another user cannot reach our cache, and a home may be read-only: then it is made where it is needed.
+        privileges.own(target.parent)
+        _initialise(binaries, privileges, target)
+
+
+def _keep_cluster(binaries: ServerBinaries, privileges: ServerUser, kept: Path) -> None:
+    """Make the cluster beside its place and move it there in one step, for others may be doing the same."""
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix="building-", dir=kept.parent))
+    except OSError:
+        return
+    try:
+        _initialise(binaries, privileges, building / "data")
+        with contextlib.suppress(OSError):  # somebody else was first
+            (building / "data").rename(kept)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _initialise(binaries: ServerBinaries, privileges: ServerUser, data: Path) -> None:
+    command = [binaries.tool("initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C"]
+    command += ["--no-sync", "--no-instructions", "--wal-segsize=1"]
+    with tempfile.TemporaryFile() as log:
+        process = rights.start_program(command, privileges, log=log.fileno(), environment=_environment())
+        code = process.wait()
+        log.seek(0)
+        said = log.read().decode(errors="replace").strip().splitlines()
+    if code != 0:
+        raise BackendUnavailable(f"postgres: initdb of {binaries.source} fails: {said[-1] if said else f'exit {code}'}")
+
+
+def _environment() -> dict[str, str]:
+    # The user's PGDATA, PGPORT and locale are for the user's servers. initdb's --locale=C needs no locale at all.
+    kept = ("PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR")
+    return {"LC_ALL": "C", **{name: os.environ[name] for name in kept if name in os.environ}}
+
+
+def _check_socket(host: str) -> None:
+    name = f"{host}/.s.PGSQL.{PORT}"
+    if len(name.encode()) > _SOCKET_NAME_MAX:
+        raise BackendUnavailable(f"postgres: the path of the socket is too long: {name}; set TMPDIR to a shorter directory")
+
+
+def _janitor(data: Path, everything: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """The shell that cleans up, and the descriptor that keeps it waiting while it is open."""
+    reader, bell = os.pipe()
+    try:
+        janitor = subprocess.Popen(
+            ["/bin/sh", "-c", _JANITOR, "simdsl-janitor", str(data), str(everything)],
+            stdin=reader,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+    finally:
+        os.close(reader)
+    return janitor, bell
+
+
+def _stop(
+    process: subprocess.Popen[bytes], janitor: subprocess.Popen[bytes], bell: int, workspace: Workspace, owner: int
+) -> None:
+    # A forked child inherits this, but not the server.
+    if os.getpid() != owner:
+        return
+    if process.poll() is None:
+        process.send_signal(3)  # SIGQUIT: stop at once, there is nothing to keep
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_S)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    _dismiss(janitor, bell)
+    workspace.close()
+
+
+def _dismiss(janitor: subprocess.Popen[bytes], bell: int) -> None:
+    """There is nothing left for it to clean up."""
+    with contextlib.suppress(OSError):  # somebody has killed the janitor
+        os.write(bell, b"stopped\n")
+    os.close(bell)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        janitor.wait(_STOP_S)

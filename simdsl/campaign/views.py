@@ -1,0 +1,241 @@
+"""A campaign as it is watched: lines on a terminal for people, JSON lines for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import BinaryIO, Final, TextIO, assert_never
+
+from simdsl import __version__
+from simdsl.campaign import messages
+from simdsl.campaign.messages import CampaignSubject, bugs_by_count
+from simdsl.campaign.progress import (
+    BugFound,
+    BugShrunk,
+    BugSighting,
+    CampaignEnded,
+    CampaignEvent,
+    CampaignProgress,
+    CampaignStarted,
+    CampaignStopping,
+    CampaignTotals,
+    WorkerDied,
+)
+from simdsl.core.clock import real_ns
+from simdsl.report.json_lines import health_json, write_line
+from simdsl.report.screen import Screen, Style, fit, visible
+from simdsl.report.secrets import Secrets
+from simdsl.report.trace_events import JsonObject
+
+LIVE_NS: Final = 250_000_000
+
+
+PLAIN_NS: Final = 10_000_000_000
+
+
+_BUGS: Final = 5
+
+
+_YIELDS: Final = 3
+
+
+class TerminalView:
+    """Writes to a stream. On a live screen the last lines are the state of things, and move down as others are written.
+
+    The state is told anew after ``every_ns`` at the earliest: at most four times a second where it is live.
+    """
+
+    def __init__(
+        self, out: TextIO, screen: Screen, subject: CampaignSubject, secrets: Secrets, *, every_ns: int | None = None
+    ) -> None:
+        self._every_ns = (LIVE_NS if screen.live else PLAIN_NS) if every_ns is None else every_ns
+        self._out = out
+        self._screen = screen
+        self._subject = subject
+        self._secrets = secrets
+        self._seeds = (1, 0)
+        self._before = (0, 0)  # seeds and judgements of earlier calls
+        self._began_ns = self._drawn_ns = real_ns()
+        self._drawn = 0  # lines
+        self._newest: list[str] = []  # the names of bugs, the newest first
+        self._is_manned = True
+
+    def tell(self, event: CampaignEvent) -> None:
+        """Show what happened."""
+        match event:
+            case CampaignStarted():
+                self._begin(event)
+            case CampaignProgress():
+                if bool(event.workers) is not self._is_manned:
+                    self._is_manned = not self._is_manned
+                    self._say(messages.workers_changed_text(event.workers), Style.WARNING)
+                self._go(event)
+            case BugFound():
+                self._newest.insert(0, event.seen.name)
+                self._say(messages.bug_found_text(event), Style.ERROR if event.is_new else Style.WARNING)
+            case BugShrunk():
+                self._say(messages.bug_shrunk_text(event))
+            case WorkerDied():
+                self._say(messages.worker_died_text(event), Style.WARNING)
+            case CampaignStopping():
+                self._say(f"{event.why}: waiting for the present plans; Ctrl-C ends them", Style.WARNING)
+            case CampaignEnded():
+                for line in messages.summary_lines(self._subject, event):
+                    self._say(line)
+            case _:
+                assert_never(event)
+
+    def _begin(self, event: CampaignStarted) -> None:
+        self._seeds = event.seeds
+        self._before = (event.done, event.score.assertions)
+        self._newest = [seen.name for seen in messages.bugs_by_count(event.score)]
+        self._say(messages.started_text(self._subject, event.seeds))
+        if event.done:
+            self._say(messages.resumed_text(self._subject, event.done, self._total))
+
+    @property
+    def _total(self) -> int:
+        return self._seeds[1] - self._seeds[0] + 1
+
+    def _go(self, event: CampaignProgress) -> None:
+        now_ns = real_ns()
+        if now_ns - self._drawn_ns < self._every_ns:
+            return
+        self._drawn_ns = now_ns
+        if not self._screen.live:
+            self._say(self._state(event))
+            return
+        lines = [fit(line, self._screen.width - 1) for line in self._live(event)]
+        self._erase()
+        self._write("".join(f"{line}\n" for line in lines))
+        self._drawn = len(lines)
+
+    def _live(self, event: CampaignProgress) -> Iterator[str]:
+        yield self._state(event)
+        bugs = event.score.bugs
+        kinds: dict[str, int] = {}
+        for name in self._newest:
+            if name in bugs:
+                kinds[bugs[name].fingerprint] = kinds.get(bugs[name].fingerprint, 0) + bugs[name].count
+        for fingerprint, count in list(kinds.items())[:_BUGS]:
+            yield f"{count:>7,}x {fingerprint}"
+        if len(kinds) > _BUGS:
+            yield f"         and {len(kinds) - _BUGS:,} more"
+        if len(event.score.makers) > 1:
+            least = sorted(event.score.health.of, key=lambda one: one.assertions)
+            for one in least[:_YIELDS]:
+                yield f"{one.assertions:>7,} judged {one.name}"
+            if len(least) > _YIELDS:
+                yield f"        more by {len(least) - _YIELDS:,} other properties"
+
+    def _state(self, event: CampaignProgress) -> str:
+        """What fits into 60 columns comes first."""
+        done, micros = event.score.seeds + event.ahead, (real_ns() - self._began_ns) // 1_000
+        new, judged = done - self._before[0], event.score.assertions - self._before[1]
+        facts = [f"{done:,}/{self._total:,} seeds", f"{messages.rate_text(new, micros)}/s"]
+        if new and done < self._total:
+            facts.append(f"{messages.span((self._total - done) * micros // new)} left")
+        count = len(event.score.bugs)
+        facts.append(f"{count:,} bug{'' if count == 1 else 's'}")
+        facts.append(f"{messages.rate_text(judged, micros)} judged/s")
+        facts.append(messages.workers(event.workers))
+        if event.shrinking:
+            facts.append(f"{event.shrinking} shrinking")
+        return ", ".join(facts)
+
+    def _say(self, line: str, ink: Style | None = None) -> None:
+        self._erase()
+        indent = line[: len(line) - len(line.lstrip())]
+        text = self._screen.wrap(visible(line.lstrip()), first=indent, rest=f"{indent}  ")
+        self._write(f"{self._screen.paint(ink, text) if ink is not None else text}\n")
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self._write(f"\x1b[{self._drawn}F\x1b[J")
+            self._drawn = 0
+
+    def _write(self, text: str) -> None:
+        self._out.write(self._secrets.hide(text))
+        self._out.flush()
+
+
+EVERY_NS: Final = 1_000_000_000
+
+
+class JsonLinesView:
+    """Writes them; how far it has come after ``every_ns`` at the earliest."""
+
+    def __init__(self, out: BinaryIO, subject: CampaignSubject, secrets: Secrets, *, every_ns: int = EVERY_NS) -> None:
+        self._every_ns = every_ns
+        self._out = out
+        self._subject = subject
+        self._secrets = secrets
+        self._told_ns = real_ns()
+
+    def tell(self, event: CampaignEvent) -> None:
+        """Write an event."""
+        if isinstance(event, CampaignProgress):
+            now_ns = real_ns()
+            if now_ns - self._told_ns < self._every_ns:
+                return
+            self._told_ns = now_ns
+        write_line(self._out, self._as_json(event), self._secrets)
+        self._out.flush()
+
+    def _as_json(self, event: CampaignEvent) -> JsonObject:
+        match event:
+            case CampaignStarted():
+                first, last = event.seeds
+                subject = self._subject
+                return {
+                    "event": "campaign_started",
+                    "simdsl": __version__,
+                    "makers": list(event.score.makers),
+                    "backend": subject.backend,
+                    "urls": list(subject.urls),
+                    "first": first,
+                    "last": last,
+                    "done": event.done,
+                    "workers": subject.workers,
+                    "cluster": subject.cluster,
+                    "bugbase": subject.directory,
+                    "journal": subject.journal,
+                }
+            case CampaignProgress():
+                counts = {"ahead": event.ahead, "workers": event.workers, "shrinking": event.shrinking}
+                return {"event": "campaign_went", **_counts(event.score), **counts}
+            case BugFound():
+                return {"event": "bug_found", **self._bug(event.seen), "place": event.place, "new": event.is_new}
+            case BugShrunk():
+                return {"event": "bug_shrunk", **asdict(event)}
+            case WorkerDied():
+                seed = None if event.at is None else event.at.seed
+                return {"event": "worker_lost", "maker": event.maker, "seed": seed, "how": event.how.word}
+            case CampaignStopping():
+                return {"event": "campaign_stopping", "why": str(event.why)}
+            case CampaignEnded():
+                score = event.score
+                return {
+                    "event": "campaign_ended",
+                    "why": str(event.why),
+                    "message": event.message,
+                    **_counts(score),
+                    "done_now": event.done_now,
+                    "elapsed_s": round(event.elapsed_us / 1e6, 3),
+                    "bugs": [self._bug(seen) for seen in bugs_by_count(score)],
+                    "unshrunk": list(event.unshrunk),
+                    "troubles": [asdict(trouble) for trouble in score.troubles],
+                    "lost_workers": score.lost,
+                    "health": health_json(score.health),
+                    "replay": self._subject.replay(),
+                }
+            case _:
+                assert_never(event)
+
+    def _bug(self, seen: BugSighting) -> JsonObject:
+        return {**asdict(seen), "reproduce": self._subject.again(seen)}
+
+
+def _counts(score: CampaignTotals) -> JsonObject:
+    counts = {"seeds": score.seeds, "plans": score.plans, "judged": score.assertions, "failed": score.failed}
+    return {**counts, "bug_count": len(score.bugs)}

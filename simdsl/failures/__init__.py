@@ -1,0 +1,1 @@
+"""When two failures are the same failure: fingerprints, and the interestingness test that the shrinker uses."""

@@ -1,0 +1,166 @@
+"""Values of columns, as SQL writes them and as expectations do.
+
+Dates and times are their canonical texts, for that is how they are written, and what they are in SQLite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import islice
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from simdsl.generation.sampler import Sampler
+from simdsl.plan.expectations import Cell, FixedPoint, Scalar
+from simdsl.plan.values import quoted
+from simdsl.profiles.profile import ColumnType
+from simdsl.profiles.profile import ValueRates as Rates
+
+ColumnValue: TypeAlias = bool | int | float | str | bytes | Decimal | None
+
+
+ColumnValues: TypeAlias = tuple[ColumnValue, ...]
+
+
+VARCHAR_LENGTH: Final = 20
+"""How long a VARCHAR is, at most."""
+
+
+INTEGER_TYPES: Final = frozenset({ColumnType.INTEGER, ColumnType.BIGINT, ColumnType.SMALLINT})
+
+
+TEXT_TYPES: Final = frozenset({ColumnType.TEXT, ColumnType.VARCHAR})
+
+
+DATETIME_TYPES: Final = frozenset({ColumnType.DATE, ColumnType.TIME, ColumnType.TIMESTAMP})
+
+
+ORDERED_TYPES: Final = INTEGER_TYPES | DATETIME_TYPES | {ColumnType.REAL, ColumnType.DECIMAL}
+"""The types whose order is the same everywhere."""
+
+
+def draw_value(draws: Sampler, of: ColumnType, rates: Rates, rows: Mapping[int, ColumnValues], position: int) -> ColumnValue:
+    """A value of a type, never NULL. Duplicates are of those that the rows have at the position."""
+    if rows and draws.chance(rates.duplicate):
+        row = next(islice(rows.values(), draws.below(len(rows)), None))
+        value = row[position]
+        if value is not None:
+            return value
+    if of in TEXT_TYPES or of is ColumnType.BLOB:
+        return _draw_sized(draws, of, rates)
+    if draws.chance(rates.zero) and of in _ZEROS:
+        return draws.one_of(_ZEROS[of])
+    if draws.chance(rates.limit) and of in _LIMITS:
+        return draws.one_of(_LIMITS[of])
+    return draw_typical(draws, of)
+
+
+def draw_typical(draws: Sampler, of: ColumnType) -> ColumnValue:
+    """A value at which nothing goes wrong, never NULL."""
+    match of:
+        case ColumnType.INTEGER | ColumnType.BIGINT | ColumnType.SMALLINT:
+            return draws.below(400) - 100
+        case ColumnType.REAL:
+            return (draws.below(2000) - 1000) / 4
+        case ColumnType.DECIMAL:
+            return Decimal(draws.below(20_000) - 10_000) / 4
+        case ColumnType.BOOLEAN:
+            return draws.below(2) == 1
+        case ColumnType.BLOB:
+            return bytes(draws.below(256) for _ in range(1 + draws.below(4)))
+        case ColumnType.DATE:
+            return _draw_date(draws)
+        case ColumnType.TIME:
+            return _draw_time(draws)
+        case ColumnType.TIMESTAMP:
+            return f"{_draw_date(draws)} {_draw_time(draws)}"
+        case ColumnType.TEXT | ColumnType.VARCHAR:
+            return "".join(draws.one_of(_LETTERS) for _ in range(1 + draws.below(5)))
+
+
+def value_literal(value: ColumnValue) -> str:
+    """The value as both dialects write it."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case str():
+            return quoted(value)
+        case bytes():
+            return f"x'{value.hex()}'"
+        case Decimal():
+            return format(value, "f")
+        case _:
+            return repr(value)
+
+
+def expected_cell(value: ColumnValue) -> Cell:
+    """The value as an expectation demands it. A whole decimal is an integer in SQLite, and so it is written."""
+    match value:
+        case float():
+            text = repr(value)
+            return Scalar(value=value) if "e" in text else FixedPoint(text=text)
+        case Decimal():
+            return Scalar(value=int(value)) if value == value.to_integral_value() else FixedPoint(text=format(value, "f"))
+        case _:
+            return Scalar(value=value)
+
+
+def _draw_sized(draws: Sampler, of: ColumnType, rates: Rates) -> ColumnValue:
+    is_text = of is not ColumnType.BLOB
+    if draws.chance(rates.empty):
+        return "" if is_text else b""
+    if draws.chance(rates.long):
+        if not is_text:
+            return bytes((draws.below(256),)) * 100
+        return draws.one_of(_LETTERS) * (VARCHAR_LENGTH if of is ColumnType.VARCHAR else 200 + draws.below(100))
+    if is_text and draws.chance(rates.unicode):
+        return draws.one_of(_LETTERS) + draws.one_of(_UNICODE)
+    return draw_typical(draws, of)
+
+
+def _draw_date(draws: Sampler) -> str:
+    return (_FIRST + timedelta(days=draws.below(9000))).isoformat()
+
+
+def _draw_time(draws: Sampler) -> str:
+    return f"{draws.below(24):02}:{draws.below(60):02}:{draws.below(60):02}"
+
+
+_FIRST: Final = date(2001, 1, 1)
+
+
+_LETTERS: Final = "abcdefgABXYZ 019%_'-"
+
+
+_UNICODE: Final = ("é", "É", "e\u0301", "ß", "İ", "ς", "日本", "😀", "Ω", "א", "ﬁ")
+
+
+_ZEROS: Final = MappingProxyType[ColumnType, tuple[ColumnValue, ...]](
+    {
+        ColumnType.INTEGER: (0,),
+        ColumnType.BIGINT: (0,),
+        ColumnType.SMALLINT: (0,),
+        ColumnType.REAL: (0.0, -0.0),
+        ColumnType.DECIMAL: (Decimal(0),),
+        ColumnType.TIME: ("00:00:00",),
+    }
+)
+
+
+# The fractions are those that a binary number has, and the smallest BIGINT is left out, which is no literal everywhere.
+_LIMITS: Final = MappingProxyType[ColumnType, tuple[ColumnValue, ...]](
+    {
+        ColumnType.INTEGER: (2**31 - 1, -(2**31)),
+        ColumnType.BIGINT: (2**63 - 1, -(2**63) + 1),
+        ColumnType.SMALLINT: (2**15 - 1, -(2**15)),
+        ColumnType.REAL: (1e300, -1e300, 1e-200),
+        ColumnType.DECIMAL: (Decimal("9999999999.75"), Decimal("-9999999999.75")),
+        ColumnType.DATE: ("0001-01-01", "9999-12-31"),
+        ColumnType.TIME: ("23:59:59",),
+        ColumnType.TIMESTAMP: ("0001-01-01 00:00:00", "9999-12-31 23:59:59"),
+    }
+)

@@ -1,0 +1,241 @@
+"""Tables whose rows the generator knows: columns, constraints and indexes in the types that expressions have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from simdsl.generation.expressions.drawing import draw_expression
+from simdsl.generation.expressions.ir import ColumnRef, Literal, SqlType
+from simdsl.generation.expressions.printing import DialectText, join_texts, render
+from simdsl.generation.expressions.values import SamplingRates, draw_value
+from simdsl.generation.sampler import Sampler
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.values import Value
+from simdsl.profiles.profile import ColumnType, IndexKind, Profile, ValueRates
+
+RowCells: TypeAlias = Mapping[str, Value]
+"""A row: every column by its name."""
+
+
+KEY: Final = "id"
+
+
+MARK: Final = "mark"
+"""A column of every table that no predicate reads. It is 0 until a statement says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixtureTable:
+    """A table with its rows. Every table has a key ``id`` from 1 upwards and a ``mark``, which ``columns`` leave out."""
+
+    name: str
+    columns: tuple[ColumnRef, ...]  # by their bare names
+    constraints: Mapping[str, str]  # of a column, in both dialects alike
+    rows: tuple[RowCells, ...]  # ``id`` among the cells
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns but the mark, as a SELECT lists them."""
+        return (KEY, *(column.name for column in self.columns))
+
+    def called(self, alias: str) -> tuple[ColumnRef, ...]:
+        """The columns by the names that they have under an alias, the key first."""
+        return tuple(replace(column, name=f"{alias}.{column.name}") for column in (_KEY_COLUMN, *self.columns))
+
+    @property
+    def keyed(self) -> tuple[ColumnRef, ...]:
+        """The columns, the key first."""
+        return (_KEY_COLUMN, *self.columns)
+
+    def create(self) -> DialectText:
+        """CREATE TABLE with all constraints."""
+        columns = self._declared()
+        return render("CREATE TABLE {name} (id {key} PRIMARY KEY, {columns})", name=self.name, key=_KEY, columns=columns)
+
+    def create_copy(self, name: str) -> DialectText:
+        """CREATE TABLE of a table with the same columns and nothing else."""
+        plain = replace(self, constraints={})
+        return render("CREATE TABLE {name} (id {key}, {columns})", name=name, key=_KEY, columns=plain._declared())
+
+    def insert(self, rows: tuple[RowCells, ...]) -> DialectText:
+        """INSERT of these rows."""
+        values = join_texts(", ", [render("({cells})", cells=join_texts(", ", list(self._cells(row)))) for row in rows])
+        names = ", ".join(self.names)
+        return render("INSERT INTO {name} ({names}) VALUES {values}", name=self.name, names=names, values=values)
+
+    def _declared(self) -> DialectText:
+        columns = [
+            render("{name} {type}{rest}", name=one.name, type=_TYPES[one.type], rest=self.constraints.get(one.name, ""))
+            for one in self.columns
+        ]
+        return join_texts(", ", [*columns, render("{mark} {type} DEFAULT 0", mark=MARK, type=_TYPES[SqlType.INTEGER])])
+
+    def _cells(self, row: RowCells) -> Iterator[DialectText]:
+        for column in self.keyed:
+            yield render("{value}", value=Literal(type=column.type, value=row[column.name]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaFixture:
+    """Tables ``t1``, ``t2`` ... and the statements that make their indexes."""
+
+    seed: int
+    profile: Profile
+    tables: tuple[FixtureTable, ...]
+    indexes: tuple[DialectText, ...]
+    rates: SamplingRates  # of values and of expressions
+
+    def setup(self) -> Iterator[DialectText]:
+        """The tables with their rows, then the indexes: some engines build them in another way."""
+        for table in self.tables:
+            yield table.create()
+            if table.rows:
+                yield table.insert(table.rows)
+        yield from self.indexes
+
+
+def draw_fixture(seed: int, profile: Profile) -> SchemaFixture:
+    """The ground of a seed: the same one for the same profile, in every process."""
+    rates = _rates(profile.values)
+    count = Sampler(seed, "ground").below(min(profile.schema.tables, _TABLES)) + 1
+    tables = tuple(_table(seed, profile, rates, number) for number in range(1, count + 1))
+    indexes: list[DialectText] = []
+    for number, table in enumerate(tables):
+        many = Sampler(seed, "indexes", number).below(profile.schema.indexes + 1) if profile.schema.index_kinds else 0
+        indexes += [
+            draw_fixture_index(seed, profile, rates, table, f"{table.name}_{i}", ("index", number, i)) for i in range(many)
+        ]
+    return SchemaFixture(seed=seed, profile=profile, tables=tables, indexes=tuple(indexes), rates=rates)
+
+
+def draw_fixture_index(
+    seed: int, profile: Profile, rates: SamplingRates, table: FixtureTable, name: str, place: tuple[int | str, ...]
+) -> DialectText:
+    """CREATE INDEX of a kind that the profile allows."""
+    draws = Sampler(seed, "index", *place)
+    kind = draws.one_of(profile.schema.index_kinds)
+    column, other = draws.one_of(table.columns).name, draws.one_of(table.keyed).name
+    on: DialectText = render("{column}", column=column)
+    match kind:
+        case IndexKind.UNIQUE:
+            on = render("{column}, id", column=column)
+        case IndexKind.COMPOSITE if other != column:
+            on = render("{column}, {other}", column=column, other=other)
+        case IndexKind.DESCENDING:
+            on = render("{column} DESC", column=column)
+        case IndexKind.EXPRESSION:
+            on = render("({value})", value=_index_expression(seed, draws, rates, table, draws.one_of(list(SqlType)), place))
+        case _:
+            pass
+    where = render("")
+    if kind is IndexKind.PARTIAL:
+        where = render(" WHERE {test}", test=_index_expression(seed, draws, rates, table, SqlType.BOOLEAN, place))
+    unique = "UNIQUE " if kind is IndexKind.UNIQUE else ""
+    begin = f"CREATE {unique}INDEX {name} ON {table.name}"
+    return render("{begin} ({on}){where}", begin=begin, on=on, where=where)
+
+
+def _index_expression(
+    seed: int, draws: Sampler, rates: SamplingRates, table: FixtureTable, wanted: SqlType, place: tuple[int | str, ...]
+) -> DialectText:
+    drawn = draw_expression(seed=seed, place=("index", *place), wanted=wanted, columns=table.columns, depth=1, rates=rates)
+    return render("{drawn}", drawn=drawn)
+
+
+def _table(seed: int, profile: Profile, rates: SamplingRates, number: int) -> FixtureTable:
+    schema = profile.schema
+    draws = Sampler(seed, "ground", number)
+    types = [_KINDS[one] for one in schema.types if one in _KINDS] or [SqlType.INTEGER]
+    columns: list[ColumnRef] = []
+    constraints: dict[str, str] = {}
+    unique: set[str] = set()
+    for i in range(1, 2 + draws.below(max(schema.columns, 1))):
+        name, of = f"c{i}", draws.one_of(types)
+        nullable = not draws.chance(schema.not_null)
+        constraint = "" if nullable else " NOT NULL"
+        if of in (SqlType.INTEGER, SqlType.TEXT) and draws.chance(schema.unique):
+            constraint += " UNIQUE"
+            unique.add(name)
+        if of is SqlType.INTEGER and draws.chance(schema.check):
+            constraint += f" CHECK ({name} <> {_FORBIDDEN})"
+        columns.append(ColumnRef(name=name, type=of, nullable=nullable, narrow=True))
+        if constraint:
+            constraints[name] = constraint
+    rows = [
+        {KEY: i, **{column.name: _value(seed, rates, number, i, column) for column in columns}}
+        for i in range(1, draws.below(max(schema.rows, 1) * 2) + 2)
+    ]
+    for name in unique:
+        _make_unique(rows, name)
+    return FixtureTable(
+        name=f"t{number}", columns=tuple(columns), constraints=MappingProxyType(constraints), rows=tuple(rows)
+    )
+
+
+def _value(seed: int, rates: SamplingRates, number: int, row: int, column: ColumnRef) -> Value:
+    place = ("ground", number, row, column.name)
+    return draw_value(seed=seed, place=place, of=column.type, rates=rates, nullable=column.nullable, narrow=True)
+
+
+def _make_unique(rows: list[dict[str, Value]], name: str) -> None:
+    """No value twice: the second one is another one, of the same type."""
+    seen: set[Value] = set()
+    for row in rows:
+        value = row[name]
+        if value is not None and value in seen:
+            row[name] = value = f"{value}#{len(seen)}" if isinstance(value, str) else _APART + len(seen)
+        seen.add(value)
+
+
+def _rates(values: ValueRates) -> SamplingRates:
+    """A profile's rates, in a thousand. What is more than all is cut off at the end."""
+    left = 1000
+    mille: dict[str, int] = {}
+    for name in ("null", "duplicate", "zero", "limit", "empty", "unicode", "long"):
+        mille[name] = min(round(getattr(values, name) * 1000), left)
+        left -= mille[name]
+    return SamplingRates(**mille)
+
+
+_TABLES: Final = 3
+
+
+_FORBIDDEN: Final = 777_777_777
+
+
+_APART: Final = 50_000_000  # larger than any value that is drawn, but for limits
+
+
+_TYPES: Final = MappingProxyType(
+    {
+        SqlType.INTEGER: DialectText(sqlite="INTEGER", postgres="BIGINT"),
+        SqlType.REAL: DialectText(sqlite="REAL", postgres="DOUBLE PRECISION"),
+        SqlType.TEXT: DialectText(sqlite="TEXT", postgres='TEXT COLLATE "C"'),
+        SqlType.BOOLEAN: DialectText(sqlite="BOOLEAN", postgres="BOOLEAN"),
+        SqlType.BLOB: DialectText(sqlite="BLOB", postgres="BYTEA"),
+    }
+)
+
+
+_KEY: Final = _TYPES[SqlType.INTEGER]
+
+
+_KEY_COLUMN: Final = ColumnRef(name=KEY, type=SqlType.INTEGER, nullable=False, narrow=True)
+
+
+# Dates, times and decimals are texts and reals in SQLite: expressions over them are not the same everywhere.
+_KINDS: Final = MappingProxyType(
+    {
+        ColumnType.INTEGER: SqlType.INTEGER,
+        ColumnType.BIGINT: SqlType.INTEGER,
+        ColumnType.SMALLINT: SqlType.INTEGER,
+        ColumnType.REAL: SqlType.REAL,
+        ColumnType.TEXT: SqlType.TEXT,
+        ColumnType.VARCHAR: SqlType.TEXT,
+        ColumnType.BOOLEAN: SqlType.BOOLEAN,
+        ColumnType.BLOB: SqlType.BLOB,
+    }
+)

@@ -1,0 +1,339 @@
+"""Names across a plan: which variables and labels a step may read, and whether anything gave them a value before.
+
+Only what is certain without a database is an error: a name that some backend, some alternative or some turn of a loop
+may have bound counts as bound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import field
+from typing import Final, assert_never
+
+from simdsl.language.steps import UNREADABLE, Remarkable
+from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.expectations import Expectation, SameAs
+from simdsl.plan.expressions import Expression, PoolReference, ResultReference, ResultSlice
+from simdsl.plan.plan import Identifier, Plan
+from simdsl.plan.source import Path
+from simdsl.plan.sql import Sql, SqlKind, Variable
+from simdsl.plan.steps import (
+    BACKEND_NAMES,
+    STEP_OPTIONS,
+    Await,
+    Check,
+    Checkout,
+    Fault,
+    For,
+    IntegerBounds,
+    Retry,
+    Return,
+    Sleep,
+    SqlStep,
+    Step,
+)
+from simdsl.plan.workload import WorkloadAction
+from simdsl.syntax.document import Data, source_text
+from simdsl.syntax.expectations import bound_names, read_names
+from simdsl.syntax.expressions import subexpressions
+from simdsl.syntax.fields import value_at
+from simdsl.syntax.problems import ParseIssue, Problems, did_you_mean
+from simdsl.syntax.sql_lexer import first_word
+
+
+def check_names(problems: Problems, plan: Plan, data: dict[str, Data], remarkable: Remarkable) -> None:
+    """Complain about every variable, label and pool that a step reads and cannot have.
+
+    ``remarkable`` tells for each list of steps which of them can have names at all, and which have but a label.
+    """
+    _NameChecker(problems, plan, data, remarkable).check()
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What the steps of one list may read. Names keep the order in which they came."""
+
+    variables: dict[str, None]
+    labels: dict[str, None]
+    loops: list[str] = field(default_factory=list)
+    owner: str | None = None
+    drawn: tuple[str, ...] = ()
+
+    def copy(self, owner: str | None = None) -> _Scope:
+        return _Scope(dict(self.variables), dict(self.labels), [], owner)
+
+
+class _NameChecker:
+    def __init__(self, problems: Problems, plan: Plan, data: dict[str, Data], remarkable: Remarkable) -> None:
+        self._remarkable = remarkable
+        self._problems = problems
+        self._plan = plan
+        self._data = data
+        self._identifiers = {param.name for entry in plan.params for param in entry if isinstance(param.value, Identifier)}
+        pools = data.get("pools")
+        self._pools = tuple(pools) if isinstance(pools, dict) else ()
+        self._labels: dict[str, str] = {}  # every label and whose it is
+        self._binders: dict[str, str] = {}  # names that tasks bind, and who does
+
+    def check(self) -> None:
+        plan = self._plan
+        setup = _Scope(_param_names(self._data.get("params", [])), {})
+        self._collect()
+        self._list(plan.setup, ("setup",), setup)
+        seen = dict(setup.labels)
+        if plan.steps is not None:
+            scope = setup.copy()
+            self._list(plan.steps, ("steps",), scope)
+            seen |= scope.labels
+        for task in plan.tasks or ():
+            scope = setup.copy(task.name)
+            self._list(task.steps, ("tasks", task.name), scope)
+            seen |= scope.labels
+        for deed in plan.workload.actions if plan.workload is not None else ():
+            self._deed(deed, ("workload", "actions", deed.name), setup.copy())
+        self._list(plan.invariants, ("invariants",), setup.copy())
+        last = setup.copy()
+        last.labels |= seen
+        self._list(plan.finally_, ("finally",), last)
+
+    def _deed(self, action: WorkloadAction, path: Path, scope: _Scope) -> None:
+        """An action reads params, setup's variables, what it draws and what it binds itself."""
+        drawn = value_at(self._data, (*path, "with"))  # with those whose source has a mistake in it
+        for name in drawn if isinstance(drawn, dict) else ():
+            if name in scope.variables:
+                message = f"`{name}` is a variable already, so no value of this name can be drawn"
+                self._problems.add(Code.N013, message, (*path, "with", name), key=True)
+            scope.variables[name] = None
+            scope.drawn = (*scope.drawn, name)
+        self._list(action.body, (*path, "do"), scope)
+
+    # What there is, wherever it stands
+
+    def _collect(self) -> None:
+        plan = self._plan
+        self._collect_from(plan.setup, ("setup",), "setup")
+        self._collect_from(plan.steps or (), ("steps",), "")
+        for task in plan.tasks or ():
+            self._collect_from(task.steps, ("tasks", task.name), task.name)
+        self._collect_from(plan.finally_, ("finally",), "finally")
+        self._collect_from(plan.invariants, ("invariants",), "invariants")
+
+    def _collect_from(self, steps: tuple[Step, ...], path: Path, owner: str) -> None:
+        tasks = bool(self._plan.tasks)
+        for index, more in self._remarkable.get(path, {}).items():
+            step = steps[index]
+            label = step.options.label
+            if label is not None:
+                if label in self._labels:
+                    self._problems.add(Code.N004, f"the label `{label}` is used twice", (*path, index, "label"))
+                else:
+                    self._labels[label] = owner
+            if not more:
+                continue
+            if step is UNREADABLE:
+                names, labels = _possible_names(value_at(self._data, (*path, index)))
+                self._labels |= dict.fromkeys(labels, owner)
+                self._binders |= dict.fromkeys(names if tasks else (), owner)
+            elif isinstance(step, (For, Retry)):
+                self._collect_from(step.body, (*path, index, "do"), owner)
+            elif tasks and isinstance(step, SqlStep) and step.expect is not None:
+                for name in _bound(step.expect):
+                    self._binders.setdefault(name, owner)
+
+    # What a step reads
+
+    def _list(self, steps: tuple[Step, ...], path: Path, scope: _Scope) -> None:
+        for index, more in self._remarkable.get(path, {}).items():
+            step = steps[index]
+            if not more and step.options.label is not None:
+                scope.labels[step.options.label] = None
+            elif step is UNREADABLE:
+                names, labels = _possible_names(value_at(self._data, (*path, index)))
+                scope.variables |= dict.fromkeys(names)
+                scope.labels |= dict.fromkeys(labels)
+            else:
+                self._step(step, (*path, index), scope)
+
+    def _step(self, step: Step, path: Path, scope: _Scope) -> None:
+        match step:
+            case SqlStep():
+                self._sql(step.sql, path, scope)
+                self._expectations(step.expect, step, path, scope)
+            case Checkout() | Return() | Await():
+                self._expectations(step.expect, step, path, scope)
+            case For():
+                self._for(step, path, scope)
+            case Retry():
+                self._list(step.body, (*path, "do"), scope)
+            case Check():
+                self._expression(step.expression, path, scope)
+                for override in step.options.overrides:
+                    if override.expression is not None:
+                        self._expression(override.expression, (*path, override.backend), scope)
+            case Sleep() | Fault():
+                pass
+            case _:
+                assert_never(step)
+        if step.options.label is not None:
+            scope.labels[step.options.label] = None
+
+    def _for(self, step: For, path: Path, scope: _Scope) -> None:
+        over = step.over
+        for bound in (over.first, over.last) if isinstance(over, IntegerBounds) else over.items:
+            if isinstance(bound, Variable):
+                self._variable(bound.name, path, scope)
+        name = step.variable
+        if name in scope.variables:
+            message = f"`{name}` is a variable already, so no loop can use the name"
+            self._at(Code.N009, message, path, rf"{name}\b", None)
+        was = name in scope.variables
+        scope.variables[name] = None
+        scope.loops.append(name)
+        self._list(step.body, (*path, "do"), scope)
+        scope.loops.pop()
+        if not was:
+            del scope.variables[name]
+
+    def _expectations(self, expect: Expectation | None, step: Step, path: Path, scope: _Scope) -> None:
+        """Reads come before binds: ``?x`` beside ``$x`` means the value that ``x`` had before."""
+        expectations = [] if expect is None else [(expect, path)]
+        for override in step.options.overrides:
+            place = (*path, override.backend)
+            if override.sql is not None:
+                self._sql(override.sql, place, scope)
+            if override.expect is not None:
+                expectations.append((override.expect, place))
+        for one, place in expectations:
+            self._reads(one, place, scope)
+        for one, place in expectations:
+            for name in _bound(one):
+                if name in scope.drawn:
+                    self._at(Code.N013, f"`{name}` is drawn", place, rf"\?{name}\b", "bind another name")
+                elif name in scope.loops:
+                    self._at(Code.N009, f"`{name}` is the variable of a loop", place, rf"\?{name}\b", None)
+                else:
+                    scope.variables[name] = None
+
+    def _reads(self, expect: Expectation, where: Path, scope: _Scope) -> None:
+        for name in read_names(expect):
+            self._variable(name, where, scope)
+        for alternative in expect:
+            if isinstance(alternative, SameAs):
+                self._label(alternative.label, where, rf"same\s+as\s+({alternative.label})\b", scope)
+
+    def _sql(self, sql: Sql, where: Path, scope: _Scope) -> None:
+        if len(sql.fragments) == 1 and isinstance(sql.fragments[0], str):
+            return
+        names = dict.fromkeys(part.name for part in sql.fragments if isinstance(part, Variable))
+        unbindable = sql.kind is SqlKind.DDL or first_word(sql) in _UNBINDABLE
+        for name in names:
+            if unbindable and name not in self._identifiers:
+                self._at(
+                    Code.R010,
+                    f"no value can be bound here, so `${name}` cannot stand in this statement",
+                    where,
+                    rf"\${name}\b",
+                    f"write the value out; a name of a table can be a param: `{{{name}: {{identifier: t1}}}}`",
+                )
+            self._variable(name, where, scope)
+
+    def _expression(self, expression: Expression, where: Path, scope: _Scope) -> None:
+        seen: dict[Expression, None] = {}
+        for part in subexpressions(expression):
+            if part in seen:
+                continue
+            seen[part] = None
+            match part:
+                case Variable(name=name):
+                    self._variable(name, where, scope)
+                case ResultReference(label=label) | ResultSlice(label=label):
+                    self._label(label, where, rf"\(\s*({label})\b", scope)
+                case PoolReference(pool=pool) if pool not in self._pools:
+                    help_ = did_you_mean(pool, self._pools) if self._pools else "this plan has no `pools:`"
+                    self._at(Code.N011, f"there is no pool `{pool}`", where, rf"(?<=pool\.){pool}\b", help_)
+                case _:
+                    pass
+
+    def _variable(self, name: str, where: Path, scope: _Scope) -> None:
+        if name in scope.variables:
+            return
+        other = self._binders.get(name)
+        pattern = rf"\${name}\b"
+        if other is not None and scope.owner is not None and other not in (scope.owner, ""):
+            message = f"`${name}` is bound by the task `{other}`"
+            self._at(Code.N008, message, where, pattern, "a task reads params, setup's variables and its own")
+            return
+        help_ = (
+            did_you_mean(f"${name}", tuple(f"${known}" for known in scope.variables))
+            or "`?x` in an expectation binds, and so does `params:`"
+        )
+        if where[0] in ("finally", "invariants"):
+            help_ = f"`{where[0]}` reads params and setup's variables"
+        self._at(Code.N007, f"nothing has bound `${name}`", where, pattern, help_)
+
+    def _label(self, label: str, where: Path, pattern: str, scope: _Scope) -> None:
+        if label in scope.labels:
+            return
+        other = self._labels.get(label)
+        if other is not None and scope.owner is not None and other not in (scope.owner, "setup"):
+            message = f"`{label}` is a label of the task `{other}`"
+            self._at(Code.N006, message, where, pattern, "only its owner and `finally` can use it")
+        elif other is not None:
+            self._at(Code.N005, f"no step before this one has the label `{label}`", where, pattern, None)
+        else:
+            help_ = did_you_mean(label, tuple(self._labels))
+            self._at(Code.N005, f"no step has the label `{label}`", where, pattern, help_)
+
+    # Where a step's text stands, asked only in order to complain
+
+    def _text_path(self, path: Path) -> Path:
+        item = value_at(self._data, path)
+        own = [key for key in item if key not in _BESIDE] if isinstance(item, dict) else []
+        return (*path, own[0]) if own else path
+
+    def _at(self, code: Code, message: str, where: Path, pattern: str, help_: str | None) -> None:
+        """``where`` is a step, or the override that is meant; the pattern finds what is meant in its text."""
+        where = self._text_path(where)
+        found = value_at(self._data, where)
+        text = source_text(found) if found is not None else None
+        match = re.search(pattern, text) if text is not None else None
+        start, end = match.span(match.lastindex or 0) if match is not None else (0, None)
+        self._problems.add_issue(ParseIssue(code=code, message=message, start=start, end=end, help=help_), where)
+
+
+def _bound(expect: Expectation) -> Iterator[str]:
+    for alternative in expect:
+        yield from bound_names(alternative)
+
+
+def _param_names(data: Data) -> dict[str, None]:
+    """Every key of every entry, well-formed or not: a value with a mistake in it is not unbound as well."""
+    entries = data if isinstance(data, list) else []
+    return {name: None for entry in entries if isinstance(entry, dict) for name in entry}
+
+
+def _possible_names(data: Data | None) -> tuple[list[str], list[str]]:
+    """The names that a step may have bound and the labels that it may have had, if it could have been read."""
+    names: list[str] = []
+    labels: list[str] = []
+    if isinstance(data, dict):
+        label = data.get("label")
+        labels += [label] if isinstance(label, str) else []
+    for inner in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        more_names, more_labels = _possible_names(inner)
+        names += more_names
+        labels += more_labels
+    if isinstance(data, str):
+        names += _BINDING.findall(data)
+    return names, labels
+
+
+_BINDING: Final = re.compile(r"\?([a-z_][a-z0-9_]*)")
+
+
+_UNBINDABLE: Final = frozenset({"SET", "PRAGMA"})
+
+
+_BESIDE: Final = frozenset((*STEP_OPTIONS, *BACKEND_NAMES, "do"))

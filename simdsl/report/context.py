@@ -1,0 +1,114 @@
+"""What all reports of a call share: what the call is, the text of its plans, its counts, and how to reproduce a failure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from simdsl.core.verdicts import AllPlansEnded, GeneratorHealth, PlanEnded, Progress, RunReport, Verdict
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.plan import Identifier, Param, Plan
+from simdsl.plan.values import literal
+from simdsl.syntax.document import Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSource:
+    """A plan and the text it came from."""
+
+    file: str
+    plan: Plan
+    document: Document | None = None
+
+
+def params_text(params: tuple[Param, ...]) -> str:
+    """An entry of ``params:`` in one line: ``n = 3, who = 'alice'``."""
+    return ", ".join(
+        f"{param.name} = {param.value.name if isinstance(param.value, Identifier) else literal(param.value)}"
+        for param in params
+    )
+
+
+def reproduce_command(
+    target: str | Sequence[str], plan: Plan, report: RunReport, *, backend_urls: Sequence[str], seed: int
+) -> str:
+    """The command that runs this one run again: its file, backend, seed, entry of params and schedule.
+
+    ``target`` is the file as the call named it, with its ``:LINE``, or the words that stand in its place; secrets in the
+    URLs are masked by then. Backends behind the first one are those that it is compared with.
+    """
+    words = ["simdsl", "run", *([target] if isinstance(target, str) else target), "--backend", backend_urls[0]]
+    for url in backend_urls[1:]:
+        words += ["--differential", url]
+    words += ["--seed", str(seed if report.seed is None else report.seed)]
+    entry = params_entry(plan, report)
+    if entry is not None and len(plan.params) > 1:
+        words += ["--params", str(entry)]
+    if report.choices:
+        words += ["--schedule", choice_list(report.choices)]
+    return shlex.join(words)
+
+
+def choice_list(choices: tuple[int, ...]) -> str:
+    """A schedule as the plan language writes it: ``1-1-2``."""
+    return "-".join(map(str, choices))
+
+
+def params_entry(plan: Plan, report: RunReport) -> int | None:
+    """Which entry of ``params:`` a run had, counted from 1."""
+    return plan.params.index(report.params) + 1 if report.params in plan.params else None
+
+
+@dataclass(slots=True, eq=False)
+class CallCounter:
+    """Folds the progress of a call into its end."""
+
+    seed: int
+    plans: int = 0
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    warned: int = 0
+    runs: int = 0
+    assertions: int = 0
+
+    def tell(self, progress: Progress) -> None:
+        """Count a plan that ended."""
+        if not isinstance(progress, PlanEnded):
+            return
+        self.plans += 1
+        self.runs += progress.runs
+        self.assertions += progress.assertions
+        match progress.verdict:
+            case Verdict.PASS:
+                self.passed += 1
+            case Verdict.FAIL:
+                self.failed += 1
+            case Verdict.SKIP:
+                self.skipped += 1
+            case Verdict.WARN:
+                self.warned += 1
+
+    def end(self, *, interrupted: bool = False, health: GeneratorHealth | None = None) -> AllPlansEnded:
+        """What the call came to."""
+        return AllPlansEnded(
+            seed=self.seed,
+            plans=self.plans,
+            passed=self.passed,
+            failed=self.failed,
+            skipped=self.skipped,
+            warned=self.warned,
+            runs=self.runs,
+            assertions=self.assertions,
+            interrupted=interrupted,
+            health=health,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHeader:
+    """What the call was asked for: the lines before the first plan."""
+
+    seed: int
+    backend: str
+    plans: int

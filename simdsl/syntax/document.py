@@ -1,0 +1,211 @@
+"""What was read: plain data for the loader, and positions for those who ask.
+
+The data is made of ``dict`` (keys are text), ``list``, ``str`` and two kinds of plain scalars that YAML 1.2 does not
+read as text: ``Plain`` and ``AmbiguousScalar``. Nothing in it knows where it stands; the loader addresses everything by path
+(`simdsl.plan.source.Location`), and the first question about a place reads the text again, with positions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.diagnostics import Diagnostic, Problem
+from simdsl.plan.source import Location, Path, SourceSpan, SourceText
+from simdsl.plan.values import INT64_MAX, INT64_MIN
+from simdsl.syntax.source_map import (
+    LineIndex,
+    ListNode,
+    MapNode,
+    Node,
+    ScalarNode,
+    ScalarStyle,
+    char_offsets,
+    find_node,
+    steps_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainScalar:
+    """A plain scalar that is a null, a boolean or a number: its source text, and that value.
+
+    An empty scalar (``key:`` and nothing more) is ``Plain("", None)``. JSON's numbers and words are of this class too.
+    """
+
+    text: str
+    value: int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class AmbiguousScalar:
+    """A plain scalar that some YAML reads as a number and another does not: ``010 0xff 1_000 .5 1. +1 .inf``.
+
+    Where text is wanted it is its text; where a value is wanted it is refused.
+    """
+
+    text: str
+
+
+Data: TypeAlias = "str | PlainScalar | AmbiguousScalar | list[Data] | dict[str, Data]"
+
+
+def source_text(data: Data) -> str | None:
+    """The source text of a scalar of any kind, and None for a list or a mapping: typing is by position."""
+    if isinstance(data, str):
+        return data
+    return data.text if isinstance(data, (PlainScalar, AmbiguousScalar)) else None
+
+
+def is_text(data: Data) -> bool:
+    """Whether this is text and nothing else: not a null, a boolean, a number or what looks like one."""
+    return isinstance(data, str)
+
+
+def resolve_scalar(text: str) -> str | PlainScalar | AmbiguousScalar:
+    """What a plain scalar is, by YAML 1.2's core schema cut down to what all readers agree on."""
+    if text in _WORDS:
+        return PlainScalar(text, _WORDS[text])
+    if _INTEGER.fullmatch(text):
+        # A text of more than 20 characters is out of range without being converted.
+        value = int(text) if len(text) <= 20 else INT64_MAX + 1
+        return PlainScalar(text, value) if INT64_MIN <= value <= INT64_MAX else AmbiguousScalar(text)
+    if _REAL.fullmatch(text):
+        real = float(text)
+        return AmbiguousScalar(text) if real in (_INFINITY, -_INFINITY) else PlainScalar(text, real)
+    return AmbiguousScalar(text) if _LOOKS_NUMERIC.fullmatch(text) else text
+
+
+class Document:
+    """A text that was read. ``data`` is the root; everything else is about places in the text."""
+
+    __slots__ = ("_positions", "_read_tree", "_root", "bom", "data", "refused", "source")
+
+    def __init__(
+        self,
+        *,
+        source: SourceText,
+        data: Data,
+        read_tree: Callable[[str], Node],
+        root: Node | None = None,
+        refused: tuple[Path, ...] = (),
+        bom: bool = False,
+    ) -> None:
+        """``read_tree`` reads the text once more, with positions, unless ``root`` is its result already."""
+        self.source = source
+        self.data = data
+        self.refused = refused  # the paths under which the reader found something that it refused
+        self.bom = bom  # whether the file began with a byte order mark, which the source text lacks
+        self._read_tree = read_tree
+        self._root = root
+        self._positions: LineIndex | None = None
+
+    @property
+    def root(self) -> Node:
+        """The positioned tree, read when first asked for."""
+        if self._root is None:
+            self._root = self._read_tree(self.source.text)
+        return self._root
+
+    @property
+    def positions(self) -> LineIndex:
+        """The lines of the source, found when first asked for."""
+        if self._positions is None:
+            self._positions = LineIndex(self.source)
+        return self._positions
+
+    def is_refused(self, path: Path) -> bool:
+        """Whether the reader refused what stands at this path or above it, so that the loader need not complain too."""
+        return any(path[: len(refused)] == refused for refused in self.refused)
+
+    def diagnose(self, problem: Problem) -> Diagnostic:
+        """The problem as a person reads it. A path that is not there stands for its deepest ancestor that is."""
+        return self.positions.diagnostic(problem.code, problem.message, self.locate(problem.at), problem.help)
+
+    def locate(self, at: Location) -> SourceSpan | None:
+        """The line and column of a place, as long as it goes on in that line. None for an empty text."""
+        if not self.source.text:
+            return None
+        key, node, whole = find_node(self.root, at.path)
+        if at.key or not whole:
+            node = key or node
+        elif isinstance(node, ScalarNode) and (at.start or at.end is not None):
+            found = self._within(node, at.start, at.end)
+            if found is not None:
+                return self.positions.span(*found)
+        return self.positions.span(*self._extent(node))
+
+    def offsets(self, at: Location) -> tuple[int, int] | None:
+        """Where in ``source.text`` a part of a scalar stands, so that it can be replaced there.
+
+        None if there is no such scalar, or if it is not written there as it reads (an escape, a folded line).
+        """
+        node = self.scalar(at.path)
+        found = self._within(node, at.start, at.end) if node and not at.key else None
+        if node is None or found is None:
+            return None
+        return found if self.source.text[found[0] : found[1]] == node.text[at.start : at.end] else None
+
+    def scalar(self, path: Path) -> ScalarNode | None:
+        """The scalar at a path, as it is written."""
+        _, node, whole = find_node(self.root, path)
+        return node if whole and isinstance(node, ScalarNode) else None
+
+    def path_at(self, line: int) -> Path | None:
+        """The step that stands on a line, or, for a comment or a blank line, the next one. None after the last."""
+        steps = steps_of(self.root) if self.source.text else []
+        return next((path for path, _, end in steps if self.positions.line_of(max(end - 1, 0)) >= line), None)
+
+    def _within(self, node: ScalarNode, start: int, end: int | None) -> tuple[int, int] | None:
+        found = char_offsets(node, self.source.text)
+        if found is None:
+            return None
+        last = len(found) - 1
+        first = min(start, last)
+        return found[first], found[last if end is None else max(first, min(end, last))]
+
+    def _extent(self, node: Node) -> tuple[int, int]:
+        """What stands for a whole node: of a block, its first line."""
+        match node:
+            case ScalarNode(style=ScalarStyle.LITERAL) if found := char_offsets(node, self.source.text):
+                first = len(node.text) - len(node.text.lstrip("\n"))
+                return (found[first], found[-1]) if first < len(node.text) else (node.start, node.end)
+            case MapNode(flow=False, entries=[(first_key, _), *_]):
+                return first_key.start, first_key.end
+            case ListNode(flow=False):
+                return node.start, node.start + 1
+            case _:
+                return node.start, node.end
+
+
+_INFINITY: Final = float("inf")
+
+
+_WORDS: Final[dict[str, bool | None]] = {
+    "": None,
+    "~": None,
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
+
+
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
+
+
+_REAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+
+
+_LOOKS_NUMERIC: Final = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?0[xX][0-9a-fA-F_]+|[-+]?0[oO][0-7_]+|[-+]?0[bB][01_]+"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)

@@ -1,0 +1,274 @@
+"""What follows the arrow: from text to the alternatives of an expectation.
+
+There are two ways. ``parse_expectation`` uses the grammar and reads everything. ``fast_expectation`` reads the common
+forms by regular expression, so that a small plan never waits for a parser to be built (25 ms); where it answers, the
+grammar would answer the same, which the tests check on generated text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, assert_never
+
+from simdsl.plan.codes import Code
+from simdsl.plan.expectations import (
+    Alternative,
+    Binding,
+    Blocks,
+    Cell,
+    CellRow,
+    ComparisonOperator,
+    Contains,
+    Count,
+    CountUnit,
+    ExactRows,
+    Excludes,
+    Expectation,
+    ExpectedError,
+    Ok,
+    RowOrder,
+    SameAs,
+    Scalar,
+    Wildcard,
+)
+from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.sql import Variable
+from simdsl.syntax.cells import cell_of, integer, issue_at, leaf
+from simdsl.syntax.grammar import parse
+from simdsl.syntax.problems import ParseError, ParseIssue, did_you_mean
+
+if TYPE_CHECKING:
+    from simdsl.syntax.grammar import Branch, Leaf
+
+
+OK: Final = Ok()
+
+
+BLOCKS: Final = Blocks()
+
+
+def parse_expectation(text: str) -> Expectation:
+    """The alternatives in the order of the text. Raises ``Refused`` with offsets into this text."""
+    branch = parse("expectation", text)
+    expectation = tuple(_alternative(child) for child in branch.children if not isinstance(child, str))
+    _check_names(expectation, text)
+    return expectation
+
+
+def bound_names(alternative: Alternative) -> tuple[str, ...]:
+    """The names that ``?x`` cells bind, each once, in the order of the text."""
+    if not isinstance(alternative, (ExactRows, Contains, Excludes)):
+        return ()
+    return tuple(dict.fromkeys(cell.name for row in alternative.rows for cell in row if isinstance(cell, Binding)))
+
+
+def read_names(expectation: Expectation) -> tuple[str, ...]:
+    """The names of all ``$x`` in it, each once."""
+    names: list[str] = []
+    for alternative in expectation:
+        match alternative:
+            case ExactRows() | Contains() | Excludes():
+                names += [cell.name for row in alternative.rows for cell in row if isinstance(cell, Variable)]
+            case Count(n=Variable(name=name)):
+                names.append(name)
+            case Ok() | SameAs() | ExpectedError() | Blocks() | Count():
+                pass
+            case _:
+                assert_never(alternative)
+    return tuple(dict.fromkeys(names))
+
+
+def error_class(token: Leaf) -> ErrorClass:
+    """A class by its name. Raises ``Refused`` with the nearest one."""
+    if token not in _CLASS_NAMES:
+        raise ParseError(
+            issue_at(Code.G204, f"there is no error class `{token}`", token, did_you_mean(str(token), _CLASS_NAMES))
+        )
+    return ErrorClass(str(token))
+
+
+def _alternative(branch: Branch) -> Alternative:
+    match branch.data:
+        case "ok":
+            return OK
+        case "blocks":
+            return BLOCKS
+        case "empty":
+            return _EMPTY
+        case "count":
+            return _count(branch)
+        case "exact":
+            return ExactRows(rows=_rows(branch), order=_order(branch))
+        case "contains":
+            return Contains(rows=_unbound(_rows(branch), branch))
+        case "excludes":
+            return Excludes(rows=_unbound(_rows(branch), branch))
+        case "same_as":
+            return SameAs(label=str(leaf(branch)), order=_order(branch))
+        case _:
+            return _error(branch)
+
+
+def _count(branch: Branch) -> Count:
+    amount = next(child for child in branch.children if not isinstance(child, str))
+    token = leaf(amount)
+    if token.type == "VARIABLE":
+        n: int | Variable = Variable(name=token[1:])
+    elif token.isdecimal():
+        n = integer(token)
+    else:
+        raise ParseError(issue_at(Code.G207, f"`{token}` is not a count", token, "a count is 0 or more"))
+    first = leaf(branch) if isinstance(branch.children[0], str) else None
+    comparison = ComparisonOperator(str(first)) if first is not None else ComparisonOperator.EQ
+    return Count(what=_COUNTED[leaf(branch, -1)[0]], comparison=comparison, n=n)
+
+
+def _rows(branch: Branch) -> tuple[CellRow, ...]:
+    rows = branch.children[0]
+    assert not isinstance(rows, str)
+    found: list[CellRow] = []
+    for row in rows.children:
+        assert not isinstance(row, str)
+        cells = tuple(cell_of(cell) for cell in row.children if not isinstance(cell, str))
+        if found and len(cells) != len(found[0]):
+            message = f"a row of {len(cells)} stands beside one of {len(found[0])}"
+            start, end = _extent(row)
+            raise ParseError(
+                ParseIssue(code=Code.R014, message=message, start=start, end=end, help="`1, 2` is two rows, `(1, 2)` is one")
+            )
+        found.append(cells)
+    return tuple(found)
+
+
+def _unbound(rows: tuple[CellRow, ...], branch: Branch) -> tuple[CellRow, ...]:
+    for token in branch.scan_values(lambda value: getattr(value, "type", "") == "BINDING"):
+        raise ParseError(
+            issue_at(Code.R018, f"`{token}` cannot be bound: several rows may meet it", token, "`_` meets anything")
+        )
+    return rows
+
+
+def _order(branch: Branch) -> RowOrder | None:
+    last = branch.children[-1]
+    if isinstance(last, str) or last.data not in ("in_order", "in_any_order"):
+        return None
+    return RowOrder.IN_ORDER if last.data == "in_order" else RowOrder.ANY_ORDER
+
+
+def _error(branch: Branch) -> ExpectedError:
+    klass: ErrorClass | None = None
+    sqlstate: str | None = None
+    native: int | None = None
+    regex: str | None = None
+    for child in branch.children:
+        if isinstance(child, str):
+            regex = _regex(child)
+        elif child.data == "error_class":
+            klass = error_class(leaf(child))
+        elif child.data == "sqlstate":
+            sqlstate = str(leaf(child))
+        else:
+            native = integer(leaf(child, -1), negative=len(child.children) == 2)
+    return ExpectedError(error_class=klass, sqlstate=sqlstate, native=native, regex=regex)
+
+
+def _regex(token: Leaf) -> str:
+    pattern = str(token[1:-1])
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ParseError(issue_at(Code.G205, f"not a regular expression: {error}", token)) from None
+    return pattern
+
+
+def _check_names(expectation: Expectation, text: str) -> None:
+    """All alternatives but errors and ``blocks`` bind the same names, so that nobody reads what may not be there."""
+    if "?" not in text:
+        return
+    bound = [set(bound_names(one)) for one in expectation if not isinstance(one, (ExpectedError, Blocks))]
+    if any(names != bound[0] for names in bound[1:]):
+        raise ParseError(ParseIssue(code=Code.R118, message="the alternatives bind different names", end=len(text)))
+
+
+def _extent(branch: Branch) -> tuple[int, int]:
+    tokens = list(branch.scan_values(lambda value: isinstance(value, str)))
+    if not tokens:  # a row of `_` alone keeps no token
+        return 0, 0
+    return tokens[0].start_pos or 0, tokens[-1].end_pos or 0
+
+
+_EMPTY: Final = Count(what=CountUnit.ROWS, comparison=ComparisonOperator.EQ, n=0)
+
+
+_COUNTED: Final = {"r": CountUnit.ROWS, "a": CountUnit.AFFECTED, "c": CountUnit.COLUMNS}
+
+
+_CLASS_NAMES: Final = tuple(one.value for one in ErrorClass)
+
+
+_FAST_INTEGER: Final = r"-?(?:0|[1-9][0-9]{0,17})"
+
+
+_FAST_STRING: Final = r"'(?:[^'\\\x00-\x1f]|'')*'"
+
+
+_FAST_CELL: Final = rf"(?:{_FAST_INTEGER}|{_FAST_STRING}|NULL|_)"
+
+
+_FAST_ROW: Final = rf"(?:{_FAST_CELL}|\({_FAST_CELL}(?:, {_FAST_CELL})*\))"
+
+
+_FAST_ROWS: Final = re.compile(rf"{_FAST_ROW}(?:, {_FAST_ROW})*")
+
+
+_FAST_EACH_ROW: Final = re.compile(rf"\(({_FAST_CELL}(?:, {_FAST_CELL})*)\)|({_FAST_CELL})")
+
+
+_FAST_EACH_CELL: Final = re.compile(_FAST_CELL)
+
+
+_FAST_COUNT: Final = re.compile(r"(?:(>=|<=|>|<) )?(0|[1-9][0-9]{0,17}) (rows?|affected|columns?)")
+
+
+_FAST_ERROR: Final = re.compile(r"error ([a-z_]+)")
+
+
+_FAST_COUNTED: Final = {"r": CountUnit.ROWS, "a": CountUnit.AFFECTED, "c": CountUnit.COLUMNS}
+
+
+_FAST_CLASSES: Final = {str(error_class): error_class for error_class in ErrorClass}
+
+
+_FAST_WORDS: Final[dict[str, Expectation]] = {
+    "ok": (Ok(),),
+    "blocks": (Blocks(),),
+    "empty": (Count(what=CountUnit.ROWS, comparison=ComparisonOperator.EQ, n=0),),
+}
+
+
+def fast_expectation(text: str) -> Expectation | None:
+    """A word, a count, an error class, or rows of integers, texts, NULL and ``_``; None for anything else."""
+    if text in _FAST_WORDS:
+        return _FAST_WORDS[text]
+    if match := _FAST_COUNT.fullmatch(text):
+        sign, n, what = match.groups()
+        return (Count(what=_FAST_COUNTED[what[0]], comparison=ComparisonOperator(sign or "="), n=int(n)),)
+    if match := _FAST_ERROR.fullmatch(text):
+        error_class = _FAST_CLASSES.get(match.group(1))
+        return (ExpectedError(error_class=error_class),) if error_class else None
+    return _fast_rows(text) if _FAST_ROWS.fullmatch(text) else None
+
+
+def _fast_rows(text: str) -> Expectation | None:
+    rows: tuple[CellRow, ...] = tuple(
+        tuple(map(_fast_cell, _FAST_EACH_CELL.findall(many or one))) for many, one in _FAST_EACH_ROW.findall(text)
+    )
+    widths = {len(row) for row in rows}
+    return (ExactRows(rows=rows),) if len(widths) == 1 else None
+
+
+def _fast_cell(text: str) -> Cell:
+    if text == "_":
+        return Wildcard()
+    if text == "NULL":
+        return Scalar(value=None)
+    return Scalar(value=text[1:-1].replace("''", "'") if text[0] == "'" else int(text))

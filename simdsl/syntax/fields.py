@@ -1,0 +1,224 @@
+"""Reading data by shape: text, integers, lists, mappings with a closed set of keys, durations, names; and in which list of
+steps a step stands, which decides what it may be.
+
+Every reader takes the data and its path, returns the value or None, and reports a problem where it returns None."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.source import Path
+from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS, VERBS
+from simdsl.plan.values import INT64_MAX, INT64_MIN
+from simdsl.syntax.cells import parse_duration
+from simdsl.syntax.document import AmbiguousScalar, Data, PlainScalar, source_text
+from simdsl.syntax.problems import ParseError, Problems, did_you_mean, nearest, within_one_edit
+
+RESERVED_NAMES: Final = frozenset(
+    (*VERBS, *STEP_OPTIONS, *BACKEND_NAMES, "do", "sql", "all", "from", "setup", "finally", "invariants", "workload")
+)
+
+
+class FieldReader:
+    """The readers of simple fields, and where they complain."""
+
+    __slots__ = ("problems",)
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+
+    def text(self, data: Data, path: Path) -> str | None:
+        """The source text of any scalar: typing is by position."""
+        found = source_text(data)
+        if found is None:
+            self.problems.add(Code.S005, f"text is wanted here, not {describe_data(data)}", path)
+        return found
+
+    def integer(self, data: Data, path: Path, *, least: int = INT64_MIN) -> int | None:
+        """An integer of 64 bits, not below ``least``."""
+        value = data.value if isinstance(data, PlainScalar) else None
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.problems.add(Code.S008, f"an integer is wanted here, not {describe_data(data)}", path)
+            return None
+        if not least <= value <= INT64_MAX:
+            self.problems.add(Code.S008, f"an integer of {least} or more is wanted here", path)
+            return None
+        return value
+
+    def duration_us(self, data: Data, path: Path) -> int | None:
+        """A duration such as ``5ms``, in microseconds."""
+        text = self.text(data, path)
+        if text is None:
+            return None
+        try:
+            return parse_duration(text)
+        except ParseError as refused:
+            self.refuse(refused, path)
+            return None
+
+    def items(self, data: Data, path: Path) -> list[Data] | None:
+        """A list."""
+        if isinstance(data, list):
+            return data
+        self.problems.add(Code.S006, f"a list is wanted here, not {describe_data(data)}", path)
+        return None
+
+    def mapping(self, data: Data, path: Path) -> dict[str, Data] | None:
+        """A mapping with any keys."""
+        if isinstance(data, dict):
+            return data
+        self.problems.add(Code.S007, f"a mapping is wanted here, not {describe_data(data)}", path)
+        return None
+
+    def closed(self, data: Data, path: Path, keys: Sequence[str], required: Sequence[str] = ()) -> dict[str, Data] | None:
+        """A mapping that has no other keys than these; what it has beyond them is complained about and left out."""
+        mapping = self.mapping(data, path)
+        if mapping is None:
+            return None
+        for key in mapping:
+            if key not in keys:
+                self.problems.add(
+                    Code.S002, f"there is no key `{key}` here", (*path, key), key=True, help=did_you_mean(key, keys)
+                )
+        for key in required:
+            if key not in mapping:
+                self.problems.add(Code.S003, f"the key `{key}` is missing", path)
+        return mapping
+
+    def name(self, text: str, path: Path, what: str, *, key: bool = False) -> bool:
+        """Whether a text is a name: lower-case letters, digits and underscores, a letter or an underscore first."""
+        if NAME.fullmatch(text):
+            return True
+        self.problems.add(
+            Code.N001,
+            f"`{text}` is not a name for a {what}",
+            path,
+            key=key,
+            help="a name has lower-case letters, digits and `_`, and begins with a letter",
+        )
+        return False
+
+    def word(self, data: Data, path: Path, options: Sequence[str]) -> str | None:
+        """One of a closed set of words."""
+        text = self.text(data, path)
+        if text is None or text in options:
+            return text
+        self.problems.add(Code.S016, f"`{text}` cannot stand here", path, help=did_you_mean(text, options))
+        return None
+
+    def words(self, data: Data, path: Path, options: Sequence[str] | None = None) -> tuple[str, ...]:
+        """A list of texts, each once; of a closed set of words if ``options`` are given."""
+        found: list[str] = []
+        for index, item in enumerate(self.items(data, path) or ()):
+            place = (*path, index)
+            text = self.text(item, place) if options is None else self.word(item, place, options)
+            if text is None:
+                continue
+            if text in found:
+                self.problems.add(Code.S017, f"`{text}` stands here twice", place)
+            elif not text.strip():
+                self.problems.add(Code.S005, "text is wanted here, not an empty one", place)
+            else:
+                found.append(text)
+        return tuple(found)
+
+    def task_name(self, text: str, path: Path, *, key: bool = True) -> bool:
+        """Whether a text can name a task."""
+        if text in RESERVED_NAMES:
+            self.problems.add(Code.N002, f"`{text}` is reserved, so no task can have this name", path, key=key)
+            return False
+        for verb in VERBS:
+            if within_one_edit(text, verb):
+                help_ = f"did you mean `{verb}`?"
+                self.problems.add(Code.N003, f"`{text}` is nearly the verb `{verb}`", path, key=key, help=help_)
+                return False
+        if TASK_NAME.fullmatch(text):
+            return True
+        self.problems.add(
+            Code.N001,
+            f"`{text}` is not a name for a task",
+            path,
+            key=key,
+            help=_verb_help(text) or "a task's name has lower-case letters, digits and `_`, and begins with a letter",
+        )
+        return False
+
+    def refuse(self, refused: ParseError, path: Path) -> None:
+        """Complain about everything that is wrong with the text at a path."""
+        for trouble in refused.troubles:
+            self.problems.add_issue(trouble, path)
+
+
+def describe_data(data: Data) -> str:
+    """What stands there, in words."""
+    match data:
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case PlainScalar(text=""):
+            return "nothing"
+        case PlainScalar(value=None):
+            return "null"
+        case PlainScalar(value=bool()) | PlainScalar() | AmbiguousScalar():
+            return f"`{data.text}`"
+        case _:
+            return "text"
+
+
+def value_at(data: Data, path: Path) -> Data | None:
+    """What stands at a path, or None if nothing does."""
+    here: Data | None = data
+    for step in path:
+        if isinstance(here, dict) and isinstance(step, str):
+            here = here.get(step)
+        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            here = here[step]
+        else:
+            return None
+    return here
+
+
+def _verb_help(text: str) -> str | None:
+    option = nearest(text, VERBS)
+    return f"did you mean `{option}`?" if option else None
+
+
+NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+TASK_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepContext:
+    """A list of steps. ``owner`` is the task of ``tasks:`` or the section's name, and None in ``steps:``.
+
+    The section of an action is ``workload``.
+    """
+
+    section: str
+    owner: str | None
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """The verbs that may stand in such a list."""
+        if self.section in ("setup", "finally"):
+            return ("for", "check")
+        if self.section == "invariants":
+            return ()
+        return tuple(verb for verb in VERBS if verb != "await") if self.is_of_tasks else VERBS
+
+    @property
+    def task(self) -> str | None:
+        """Whose a check, a sleep or a fault is."""
+        return self.owner if self.is_of_tasks else None
+
+    @property
+    def is_of_tasks(self) -> bool:
+        """Whether its steps are one task's, among others that a schedule chooses from."""
+        return self.section in ("tasks", "workload")

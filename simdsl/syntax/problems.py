@@ -1,0 +1,110 @@
+"""Collecting what is wrong: nothing stops at the first mistake."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.diagnostics import Problem, Severity
+from simdsl.plan.source import Location, Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParseIssue:
+    """What is wrong within one text, whose place in the plan is not known here. Offsets are code points of that text."""
+
+    code: Code
+    message: str
+    start: int = 0
+    end: int | None = None
+    help: str | None = None
+
+    def shifted(self, by: int) -> ParseIssue:
+        """The same trouble in a longer text, in which this one begins at offset ``by``."""
+        end = None if self.end is None else self.end + by
+        return ParseIssue(code=self.code, message=self.message, start=self.start + by, end=end, help=self.help)
+
+
+class ParseError(Exception):
+    """A text was refused: everything that is wrong with it, one trouble at least."""
+
+    def __init__(self, *troubles: ParseIssue) -> None:
+        super().__init__("; ".join(trouble.message for trouble in troubles))
+        self.troubles = troubles
+
+
+class Problems:
+    """The problems of one load, kept out of places that the reader has complained about already."""
+
+    __slots__ = ("_is_refused", "_problems")
+
+    def __init__(self, is_refused: Callable[[Path], bool]) -> None:
+        self._is_refused = is_refused
+        self._problems: list[Problem] = []
+
+    def add(self, code: Code, message: str, path: Path, *, key: bool = False, help: str | None = None) -> None:  # noqa: A002
+        """Complain about what stands at a path, or about the key that the path ends in."""
+        self._put(Problem(code=code, message=message, at=Location(path=path, key=key), help=help))
+
+    def add_issue(self, trouble: ParseIssue, path: Path) -> None:
+        """Complain about a part of the text that stands at a path."""
+        at = Location(path=path, start=trouble.start, end=trouble.end)
+        self._put(Problem(code=trouble.code, message=trouble.message, at=at, help=trouble.help))
+
+    @property
+    def found(self) -> Sequence[Problem]:
+        """Everything so far, in the order in which it was found."""
+        return self._problems
+
+    def __len__(self) -> int:
+        return len(self._problems)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything so far refuses the plan."""
+        return any(problem.severity is Severity.ERROR for problem in self._problems)
+
+    def _put(self, problem: Problem) -> None:
+        if not self._is_refused(problem.at.path):
+            self._problems.append(replace(problem, message=_one_line(problem.message)))
+
+
+def _one_line(message: str) -> str:
+    """One line that can be read, whatever a plan holds where a name was wanted."""
+    line = message.replace("\n", " ").replace("\r", " ")
+    return line if len(line) <= _MAX_MESSAGE else f"{line[: _MAX_MESSAGE - 3]}..."
+
+
+def nearest(word: str, options: Sequence[str]) -> str | None:
+    """The option that was probably meant, or None. The same word and options always give the same answer."""
+    found = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, options: Sequence[str]) -> str | None:
+    """A line of help that names the nearest option, or all of them where they are few."""
+    option = nearest(word, options)
+    if option is not None:
+        return f"did you mean `{option}`?"
+    return f"one of: {', '.join(f'`{option}`' for option in options)}" if 0 < len(options) <= 12 else None
+
+
+def within_one_edit(word: str, other: str) -> bool:
+    """Whether one insertion, deletion, replacement or swap of neighbours turns one word into the other."""
+    if abs(len(word) - len(other)) > 1:
+        return False
+    short, long = sorted((word, other), key=len)
+    start = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    if len(short) == len(long):
+        swapped = short[start + 1 : start + 2] + short[start : start + 1]
+        return short[start + 1 :] == long[start + 1 :] or (
+            swapped == long[start : start + 2] and short[start + 2 :] == long[start + 2 :]
+        )
+    return short[start:] == long[start + 1 :]
+
+
+_MAX_MESSAGE: Final = 300

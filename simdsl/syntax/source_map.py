@@ -1,0 +1,246 @@
+"""Where everything stands in a source text: lines and columns, and the tree of a document with its offsets.
+
+The slow readers build the tree; the fast ones do without, and a document builds it when the first diagnostic needs a
+position. Offsets are code points from the beginning of the source text."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import chain
+from typing import Final, TypeAlias
+
+from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.source import Path, SourceSpan, SourceText
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderIssue:
+    """What a reader found wrong between two offsets of the text."""
+
+    code: Code
+    start: int
+    end: int
+    message: str
+    help: str | None = None
+
+
+class LineIndex:
+    """The lines of a source. Offsets are code points from the beginning of its text."""
+
+    __slots__ = ("_last", "source", "starts")
+
+    def __init__(self, source: SourceText) -> None:
+        self.source = source
+        self._last = (0, "")  # many diagnostics of one very long line share its text
+        self.starts = array("q", chain((0,), (match.end() for match in re.finditer("\n", source.text))))
+
+    def line_of(self, offset: int) -> int:
+        """The number of the line in which an offset lies."""
+        return bisect_right(self.starts, offset)
+
+    def line(self, number: int) -> str:
+        """The text of a line, without its end."""
+        if self._last[0] != number:
+            self._last = (number, self._cut(number))
+        return self._last[1]
+
+    def span(self, start: int, end: int) -> SourceSpan:
+        """Offsets as a line, a column and a length; what lies beyond the line's end is cut off."""
+        number = self.line_of(start)
+        begin = self.starts[number - 1]
+        line_end = begin + len(self.line(number))
+        return SourceSpan(line=number, column=start - begin + 1, length=max(1, min(end, line_end) - start))
+
+    def diagnostic(self, code: Code, message: str, span: SourceSpan | None, hint: str | None) -> Diagnostic:
+        """A diagnostic that shows the line of its span."""
+        text = self.line(span.line) if span else ""
+        return Diagnostic(code=code, message=message, file=self.source.name, span=span, line=text, help=hint)
+
+    def diagnose(self, finding: ReaderIssue) -> Diagnostic:
+        """A finding as a person reads it."""
+        span = self.span(finding.start, finding.end)
+        return self.diagnostic(finding.code, finding.message, span, finding.help)
+
+    def _cut(self, number: int) -> str:
+        stop = self.starts[number] - 1 if number < len(self.starts) else len(self.source.text)
+        return self.source.text[self.starts[number - 1] : stop].removesuffix("\r")
+
+
+STEP_SECTIONS: Final = frozenset({"setup", "steps", "finally", "invariants"})
+
+
+class ScalarStyle(StrEnum):
+    """How a scalar is written."""
+
+    PLAIN = "plain"
+    SINGLE = "'"
+    DOUBLE = '"'
+    LITERAL = "|"
+    FOLDED = ">"
+    JSON = "json"  # a JSON string, whose surrogate pairs are one code point
+    ALIAS = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarNode:
+    """A scalar, its quotes and indicators included; ``text`` is what YAML makes of it."""
+
+    start: int
+    end: int
+    style: ScalarStyle
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListNode:
+    """A sequence."""
+
+    start: int
+    end: int
+    flow: bool
+    items: list[Node]
+
+
+@dataclass(frozen=True, slots=True)
+class MapNode:
+    """A mapping. A key that is there twice is kept twice."""
+
+    start: int
+    end: int
+    flow: bool
+    entries: list[tuple[ScalarNode, Node]]
+
+
+Node: TypeAlias = ScalarNode | ListNode | MapNode
+
+
+def child_node(node: Node, step: str | int) -> tuple[ScalarNode | None, Node] | None:
+    """The key (in a mapping) and the value one step down a path, or None."""
+    match node, step:
+        case MapNode(), str():
+            return next((entry for entry in node.entries if entry[0].text == step), None)
+        case ListNode(), int() if 0 <= step < len(node.items):
+            return None, node.items[step]
+        case _:
+            return None
+
+
+def find_node(root: Node, path: Path) -> tuple[ScalarNode | None, Node, bool]:
+    """The key and value at a path, or of the deepest ancestor that there is; and whether the whole path was there.
+
+    A list element has no key of its own.
+    """
+    key: ScalarNode | None = None
+    node = root
+    for step in path:
+        found = child_node(node, step)
+        if found is None:
+            return key, node, False
+        key, node = found
+    return key, node, True
+
+
+def steps_of(root: Node) -> list[tuple[Path, int, int]]:
+    """The steps of a plan in the order of the text: path, start, end. One with ``do`` ends where its body begins."""
+    steps: list[tuple[Path, int, int]] = []
+    for path, body in step_lists(root):
+        _collect_steps(body, path, steps)
+    return steps
+
+
+def step_lists(root: Node) -> Iterator[tuple[Path, Node]]:
+    """What should be a list of steps, with its path, in the order of the text. Bodies of loops are within."""
+    for key, value in _entries(root):
+        if key == "workload":
+            for part, actions in _entries(value):
+                for name, action in _entries(actions) if part == "actions" else ():
+                    yield from (((key, part, name, "do"), body) for own, body in _entries(action) if own == "do")
+        elif key == "tasks":
+            yield from (((key, name), body) for name, body in _entries(value))
+        elif key in STEP_SECTIONS:
+            yield (key,), value
+
+
+def _entries(node: Node) -> Iterator[tuple[str, Node]]:
+    return ((key.text, value) for key, value in (node.entries if isinstance(node, MapNode) else ()))
+
+
+def _collect_steps(body: Node, path: Path, into: list[tuple[Path, int, int]]) -> None:
+    for index, item in enumerate(body.items if isinstance(body, ListNode) else ()):
+        place = (*path, index)
+        inner = child_node(item, "do")
+        if inner and inner[0] and isinstance(inner[1], ListNode) and inner[1].items:
+            into.append((place, item.start, inner[0].end))
+            _collect_steps(inner[1], (*place, "do"), into)
+        else:
+            into.append((place, item.start, item.end))
+
+
+def char_offsets(node: ScalarNode, source: str) -> list[int] | None:
+    """Where in the source each code point of a scalar's text stands, and at the end where the text ends.
+
+    None where YAML made the text by joining lines.
+    """
+    match node.style:
+        case ScalarStyle.PLAIN | ScalarStyle.ALIAS:
+            whole = source[node.start : node.end]
+            return list(range(node.start, node.end + 1)) if whole == node.text else None
+        case ScalarStyle.SINGLE:
+            return _quoted_offsets(node, source, _SINGLE_UNIT)
+        case ScalarStyle.DOUBLE:
+            return _quoted_offsets(node, source, _DOUBLE_UNIT)
+        case ScalarStyle.JSON:
+            return _quoted_offsets(node, source, _JSON_UNIT)
+        case ScalarStyle.LITERAL:
+            return _literal_offsets(node, source)
+        case ScalarStyle.FOLDED:
+            return None
+
+
+# Patterns that only a place in a quoted scalar needs: re compiles and keeps them when somebody asks for one.
+_SINGLE_UNIT: Final = r"''|[^'\n]"
+
+
+_DOUBLE_UNIT: Final = r'\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[^\nxuU])|[^"\\\n]'
+
+
+_JSON_UNIT: Final = r'\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|[^"\\\n]'
+
+
+def _quoted_offsets(node: ScalarNode, source: str, unit: str) -> list[int] | None:
+    found = []
+    pattern = re.compile(unit)
+    position = node.start + 1
+    while match := pattern.match(source, position, node.end - 1):
+        found.append(position)
+        position = match.end()
+    found.append(position)
+    return found if position == node.end - 1 and len(found) == len(node.text) + 1 else None
+
+
+def _literal_offsets(node: ScalarNode, source: str) -> list[int] | None:
+    found: list[int] = []
+    position = source.find("\n", node.start) + 1
+    indent = 0
+    end = position
+    for line in node.text.split("\n") if node.text else ():
+        stop = source.find("\n", position)
+        stop = len(source) if stop < 0 else stop
+        raw = source[position:stop].removesuffix("\r")
+        if line:
+            indent = indent or len(raw) - len(line)
+            if not raw.endswith(line):
+                return None
+        start = min(position + indent, position + len(raw))
+        found.extend(range(start, start + len(line) + 1))
+        end = found[-1]
+        position = stop + 1
+    if not found:
+        found = [end]
+    return found

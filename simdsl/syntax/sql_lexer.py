@@ -1,0 +1,429 @@
+"""Lexical facts of SQL text, by dialect: what no parser of SQL is needed for.
+
+One regular expression a dialect finds quotes, comments, variables, brackets, semicolons and the arrow; what lies between
+is dull. Everything else (the statement's kind, whether it is ordered, transaction control) is read off two copies of the
+text of the same length: ``code``, in which comments are blank and quoted things are filled, and ``top``, in which what
+stands inside brackets is blank too.
+
+Sources: the lexical chapters of the manuals of SQLite, PostgreSQL, SQL Server, DuckDB and MySQL.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import field
+from functools import cache
+from typing import Final
+
+from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.sql import Dialect, Sql, SqlKind, TransactionControl, Variable
+from simdsl.syntax.problems import ParseError, ParseIssue
+from simdsl.syntax.sql_statements import parse_transaction
+
+BACKEND_DIALECTS: Final = {
+    "sqlite": Dialect.SQLITE,
+    "libsql": Dialect.SQLITE,
+    "turso": Dialect.SQLITE,
+    "postgres": Dialect.POSTGRES,
+    "mssql": Dialect.TSQL,
+    "duckdb": Dialect.DUCKDB,
+    "mariadb": Dialect.MYSQL,
+    "mysql": Dialect.MYSQL,
+}
+
+
+def dialect_of(dialect: Dialect | None, backends: tuple[str, ...]) -> Dialect:
+    """The dialect of a plan's lines: the one that it names, else its only backend's, else SQLite's."""
+    if dialect is not None:
+        return dialect
+    return BACKEND_DIALECTS.get(backends[0], Dialect.SQLITE) if len(backends) == 1 else Dialect.SQLITE
+
+
+@dataclass(slots=True)
+class Scan:
+    """What one pass over a text found. The SQL is ``text[:end]``; an arrow, if there is one, stands at ``end``."""
+
+    text: str
+    dialect: Dialect
+    end: int
+    arrow: int | None = None
+    variables: list[tuple[int, int]] = field(default_factory=list)
+    semicolons: list[int] = field(default_factory=list)  # at depth 0
+    literals: set[int] = field(default_factory=set)  # where plain '...' strings begin
+    quoted: list[tuple[int, int]] = field(default_factory=list)  # strings, quoted identifiers, dollar quotes
+    comments: list[tuple[int, int]] = field(default_factory=list)
+    brackets: list[tuple[int, int]] = field(default_factory=list)  # insides of the outermost ones
+
+
+def parse_sql(text: str, dialect: Dialect) -> Sql:
+    """One statement without an expectation; ``=>`` has no meaning here. Raises ``Refused``."""
+    return statement(scan(text, dialect, to_arrow=False))
+
+
+def scan(text: str, dialect: Dialect, *, to_arrow: bool = True) -> Scan:
+    """Find what matters in a line, up to its arrow. Raises ``Refused`` if something in it does not end or match."""
+    return _Scanner(text, dialect, to_arrow).run()
+
+
+def statement(found: Scan) -> Sql:
+    """The statement that a scan found. Raises ``Refused``."""
+    code = _blanked(found.text[: found.end], found.comments, found.quoted)
+    begin, end = _bounds(found, code)
+    code = code[begin:end]
+    top = _blanked(code, [(a - begin, b - begin) for a, b in found.brackets], [])
+    first = _first_word(code)
+    _check_dollars(found, first)
+    fragments = _fragments(found, begin, end)
+    transaction = _transaction(found, begin, end) if first in _TRANSACTION_WORDS else None
+    many = found.dialect is Dialect.TSQL and any(begin <= at < end - 1 for at in found.semicolons)
+    kind = SqlKind.TRANSACTION if transaction else SqlKind.OTHER if many else _kind(first, code, top, found.dialect)
+    return Sql(
+        fragments=fragments,
+        kind=kind,
+        ordered=_ORDER_BY.search(top) is not None,
+        transaction=transaction,
+    )
+
+
+def first_word(sql: Sql) -> str:
+    """The first keyword of a statement in upper case, or an empty text; comments before it are skipped."""
+    match = _BEHIND_COMMENTS.match(sql.text)
+    return match.group(1).upper() if match else ""
+
+
+def may_return_rows(sql: Sql) -> bool:
+    """Whether a DML statement may have a result set: a RETURNING or an OUTPUT somewhere."""
+    return _RETURNING.search(sql.text) is not None
+
+
+class _Scanner:
+    """One pass. A class only because a loop over tokens with this much state does not fit into one function."""
+
+    __slots__ = ("_depth_open", "_found", "_swallowed", "_to_arrow")
+
+    def __init__(self, text: str, dialect: Dialect, to_arrow: bool) -> None:
+        self._found = Scan(text, dialect, len(text))
+        self._to_arrow = to_arrow
+        self._depth_open: list[tuple[str, int]] = []
+        self._swallowed: int | None = None
+
+    def run(self) -> Scan:
+        found = self._found
+        text = found.text
+        search = _tokens(found.dialect).search
+        position = 0
+        while (match := search(text, position)) is not None:
+            kind = match.lastgroup
+            start, position = match.span()
+            if kind == "arrow":
+                if self._to_arrow and not self._depth_open:
+                    found.arrow = found.end = start
+                    break
+            elif kind == "quoted":
+                found.quoted.append((start, position))
+                if text[start] == "'":
+                    found.literals.add(start)
+            elif kind == "variable":
+                found.variables.append((start, position))
+            elif kind == "open":
+                self._depth_open.append((match.group(), position))
+            elif kind == "close":
+                self._close(match.group(), start)
+            elif kind == "semicolon":
+                if not self._depth_open:
+                    found.semicolons.append(start)
+            else:
+                position = self._rare(kind, match)
+        self._finish()
+        return found
+
+    def _rare(self, kind: str | None, match: re.Match[str]) -> int:
+        """Tokens that need more than their own text; returns where they end."""
+        found = self._found
+        start, end = match.span()
+        if kind == "line_comment":
+            if self._swallowed is None and "=>" in match.group():
+                self._swallowed = start
+            found.comments.append((start, end))
+        elif kind == "comment":
+            end = self._comment_end(start)
+            found.comments.append((start, end))
+        elif kind == "dollar":
+            close = found.text.find(match.group(), end)
+            if close < 0:
+                raise _unfinished(f"the dollar quote `{match.group()}` does not end", start, end)
+            end = close + len(match.group())
+            found.quoted.append((start, end))
+        elif kind == "placeholder":
+            raise ParseError(_placeholder(match.group(), start, end))
+        elif kind == "stray":
+            found.variables.append((start, end))
+        else:
+            raise _unfinished(f"the quote {match.group()} does not end", start, start + 1)
+        return end
+
+    def _comment_end(self, start: int) -> int:
+        text = self._found.text
+        depth, position = 1, start + 2
+        pattern = _NESTING if self._found.dialect in _NESTED_COMMENTS else _CLOSING
+        while depth:
+            match = pattern.search(text, position)
+            if match is None:
+                raise _unfinished("the comment `/*` does not end", start, start + 2)
+            depth += 1 if match.group() == "/*" else -1
+            position = match.end()
+        return position
+
+    def _close(self, bracket: str, start: int) -> None:
+        if not self._depth_open or _PAIRS[self._depth_open[-1][0]] != bracket:
+            raise ParseError(
+                ParseIssue(code=Code.G102, message=f"`{bracket}` closes nothing", start=start, end=start + 1),
+            )
+        _, opened = self._depth_open.pop()
+        if not self._depth_open:
+            self._found.brackets.append((opened, start))
+
+    def _finish(self) -> None:
+        found = self._found
+        if self._depth_open:
+            bracket, opened = self._depth_open[0]
+            help_ = "a `=>` inside brackets belongs to the SQL" if self._to_arrow and "=>" in found.text[opened:] else None
+            raise ParseError(
+                ParseIssue(code=Code.G102, message=f"`{bracket}` is never closed", start=opened - 1, end=opened, help=help_)
+            )
+        if self._to_arrow and found.arrow is None and self._swallowed is not None:
+            raise ParseError(
+                ParseIssue(
+                    code=Code.G103,
+                    message="the arrow stands inside a comment",
+                    start=self._swallowed,
+                    end=found.text.find("=>", self._swallowed) + 2,
+                    help="put the expectation on a line of its own, or the comment into `why:`",
+                )
+            )
+
+
+def _unfinished(message: str, start: int, end: int) -> ParseError:
+    return ParseError(ParseIssue(code=Code.G101, message=message, start=start, end=end))
+
+
+def _placeholder(text: str, start: int, end: int) -> ParseIssue:
+    name = text.lstrip("?:@").lower()
+    shown = f"${name}" if _NAME.fullmatch(name) else "$x"
+    return ParseIssue(
+        code=Code.G105,
+        message=f"the driver would read `{text}` as a placeholder",
+        start=start,
+        end=end,
+        help=f"a bound value is written `{shown}`",
+    )
+
+
+def _check_dollars(found: Scan, first: str) -> None:
+    """``$Upper`` and ``$1`` are no variables; PREPARE alone numbers its own parameters."""
+    for start, end in found.variables:
+        text = found.text[start:end]
+        if _VARIABLE.fullmatch(text) or (first == "PREPARE" and text[1:].isdecimal()):
+            continue
+        name = text[1:].lower()
+        raise ParseError(
+            ParseIssue(
+                code=Code.G104,
+                message=f"`{text}` is not a variable",
+                start=start,
+                end=end,
+                help=f"did you mean `${name}`?" if _NAME.fullmatch(name) else "a variable is written `$name`, in lower case",
+            )
+        )
+
+
+def _bounds(found: Scan, code: str) -> tuple[int, int]:
+    """Where the statement begins and ends, without blanks around it and without the semicolon after it."""
+    begin = len(code) - len(found.text[: found.end].lstrip())
+    end = len(found.text[: found.end].rstrip())
+    inner = found.semicolons
+    if inner and not code[inner[-1] + 1 :].strip():
+        last, inner = inner[-1], inner[:-1]
+        merge = found.dialect is Dialect.TSQL and (inner or _first_word(code) == "MERGE")
+        end = end if merge else len(code[:last].rstrip())
+        end = end if merge else len(found.text[:last].rstrip())
+    if not code[begin:end].strip(" \t\n\r;"):
+        raise ParseError(ParseIssue(code=Code.G107, message="there is no statement here", start=begin, end=max(end, begin)))
+    if inner and found.dialect is not Dialect.TSQL and not _ROUTINE.match(code):
+        raise ParseError(
+            ParseIssue(
+                code=Code.G106,
+                message="a line holds one statement",
+                start=inner[0],
+                end=inner[0] + 1,
+                help="make it two steps",
+            )
+        )
+    if (nul := found.text.find("\0", begin, end)) >= 0:
+        raise ParseError(ParseIssue(code=Code.G108, message="a statement cannot hold NUL", start=nul, end=nul + 1))
+    return begin, end
+
+
+def _fragments(found: Scan, begin: int, end: int) -> tuple[str | Variable, ...]:
+    text = found.text
+    fragments: list[str | Variable] = []
+    position = begin
+    for start, stop in found.variables:
+        if stop > end or not _VARIABLE.fullmatch(text, start, stop):
+            continue
+        if start > position:
+            fragments.append(text[position:start])
+        fragments.append(Variable(name=text[start + 1 : stop]))
+        position = stop
+    if position < end:
+        fragments.append(text[position:end])
+    return tuple(fragments)
+
+
+def _transaction(found: Scan, begin: int, end: int) -> TransactionControl | None:
+    return parse_transaction(_blanked(found.text[:end], [span for span in found.comments if span[1] <= end], [])[begin:])
+
+
+def _kind(first: str, code: str, top: str, dialect: Dialect) -> SqlKind:
+    if first == "WITH":
+        # The main verb stands behind the common table expressions, whose bodies are in brackets.
+        verb = _MAIN_VERB.search(top) if not code.startswith("(") else None
+        first = verb.group().upper() if verb else ""
+    if first in _QUERY_WORDS or (first == "FROM" and dialect is Dialect.DUCKDB):
+        into = dialect is not Dialect.SQLITE and _INTO.search(top) is not None
+        return SqlKind.OTHER if into else SqlKind.QUERY
+    if first in _DML_WORDS:
+        return SqlKind.DML
+    return SqlKind.DDL if first in _DDL_WORDS else SqlKind.OTHER
+
+
+def _first_word(code: str) -> str:
+    match = _FIRST.match(code)
+    return match.group(1).upper() if match else ""
+
+
+def _blanked(text: str, blank: list[tuple[int, int]], filled: list[tuple[int, int]]) -> str:
+    """The text with some spans blank and others filled with quotes; it keeps its length."""
+    if not blank and not filled:
+        return text
+    pieces: list[str] = []
+    position = 0
+    for start, end, mark in sorted([(a, b, " ") for a, b in blank] + [(a, b, '"') for a, b in filled]):
+        if start < position or start >= len(text):
+            continue
+        pieces += (text[position:start], mark * (min(end, len(text)) - start))
+        position = end
+    pieces.append(text[position:])
+    return "".join(pieces)
+
+
+@cache  # one compiled pattern a dialect: 2 ms each, wanted again for every line
+def _tokens(dialect: Dialect) -> re.Pattern[str]:
+    """Each alternative begins with its own first character, so that the search can jump over what is dull."""
+    quoted = [_STRINGS[dialect], r'"(?:[^"]|"")*+"' if dialect is not Dialect.MYSQL else r'"(?:[^"\\]|\\.|"")*+"']
+    if dialect in (Dialect.SQLITE, Dialect.MYSQL):
+        quoted.append(r"`(?:[^`]|``)*+`")
+    if dialect is Dialect.SQLITE:
+        quoted.append(r"\[[^\]]*+\]")
+    if dialect is Dialect.TSQL:
+        quoted.append(r"\[(?:[^\]]|\]\])*+\]")
+    brackets = dialect in (Dialect.POSTGRES, Dialect.DUCKDB)
+    alternatives = [
+        rf"(?P<quoted>{'|'.join(quoted)})",
+        r"(?P<line_comment>--(?=\s|\Z)[^\n]*|\#[^\n]*)" if dialect is Dialect.MYSQL else r"(?P<line_comment>--[^\n]*)",
+        r"(?P<comment>/\*)",
+        r"(?P<arrow>=>(?<!\S=>)(?!\S))",
+        r"(?P<open>[(\[])" if brackets else r"(?P<open>\()",
+        r"(?P<close>[)\]])" if brackets else r"(?P<close>\))",
+        r"(?P<semicolon>;)",
+    ]
+    if brackets:
+        alternatives.append(r"(?P<dollar>\$(?<![\w$]\$)(?:[^\W\d]\w*)?\$)")
+    alternatives += [
+        r"(?P<variable>\$(?<![\w$]\$)[a-z_][a-z0-9_]*(?![\w]))",
+        r"(?P<stray>\$(?<![\w$]\$)\w*)",
+        rf"(?P<unfinished>['\"{'`' if '`' in quoted[-1] or dialect is Dialect.SQLITE else ''}])",
+    ]
+    if not brackets and dialect is not Dialect.MYSQL:
+        alternatives.append(r"(?P<unfinished_name>\[)")
+    if dialect in _PLACEHOLDERS:
+        alternatives.append(f"(?P<placeholder>{_PLACEHOLDERS[dialect]})")
+    return re.compile("|".join(alternatives), re.DOTALL)
+
+
+_PLAIN_STRING: Final = r"'(?:[^']|'')*+'"
+
+
+_ESCAPE_STRING: Final = r"'(?:(?<=[eE]')(?<![\w$][eE]')(?:[^'\\]|\\.|'')*+'|(?:(?<![eE]')|(?<=[\w$][eE]'))(?:[^']|'')*+')"
+
+
+_STRINGS: Final = {
+    Dialect.SQLITE: _PLAIN_STRING,
+    Dialect.TSQL: _PLAIN_STRING,
+    Dialect.POSTGRES: _ESCAPE_STRING,
+    Dialect.DUCKDB: _ESCAPE_STRING,
+    Dialect.MYSQL: r"'(?:[^'\\]|\\.|'')*+'",
+}
+
+
+# What the drivers of a dialect read as a parameter of their own. psycopg with $n parameters reads none of them.
+_PLACEHOLDERS: Final = {
+    Dialect.SQLITE: r"\?\d*|[:@](?<![:@][:@])[A-Za-z_]\w*",
+    Dialect.TSQL: r"\?",
+    Dialect.DUCKDB: r"\?",
+    Dialect.MYSQL: r"\?",
+}
+
+
+_NESTED_COMMENTS: Final = frozenset({Dialect.POSTGRES, Dialect.TSQL, Dialect.DUCKDB})
+
+
+_NESTING: Final = re.compile(r"/\*|\*/")
+
+
+_CLOSING: Final = re.compile(r"\*/")
+
+
+_PAIRS: Final = {"(": ")", "[": "]"}
+
+
+_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+_VARIABLE: Final = re.compile(r"\$[a-z_][a-z0-9_]*")
+
+
+_FIRST: Final = re.compile(r"[\s(]*([A-Za-z_]+)")
+
+
+_BEHIND_COMMENTS: Final = re.compile(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*+([A-Za-z_]+)", re.DOTALL)
+
+
+_ORDER_BY: Final = re.compile(r"\bORDER\s+BY\b", re.IGNORECASE)
+
+
+_RETURNING: Final = re.compile(r"\b(?:RETURNING|OUTPUT)\b", re.IGNORECASE)
+
+
+_INTO: Final = re.compile(r"\bINTO\b", re.IGNORECASE)
+
+
+_MAIN_VERB: Final = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|MERGE|REPLACE|VALUES|TABLE)\b", re.IGNORECASE)
+
+
+_ROUTINE: Final = re.compile(r"\s*+CREATE\s++(?:[^\s(]++\s++){0,6}?(?:TRIGGER|FUNCTION|PROCEDURE|EVENT)\b", re.IGNORECASE)
+
+
+_QUERY_WORDS: Final = frozenset({"SELECT", "VALUES", "TABLE"})
+
+
+_DML_WORDS: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
+
+
+_DDL_WORDS: Final = frozenset({"CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "COMMENT", "GRANT", "REVOKE"})
+
+
+_TRANSACTION_WORDS: Final = frozenset(
+    {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "SAVE", "RELEASE"}
+)

@@ -1,0 +1,228 @@
+"""The fast reader of YAML: the subset in which plans are nearly always written, line by line, without positions.
+
+Block mappings and lists, one-line plain scalars, simple quotes, ``|`` blocks, ``[a, b]`` and ``{k: v}`` of simple
+words, comments and blank lines. Whatever is doubtful leaves the subset, and the slow reader decides; so this one
+never reports anything, and where it answers, the slow reader finds the same data and no fault.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeAlias
+
+from simdsl.plan.steps import STEP_OPTIONS
+from simdsl.syntax.document import Data, resolve_scalar
+from simdsl.syntax.source_map import STEP_SECTIONS
+from simdsl.syntax.yaml_diagnostics import is_harmless_comment
+from simdsl.syntax.yaml_reader import HIDDEN
+
+
+def read_fast(text: str) -> Data | None:
+    """The plain data of a text within the subset, or None."""
+    if not _is_ordinary(text) or text.count("\n") > _MAX_LINES:
+        return None
+    lines = _Lines(text)
+    try:
+        return lines.read()
+    except _Leave:
+        return None
+
+
+class _Leave(Exception):
+    """The text leaves the subset."""
+
+
+# An open list and its indentation, and the mapping that is open in it or stands alone, and its indentation.
+_Frame: TypeAlias = tuple["list[Data] | None", str, "dict[str, Data] | None", str]
+
+
+class _Lines:
+    """One walk over the lines.
+
+    The innermost frame lives in locals of ``read``, so that the line of an ordinary step touches nothing else; the
+    frames around it form a stack. A key without a value is ``pending`` until the next line tells what it holds.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.raw: list[str] | None = None
+        self.stack: list[_Frame] = []
+        self.section = ""
+
+    def read(self) -> Data:
+        root: dict[str, Data] = {}
+        items: list[Data] | None = None
+        items_indent = entries_indent = pending = ""
+        entries: dict[str, Data] | None = root
+        skip_to = 0
+        for number, (indent, dash, key, simple, rest) in enumerate(_LINE.findall(self.text)):
+            if number < skip_to:
+                continue
+            if not dash and not key:
+                if simple or (rest and rest[0] != "#"):
+                    raise _Leave
+                continue
+            if pending and entries is not None:
+                frame = (items, items_indent, entries, entries_indent)
+                items, items_indent, entries, entries_indent = self._open(frame, pending, indent, dash)
+                pending = ""
+            if not indent and not dash:
+                self.section = key
+            if rest and "#" in rest:
+                rest = self._without_comment(rest, key)
+            if dash:
+                while items is None or indent != items_indent:
+                    items, items_indent, entries, entries_indent = self._close()
+                if not key:
+                    entries = None
+                    if not simple:
+                        simple, skip_to = self._value(rest, "", number, len(indent))
+                    items.append(simple)
+                    continue
+                entries = {}
+                entries_indent = indent + "  "
+                items.append(entries)
+            else:
+                while entries is None or indent != entries_indent:
+                    items, items_indent, entries, entries_indent = self._close()
+                if key in entries:
+                    raise _Leave
+            if simple:
+                entries[key] = simple
+            elif rest:
+                entries[key], skip_to = self._value(rest, key, number, len(entries_indent))
+            else:
+                pending = key
+        if pending or not root:
+            raise _Leave
+        return root
+
+    def _open(self, context: _Frame, key: str, indent: str, dash: str) -> _Frame:
+        """The frame of the collection that begins in this line as the value of a key of the frame around it."""
+        _, _, entries, entries_indent = context
+        depth = len(indent) - len(entries_indent)
+        if depth < 0 or (depth == 0 and not dash) or entries is None or len(self.stack) > _MAX_DEPTH:
+            raise _Leave
+        self.stack.append(context)
+        if dash:
+            items: list[Data] = []
+            entries[key] = items
+            return items, indent, None, ""
+        inner: dict[str, Data] = {}
+        entries[key] = inner
+        return None, "", inner, indent
+
+    def _close(self) -> _Frame:
+        if not self.stack:
+            raise _Leave
+        return self.stack.pop()
+
+    def _without_comment(self, rest: str, key: str) -> str:
+        """The rest of a line before its comment, unless it may be a trap (`simdsl.syntax.yaml_diagnostics`)."""
+        found = _COMMENT.search(rest)
+        if found is None or rest[0] in ("'", '"', "|", ">"):
+            return rest
+        kept = rest[: found.start()]
+        in_steps = self.section in _LINE_SECTIONS
+        if kept and in_steps and key not in STEP_OPTIONS and not is_harmless_comment(kept, found[0]):
+            raise _Leave
+        return kept
+
+    def _value(self, rest: str, key: str, number: int, parent: int) -> tuple[Data, int]:
+        """A value that is more than a simple word or two, and the number of the next line to read."""
+        first = rest[0] if rest else ""
+        if first == "|":
+            return self._block(rest, number + 1, parent)
+        if first in ("'", '"'):
+            quoted = _QUOTED.fullmatch(rest)
+            if quoted is None:
+                raise _Leave
+            return quoted[0][1:-1], 0
+        if first in ("[", "{"):
+            return self._flow(rest, key), 0
+        if not _PLAIN.match(rest) or ": " in rest or " #" in rest or rest[-1] == ":":
+            raise _Leave
+        return resolve_scalar(rest), 0
+
+    def _block(self, header: str, number: int, parent: int) -> tuple[str, int]:
+        if self.raw is None:
+            self.raw = self.text.split("\n")
+        if header not in ("|", "|-") or not self.raw[number : number + 1] or not self.raw[number]:
+            raise _Leave
+        indent = _leading(self.raw[number])
+        if indent <= parent:
+            raise _Leave
+        end = number
+        while end < len(self.raw) and (not self.raw[end] or _leading(self.raw[end]) >= indent):
+            end += 1
+        if end == len(self.raw) and self.raw[-1]:
+            raise _Leave  # no line end at the end of the file: then the text has none either
+        text = "\n".join(line[indent:] for line in self.raw[number:end]).rstrip("\n")
+        return (text if header == "|-" else text + "\n"), end
+
+    def _flow(self, rest: str, key: str) -> Data:
+        """``[a, b]`` and ``{k: v}`` of words, where they cannot be torn SQL."""
+        if key not in ("skip", "only") and self.section in _LINE_SECTIONS:
+            raise _Leave
+        inside = rest[1:-1]
+        if _FLOW_LIST.fullmatch(rest):
+            return [resolve_scalar(word.strip()) for word in inside.split(",")]
+        if not _FLOW_MAPPING.fullmatch(rest):
+            raise _Leave
+        pairs = [entry.split(":", 1) for entry in inside.split(",")]
+        entries: dict[str, Data] = {name.strip(): resolve_scalar(word.strip()) for name, word in pairs}
+        if len(entries) != len(pairs):
+            raise _Leave
+        return entries
+
+
+def _is_ordinary(text: str) -> bool:
+    """Whether the text has nothing but characters that can be seen, blanks within lines and line feeds."""
+    if text.isascii():
+        if text.encode().translate(None, _VISIBLE):
+            return False
+    elif "\t" in text or "\r" in text or HIDDEN.search(text):
+        return False
+    return " \n" not in text and not text.endswith(" ")
+
+
+def _leading(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+_LINE_SECTIONS: Final = STEP_SECTIONS | {"tasks", "workload"}
+
+
+_MAX_DEPTH: Final = 20
+
+
+_MAX_LINES: Final = 1_000_000  # all lines are held at once; what has more of them is no plan
+
+
+_VISIBLE: Final = bytes([10, *range(32, 127)])
+
+
+# Indentation, dash, key, then a plain text that can be nothing else, or any other rest of the line.
+_LINE: Final = re.compile(
+    r"^( *)(- )?(?:([A-Za-z_][A-Za-z0-9_]*):(?: |$))?"
+    r"(?:([^-?:,\[\]{}#&*!|>'\"%@`0-9+.~ntfNTF \n][^:#\n]*)$|(.*)$)",
+    re.MULTILINE,
+)
+
+
+_PLAIN: Final = re.compile(r"[^-?:,\[\]{}#&*!|>'\"%@` ]|-[^ ]")
+
+
+_COMMENT: Final = re.compile(r"(?:^| +)#.*")
+
+
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"\\]*\"")
+
+
+_WORD: Final = r" *-?[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)* *"
+
+
+_FLOW_LIST: Final = re.compile(rf"\[{_WORD}(?:,{_WORD})*\]")
+
+
+_FLOW_MAPPING: Final = re.compile(rf"\{{ *[A-Za-z_][A-Za-z0-9_]*: {_WORD}(?:, *[A-Za-z_][A-Za-z0-9_]*: {_WORD})*\}}")

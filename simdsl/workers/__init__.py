@@ -1,0 +1,1 @@
+"""Running plans in processes that may die: the isolated worker, its crash journal, and how child processes end."""
