@@ -15,7 +15,7 @@ from simdsl.dialect.door import Tree, Unread, Unwritten, exp, parse, write
 from simdsl.dialect.kinds import inner
 from simdsl.dialect.known import check
 from simdsl.dialect.route import Cannot, Route
-from simdsl.plan.ir import Dialect
+from simdsl.plan.sql import Dialect
 from tests.dialect.corpus import TARGETS, Collection, collections
 from tests.dialect.test_translation import DUCKDB, POSTGRES, SQLITE, TSQL, carried
 
