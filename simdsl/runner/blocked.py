@@ -75,7 +75,9 @@ class BlockedOperations:
     def settle(self, complete: Complete, fresh: PendingOperation | None = None) -> None:
         """Let everything that can end do so, until nothing changes. ``fresh`` has begun this very moment."""
         waiters = [p for p in self.pending if p.session is not None and p is not fresh]
-        while self._settle_locks(complete, fresh) or self._settle_pools(complete):
+        # Taken once: a wait that is first seen together with an outcome must still count as new when circles are looked for.
+        before = self._blockers
+        while self._settle_locks(complete, fresh, before) or self._settle_pools(complete):
             pass
         if len(waiters) > 1 and any(p not in self.pending for p in waiters):
             self._race(waiters)
@@ -126,13 +128,15 @@ class BlockedOperations:
         self.raced = True
         self._trace.add(RaceDetected(tasks=tuple(pending.actor.name for pending in waiters)))
 
-    def _settle_locks(self, complete: Complete, fresh: PendingOperation | None) -> bool:
+    def _settle_locks(
+        self, complete: Complete, fresh: PendingOperation | None, before: Mapping[int, frozenset[int]]
+    ) -> bool:
         locks = [(p, p.session) for p in self.pending if p.session is not None]
         if not locks:
             self._blockers = {}
             return False
         settled = self._world.settle([session for _, session in locks], self._limits.settle_us)
-        before, self._blockers = self._blockers, settled.blockers
+        self._blockers = settled.blockers
         ended = [(p, session) for p, session in locks if session.id in settled.ended]
         ended.sort(key=lambda pair: pair[0] is not fresh)  # what was just begun is what released the others
         for pending, session in ended:

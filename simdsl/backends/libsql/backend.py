@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from simdsl.backends.libsql.database import LibsqlDatabase, compile_statement
+from simdsl.backends.dbapi.location import locate
+from simdsl.backends.libsql.database import SYNTAX, LibsqlDatabase, compile_libsql_statement
 from simdsl.backends.libsql.driver import load_driver
 from simdsl.backends.pools import names as pool_names
-from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
+from simdsl.backends.protocol import Backend, Capabilities, Database, Description, Refusal, Statement
 from simdsl.backends.sqlite import errors as sqlite_errors
 from simdsl.backends.sqlite.driver import SqliteDriver
-from simdsl.backends.sqlite.location import format_url, locate, parse_path
-from simdsl.backends.urls import check_parameters
+from simdsl.backends.sqlite.family import SqliteFamilyBackend, family_arguments, family_capabilities
 from simdsl.plan.outcomes import ErrorClass
-from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionMode
+from simdsl.plan.sql import Sql
 
 OPTIONS: Final = ("journal_mode", "pool")
 JOURNAL_MODES: Final = ("wal", "delete")
@@ -39,18 +39,15 @@ DECLARED: Final = sqlite_errors.DECLARED - {ErrorClass.SNAPSHOT_CONFLICT} | {Err
 
 def from_url(head: str, query: Mapping[str, str]) -> Backend:
     """The backend that a URL selects. Raises ``BackendUnavailable``."""
-    check_parameters("libsql", query, OPTIONS)
-    mode = query.get("journal_mode")
-    if mode is not None and mode not in JOURNAL_MODES:
-        raise BackendUnavailable(f"journal_mode is {' or '.join(JOURNAL_MODES)}, not `{mode}`")
-    backend = LibsqlBackend(path=parse_path(head, "libsql", "libSQL"), journal_mode=mode, pool=query.get("pool"))
+    arguments = family_arguments("libsql", "libSQL", head, query, options=OPTIONS, journal_modes=JOURNAL_MODES)
+    backend = LibsqlBackend(**arguments)
     backend.load()
     return backend
 
 
 @dataclass(frozen=True, kw_only=True)
-class LibsqlBackend:
-    """See ``protocol.Backend``. ``path`` None is a throwaway; ``pool`` None is SQLAlchemy's QueuePool."""
+class LibsqlBackend(SqliteFamilyBackend):
+    """See ``protocol.Backend``."""
 
     name: str = "libsql"
     path: str | None = None
@@ -58,37 +55,12 @@ class LibsqlBackend:
     pool: str | None = None
 
     @property
-    def url(self) -> str:
-        """A URL with what differs from the defaults."""
-        return format_url("libsql", self.path, {"journal_mode": self.journal_mode, "pool": self.pool})
-
-    @property
-    def dialect(self) -> Dialect:
-        """SQLite's."""
-        return Dialect.SQLITE
-
-    @property
     def capabilities(self) -> Capabilities:
         """SQLite's, but for codes."""
-        return Capabilities(
-            error_classes=DECLARED,
-            isolation_levels=frozenset({IsolationLevel.SERIALIZABLE}),
-            begin_modes=frozenset({TransactionMode.DEFERRED, TransactionMode.IMMEDIATE, TransactionMode.EXCLUSIVE}),
-            blocks_on_locks=False,
-            snapshot_reads=True,
-            savepoints=True,
-            transactional_ddl=True,
-            returning=True,
-            upsert=True,
-            boolean_type=False,
-            deferred_constraints=True,
-            nulls_first=True,
-            integer_division=True,
-            cancel=False,
-        )
+        return family_capabilities(SYNTAX, DECLARED)
 
     def describe(self) -> Description:
-        """Versions, without loading the pool. The engine's is that of the SQLite in it; its own it does not tell."""
+        """Versions, without loading the pool. The engine's is that of the SQLite in it; it does not tell its own."""
         return Description(
             driver=self._driver.label,
             driver_version=self._driver.version,
@@ -98,19 +70,18 @@ class LibsqlBackend:
         )
 
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
-        """Variables that name things are written as quoted names, all others become ``?`` in the order of the text."""
-        return compile_statement(sql, identifiers)
+        """Variables that name things become quoted names, all others become ``?`` in text order."""
+        return compile_libsql_statement(sql, identifiers)
 
     def create(self) -> Database:
         """A database: made, or opened in place."""
-        place = locate(self.path, "libsql", journal_mode=self.journal_mode, throwaway_mode="wal")
-        return LibsqlDatabase(self._driver, place, self.pool)
+        location = locate(self.path, "libsql", journal_mode=self.journal_mode, throwaway_mode="wal")
+        return LibsqlDatabase(self._driver, location, self.pool)
 
     def load(self) -> None:
         """Import now what the URL names. Raises ``BackendUnavailable``."""
         _ = self._driver
-        if self.pool not in (None, pool_names.QUEUE_POOL):
-            pool_names.load_factory(str(self.pool))
+        super().load()
 
     @cached_property
     def _driver(self) -> SqliteDriver:

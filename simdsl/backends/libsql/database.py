@@ -2,52 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from simdsl.backends.dbapi.session import NOTHING, BlockingSession, counts_rows, wrong_argument_count
+from simdsl.backends.dbapi.statements import control_text, quote_name, split_at_parameters
 from simdsl.backends.libsql.driver import LibsqlPanic, failed
 from simdsl.backends.protocol import Refusal, Statement
-from simdsl.backends.sqlite.database import FileDatabase
-from simdsl.backends.sqlite.session import BlockingSession, fit_values
-from simdsl.backends.sqlite.statements import control_text, has_second_statement, quote_name, split_at_parameters
+from simdsl.backends.sqlite.database import SqliteFamilyDatabase
+from simdsl.backends.sqlite.family import transaction_syntax
+from simdsl.backends.sqlite.session import fit_values
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.sql import Sql, SqlKind
 from simdsl.plan.values import Value, sorted_rows
 
-_NOTHING: Final = Affected(None)
-
+SYNTAX: Final = transaction_syntax("libSQL")
 
 _INT32_MAX: Final = 2**31 - 1
-
-
 _INT32_MIN: Final = -(2**31)
-
-
-# How an integer is bound that the driver would make a real of: as text, and SQLite makes it an integer again. The plus takes
-# the affinity away that CAST gives, so that the expression compares as a plain parameter does
+# How an integer is bound that the driver would turn into a real: as text, which SQLite casts to an integer again. The plus
+# removes the affinity that CAST gives, so that the expression compares like a plain parameter
 # (https://www.sqlite.org/datatype3.html#affinity_of_expressions).
 _WIDE: Final = "(+CAST(? AS INTEGER))"
+
+# What may hold a semicolon that ends nothing.
+_OPAQUE: Final = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?(?:\*/|$)""", re.DOTALL)
+_TRIGGER: Final = re.compile(r"\s*CREATE\s+(?:TEMP(?:ORARY)?\s+)?TRIGGER\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibsqlStatement(Statement):
-    """``pieces`` is the text cut at the parameters. ``problem`` is what the driver would not say."""
+    """``pieces`` is the text split at the parameters. ``problem`` is an error that the driver would not report."""
 
     pieces: tuple[str, ...]
     problem: Failed | None = None
 
 
-def compile_statement(sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
-    """As for SQLite. Whether an integer has to be widened is known only when it is bound."""
+def compile_libsql_statement(sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
+    """As for SQLite. Whether an integer has to be widened is known only when it is bound, so the pieces are kept."""
     if sql.transaction is not None:
-        text = control_text(sql.transaction, "libSQL")
+        text = control_text(sql.transaction, SYNTAX)
         if isinstance(text, Refusal):
             return text
         return LibsqlStatement(text=text, parameters=(), kind=sql.kind, transaction=sql.transaction, pieces=(text,))
-    pieces, parameters = split_at_parameters(sql, identifiers)
+    pieces, parameters = split_at_parameters(sql, identifiers, quote_name)
     text = "?".join(pieces)
     return LibsqlStatement(text=text, parameters=parameters, kind=sql.kind, pieces=pieces, problem=_problem(text))
+
+
+def has_second_statement(text: str) -> bool:
+    """Whether a second statement begins behind a semicolon. A trigger's body is not a second statement."""
+    code = _OPAQUE.sub(lambda found: " " if found[0][0] in "-/" else " x ", text)
+    return not _TRIGGER.match(code) and bool(code.partition(";")[2].replace(";", "").strip())
 
 
 class LibsqlSession(BlockingSession):
@@ -67,10 +75,9 @@ class LibsqlSession(BlockingSession):
             return failed(error)
 
     def _with_arguments(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:
-        if len(arguments) != len(statement.parameters):
-            # The driver would bind NULL to what is missing and leave out what is too much.
-            text = f"{len(arguments)} values for {len(statement.parameters)} parameters"
-            return Failed(ErrorClass.OTHER, text, by="simdsl")
+        refusal = wrong_argument_count(statement, arguments)
+        if refusal is not None:
+            return refusal
         if not isinstance(statement, LibsqlStatement):
             return self._outcome(statement, statement.text, fit_values(arguments))
         if statement.problem is not None:
@@ -81,13 +88,10 @@ class LibsqlSession(BlockingSession):
     def _outcome(self, statement: Statement, text: str, values: tuple[Value, ...]) -> Outcome:
         connection: Any = self.connection
         description, rows, count = connection.execute(text, values)
-        is_dml = statement.kind is SqlKind.DML
         if description is not None:
-            # The count was taken before the first row was read.
-            return Rows(len(description), rows, self._changes() if is_dml else None)
-        if is_dml or (statement.kind is SqlKind.OTHER and statement.text.lstrip()[:4].upper() == "WITH"):
-            return Affected(count)
-        return _NOTHING
+            # The driver's count was taken before the first row was read, so the engine is asked.
+            return Rows(len(description), rows, self._changes() if statement.kind is SqlKind.DML else None)
+        return Affected(count) if counts_rows(statement) else NOTHING
 
     def _changes(self) -> int:
         ((n,),) = self.connection.execute("SELECT changes()").rows
@@ -122,39 +126,39 @@ def _problem(text: str) -> Failed | None:
     return None
 
 
-class LibsqlDatabase(FileDatabase[LibsqlSession]):
-    """See ``protocol.World``."""
+class LibsqlDatabase(SqliteFamilyDatabase[LibsqlSession]):
+    """See ``protocol.Database``. Its snapshot is the file's content: the driver has no backup."""
 
-    def make_session(self, connection: Any, number: int) -> LibsqlSession:
-        """The session around a new connection."""
+    def wrap_connection(self, connection: Any, number: int) -> LibsqlSession:
+        """The session over a new connection."""
         return LibsqlSession(connection, number)
 
     def failed(self, error: BaseException) -> Failed:
         """By SQLite's message."""
         return failed(error)
 
-    def _keep(self, *, is_new: bool = False) -> Any:
-        keeper = super()._keep(is_new=is_new)
-        # On by default here, and a reset checks none.
-        keeper.execute("PRAGMA foreign_keys = OFF")
-        return keeper
+    def _open_admin(self, *, is_new: bool = False) -> Any:
+        admin = super()._open_admin(is_new=is_new)
+        # libSQL enforces them by default, and a reset must not.
+        admin.execute("PRAGMA foreign_keys = OFF")
+        return admin
 
     def _rows_of(self, table: str) -> Rows:
         try:
             return super()._rows_of(table)
         except LibsqlPanic:
-            # Text that is no UTF-8: a failure for a session, but it must not hide an end state.
+            # Text that is not UTF-8 fails in a session, but must not hide an end state.
             return self._rows_as_bytes(table)
 
     def _rows_as_bytes(self, table: str) -> Rows:
         name = quote_name(table)
-        known = self._keeper.execute("SELECT name FROM pragma_table_info(?)", (table,)).rows
+        known = self._admin.execute("SELECT name FROM pragma_table_info(?)", (table,)).rows
         columns = [quote_name(column) for (column,) in known]
         cells = ", ".join(
             f"typeof({column}) = 'text', CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
             for column in columns
         )
-        rows = self._keeper.execute(f"SELECT {cells} FROM {name}").rows
+        rows = self._admin.execute(f"SELECT {cells} FROM {name}").rows
         return Rows(len(columns), sorted_rows([tuple(map(_decoded, row[::2], row[1::2])) for row in rows]))
 
 

@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from simdsl.backends.dbapi.session import BufferedResult
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.sqlite.driver import SqliteDriver, package_version
 from simdsl.backends.sqlite.errors import class_by_message
-from simdsl.backends.sqlite.session import BufferedResult
 from simdsl.plan.outcomes import ErrorClass, Failed
 
 NAME: Final = "libsql-experimental"

@@ -20,16 +20,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from simdsl.backends.dbapi.location import locate
+from simdsl.backends.dbapi.statements import TransactionSyntax, compile_statement
 from simdsl.backends.pools import names as pool_names
-from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
+from simdsl.backends.protocol import (
+    Backend,
+    BackendUnavailable,
+    Capabilities,
+    Database,
+    Description,
+    Refusal,
+    Statement,
+)
 from simdsl.backends.sqlite.driver import package_version
-from simdsl.backends.sqlite.location import format_url, locate, parse_path
-from simdsl.backends.sqlite.statements import compile_statement
+from simdsl.backends.sqlite.family import SqliteFamilyBackend, family_arguments, family_capabilities, transaction_syntax
 from simdsl.backends.turso.database import TursoDatabase
 from simdsl.backends.turso.process import LIMIT_US
-from simdsl.backends.urls import check_parameters
 from simdsl.plan.outcomes import ErrorClass
-from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionMode
+from simdsl.plan.sql import Sql
 
 OPTIONS: Final = ("journal_mode", "pool")
 JOURNAL_MODES: Final = ("wal", "mvcc")
@@ -74,21 +82,15 @@ MVCC_DECLARED: Final = _COMMON | {ErrorClass.SERIALIZATION_FAILURE}
 
 def from_url(head: str, query: Mapping[str, str]) -> Backend:
     """The backend that a URL selects. Raises ``BackendUnavailable``."""
-    check_parameters("turso", query, OPTIONS)
-    mode = query.get("journal_mode")
-    if mode is not None and mode not in JOURNAL_MODES:
-        raise BackendUnavailable(f"journal_mode is {' or '.join(JOURNAL_MODES)}, not `{mode}`")
-    backend = TursoBackend(path=parse_path(head, "turso", "Turso"), journal_mode=mode, pool=query.get("pool"))
+    arguments = family_arguments("turso", "Turso", head, query, options=OPTIONS, journal_modes=JOURNAL_MODES)
+    backend = TursoBackend(**arguments)
     backend.load()
     return backend
 
 
 @dataclass(frozen=True, kw_only=True)
-class TursoBackend:
-    """See ``protocol.Backend``. ``path`` None is a throwaway; ``pool`` None is SQLAlchemy's QueuePool.
-
-    ``limit_us`` is how long a statement may take in real time before the engine's process is killed.
-    """
+class TursoBackend(SqliteFamilyBackend):
+    """See ``protocol.Backend``. ``limit_us`` is how long a statement may take in real time before its process is killed."""
 
     name: str = "turso"
     path: str | None = None
@@ -97,35 +99,9 @@ class TursoBackend:
     limit_us: int = LIMIT_US
 
     @property
-    def url(self) -> str:
-        """A URL with what differs from the defaults."""
-        return format_url("turso", self.path, {"journal_mode": self.journal_mode, "pool": self.pool})
-
-    @property
-    def dialect(self) -> Dialect:
-        """SQLite's."""
-        return Dialect.SQLITE
-
-    @property
     def capabilities(self) -> Capabilities:
         """What 0.8 can do, each tested."""
-        modes = {TransactionMode.DEFERRED, TransactionMode.IMMEDIATE, TransactionMode.EXCLUSIVE}
-        return Capabilities(
-            error_classes=MVCC_DECLARED if self._is_mvcc else DECLARED,
-            isolation_levels=frozenset({IsolationLevel.SERIALIZABLE}),
-            begin_modes=frozenset(modes | {TransactionMode.CONCURRENT} if self._is_mvcc else modes),
-            blocks_on_locks=False,
-            snapshot_reads=True,
-            savepoints=True,
-            transactional_ddl=True,
-            returning=True,
-            upsert=True,
-            boolean_type=False,
-            deferred_constraints=True,
-            nulls_first=True,
-            integer_division=True,
-            cancel=False,
-        )
+        return family_capabilities(self._syntax, MVCC_DECLARED if self._is_mvcc else DECLARED)
 
     def describe(self) -> Description:
         """Versions, without starting the engine: it is compiled into its driver and has the same."""
@@ -139,26 +115,29 @@ class TursoBackend:
         )
 
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
-        """Variables that name things are written as quoted names, all others become ``?`` in the order of the text."""
-        engine = "Turso" if self._is_mvcc else "Turso without journal_mode=mvcc"
-        return compile_statement(sql, identifiers, engine, concurrent=self._is_mvcc)
+        """Variables that name things become quoted names, all others become ``?`` in text order."""
+        return compile_statement(sql, identifiers, self._syntax)
 
     def create(self) -> Database:
         """A database: made, or opened in place."""
-        place = locate(self.path, "turso", journal_mode=self.journal_mode, throwaway_mode="wal")
-        return TursoDatabase(place, self.pool, self._version, self.limit_us)
+        location = locate(self.path, "turso", journal_mode=self.journal_mode, throwaway_mode="wal")
+        return TursoDatabase(location, self.pool, self._version, self.limit_us)
 
     def load(self) -> None:
         """Look now for what the URL names. Raises ``BackendUnavailable``."""
         _ = self._version
-        if self.pool not in (None, pool_names.QUEUE_POOL):
-            pool_names.load_factory(str(self.pool))
+        super().load()
 
     @property
     def _is_mvcc(self) -> bool:
         return self.journal_mode == _MVCC
 
-    @cached_property  # a directory is searched, and every run's trace asks
+    @cached_property
+    def _syntax(self) -> TransactionSyntax:
+        engine = "Turso" if self._is_mvcc else "Turso without journal_mode=mvcc"
+        return transaction_syntax(engine, concurrent=self._is_mvcc)
+
+    @cached_property  # a directory is searched, and the trace of every run asks
     def _version(self) -> str:
         version = package_version("turso", "pyturso")
         if version is None:

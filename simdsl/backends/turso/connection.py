@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from simdsl.backends.dbapi.session import BufferedResult
 from simdsl.backends.sqlite.errors import class_by_message
-from simdsl.backends.sqlite.session import BufferedResult
 from simdsl.backends.turso import child
 from simdsl.backends.turso.process import EngineDied, EngineLost, EngineProcess
 from simdsl.plan.outcomes import ErrorClass, Failed

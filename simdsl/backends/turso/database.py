@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
+from simdsl.backends.dbapi.location import FileLocation
+from simdsl.backends.dbapi.session import NOTHING, BlockingSession, counts_rows, wrong_argument_count
 from simdsl.backends.protocol import Statement
-from simdsl.backends.sqlite.database import FileDatabase
+from simdsl.backends.sqlite.database import SqliteFamilyDatabase
 from simdsl.backends.sqlite.driver import SqliteDriver
-from simdsl.backends.sqlite.location import FileLocation
-from simdsl.backends.sqlite.session import BlockingSession, fit_values
+from simdsl.backends.sqlite.session import fit_values
 from simdsl.backends.turso.connection import EngineSupervisor, failed
-from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.plan import Reset
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import Value
-
-_NOTHING: Final = Affected(None)
-
-
-_DML: Final = SqlKind.DML
-
-
-_OTHER: Final = SqlKind.OTHER
 
 
 class TursoSession(BlockingSession):
@@ -32,34 +25,31 @@ class TursoSession(BlockingSession):
 
     def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:
         """Run the statement to its end."""
+        refusal = wrong_argument_count(statement, arguments)
+        if refusal is not None:
+            return refusal
         connection: Any = self.connection
-        if len(arguments) != len(statement.parameters):
-            # The driver would bind NULL to what is missing.
-            text = f"{len(arguments)} values for {len(statement.parameters)} parameters"
-            return Failed(ErrorClass.OTHER, text, by="simdsl")
-        kind = statement.kind
+        is_dml = statement.kind is SqlKind.DML
         try:
-            width, rows, count = connection.run(statement.text, fit_values(arguments) if arguments else (), kind is _DML)
+            width, rows, count = connection.run(statement.text, fit_values(arguments) if arguments else (), is_dml)
         except Exception as error:  # whatever a connection raises is an outcome of the statement
             return failed(error)
         if width:
-            return Rows(width, rows, count if kind is _DML else None)
-        if kind is _DML or (kind is _OTHER and statement.text.lstrip()[:4].upper() == "WITH"):
-            return Affected(count)
-        return _NOTHING
+            return Rows(width, rows, count if is_dml else None)
+        return Affected(count) if counts_rows(statement) else NOTHING
 
 
-class TursoDatabase(FileDatabase[TursoSession]):
-    """See ``protocol.World``.
+class TursoDatabase(SqliteFamilyDatabase[TursoSession]):
+    """See ``protocol.Database``.
 
-    When the process dies, its sessions are lost and stay so. Whatever is opened after that, and whatever the world itself
-    does, finds a new process over what the old one left on disk.
+    When the engine's process dies, its sessions are lost and stay lost. Sessions that are opened after that, and the
+    database's own work, run in a new process over what the old one left on disk.
     """
 
-    side_files: ClassVar[tuple[str, ...]] = (*FileDatabase.side_files, "-log")
-    own_tables: ClassVar[tuple[str, ...]] = (*FileDatabase.own_tables, "__turso_internal_")
+    side_files: tuple[str, ...] = (*SqliteFamilyDatabase.side_files, "-log")
+    own_tables: ClassVar[tuple[str, ...]] = (*SqliteFamilyDatabase.own_tables, "__turso_internal_")
 
-    def __init__(self, place: FileLocation, pool: str | None, version: str, limit_us: int) -> None:
+    def __init__(self, location: FileLocation, pool: str | None, version: str, limit_us: int) -> None:
         self._engine = EngineSupervisor(limit_us)
         driver = SqliteDriver(
             name="pyturso",
@@ -69,8 +59,8 @@ class TursoDatabase(FileDatabase[TursoSession]):
             tells_codes=False,
         )
         try:
-            super().__init__(driver, place, pool)
-        except BaseException:  # Ctrl-C too: what was made is given up
+            super().__init__(driver, location, pool)
+        except BaseException:  # Ctrl-C too: the process must not outlive a database that was never made
             self._engine.close()
             raise
 
@@ -79,8 +69,8 @@ class TursoDatabase(FileDatabase[TursoSession]):
         """Of the process in which the engine runs now."""
         return self._engine.pid
 
-    def make_session(self, connection: Any, number: int) -> TursoSession:
-        """The session around a new connection."""
+    def wrap_connection(self, connection: Any, number: int) -> TursoSession:
+        """The session over a new connection."""
         return TursoSession(connection, number)
 
     def failed(self, error: BaseException) -> Failed:
@@ -88,23 +78,23 @@ class TursoDatabase(FileDatabase[TursoSession]):
         return failed(error)
 
     def reset(self, reset: Reset) -> Failed | None:
-        """As any, in a new process if need be."""
-        self._awake()
+        """As for all, in a new process where the old one has died."""
+        self._revive()
         return super().reset(reset)
 
     def snapshot(self) -> None:
-        """As any, in a new process if need be."""
-        self._awake()
+        """As for all, in a new process where the old one has died."""
+        self._revive()
         super().snapshot()
 
     def restore(self) -> None:
-        """As any, in a new process if need be."""
-        self._awake()
+        """As for all, in a new process where the old one has died."""
+        self._revive()
         super().restore()
 
     def end_state(self) -> Mapping[str, Rows]:
-        """As any, in a new process if need be: after a death, what the engine can recover."""
-        self._awake()
+        """As for all, in a new process where the old one has died: after a death, what the engine can recover."""
+        self._revive()
         return super().end_state()
 
     def close(self) -> None:
@@ -114,6 +104,6 @@ class TursoDatabase(FileDatabase[TursoSession]):
         finally:
             self._engine.close()
 
-    def _awake(self) -> None:
-        if self._keeper.is_lost:
-            self._keeper = self._keep()
+    def _revive(self) -> None:
+        if self._admin.is_lost:
+            self._admin = self._open_admin()

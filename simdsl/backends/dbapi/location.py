@@ -41,7 +41,9 @@ def format_url(scheme: str, path: str | None, options: Mapping[str, str | None])
     return f"{place}?{query}" if query else place
 
 
-def locate(path: str | None, scheme: str, *, journal_mode: str | None, throwaway_mode: str) -> FileLocation:
+def locate(
+    path: str | None, scheme: str, *, journal_mode: str | None = None, throwaway_mode: str | None = None
+) -> FileLocation:
     """The place of a path. Raises ``BackendUnavailable`` where its directory is missing."""
     if path is None:
         workspace = Workspace()

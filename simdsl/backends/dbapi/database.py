@@ -1,0 +1,238 @@
+"""A database behind blocking connections: its sessions and pools, and, where it is a file, its snapshot."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from simdsl.backends.dbapi.location import FileLocation
+from simdsl.backends.dbapi.session import BlockingSession
+from simdsl.backends.dbapi.statements import quote_name
+from simdsl.backends.protocol import NOTHING_PENDING, BackendUnavailable, Pool, Session, Settled
+from simdsl.core.clock import Clock
+from simdsl.plan.outcomes import ErrorClass, Failed, Rows
+from simdsl.plan.plan import PoolSpec, Reset
+from simdsl.plan.values import sorted_rows
+
+S = TypeVar("S", bound=Session)
+B = TypeVar("B", bound=BlockingSession)
+
+DATABASE_IS_LOCKED: Final = "the database is locked by another process, or by a session that was left open"
+
+
+class SessionRegistry(ABC, Generic[S]):
+    """The sessions and pools of one database, numbered in the order of opening: what every driver's database keeps.
+
+    A descendant connects, and knows what its driver's exceptions mean.
+    """
+
+    def __init__(self, pool: str | None) -> None:
+        """``pool`` is the pool that the URL names, used where the plan names none; None is QueuePool."""
+        self._pool = pool
+        self._sessions: list[S] = []
+        self._pools: list[Pool] = []
+
+    @abstractmethod
+    def make_session(self, number: int) -> S:
+        """A session over a new connection. Raises the driver's errors."""
+
+    @abstractmethod
+    def failed(self, error: BaseException) -> Failed:
+        """What the driver raised, as an outcome."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """How messages refer to the database."""
+
+    def open(self) -> S:
+        """A session that belongs to no pool. Raises ``BackendUnavailable`` where the engine refuses a connection."""
+        try:
+            return self.connect()
+        except BackendUnavailable:
+            raise
+        except Exception as error:  # whatever the driver raises
+            raise self.unavailable(error) from error
+
+    def connect(self) -> S:
+        """Like ``open``, but with the driver's own exception: a pool under test must see what its driver raises."""
+        session = self.make_session(len(self._sessions) + 1)
+        self._sessions.append(session)
+        return session
+
+    def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
+        """A pool whose connections are sessions of this database."""
+        # Imported here: a plan without pools must not pay for greenlet and SQLAlchemy, 270 ms of start-up.
+        from simdsl.backends.pools.factory import make_pool
+        from simdsl.backends.pools.virtual_pool import ConnectionSource
+
+        source = ConnectionSource(
+            connect=lambda: self.lent_connection(self.connect()), session_of=self.session_of, failed=self.failed
+        )
+        pool = make_pool(spec, clock, source, spec.driver or self._pool)
+        self._pools.append(pool)
+        return pool
+
+    def lent_connection(self, session: S) -> Any:
+        """What a pool lends for this session: the driver's connection, or a stand-in for it."""
+        return getattr(session, "connection", session)
+
+    def session_of(self, connection: object) -> Session:
+        """The session behind a connection that a pool has lent."""
+        for session in self._sessions:
+            if self.lent_connection(session) is connection:
+                return session
+        raise LookupError("the pool lent a connection that was not made for it")
+
+    def forget_sessions(self) -> None:
+        """Close every pool and session; sessions number from 1 again, so that each run of a plan has the same trace."""
+        for pool in self._pools:
+            pool.close()
+        self._pools.clear()
+        for session in self._sessions:
+            session.close()
+        self._sessions.clear()
+
+    def unavailable(self, error: BaseException) -> BackendUnavailable:
+        """A failure of the database itself, not of a statement."""
+        return BackendUnavailable(f"{self.label}: {error}")
+
+
+class FileDatabase(SessionRegistry[B]):
+    """See ``protocol.Database``. A database in one file; its snapshot is the content of the file.
+
+    An admin connection does what no session of the plan does: resets, end states. It holds no lock while it is idle.
+
+    A descendant makes sessions and driver connections, names the files that lie beside the database file, and knows the
+    engine's catalog and its ways to change a table without its constraints in the way.
+    """
+
+    side_files: tuple[str, ...] = ()
+
+    def __init__(self, location: FileLocation, pool: str | None) -> None:
+        super().__init__(pool)
+        self._location = location
+        self._content: bytes | None = None
+        self._target = self._make_target()
+        self._admin = self._open_admin(is_new=True)
+
+    @property
+    def label(self) -> str:
+        """The file's path."""
+        return self._target
+
+    @abstractmethod
+    def connect_driver(self) -> Any:
+        """A new connection of the driver's, which begins no transaction by itself. Raises the driver's errors."""
+
+    @abstractmethod
+    def table_names(self) -> Sequence[str]:
+        """The user's tables, read through the admin connection."""
+
+    def settle(self, pending: Sequence[Session], limit_us: int) -> Settled:
+        """Nothing is ever pending."""
+        return NOTHING_PENDING
+
+    def reset(self, reset: Reset) -> Failed | None:
+        """Delete all rows of the tables, in whatever order foreign keys allow.
+
+        Each DELETE commits by itself, because in many engines a refused one fails its whole transaction. ``truncate`` and
+        ``recreate`` do the same here: PEP 249 gives no way to a table's definition.
+        """
+        try:
+            present = {name.casefold(): name for name in self.table_names()}
+        except Exception as error:  # whatever the driver raises
+            return self.failed(error)
+        left = [present[name.casefold()] for name in reset.tables if name.casefold() in present]
+        while left:
+            refused = [(name, failure) for name in left if (failure := self._delete_rows(name)) is not None]
+            if len(refused) == len(left) or any(
+                failure.error_class is not ErrorClass.FOREIGN_KEY_VIOLATION for _, failure in refused
+            ):
+                return refused[0][1]
+            left = [name for name, _ in refused]
+        return None
+
+    def snapshot(self) -> None:
+        """Keep the content of the file."""
+        self.forget_sessions()
+        self._content = self._read()
+
+    def restore(self) -> None:
+        """Write the content back. Sessions number from 1 again."""
+        self.forget_sessions()
+        if self._content is None:
+            raise RuntimeError("restore before snapshot")
+        self._check_unlocked()
+        self._rewrite(self._content)
+
+    def end_state(self) -> Mapping[str, Rows]:
+        """Read through the admin connection, so committed rows only."""
+        try:
+            return {name: self._rows_of(name) for name in self.table_names()}
+        except Exception as error:  # another process may hold the user's file
+            raise self.unavailable(error) from error
+
+    def close(self) -> None:
+        """Close everything and remove the throwaway directory. Idempotent."""
+        try:
+            self.forget_sessions()
+            self._admin.close()
+        finally:
+            if self._location.workspace is not None:
+                self._location.workspace.close()
+
+    # What a descendant may refine
+
+    def _make_target(self) -> str:
+        assert self._location.file is not None, "this engine has no databases in memory that sessions share"
+        return str(self._location.file)
+
+    def _open_admin(self, *, is_new: bool = False) -> Any:
+        """``is_new`` on the first time only."""
+        del is_new
+        try:
+            return self.connect_driver()
+        except Exception as error:  # whatever the driver raises
+            if self._location.workspace is not None:
+                self._location.workspace.close()
+            raise self.unavailable(error) from error
+
+    def _delete_rows(self, table: str) -> Failed | None:
+        try:
+            self._admin.execute(f"DELETE FROM {quote_name(table)}")
+        except Exception as error:  # whatever the driver raises
+            return self.failed(error)
+        return None
+
+    def _rows_of(self, table: str) -> Rows:
+        cursor = self._admin.execute(f"SELECT * FROM {quote_name(table)}")
+        return Rows(len(cursor.description), sorted_rows(cursor.fetchall()))
+
+    def _flush(self) -> None:
+        """Bring all committed content into the main file, as far as closing the last connection does not do it."""
+
+    def _check_unlocked(self) -> None:
+        """Raises ``BackendUnavailable`` where another process has the user's file open and would not notice a rewrite."""
+
+    def _read(self) -> bytes:
+        if self._location.file is None:
+            raise BackendUnavailable(f"{self.label}: this driver has no backup, so a database in memory cannot be restored")
+        self._flush()
+        # Closed while it is read: POSIX drops a process's locks on a file as soon as it closes any descriptor of it.
+        self._admin.close()
+        content = self._location.file.read_bytes()
+        self._admin = self._open_admin()
+        return content
+
+    def _rewrite(self, content: bytes) -> None:
+        file = self._location.file
+        assert file is not None, "a database in memory is never rewritten"
+        self._admin.close()
+        # A log that was left beside the file would be replayed into the content that is written now.
+        for suffix in self.side_files:
+            Path(f"{file}{suffix}").unlink(missing_ok=True)
+        file.write_bytes(content)
+        self._admin = self._open_admin(is_new=not content)

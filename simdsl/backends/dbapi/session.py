@@ -1,0 +1,261 @@
+"""Sessions over PEP 249 connections whose calls block until the statement has ended.
+
+``BlockingSession`` is the base of all of them, ``DbapiSession`` the one for any driver. A statement has ended when ``start``
+returns, so nothing is ever pending and nothing can be cancelled; what meets a lock must fail at once, which is why
+adapters connect with a busy timeout of zero.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from simdsl.backends.dbapi.errors import CLOSED
+from simdsl.backends.protocol import Statement, Tx
+from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.sql import SqlKind, TransactionAction
+from simdsl.plan.values import INT64_MAX, INT64_MIN, Row, Value
+
+if TYPE_CHECKING:
+    from simdsl.backends.dbapi.engine import DbapiEngine
+
+NOTHING: Final = Affected(None)
+"""The outcome of a statement that neither has rows nor counts any."""
+
+# Looking a member up in its enum costs as much as the rest of a line; these names are looked up in every step.
+_OPEN: Final = Tx.OPEN
+_IDLE: Final = Tx.IDLE
+
+_PLAIN: Final = frozenset({int, str, float, bytes, bool, type(None), Decimal, date, time, datetime})
+_ROLLBACK: Final = Statement(text="ROLLBACK", parameters=(), kind=SqlKind.TRANSACTION)
+
+
+class BlockingSession(ABC):
+    """One connection whose statements have ended when ``start`` returns. ``connection`` is what a pool lends.
+
+    The connection has ``in_transaction`` and ``close`` as the stdlib's ``sqlite3`` has them.
+    """
+
+    __slots__ = ("connection", "id")
+
+    def __init__(self, connection: Any, number: int) -> None:
+        self.id = number
+        self.connection = connection
+
+    @abstractmethod
+    def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:
+        """Run the statement to its end."""
+
+    def poll(self) -> Outcome | None:
+        """None: nothing is ever pending."""
+        return None
+
+    def cancel(self) -> None:  # noqa: B027 - not abstract: there is nothing to do in any of them
+        """Do nothing: nothing is ever pending."""
+
+    def tx(self) -> Tx:
+        """By the connection's own flag."""
+        try:
+            return _OPEN if self.connection.in_transaction else _IDLE
+        except Exception:  # a closed connection refuses the question, each driver with its own error
+            return Tx.LOST
+
+    def quiesce(self) -> None:
+        """Roll back an open transaction."""
+        if self.tx() in (Tx.OPEN, Tx.FAILED):
+            self.start(_ROLLBACK, ())
+
+    def close(self) -> None:
+        """Close the connection, which rolls back. Idempotent."""
+        self.connection.close()
+
+
+class DbapiSession(BlockingSession):
+    """One connection of any PEP 249 driver, by what the engine's description says of it.
+
+    PEP 249 has no call that tells the state of a transaction. Where the connection has no ``in_transaction`` either, the
+    state follows from the outcomes of transaction statements; after an error within a transaction a probe finds out
+    whether the transaction still answers.
+    """
+
+    __slots__ = ("_engine", "_is_closed", "_tx", "pooled")
+
+    def __init__(self, connection: Any, number: int, engine: DbapiEngine) -> None:
+        super().__init__(connection, number)
+        self._engine = engine
+        self._is_closed = False
+        self._tx = Tx.IDLE
+        self.pooled = PooledConnection(self)
+
+    def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:
+        """Run the statement to its end."""
+        if self._is_closed:
+            return CLOSED
+        try:
+            outcome = self._run(statement, arguments)
+        except Exception as error:  # whatever a driver raises is an outcome of the statement
+            outcome = self._engine.errors.failed(error)
+        return self._track(statement, outcome)
+
+    def tx(self) -> Tx:
+        """By the connection's own flag, or by the statements that it has answered."""
+        if self._is_closed:
+            return Tx.LOST
+        return super().tx() if hasattr(self.connection, "in_transaction") else self._tx
+
+    def roll_back(self) -> None:
+        """For a pool. Raises the driver's errors."""
+        if self.tx() in (Tx.OPEN, Tx.FAILED):
+            self._cursor().execute(_ROLLBACK.text)
+            self._tx = Tx.IDLE
+
+    def close(self) -> None:
+        """Roll back and close. Idempotent."""
+        if not self._is_closed:
+            self.quiesce()
+            self._is_closed = True
+            self.connection.close()
+
+    def _run(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:
+        cursor = self._cursor()
+        values = self._bound(statement, arguments)
+        cursor.execute(statement.text, values) if values else cursor.execute(statement.text)
+        description = cursor.description
+        counts = counts_rows(statement)
+        if not description or statement.kind in (SqlKind.DDL, SqlKind.TRANSACTION):
+            return Affected(cursor.rowcount) if counts and cursor.rowcount >= 0 else NOTHING
+        rows = fetch_values(cursor)
+        if counts and description[0][0] == self._engine.count_column:
+            return Affected(sum(int(n) for (n,) in rows if isinstance(n, int)))
+        # Of a statement with RETURNING, PEP 249 leaves open whether ``rowcount`` counts; each affected row is one row here.
+        return Rows(len(description), rows, len(rows) if statement.kind is SqlKind.DML else None)
+
+    def _cursor(self) -> Any:
+        return self.connection.cursor() if self._engine.uses_cursors else self.connection
+
+    def _bound(self, statement: Statement, arguments: Sequence[Value]) -> Any:
+        for value in arguments:
+            # Drivers with a wider type would store these; everywhere else in simdsl an integer has 64 bits.
+            if type(value) is int and not INT64_MIN <= value <= INT64_MAX:
+                raise OverflowError("integer too large for 64 bits")
+        if self._engine.binds_by_name:
+            return dict(zip(statement.parameters, arguments, strict=True))
+        return tuple(arguments)
+
+    def _track(self, statement: Statement, outcome: Outcome) -> Outcome:
+        """Follow the transaction's state, and see through a COMMIT that reports success and has rolled back."""
+        before, action = self._tx, statement.transaction and statement.transaction.action
+        if isinstance(outcome, Failed):
+            if outcome.error_class in (ErrorClass.CONNECTION_LOST, ErrorClass.CONNECTION_CLOSED):
+                self._tx = Tx.LOST
+            elif before is not Tx.IDLE:
+                # A COMMIT that fails has ended its transaction in every engine known that cannot be asked.
+                self._tx = Tx.IDLE if action is TransactionAction.COMMIT else self._probed()
+        elif action is TransactionAction.BEGIN or action is TransactionAction.ROLLBACK_TO:
+            self._tx = Tx.OPEN
+        elif action in (TransactionAction.COMMIT, TransactionAction.ROLLBACK):
+            self._tx = Tx.IDLE
+            if action is TransactionAction.COMMIT and before is Tx.FAILED:
+                text = "the transaction had failed, so it was rolled back"
+                return Failed(ErrorClass.IN_FAILED_SQL_TRANSACTION, text, by="simdsl")
+        return outcome
+
+    def _probed(self) -> Tx:
+        # A query without a table: it must not take a snapshot that the plan has not asked for.
+        try:
+            cursor = self._cursor()
+            cursor.execute("SELECT 1")
+            cursor.fetchall()
+        except Exception:  # the engine refuses everything until a rollback
+            return Tx.FAILED
+        return Tx.OPEN
+
+
+class PoolableSession(Protocol):
+    """What a ``PooledConnection`` needs of its session."""
+
+    @property
+    def connection(self) -> Any:
+        """The driver's connection."""
+
+    def roll_back(self) -> None:
+        """Roll back what is open, if anything is. Raises the driver's errors."""
+
+    def close(self) -> None:
+        """Close the connection. Idempotent."""
+
+
+class PooledConnection:
+    """A connection as a pool sees one: what a pool does to it happens to the session, and the session knows.
+
+    Transactions are begun by SQL text, so a driver's own ``rollback`` may not know of them, or raise where none is open; a
+    pool calls it on every return, and would take the error for a broken connection.
+    """
+
+    def __init__(self, session: PoolableSession) -> None:
+        self.session = session
+
+    def rollback(self) -> None:
+        """Raises the driver's errors."""
+        self.session.roll_back()
+
+    def close(self) -> None:
+        """Close the session."""
+        self.session.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the driver's: a user's pool may want a cursor to ping with."""
+        return getattr(self.session.connection, name)
+
+
+class BufferedResult(NamedTuple):
+    """A result that was read to its end: what wrappers of drivers return where PEP 249 has a cursor."""
+
+    description: Any  # a sequence as long as a row is wide, or None for a statement without a result set
+    rows: list[Row]
+    rowcount: int
+
+    def fetchone(self) -> Row:
+        """The only row, where there is certain to be one."""
+        return self.rows[0]
+
+    def fetchall(self) -> list[Row]:
+        """Every row."""
+        return self.rows
+
+
+def wrong_argument_count(statement: Statement, arguments: Sequence[Value]) -> Failed | None:
+    """The refusal of a statement for drivers that would bind NULL to what is missing and ignore what is too much."""
+    if len(arguments) == len(statement.parameters):
+        return None
+    text = f"{len(arguments)} values for {len(statement.parameters)} parameters"
+    return Failed(ErrorClass.OTHER, text, by="simdsl")
+
+
+def counts_rows(statement: Statement) -> bool:
+    """Whether a statement without a result set counts rows: DML, or a WITH that leads to DML.
+
+    Anything else of unknown kind (PRAGMA, SET, ANALYZE ...) counts nothing, whatever ``rowcount`` says.
+    """
+    kind = statement.kind
+    return kind is SqlKind.DML or (kind is SqlKind.OTHER and statement.text.lstrip()[:4].upper() == "WITH")
+
+
+def fetch_values(cursor: Any) -> list[Row]:
+    """The rows that are left, in simdsl's values. What has no class of its own there comes as text (UUID, arrays ...)."""
+    rows = cursor.fetchall()
+    for row in rows:
+        for value in row:
+            if type(value) not in _PLAIN:
+                return [tuple(map(_plain, row)) for row in rows]
+    return list(map(tuple, rows))
+
+
+def _plain(value: Any) -> Value:
+    if type(value) in _PLAIN:
+        known: Value = value
+        return known
+    return bytes(value) if isinstance(value, (bytearray, memoryview)) else str(value)
