@@ -31,9 +31,9 @@ from simdsl.cli import exits  # noqa: E402
 from simdsl.cli.app import command  # noqa: E402
 from simdsl.generation.plans import UNSUPPORTED_KNOBS  # noqa: E402
 from simdsl.language.property_names import BUILT_IN  # noqa: E402
-from simdsl.oracles.differences import Known, KnownDifference, KnownKeys, KnownOrder, KnownValues  # noqa: E402
+from simdsl.oracles.documented_differences import KNOWN_DIFFERENCES  # noqa: E402
 from simdsl.oracles.equivalence import RULES  # noqa: E402
-from simdsl.oracles.known import KNOWN  # noqa: E402
+from simdsl.oracles.known_differences import Known, KnownDifference, KnownKeys, KnownOrder, KnownValues  # noqa: E402
 from simdsl.plan import resources  # noqa: E402
 from simdsl.plan.codes import Code  # noqa: E402
 from simdsl.plan.outcomes import ErrorClass  # noqa: E402
@@ -442,7 +442,7 @@ def _equivalences() -> Iterator[str]:
     yield ""
     yield "| name | what is known | where |"
     yield "|---|---|---|"
-    for known in KNOWN:
+    for known in KNOWN_DIFFERENCES:
         yield f"| {known.name} | {_cell(known.reason)} | {_met(known)} ([manual]({known.link})) |"
     yield ""
 

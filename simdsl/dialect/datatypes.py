@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.dialect.door import exp
-from simdsl.dialect.route import Cannot, Route
+from simdsl.dialect.dialect_pair import DialectPair, Unsupported
+from simdsl.dialect.sqlglot_adapter import exp
 from simdsl.plan.sql import Dialect
 
 SERIALS: Final = (exp.DType.SERIAL, exp.DType.BIGSERIAL, exp.DType.SMALLSERIAL)
 
 
-def carried(kind: exp.DataType, route: Route, written: str, *, is_key: bool) -> str:
-    """The type as the target writes it; ``written`` is its first word. Raises ``Cannot``."""
+def render_type(kind: exp.DataType, route: DialectPair, written: str, *, is_key: bool) -> str:
+    """The type as the target writes it; ``written`` is its first word. Raises ``Unsupported``."""
     said = written or kind.sql(route.source.value)
     sizes = [size.name for size in kind.expressions]
     if kind.this in (exp.DType.DECIMAL, exp.DType.UDECIMAL):
@@ -24,23 +24,23 @@ def carried(kind: exp.DataType, route: Route, written: str, *, is_key: bool) -> 
     if kind.this is exp.DType.FLOAT and route.source is Dialect.SQLITE:
         name = _NAMES[exp.DType.DOUBLE][route.target]  # all reals of SQLite have 64 bits
     elif kind.this is exp.DType.FLOAT and route.target is not Dialect.TSQL:
-        raise Cannot("the type REAL, which has 32 bits", "write DOUBLE PRECISION")
+        raise Unsupported("the type REAL, which has 32 bits", "write DOUBLE PRECISION")
     if name is None or (sizes and kind.this not in (exp.DType.INT,)):
-        raise Cannot(f"the type {said}")
+        raise Unsupported(f"the type {said}")
     if is_key and name in ("VARBINARY(MAX)", "LONGBLOB"):
-        raise Cannot(f"the type {said} in a key")
+        raise Unsupported(f"the type {said} in a key")
     return name
 
 
-def _decimal(sizes: list[str], said: str, route: Route) -> str:
+def _decimal(sizes: list[str], said: str, route: DialectPair) -> str:
     if not sizes and route.target in (Dialect.TSQL, Dialect.DUCKDB, Dialect.MYSQL):
-        raise Cannot(f"the type {said} without a size, which is another one everywhere", "write NUMERIC(p, s)")
+        raise Unsupported(f"the type {said} without a size, which is another one everywhere", "write NUMERIC(p, s)")
     return "NUMERIC" + (f"({', '.join(sizes)})" if sizes else "")
 
 
-def _text(kind: exp.DType, sizes: list[str], said: str, route: Route, is_key: bool) -> str:
+def _text(kind: exp.DType, sizes: list[str], said: str, route: DialectPair, is_key: bool) -> str:
     if kind in (exp.DType.CHAR, exp.DType.NCHAR) and route.source is Dialect.POSTGRES:
-        raise Cannot(f"the type {said}, which pads", "write VARCHAR(n)")
+        raise Unsupported(f"the type {said}, which pads", "write VARCHAR(n)")
     size = f"({sizes[0]})" if sizes else ""
     match route.target:
         case Dialect.TSQL:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.dialect.door import Tree, exp
-from simdsl.dialect.kinds import Kind, inner, is_whole, kind_of
-from simdsl.dialect.numbers import raw
-from simdsl.dialect.route import Cannot, Route
+from simdsl.dialect.arithmetic import raw_type
+from simdsl.dialect.dialect_pair import DialectPair, Unsupported
+from simdsl.dialect.sqlglot_adapter import SqlTree, exp
+from simdsl.dialect.type_inference import ValueType, is_whole, strip_parens, value_type
 from simdsl.plan.sql import Dialect
 
 _KEYS: Final = (exp.OnConflict, exp.PrimaryKey, exp.UniqueColumnConstraint, exp.Schema, exp.ForeignKey)
 
 
-def mend(tree: Tree, route: Route) -> Tree:
+def rewrite_query(tree: SqlTree, route: DialectPair) -> SqlTree:
     """Mend what rows a query has and in which order; returns the tree, whose root may be another one."""
     for node in reversed(list(tree.walk())):
         match node:
@@ -35,17 +35,17 @@ def mend(tree: Tree, route: Route) -> Tree:
                 _values(node, route)
     if isinstance(tree, exp.Values) and route.target in (Dialect.TSQL, Dialect.MYSQL):
         if route.target is Dialect.MYSQL:
-            raise Cannot("VALUES as a query", "write SELECT ... UNION ALL SELECT ...")
+            raise Unsupported("VALUES as a query", "write SELECT ... UNION ALL SELECT ...")
         tree.set("alias", _alias(tree, "v"))
         return exp.select("*").from_(tree)
     return tree
 
 
-def _order(node: exp.Ordered, route: Route) -> None:
+def _order(node: exp.Ordered, route: DialectPair) -> None:
     place = node.parent
     if isinstance(place, _KEYS):
         if node.args.get("desc"):
-            raise Cannot("DESC in a key")
+            raise Unsupported("DESC in a key")
         node.replace(node.this.copy())
         return
     descends = bool(node.args.get("desc"))
@@ -56,9 +56,9 @@ def _order(node: exp.Ordered, route: Route) -> None:
         return
     if route.target in (Dialect.TSQL, Dialect.MYSQL) and bool(node.args.get("nulls_first")) is descends:
         if is_whole(node.this):
-            raise Cannot("an ordinal in ORDER BY with NULL on the other side", "name the column")
+            raise Unsupported("an ordinal in ORDER BY with NULL on the other side", "name the column")
         if isinstance(place, exp.Order) and isinstance(place.parent, exp.Select) and place.parent.args.get("distinct"):
-            raise Cannot("ORDER BY of DISTINCT rows with NULL on the other side")
+            raise Unsupported("ORDER BY of DISTINCT rows with NULL on the other side")
     if isinstance(place, exp.Order) and route.target is Dialect.TSQL:
         _inner_order(place)
 
@@ -67,20 +67,20 @@ def _inner_order(order: exp.Order) -> None:
     query = order.parent
     inside = isinstance(query, exp.Query) and (isinstance(query.parent, (exp.Subquery, exp.CTE, exp.Create, exp.In)))
     if inside and isinstance(query, exp.Query) and not query.args.get("limit") and not query.args.get("offset"):
-        raise Cannot("ORDER BY without LIMIT inside a query", "leave it out: nothing hangs on it")
+        raise Unsupported("ORDER BY without LIMIT inside a query", "leave it out: nothing hangs on it")
 
 
-def _limit(node: Tree, route: Route) -> None:
+def _limit(node: SqlTree, route: DialectPair) -> None:
     key = "count" if isinstance(node, exp.Fetch) else "expression"
     value = node.args.get(key)
     if value is None:
         return
-    if isinstance(inner(value), exp.Neg):
+    if isinstance(strip_parens(value), exp.Neg):
         if not is_whole(value) or isinstance(node, exp.Offset):
-            raise Cannot("a limit below 0")
+            raise Unsupported("a limit below 0")
         node.pop()  # to SQLite, a negative limit is none
-    elif not isinstance(inner(value), (exp.Literal, exp.Placeholder)):
-        raise Cannot("a limit that is calculated", "write the number, or bind it")
+    elif not isinstance(strip_parens(value), (exp.Literal, exp.Placeholder)):
+        raise Unsupported("a limit that is calculated", "write the number, or bind it")
 
 
 def _recursion(node: exp.CTE) -> None:
@@ -88,15 +88,15 @@ def _recursion(node: exp.CTE) -> None:
     if isinstance(holder, exp.With) and holder.args.get("recursive") and isinstance(node.this, exp.Union):
         own = any(table.name == node.alias for table in node.this.find_all(exp.Table))
         if own and node.this.args.get("distinct"):
-            raise Cannot("WITH RECURSIVE with UNION", "write UNION ALL")
+            raise Unsupported("WITH RECURSIVE with UNION", "write UNION ALL")
         first = node.this.this
         for value in first.expressions if own and isinstance(first, exp.Select) else ():
             text = value.this if isinstance(value, exp.Alias) else value
-            if kind_of(text) is Kind.TEXT:  # else its type would be too short for what follows
-                text.replace(exp.Cast(this=text.copy(), to=raw("NVARCHAR(MAX)")))
+            if value_type(text) is ValueType.TEXT:  # else its type would be too short for what follows
+                text.replace(exp.Cast(this=text.copy(), to=raw_type("NVARCHAR(MAX)")))
 
 
-def _values(node: exp.Values, route: Route) -> None:
+def _values(node: exp.Values, route: DialectPair) -> None:
     alias = node.args.get("alias")
     if route.target is Dialect.TSQL and isinstance(node.parent, (exp.From, exp.Join)):
         if alias is None or not alias.args.get("columns"):
@@ -113,5 +113,5 @@ def _alias(node: exp.Values, name: str) -> exp.TableAlias:
     return exp.TableAlias(this=exp.to_identifier(name), columns=columns)
 
 
-def _number(node: Tree, tree: Tree) -> int:
+def _number(node: SqlTree, tree: SqlTree) -> int:
     return next(i for i, one in enumerate(tree.find_all(exp.Subquery)) if one is node)

@@ -27,20 +27,20 @@ SPLIT: Final = _LITERAL.split
 """Cut a text into what is left and its literals, in turn."""
 
 
-def signs(literals: Sequence[str]) -> str:
+def literal_types(literals: Sequence[str]) -> str:
     """The types of literals, a letter each: a text, an integer, a decimal number."""
     return "".join(["t" if one[0] == "'" else "d" if "." in one else "i" for one in literals])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
+class Placeholders:
     """Words that stand for the literals and the variables of a statement while it is carried; none occurs in it itself."""
 
     letters: str
     number: int
 
     @classmethod
-    def for_text(cls, text: str) -> Marks:
+    def for_text(cls, text: str) -> Placeholders:
         """Marks that do not occur in the text."""
         letters, number = "zq", 7_310_958_000_000
         while letters in text.lower():
@@ -64,7 +64,7 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
+class SqlTemplate:
     """A statement in the target's dialect, in pieces. ``holes`` are the pieces that a literal fills, and which one."""
 
     pieces: tuple[str | Variable, ...]
@@ -82,7 +82,7 @@ class Template:
             return _merged(pieces)
 
 
-def templated(text: str, marks: Marks, literals: dict[str, int], variables: dict[str, Variable]) -> Template:
+def make_template(text: str, marks: Placeholders, literals: dict[str, int], variables: dict[str, Variable]) -> SqlTemplate:
     """A text cut at its marks: literals by their index, variables by their marks."""
     word = rf"{marks.letters}[tvn]\d+x|\d{{13,}}(?:\.5)?"
     pieces: list[str | Variable] = []
@@ -100,15 +100,15 @@ def templated(text: str, marks: Marks, literals: dict[str, int], variables: dict
             pieces.append("")
         position = found.end()
     pieces.append(text[position:])
-    return Template(pieces=tuple(pieces), holes=tuple(holes))
+    return SqlTemplate(pieces=tuple(pieces), holes=tuple(holes))
 
 
-def texts(text: str) -> list[str]:
+def string_literals(text: str) -> list[str]:
     """The texts in a statement as simdsl or sqlglot has written it, with their quotes."""
     return _TEXT.findall(text)
 
 
-def cut_at_literals(sql: Sql, tokens: set[tuple[int, int]]) -> bool:
+def all_cuts_are_tokens(sql: Sql, tokens: set[tuple[int, int]]) -> bool:
     """Whether everything that is cut out of a statement is a token of it."""
     position = 0
     for index, part in enumerate(SPLIT(sql.text)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from simdsl.dialect import templates
-from simdsl.dialect.templates import SPLIT, Marks, Template
+from simdsl.dialect.templates import SPLIT, Placeholders, SqlTemplate
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
 
@@ -43,7 +43,7 @@ class Translator:
         self._target = target
         self._identifiers = identifiers
         self._kinds: dict[tuple[str, ...], _Kind | None] = {}  # by what is left without literals; None: cut nothing
-        self._whole: dict[str, Template | Untranslatable] = {}  # statements that nothing is cut out of
+        self._whole: dict[str, SqlTemplate | Untranslatable] = {}  # statements that nothing is cut out of
         self._quoted = _unicode if target is Dialect.TSQL else None
 
     def translate(self, sql: Sql) -> Sql | Untranslatable:
@@ -79,15 +79,15 @@ class Translator:
             return kind
 
     def _are_literals(self, sql: Sql) -> bool:
-        from simdsl.dialect.door import Unread, words
+        from simdsl.dialect.sqlglot_adapter import SqlParseError, token_spans
 
         try:
-            tokens = {(start, end) for start, end, _ in words(sql.text, self._source)}
-        except Unread:
+            tokens = {(start, end) for start, end, _ in token_spans(sql.text, self._source)}
+        except SqlParseError:
             return False
-        return templates.cut_at_literals(sql, tokens)
+        return templates.all_cuts_are_tokens(sql, tokens)
 
-    def _learn(self, sql: Sql, kind: _Kind, parts: list[str]) -> Template | Untranslatable:
+    def _learn(self, sql: Sql, kind: _Kind, parts: list[str]) -> SqlTemplate | Untranslatable:
         template, pinned = self._learnt(sql, parts, frozenset())
         if pinned:
             template, _ = self._learnt(sql, parts, pinned)
@@ -96,12 +96,12 @@ class Translator:
 
     def _learnt(
         self, sql: Sql, parts: list[str], pinned: frozenset[int]
-    ) -> tuple[Template | Untranslatable, frozenset[int]]:
+    ) -> tuple[SqlTemplate | Untranslatable, frozenset[int]]:
         """The template of a statement, or the literals that have to stay where they are for there to be one."""
-        from simdsl.dialect.carrying import carry
-        from simdsl.dialect.route import Cannot, Route
+        from simdsl.dialect.dialect_pair import DialectPair, Unsupported
+        from simdsl.dialect.transpile import transpile
 
-        marks = Marks.for_text(sql.text)
+        marks = Placeholders.for_text(sql.text)
         literals: dict[str, int] = {}
         pieces: list[str] = []
         for at, part in enumerate(parts):
@@ -114,26 +114,26 @@ class Translator:
             pieces.append(shown)
         text, variables = self._without_variables(sql, "".join(pieces), marks)
         values = frozenset(name for name, var in variables.items() if var.name not in self._identifiers)
-        route = Route(source=self._source, target=self._target)
+        route = DialectPair(source=self._source, target=self._target)
         try:
-            carried = carry(text, route, frozenset(literals), values)
+            carried = transpile(text, route, frozenset(literals), values)
             if carried.pinned:
                 return _NOTHING, pinned | {literals[mark] for mark in carried.pinned}
             return self._cut(carried.text, marks, literals, variables), pinned
-        except Cannot as cannot:
+        except Unsupported as cannot:
             return _refused(cannot.construct, cannot.advice, self._target), pinned
         except RecursionError:
             return _refused("a statement nested this deeply", None, self._target), pinned
 
-    def _cut(self, text: str, marks: Marks, literals: dict[str, int], variables: dict[str, Variable]) -> Template:
-        from simdsl.dialect.route import Cannot
+    def _cut(self, text: str, marks: Placeholders, literals: dict[str, int], variables: dict[str, Variable]) -> SqlTemplate:
+        from simdsl.dialect.dialect_pair import Unsupported
 
-        quoted = templates.texts(text)
+        quoted = templates.string_literals(text)
         if any(mark in one for one in quoted for mark in variables):
-            raise Cannot("a name from a param, which would have to stand in a text")
-        return templates.templated(text, marks, literals, variables)
+            raise Unsupported("a name from a param, which would have to stand in a text")
+        return templates.make_template(text, marks, literals, variables)
 
-    def _without_variables(self, sql: Sql, text: str, marks: Marks) -> tuple[str, dict[str, Variable]]:
+    def _without_variables(self, sql: Sql, text: str, marks: Placeholders) -> tuple[str, dict[str, Variable]]:
         """The text with marks in place of its variables."""
         variables: dict[str, Variable] = {}
         pieces: list[str] = []
@@ -155,19 +155,19 @@ class _Kind:
 
     def __init__(self) -> None:
         self._pinned: dict[str, tuple[int, ...]] = {}
-        self._templates: dict[tuple[str, ...], Template | Untranslatable] = {}
+        self._templates: dict[tuple[str, ...], SqlTemplate | Untranslatable] = {}
 
-    def template(self, literals: list[str]) -> Template | Untranslatable | None:
+    def template(self, literals: list[str]) -> SqlTemplate | Untranslatable | None:
         """The template that serves these literals, if it is known."""
-        signs = templates.signs(literals)
+        signs = templates.literal_types(literals)
         pinned = self._pinned.get(signs)
         if pinned is None:
             return None
         return self._templates.get((signs, *[literals[i] for i in pinned]) if pinned else (signs,))
 
-    def learn(self, literals: list[str], pinned: frozenset[int], template: Template | Untranslatable) -> None:
+    def learn(self, literals: list[str], pinned: frozenset[int], template: SqlTemplate | Untranslatable) -> None:
         """Remember a template."""
-        signs = templates.signs(literals)
+        signs = templates.literal_types(literals)
         order = tuple(sorted(pinned))
         self._pinned[signs] = order
         self._templates[(signs, *[literals[i] for i in order])] = template
@@ -185,7 +185,7 @@ def _unicode(literal: str) -> str:
     return literal if literal.isascii() else f"N{literal}"
 
 
-_NOTHING: Final = Template(pieces=(), holes=())
+_NOTHING: Final = SqlTemplate(pieces=(), holes=())
 # By which name an override calls the backend of a dialect.
 _BACKENDS: Final = {
     Dialect.SQLITE: "sqlite",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from simdsl.dialect.door import Tree, exp
-from simdsl.dialect.kinds import inner
-from simdsl.dialect.route import Cannot, Route
+from simdsl.dialect.dialect_pair import DialectPair, Unsupported
+from simdsl.dialect.sqlglot_adapter import SqlTree, exp
+from simdsl.dialect.type_inference import strip_parens
 from simdsl.plan.sql import Dialect
 
 
-def mend(tree: Tree, route: Route) -> None:
+def rewrite_write(tree: SqlTree, route: DialectPair) -> None:
     """Mend a statement that changes rows; others are left alone."""
     match tree:
         case exp.Insert():
@@ -24,13 +24,13 @@ def mend(tree: Tree, route: Route) -> None:
         _output(tree, returning)
 
 
-def _insert(tree: exp.Insert, route: Route) -> None:
+def _insert(tree: exp.Insert, route: DialectPair) -> None:
     word = str(tree.args.get("alternative") or "").upper()
     if word == "ABORT" or (word == "IGNORE" and route.target is Dialect.POSTGRES):
         tree.set("alternative", None)
         if word == "IGNORE":
             if tree.args.get("conflict") is not None:
-                raise Cannot("INSERT OR IGNORE with ON CONFLICT")
+                raise Unsupported("INSERT OR IGNORE with ON CONFLICT")
             tree.set("conflict", exp.OnConflict(action=exp.Var(this="DO NOTHING")))
     if tree.args.get("default"):
         tree.set("default", None)
@@ -43,31 +43,31 @@ def _insert(tree: exp.Insert, route: Route) -> None:
         query.set("where", exp.Where(this=exp.Boolean(this=True)))
 
 
-def _update(tree: exp.Update, route: Route) -> None:
+def _update(tree: exp.Update, route: DialectPair) -> None:
     _changed(tree, route)
     if route.target not in (Dialect.TSQL, Dialect.MYSQL, Dialect.DUCKDB):
         return
-    pairs: list[Tree] = []
+    pairs: list[SqlTree] = []
     for pair in tree.expressions:
         if isinstance(pair.this, exp.Tuple):
-            values = inner(pair.expression).expressions
+            values = strip_parens(pair.expression).expressions
             pairs += [exp.EQ(this=a.copy(), expression=b.copy()) for a, b in zip(pair.this.expressions, values, strict=True)]
         else:
             pairs.append(pair)
     tree.set("expressions", pairs)
 
 
-def _changed(tree: exp.Update | exp.Delete, route: Route) -> None:
+def _changed(tree: exp.Update | exp.Delete, route: DialectPair) -> None:
     table = tree.this
     if isinstance(table, exp.Table) and table.args.get("alias") and route.target in (Dialect.TSQL, Dialect.MYSQL):
-        raise Cannot("an alias of the table that is changed", "use its own name")
+        raise Unsupported("an alias of the table that is changed", "use its own name")
     if isinstance(table, exp.Table) and table.args.get("joins"):
-        raise Cannot("a join in the table that is changed")
+        raise Unsupported("a join in the table that is changed")
     if tree.args.get("order") is not None:
-        raise Cannot("ORDER BY of rows that are changed", "choose the rows with a subquery")
+        raise Unsupported("ORDER BY of rows that are changed", "choose the rows with a subquery")
 
 
-def _output(tree: Tree, returning: Tree) -> None:
+def _output(tree: SqlTree, returning: SqlTree) -> None:
     """SQL Server returns rows before or after the change, and wants to be told which."""
     rows = "DELETED" if isinstance(tree, exp.Delete) else "INSERTED"
     for column in list(returning.find_all(exp.Column)):

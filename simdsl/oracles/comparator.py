@@ -16,8 +16,8 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from simdsl.core.trace import BlockReason, SessionRolledBack, StepCompleted, TaskBlocked, Trace
+from simdsl.oracles.backend_run import AlignedRun, BackendRun, StepOccurrence, describe_one
 from simdsl.oracles.equivalence import Equivalence
-from simdsl.oracles.sides import Place, Run, Side, describe_one
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.source import Path
@@ -71,7 +71,9 @@ class Comparison:
     parted: Divergence | None = None  # where concurrency differs by design; nothing behind it was compared
 
 
-def compare(left: Side, right: Side, *, equivalence: Equivalence, sort_keys: SortKeys, locks_differ: bool) -> Comparison:
+def compare(
+    left: BackendRun, right: BackendRun, *, equivalence: Equivalence, sort_keys: SortKeys, locks_differ: bool
+) -> Comparison:
     """Everything that two runs disagree about.
 
     Only steps that both plans have are compared: ``skip``, ``only`` and overrides may leave some out. ``locks_differ`` says
@@ -86,7 +88,7 @@ def compare(left: Side, right: Side, *, equivalence: Equivalence, sort_keys: Sor
         undone = any(isinstance(outcome, Failed) for outcome in left.trace.outcomes) or _undoes(left)
         steps = sum(op.path in shared for op in left.trace.ops)
         return Comparison(divergences=tuple(replace(one, undone=undone) for one in differing), steps=steps, tables=tables)
-    ours, theirs = Run(left, shared), Run(right, shared)
+    ours, theirs = AlignedRun(left, shared), AlignedRun(right, shared)
     found: list[Divergence] = []
     parted: Divergence | None = None
     compared = 0
@@ -105,7 +107,7 @@ def compare(left: Side, right: Side, *, equivalence: Equivalence, sort_keys: Sor
         if difference is not None:
             aspect, said = difference
             at = _at(step, number, aspect, said)
-            alone = ours.left_nothing(place) and theirs.left_nothing(place)
+            alone = ours.had_no_effect(place) and theirs.had_no_effect(place)
             undone = place in ours.undone or place in theirs.undone
             keys = (sort_keys(step.what) or ()) if aspect is Aspect.ORDER else ()
             found.append(replace(at, outcomes=(step.outcome, other.outcome), is_alone=alone, undone=undone, keys=keys))
@@ -121,7 +123,7 @@ def compare(left: Side, right: Side, *, equivalence: Equivalence, sort_keys: Sor
     late = [one for one in found if _is_late(one)]
     if parted is None or ours.committed == theirs.committed:
         differing, tables = _tables(left.tables, right.tables, equivalence)
-        undone = ours.has_undone or theirs.has_undone
+        undone = ours.has_rollback or theirs.has_rollback
         differing = [replace(one, undone=undone) for one in differing]
         found = [*(one for one in found if not _is_late(one)), *differing, *late]
     return Comparison(divergences=tuple(found), steps=compared, tables=tables, parted=parted)
@@ -156,7 +158,7 @@ def _all_rows(trace: Trace) -> list[list[Row]]:
     return [outcome.rows for outcome in trace.outcomes if isinstance(outcome, Rows)]
 
 
-def _undoes(side: Side) -> bool:
+def _undoes(side: BackendRun) -> bool:
     if any(isinstance(event, SessionRolledBack) for _, event in side.trace.between):
         return True
     undoing = {
@@ -170,7 +172,7 @@ def _undoes(side: Side) -> bool:
 _MARSHAL_VERSION: Final = 2  # without references, which would tell equal rows apart
 
 
-def _parts(ours: Run, theirs: Run, place: Place) -> bool:
+def _parts(ours: AlignedRun, theirs: AlignedRun, place: StepOccurrence) -> bool:
     """Whether one was refused because of a lock, and the other not in the same way."""
     return (place in ours.refused) is not (place in theirs.refused)
 

@@ -15,7 +15,7 @@ from simdsl.core.matcher import describe
 from simdsl.core.sampling import run_seed
 from simdsl.core.trace import Trace
 from simdsl.core.verdicts import Failure, FailureKind, PropertyResult, RunReport, Verdict
-from simdsl.oracles import always
+from simdsl.oracles import builtin_invariants
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.plan import Param, Plan
@@ -172,7 +172,7 @@ class RunContext:
                 if self._options.end_state:
                     tables = self._world.end_state()
             failures += self._finally(machine)
-            failures += always.broken(trace, program.actions(), pooled=bool(program.pools))
+            failures += builtin_invariants.violations(trace, program.actions(), pooled=bool(program.pools))
             tried, violations = _properties(self._plan, trace)
             failures = _told_once(failures, violations)
             digest = trace.digest()

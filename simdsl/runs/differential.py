@@ -14,11 +14,11 @@ from simdsl.backends.urls import mask
 from simdsl.core import gc_pause
 from simdsl.core.matcher import describe
 from simdsl.core.verdicts import BackendOutput, Failure, FailureKind, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.oracles.backend_run import BackendRun
 from simdsl.oracles.comparator import Aspect, Divergence, SortKeys, compare
-from simdsl.oracles.differences import Party, Whole
+from simdsl.oracles.documented_differences import find_known_difference
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
-from simdsl.oracles.known import known
-from simdsl.oracles.sides import Side
+from simdsl.oracles.known_differences import ComparedEngine, PlanContext
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Binding, ExactRows
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
@@ -138,9 +138,9 @@ class _ComparedBackend:
         """One run, told under the label."""
         return replace(self.arena.run(chooser, number), backend=self.label)
 
-    def side(self, report: RunReport) -> Side:
+    def side(self, report: RunReport) -> BackendRun:
         """A run for the comparator."""
-        return Side(
+        return BackendRun(
             trace=report.trace,
             paths=self.arena.paths,
             control=self.control,
@@ -149,9 +149,9 @@ class _ComparedBackend:
         )
 
     @cached_property
-    def known_as(self) -> Party:
+    def known_as(self) -> ComparedEngine:
         """For the list of known differences."""
-        return Party(dialect=self.backend.dialect, engine=self.backend.describe().engine)
+        return ComparedEngine(dialect=self.backend.dialect, engine=self.backend.describe().engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +209,13 @@ class _BackendComparison:
         ours, theirs = divergence.outcomes
         statement = divergence.what if divergence.aspect is not Aspect.TABLE else ""
         texts = (*self.reference.said, *self.reference.sent.values(), *self.other.sent.values())
-        difference = known(
+        difference = find_known_difference(
             self.reference.known_as,
             ours,
             self.other.known_as,
             theirs,
             statement,
-            Whole(texts, divergence.keys, divergence.undone),
+            PlanContext(texts, divergence.keys, divergence.undone),
         )
         if difference is not None:
             return f"{difference.reason} ({difference.name}, {difference.link})"
@@ -299,7 +299,7 @@ def _sort_keys(plan: Plan, party: _ComparedBackend) -> SortKeys:
     dialect = plan.dialect or (party.backend.dialect if len(plan.backends) == 1 else Dialect.SQLITE)
 
     def keys(text: str) -> tuple[int, ...] | None:
-        from simdsl.dialect.ordering import columns_of, sort_keys
+        from simdsl.dialect.sort_keys import columns_of, sort_keys
 
         return sort_keys(text, dialect, columns_of(party.said, dialect))
 

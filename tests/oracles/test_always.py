@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simdsl.core.trace import BlockReason, PoolChanged, StepCompleted, TaskBlocked, Trace, TraceEvent
 from simdsl.core.verdicts import FailureKind
-from simdsl.oracles.always import broken
+from simdsl.oracles.builtin_invariants import violations
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction
@@ -46,7 +46,9 @@ def step(
 
 
 def failures(*events: TraceEvent, actions: dict[Path, TransactionAction] | None = None) -> list[tuple[FailureKind, str]]:
-    return [(f.kind, f.message) for f in broken(Trace(between=[(0, event) for event in events]), actions or {}, pooled=True)]
+    return [
+        (f.kind, f.message) for f in violations(Trace(between=[(0, event) for event in events]), actions or {}, pooled=True)
+    ]
 
 
 def test_an_orderly_pool_breaks_nothing() -> None:

@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 
 from simdsl.core.trace import BlockReason, CheckEvaluated, SessionRolledBack, StepCompleted, TaskBlocked, Trace, TraceEvent
+from simdsl.oracles.backend_run import BackendRun, describe_one
 from simdsl.oracles.comparator import Aspect, Comparison, compare
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
-from simdsl.oracles.sides import Side, describe_one
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.source import Path
 from simdsl.plan.values import Row, Value
@@ -84,10 +84,10 @@ def written(*events: TraceEvent) -> Trace:
 
 def side(
     *events: TraceEvent, tables: Mapping[str, Rows] | None = None, whole: bool = True, paths: Iterable[Path] | None = None
-) -> Side:
+) -> BackendRun:
     steps = [event for event in events if isinstance(event, StepCompleted)]
     control = {event.path: found for event in steps if (found := parse_transaction(event.what)) is not None}
-    return Side(
+    return BackendRun(
         trace=written(*events),
         paths=frozenset(paths if paths is not None else (event.path for event in steps)),
         control=control,
@@ -96,11 +96,11 @@ def side(
     )
 
 
-def differ(left: Side, right: Side, *, keys: tuple[int, ...] | None = None, locks: bool = False) -> Comparison:
+def differ(left: BackendRun, right: BackendRun, *, keys: tuple[int, ...] | None = None, locks: bool = False) -> Comparison:
     return compare(left, right, equivalence=ACROSS, sort_keys=lambda text: keys, locks_differ=locks)
 
 
-def aspects(left: Side, right: Side, *, keys: tuple[int, ...] | None = None) -> list[tuple[Aspect, int | None]]:
+def aspects(left: BackendRun, right: BackendRun, *, keys: tuple[int, ...] | None = None) -> list[tuple[Aspect, int | None]]:
     return [(one.aspect, one.step) for one in differ(left, right, keys=keys).divergences]
 
 
@@ -257,7 +257,7 @@ def test_the_first_difference_in_time_is_the_first() -> None:
 
 
 def test_setup_is_compared_and_numbered_by_itself() -> None:
-    def trace(first: Outcome, second: Outcome) -> Side:
+    def trace(first: Outcome, second: Outcome) -> BackendRun:
         check = CheckEvaluated(task=None, path=("steps", 0), held=True, readings=(), now_us=0)
         return side(step(("setup", 0), OK), step(("setup", 1), first), check, step(1, second))
 
@@ -267,7 +267,7 @@ def test_setup_is_compared_and_numbered_by_itself() -> None:
 
 
 def test_finally_comes_behind_the_tables() -> None:
-    def trace(value: int) -> Side:
+    def trace(value: int) -> BackendRun:
         late = step(("finally", 0), rows((value,)), task="finally")
         return side(step(0, ONE), late, tables={"t": rows((value,))})
 
@@ -310,11 +310,11 @@ ENDED = step(3, OK, task="a", what="COMMIT", open_=False)
 WRITE = "UPDATE t SET v = 2"
 
 
-def refusing(*more: TraceEvent, value: int = 1) -> Side:
+def refusing(*more: TraceEvent, value: int = 1) -> BackendRun:
     return side(*BEGUN, step(2, BUSY, task="b", what=WRITE), ENDED, *more, tables={"t": rows((value,))})
 
 
-def waiting(*more: TraceEvent, value: int = 2) -> Side:
+def waiting(*more: TraceEvent, value: int = 2) -> BackendRun:
     done = step(2, ONE, task="b", what=WRITE)
     return side(*BEGUN, parked(2, task="b"), ENDED, done, *more, tables={"t": rows((value,))})
 

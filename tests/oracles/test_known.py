@@ -7,17 +7,17 @@ from datetime import datetime
 
 import pytest
 
-from simdsl.oracles.differences import KnownKeys, KnownOrder, Party, Whole
-from simdsl.oracles.known import KNOWN, known
+from simdsl.oracles.documented_differences import KNOWN_DIFFERENCES, find_known_difference
+from simdsl.oracles.known_differences import ComparedEngine, KnownKeys, KnownOrder, PlanContext
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Row, Value
 
-SQLITE = Party(dialect=Dialect.SQLITE, engine="SQLite")
-LIBSQL = Party(dialect=Dialect.SQLITE, engine="libSQL")
-TURSO = Party(dialect=Dialect.SQLITE, engine="Turso")
-POSTGRES = Party(dialect=Dialect.POSTGRES, engine="PostgreSQL")
-MSSQL = Party(dialect=Dialect.TSQL, engine="SQL Server")
+SQLITE = ComparedEngine(dialect=Dialect.SQLITE, engine="SQLite")
+LIBSQL = ComparedEngine(dialect=Dialect.SQLITE, engine="libSQL")
+TURSO = ComparedEngine(dialect=Dialect.SQLITE, engine="Turso")
+POSTGRES = ComparedEngine(dialect=Dialect.POSTGRES, engine="PostgreSQL")
+MSSQL = ComparedEngine(dialect=Dialect.TSQL, engine="SQL Server")
 PARTIES = (SQLITE, LIBSQL, TURSO, POSTGRES, MSSQL)
 
 ONE = Affected(1)
@@ -31,7 +31,7 @@ def error(name: str) -> Failed:
     return Failed(ErrorClass(name), "a text")
 
 
-EXAMPLES: list[tuple[str, Party, Outcome, Party, Outcome, str]] = [
+EXAMPLES: list[tuple[str, ComparedEngine, Outcome, ComparedEngine, Outcome, str]] = [
     ("flexible-typing", SQLITE, ONE, POSTGRES, error("datatype_mismatch"), "INSERT INTO t VALUES ('x')"),
     ("flexible-typing", SQLITE, row(0), POSTGRES, error("undefined_function"), "SELECT 'x' + 1"),
     ("length-of-text", TURSO, ONE, POSTGRES, error("string_data_right_truncation"), "INSERT INTO t VALUES ('long')"),
@@ -70,7 +70,7 @@ EXAMPLES: list[tuple[str, Party, Outcome, Party, Outcome, str]] = [
     ("random", SQLITE, row(-5_577_006_791_947_779_410), POSTGRES, row(0.25), "SELECT random()"),
 ]
 
-NEAR_MISSES: list[tuple[str, Party, Outcome, Party, Outcome, str]] = [
+NEAR_MISSES: list[tuple[str, ComparedEngine, Outcome, ComparedEngine, Outcome, str]] = [
     ("stale-snapshot-is-busy", SQLITE, error("snapshot_conflict"), SQLITE, error("busy"), "UPDATE t SET a = 1"),
     ("typing the other way round", SQLITE, error("datatype_mismatch"), POSTGRES, ONE, "INSERT INTO t VALUES ('x')"),
     ("typing between two of a kind", SQLITE, ONE, TURSO, error("datatype_mismatch"), "INSERT INTO t VALUES ('x')"),
@@ -104,9 +104,12 @@ NEAR_MISSES: list[tuple[str, Party, Outcome, Party, Outcome, str]] = [
 
 @pytest.mark.parametrize(("name", "left", "ours", "right", "theirs", "statement"), EXAMPLES)
 def test_an_entry_explains_its_example(
-    name: str, left: Party, ours: Outcome, right: Party, theirs: Outcome, statement: str
+    name: str, left: ComparedEngine, ours: Outcome, right: ComparedEngine, theirs: Outcome, statement: str
 ) -> None:
-    for found in (known(left, ours, right, theirs, statement), known(right, theirs, left, ours, statement)):
+    for found in (
+        find_known_difference(left, ours, right, theirs, statement),
+        find_known_difference(right, theirs, left, ours, statement),
+    ):
         assert found is not None
         assert found.name == name
 
@@ -115,47 +118,49 @@ def test_an_entry_explains_its_example(
     ("left", "ours", "right", "theirs", "statement"), [one[1:] for one in NEAR_MISSES], ids=[one[0] for one in NEAR_MISSES]
 )
 def test_nothing_else_hides_behind_an_entry(
-    left: Party, ours: Outcome, right: Party, theirs: Outcome, statement: str
+    left: ComparedEngine, ours: Outcome, right: ComparedEngine, theirs: Outcome, statement: str
 ) -> None:
-    assert known(left, ours, right, theirs, statement) is None
-    assert known(right, theirs, left, ours, statement) is None
+    assert find_known_difference(left, ours, right, theirs, statement) is None
+    assert find_known_difference(right, theirs, left, ours, statement) is None
 
 
 def test_every_entry_has_an_example_a_reason_and_a_link() -> None:
-    names = [one.name for one in KNOWN]
+    names = [one.name for one in KNOWN_DIFFERENCES]
     assert len(set(names)) == len(names)
-    tested_below = {one.name for one in KNOWN if isinstance(one, KnownKeys | KnownOrder)}
+    tested_below = {one.name for one in KNOWN_DIFFERENCES if isinstance(one, KnownKeys | KnownOrder)}
     assert {one[0] for one in EXAMPLES} | tested_below == set(names)
-    for one in KNOWN:
+    for one in KNOWN_DIFFERENCES:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", one.name)
         assert len(one.reason.split()) >= 4
         assert one.link.startswith("https://")
 
 
 @pytest.mark.parametrize("party", PARTIES, ids=lambda party: party.engine)
-def test_no_entry_explains_an_engine_that_is_not_as_it_was(party: Party) -> None:
+def test_no_entry_explains_an_engine_that_is_not_as_it_was(party: ComparedEngine) -> None:
     outcomes: list[Outcome] = [ONE, Affected(2), row(1), row(2), row("a"), *(Failed(one, "x") for one in ErrorClass)]
     statements = [statement for *_, statement in EXAMPLES if not re.search(r"random|now|CURRENT", statement)]
     for ours in outcomes:
         for theirs in outcomes:
             for statement in statements:
-                assert known(party, ours, party, theirs, statement) is None
+                assert find_known_difference(party, ours, party, theirs, statement) is None
 
 
 def test_what_a_clock_gave_may_have_been_stored() -> None:
     left, right = row(1, "2024-01-01 00:00:00"), row(1, datetime(2024, 1, 1, 0, 0, 1))
     ddl = "CREATE TABLE t (id INTEGER, made TIMESTAMP DEFAULT CURRENT_TIMESTAMP)"
     for statement in ("SELECT * FROM t", ""):
-        assert known(SQLITE, left, POSTGRES, right, statement) is None
-        found = known(SQLITE, left, POSTGRES, right, statement, Whole([ddl]))
+        assert find_known_difference(SQLITE, left, POSTGRES, right, statement) is None
+        found = find_known_difference(SQLITE, left, POSTGRES, right, statement, PlanContext([ddl]))
         assert found is not None
         assert found.name == "clock"
-        assert known(SQLITE, left, POSTGRES, row(2, right.rows[0][1]), statement, Whole([ddl])) is None
+        assert find_known_difference(SQLITE, left, POSTGRES, row(2, right.rows[0][1]), statement, PlanContext([ddl])) is None
 
 
 def test_sums_are_not_stored() -> None:
     assert (
-        known(SQLITE, row(0.1 + 0.2), TURSO, row(0.3), "SELECT x FROM t", Whole(["INSERT INTO t SELECT sum(x) FROM u"]))
+        find_known_difference(
+            SQLITE, row(0.1 + 0.2), TURSO, row(0.3), "SELECT x FROM t", PlanContext(["INSERT INTO t SELECT sum(x) FROM u"])
+        )
         is None
     )
 
@@ -167,9 +172,9 @@ DENSE = Rows(2, [(1, "a"), (2, "b")])
 def gap(
     gaps: Rows, *, dense: Rows = DENSE, statement: str = "SELECT id, v FROM t", ddl: str = SERIAL, undone: bool = True
 ) -> bool:
-    whole = Whole(["SELECT 1", ddl], (), undone)
-    found = known(SQLITE, dense, POSTGRES, gaps, statement, whole)
-    assert found == known(POSTGRES, gaps, SQLITE, dense, statement, whole)
+    whole = PlanContext(["SELECT 1", ddl], (), undone)
+    found = find_known_difference(SQLITE, dense, POSTGRES, gaps, statement, whole)
+    assert found == find_known_difference(POSTGRES, gaps, SQLITE, dense, statement, whole)
     assert found is None or found.name == "gaps-in-numbers"
     return found is not None
 
@@ -214,13 +219,15 @@ def test_without_a_loss_or_a_generated_number_there_is_no_gap() -> None:
     assert not gap(rows, ddl="CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
     assert not gap(rows, statement="SELECT n, v FROM t")
     assert not gap(Rows(1, [(3,)]), dense=Rows(1, [(2,)]), statement="SELECT count(id) FROM t")
-    assert known(SQLITE, DENSE, TURSO, rows, "SELECT id, v FROM t", Whole([SERIAL], (), True)) is None
+    assert find_known_difference(SQLITE, DENSE, TURSO, rows, "SELECT id, v FROM t", PlanContext([SERIAL], (), True)) is None
 
 
 def sorted_apart(here: list[Value], there: list[Value], *, keys: tuple[int, ...] = (1,)) -> bool:
     ours, theirs = (Rows(2, [(i, text) for i, text in enumerate(texts)]) for texts in (here, there))
-    found = known(SQLITE, ours, POSTGRES, theirs, "SELECT id, v FROM t ORDER BY v", Whole((), keys))
-    assert found == known(POSTGRES, theirs, SQLITE, ours, "SELECT id, v FROM t ORDER BY v", Whole((), keys))
+    found = find_known_difference(SQLITE, ours, POSTGRES, theirs, "SELECT id, v FROM t ORDER BY v", PlanContext((), keys))
+    assert found == find_known_difference(
+        POSTGRES, theirs, SQLITE, ours, "SELECT id, v FROM t ORDER BY v", PlanContext((), keys)
+    )
     assert found is None or found.name == "collation"
     return found is not None
 
@@ -250,4 +257,6 @@ def test_any_other_order_is_wrong(here: list[Value], there: list[Value]) -> None
 def test_only_what_is_sorted_by_may_be_collated() -> None:
     assert not sorted_apart(["Zoe", "ada"], ["ada", "Zoe"], keys=())
     rows = Rows(1, [("Zoe",), ("ada",)]), Rows(1, [("ada",), ("Zoe",)])
-    assert known(SQLITE, rows[0], TURSO, rows[1], "SELECT v FROM t ORDER BY v", Whole((), (0,))) is None
+    assert (
+        find_known_difference(SQLITE, rows[0], TURSO, rows[1], "SELECT v FROM t ORDER BY v", PlanContext((), (0,))) is None
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from simdsl.dialect.door import Tree, exp, told
+from simdsl.dialect.sqlglot_adapter import SqlTree, canonical_text, exp
 from simdsl.plan.expectations import Scalar
 from simdsl.plan.expressions import BinaryOperation, Constant, Expression, ResultSlice
 from simdsl.plan.source import Path
@@ -47,15 +47,15 @@ def remove_clauses(case: ShrinkCase) -> Iterator[ShrinkCase]:
             yield from _made(with_statements(case, {path: _without_clauses(tree, part)}))
 
 
-def _common(compared: Sequence[Tree]) -> list[Part]:
+def _common(compared: Sequence[SqlTree]) -> list[Part]:
     """What stands in several places."""
     return [part for part, places in Counter(part for tree in compared for part in _parts(tree)).items() if places > 1]
 
 
-def _stays_related(case: ShrinkCase, part: Part, compared: Sequence[Tree], changed: Sequence[Tree]) -> bool:
+def _stays_related(case: ShrinkCase, part: Part, compared: Sequence[SqlTree], changed: Sequence[SqlTree]) -> bool:
     match part:
         case ("where", text):
-            return not any(text.removeprefix("WHERE ") in told(tree) for tree in changed)
+            return not any(text.removeprefix("WHERE ") in canonical_text(tree) for tree in changed)
         case ("order" | "order by", _):
             has_table = any(tree.find(exp.Table) for tree in compared)  # without one there is one row
             return not has_table or not any(_counts_off(step) for _, step in case.places())
@@ -74,42 +74,42 @@ def _made(case: ShrinkCase | None) -> Iterator[ShrinkCase]:
         yield case
 
 
-def _parts(tree: Tree) -> Iterator[Part]:
+def _parts(tree: SqlTree) -> Iterator[Part]:
     """What every SELECT in a statement has, and an UPDATE or DELETE; of a list each item, where there are several."""
     for node in _owners(tree):
         yield from ((clause, text) for clause in _CLAUSES if (text := _text(node, clause)))
         for kind, owner in _lists(node):
             if len(owner.expressions) > 1:
-                yield from ((kind, told(item)) for item in reversed(owner.expressions))
+                yield from ((kind, canonical_text(item)) for item in reversed(owner.expressions))
 
 
-def _without_clauses(tree: Tree, part: Part) -> Tree:
+def _without_clauses(tree: SqlTree, part: Part) -> SqlTree:
     changed = tree.copy()
     kind, text = part
     for node in _owners(changed):
         if kind in _CLAUSES and _text(node, kind) == text:
             node.set(kind, None)
         for _, owner in [one for one in _lists(node) if one[0] == kind]:
-            left = [item for item in owner.expressions if told(item) != text]
+            left = [item for item in owner.expressions if canonical_text(item) != text]
             owner.set("expressions", left or owner.expressions[:1])
     return changed
 
 
-def _lists(node: Tree) -> Iterator[tuple[str, Tree]]:
+def _lists(node: SqlTree) -> Iterator[tuple[str, SqlTree]]:
     """What holds several items, each with the kind of those."""
     if isinstance(node, exp.Select):
         yield _COLUMN, node
     yield from ((f"{kind} by", node.args[kind]) for kind in _LISTS if isinstance(node.args.get(kind), exp.Expr))
 
 
-def _owners(tree: Tree) -> list[Tree]:
+def _owners(tree: SqlTree) -> list[SqlTree]:
     return list(tree.find_all(exp.Select, exp.SetOperation, exp.Update, exp.Delete))
 
 
-def _text(node: Tree, clause: str) -> str:
+def _text(node: SqlTree, clause: str) -> str:
     """What a clause says; nothing where there is none, or only a word such as UNION's DISTINCT."""
     said = node.args.get(clause)
-    return " ".join(told(one) for one in (said if isinstance(said, list) else [said]) if isinstance(one, exp.Expr))
+    return " ".join(canonical_text(one) for one in (said if isinstance(said, list) else [said]) if isinstance(one, exp.Expr))
 
 
 _WRITES: Final = (exp.Insert, exp.Update, exp.Delete)
@@ -139,12 +139,12 @@ def remove_sources(case: ShrinkCase) -> Iterator[ShrinkCase]:
                 yield made
 
 
-def _sources(tree: Tree) -> Iterator[tuple[str, str]]:
+def _sources(tree: SqlTree) -> Iterator[tuple[str, str]]:
     """Each FROM of a single table, and the table's name."""
-    return ((told(select.args["from_"]), select.args["from_"].this.name) for select in _reading(tree))
+    return ((canonical_text(select.args["from_"]), select.args["from_"].this.name) for select in _reading(tree))
 
 
-def _reading(tree: Tree) -> list[Tree]:
+def _reading(tree: SqlTree) -> list[SqlTree]:
     """Every SELECT of one table and nothing else."""
     found = tree.find_all(exp.Select)
     return [
@@ -152,14 +152,14 @@ def _reading(tree: Tree) -> list[Tree]:
     ]
 
 
-def _is_table(select: Tree) -> bool:
+def _is_table(select: SqlTree) -> bool:
     return isinstance(select.args["from_"].this, exp.Table)
 
 
-def _without(tree: Tree, text: str, value: Tree) -> Tree:
+def _without(tree: SqlTree, text: str, value: SqlTree) -> SqlTree:
     changed = tree.copy()
     for select in _reading(changed):
-        if told(select.args["from_"]) == text:
+        if canonical_text(select.args["from_"]) == text:
             for column in [one for one in select.find_all(exp.Column) if one.find_ancestor(exp.Select) is select]:
                 column.replace(value.copy())
             select.set("from_", None)
@@ -171,8 +171,8 @@ def simplify_expressions(case: ShrinkCase) -> Iterator[ShrinkCase]:
     read = [(path, tree) for path, _, tree in parsed_statements(case)]
     least = 2 if compares_statements(case) else 1
     nodes = [node for _, tree in read for node in _expressions(tree)]
-    places = Counter(told(node) for node in nodes)
-    found = {told(node): node for node in nodes if places[told(node)] >= least}
+    places = Counter(canonical_text(node) for node in nodes)
+    found = {canonical_text(node): node for node in nodes if places[canonical_text(node)] >= least}
     for text, node in sorted(found.items(), key=lambda item: (-len(item[0]), item[0])):
         for simpler in _simpler(node):
             changes = {}
@@ -185,31 +185,34 @@ def simplify_expressions(case: ShrinkCase) -> Iterator[ShrinkCase]:
                 yield made
 
 
-def _expressions(tree: Tree) -> Iterator[Tree]:
+def _expressions(tree: SqlTree) -> Iterator[SqlTree]:
     return (node for node in tree.find_all(exp.Condition) if not isinstance(node, exp.Column | exp.Literal | exp.Star))
 
 
-def _simpler(node: Tree) -> Iterator[Tree]:
+def _simpler(node: SqlTree) -> Iterator[SqlTree]:
     """What stands below it, the shortest first."""
     below = [one.unnest() for one in node.iter_expressions() if isinstance(one, exp.Condition)]
     below += [
         one for child in node.iter_expressions() if not isinstance(child, exp.Condition) for one in child.iter_expressions()
     ]
-    yield from sorted((one for one in below if isinstance(one, exp.Condition)), key=lambda one: (len(told(one)), told(one)))
+    yield from sorted(
+        (one for one in below if isinstance(one, exp.Condition)),
+        key=lambda one: (len(canonical_text(one)), canonical_text(one)),
+    )
 
 
-def _is(node: Tree, text: str) -> bool:
-    return isinstance(node, exp.Condition) and told(node) == text
+def _is(node: SqlTree, text: str) -> bool:
+    return isinstance(node, exp.Condition) and canonical_text(node) == text
 
 
 def simplify_literals(case: ShrinkCase) -> Iterator[ShrinkCase]:
     """Each literal of the plan, the longest first, as 0, 1, half of it; as '', its first letter, its first half."""
     read = list(parsed_statements(case))
-    found = {told(node): node for _, _, tree in read for node in _literals(tree)}
+    found = {canonical_text(node): node for _, _, tree in read for node in _literals(tree)}
     if compares_statements(case):
-        places = Counter(told(node) for _, _, tree in read for node in _literals(tree))
+        places = Counter(canonical_text(node) for _, _, tree in read for node in _literals(tree))
         places.update(number for _, check in _checks(case) for number in _bounds(check.expression))
-        queried = {told(node) for _, _, tree in read if isinstance(tree, exp.Query) for node in _literals(tree)}
+        queried = {canonical_text(node) for _, _, tree in read if isinstance(tree, exp.Query) for node in _literals(tree)}
         found = {text: node for text, node in found.items() if places[text] > 1 or text not in queried}
     for text, node in sorted(found.items(), key=lambda item: (-len(item[0]), item[0])):
         for simpler in _simpler_values(node):
@@ -223,11 +226,11 @@ def simplify_literals(case: ShrinkCase) -> Iterator[ShrinkCase]:
                 yield _resliced(made, text, str(simpler.this))
 
 
-def _literals(tree: Tree) -> Iterator[Tree]:
+def _literals(tree: SqlTree) -> Iterator[SqlTree]:
     return (node for node in tree.find_all(exp.Literal) if not _is_of_type(node))
 
 
-def _simpler_values(node: Tree) -> Iterator[Tree]:
+def _simpler_values(node: SqlTree) -> Iterator[SqlTree]:
     text = str(node.this)
     if node.is_string:
         for shorter in dict.fromkeys(("", text[:1], text[: len(text) // 2])):
@@ -239,11 +242,11 @@ def _simpler_values(node: Tree) -> Iterator[Tree]:
             yield exp.Literal.number(number)
 
 
-def _swapped(node: Tree, text: str, by: Tree) -> Tree:
-    return by.copy() if isinstance(node, exp.Literal) and told(node) == text and not _is_of_type(node) else node
+def _swapped(node: SqlTree, text: str, by: SqlTree) -> SqlTree:
+    return by.copy() if isinstance(node, exp.Literal) and canonical_text(node) == text and not _is_of_type(node) else node
 
 
-def _is_of_type(node: Tree) -> bool:
+def _is_of_type(node: SqlTree) -> bool:
     """Whether it is the size of a type."""
     return node.find_ancestor(exp.DataType) is not None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from simdsl.dialect.door import Tree, Unread, Unwritten, parse, write
+from simdsl.dialect.sqlglot_adapter import SqlGenerationError, SqlParseError, SqlTree, generate_sql, parse_tree
 from simdsl.plan.expectations import Expectation
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect
@@ -20,19 +20,19 @@ def dialect_of(case: ShrinkCase) -> Dialect:
     return case.plan.dialect or Dialect.SQLITE
 
 
-def parsed_statements(case: ShrinkCase) -> Iterator[tuple[Path, SqlStep, Tree]]:
+def parsed_statements(case: ShrinkCase) -> Iterator[tuple[Path, SqlStep, SqlTree]]:
     """The statements that can be read. Transaction control is none."""
     for path, step in sql_steps(case):
         if step.sql.transaction is not None:
             continue
         try:
-            yield path, step, parse(step.sql.text, dialect_of(case))
-        except Unread:
+            yield path, step, parse_tree(step.sql.text, dialect_of(case))
+        except SqlParseError:
             continue
 
 
 def with_statements(
-    case: ShrinkCase, changes: Mapping[Path, Tree], expects: Mapping[Path, Expectation | None] | None = None
+    case: ShrinkCase, changes: Mapping[Path, SqlTree], expects: Mapping[Path, Expectation | None] | None = None
 ) -> ShrinkCase | None:
     """The case with other statements; None where one cannot be written, or where none is another one."""
     steps = dict(sql_steps(case))
@@ -40,8 +40,8 @@ def with_statements(
     for path, tree in changes.items():
         step = steps[path]
         try:
-            sql = parse_sql(write(tree, dialect_of(case)), dialect_of(case))
-        except (Unwritten, ParseError):
+            sql = parse_sql(generate_sql(tree, dialect_of(case)), dialect_of(case))
+        except (SqlGenerationError, ParseError):
             return None
         expect = (expects or {}).get(path, step.expect)
         if sql.text != step.sql.text:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias
 
-from simdsl.dialect.door import Tree, exp, told
+from simdsl.dialect.sqlglot_adapter import SqlTree, canonical_text, exp
 from simdsl.plan.expectations import ComparisonOperator, Count, CountUnit, Expectation
 from simdsl.plan.source import Path
 from simdsl.plan.steps import SqlStep
@@ -29,17 +29,17 @@ def merge_tables(case: ShrinkCase) -> Iterator[ShrinkCase]:
                 yield made
 
 
-def _made(tree: Tree) -> str | None:
+def _made(tree: SqlTree) -> str | None:
     return _about(tree) if isinstance(tree, exp.Create) and tree.kind == "TABLE" else None
 
 
-def _about(tree: Tree) -> str | None:
+def _about(tree: SqlTree) -> str | None:
     """The table that a statement makes, fills or indexes."""
     table = tree.find(exp.Table)
     return table.name if table is not None else None
 
 
-def _renamed(tree: Tree, name: str, other: str) -> Tree:
+def _renamed(tree: SqlTree, name: str, other: str) -> SqlTree:
     changed = tree.copy()
     for table in [table for table in changed.find_all(exp.Table) if table.name == name]:
         table.this.set("this", other)
@@ -75,7 +75,7 @@ def _merged(case: ShrinkCase) -> Iterator[ShrinkCase]:
                 yield made
 
 
-def without_column(tree: Tree, gone: int) -> Tree:
+def without_column(tree: SqlTree, gone: int) -> SqlTree:
     """An INSERT without a column: its name, where names are given, and its value in each row."""
     changed = tree.copy()
     target = changed.args["this"]
@@ -94,17 +94,17 @@ def _selections(n: int) -> Iterator[set[int]]:
         yield from ({i} for i in reversed(range(n)))
 
 
-def _rows(tree: Tree) -> list[Tree]:
+def _rows(tree: SqlTree) -> list[SqlTree]:
     values = tree.args.get("expression") if isinstance(tree, exp.Insert) else None
     return list(values.expressions) if isinstance(values, exp.Values) else []
 
 
-def _columns(tree: Tree) -> list[Tree]:
+def _columns(tree: SqlTree) -> list[SqlTree]:
     target = tree.args.get("this")
     return list(target.expressions) if isinstance(tree, exp.Insert) and isinstance(target, exp.Schema) else []
 
 
-def _without_rows(tree: Tree, gone: set[int]) -> Tree:
+def _without_rows(tree: SqlTree, gone: set[int]) -> SqlTree:
     changed = tree.copy()
     values = changed.args["expression"]
     values.set("expressions", [row for i, row in enumerate(values.expressions) if i not in gone])
@@ -126,7 +126,7 @@ def _fewer(step: SqlStep, before: int, after: int) -> Expectation | None:
     )
 
 
-ParsedStatements: TypeAlias = Sequence[tuple[Path, Tree]]
+ParsedStatements: TypeAlias = Sequence[tuple[Path, SqlTree]]
 
 
 def remove_columns(case: ShrinkCase) -> Iterator[ShrinkCase]:
@@ -152,7 +152,7 @@ def _without(
         yield made
 
 
-def _dropped(tree: Tree, name: str, tables: Mapping[str, Sequence[str]]) -> Tree:
+def _dropped(tree: SqlTree, name: str, tables: Mapping[str, Sequence[str]]) -> SqlTree:
     """A statement without the column, and without the columns of results that name it; the last one stays."""
     changed = tree.copy()
     for select in list(changed.find_all(exp.Select)):
@@ -170,20 +170,20 @@ def _dropped(tree: Tree, name: str, tables: Mapping[str, Sequence[str]]) -> Tree
     return changed
 
 
-def _defined(tree: Tree) -> Sequence[str]:
+def _defined(tree: SqlTree) -> Sequence[str]:
     """The columns that CREATE TABLE gives a table."""
     if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
         return ()
     return [part.name for part in tree.this.expressions if isinstance(part, exp.ColumnDef)]
 
 
-def _table(tree: Tree) -> str:
+def _table(tree: SqlTree) -> str:
     table = tree.find(exp.Table)
     return table.name if table is not None else ""
 
 
-def _names(tree: Tree, name: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", told(tree)) is not None
+def _names(tree: SqlTree, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", canonical_text(tree)) is not None
 
 
 def remove_constraints(case: ShrinkCase) -> Iterator[ShrinkCase]:
@@ -195,7 +195,7 @@ def remove_constraints(case: ShrinkCase) -> Iterator[ShrinkCase]:
                     yield made
 
 
-def _unconstrained(tree: Tree) -> Iterator[Tree]:
+def _unconstrained(tree: SqlTree) -> Iterator[SqlTree]:
     for i, part in reversed(list(enumerate(tree.this.expressions))):
         if not isinstance(part, exp.ColumnDef):
             changed = tree.copy()

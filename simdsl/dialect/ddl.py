@@ -6,17 +6,17 @@ from collections.abc import Callable
 from typing import Final
 
 from simdsl.dialect import datatypes
-from simdsl.dialect.door import Tree, exp
-from simdsl.dialect.kinds import inner, is_whole
-from simdsl.dialect.numbers import raw
-from simdsl.dialect.route import Cannot, Route
+from simdsl.dialect.arithmetic import raw_type
+from simdsl.dialect.dialect_pair import DialectPair, Unsupported
+from simdsl.dialect.sqlglot_adapter import SqlTree, exp
+from simdsl.dialect.type_inference import is_whole, strip_parens
 from simdsl.plan.sql import Dialect
 
-TypeOf = Callable[[exp.ColumnDef], str]
+WrittenTypeOf = Callable[[exp.ColumnDef], str]
 """The type of a column as it was written: sqlglot takes INT and INTEGER for one, and SQLite does not."""
 
 
-def mend(tree: Tree, route: Route, written: TypeOf, *, rowid: bool) -> Tree:
+def rewrite_ddl(tree: SqlTree, route: DialectPair, written: WrittenTypeOf, *, rowid: bool) -> SqlTree:
     """Mend a definition; others are left alone. ``rowid`` is False where the table was to have none."""
     match tree:
         case exp.Create():
@@ -28,7 +28,7 @@ def mend(tree: Tree, route: Route, written: TypeOf, *, rowid: bool) -> Tree:
     return tree
 
 
-def _create(tree: exp.Create, route: Route, written: TypeOf, rowid: bool) -> Tree:
+def _create(tree: exp.Create, route: DialectPair, written: WrittenTypeOf, rowid: bool) -> SqlTree:
     kind = str(tree.args.get("kind") or "").upper()
     match kind:
         case "TABLE":
@@ -37,16 +37,16 @@ def _create(tree: exp.Create, route: Route, written: TypeOf, rowid: bool) -> Tre
             _index(tree, route)
         case "VIEW":
             if tree.args.get("exists") and route.target not in (Dialect.DUCKDB, Dialect.SQLITE):
-                raise Cannot("CREATE VIEW IF NOT EXISTS", "drop it before")
+                raise Unsupported("CREATE VIEW IF NOT EXISTS", "drop it before")
         case _:
-            raise Cannot(f"CREATE {kind}")
+            raise Unsupported(f"CREATE {kind}")
     _properties(tree, route)
     if tree.args.get("exists") and route.target is Dialect.TSQL:
         return _if_missing(tree, kind)
     return tree
 
 
-def _properties(tree: exp.Create, route: Route) -> None:
+def _properties(tree: exp.Create, route: DialectPair) -> None:
     properties = tree.args.get("properties")
     if properties is None:
         return
@@ -54,12 +54,12 @@ def _properties(tree: exp.Create, route: Route) -> None:
         if isinstance(one, exp.StrictProperty):
             one.pop()  # the others have no tables that are not strict
         elif route.target is Dialect.TSQL:
-            raise Cannot("a temporary table", "SQL Server names them `#t`")
+            raise Unsupported("a temporary table", "SQL Server names them `#t`")
     if not properties.expressions:
         tree.set("properties", None)
 
 
-def _if_missing(tree: exp.Create, kind: str) -> Tree:
+def _if_missing(tree: exp.Create, kind: str) -> SqlTree:
     """SQL Server has IF NOT EXISTS only as a statement around the other one."""
     tree.set("exists", None)
     table = tree.find(exp.Table)
@@ -73,16 +73,16 @@ def _if_missing(tree: exp.Create, kind: str) -> Tree:
     return exp.Tuple(expressions=[exp.Var(this=test), tree])
 
 
-def _table(tree: exp.Create, route: Route, written: TypeOf, rowid: bool) -> None:
+def _table(tree: exp.Create, route: DialectPair, written: WrittenTypeOf, rowid: bool) -> None:
     if not isinstance(tree.this, exp.Schema):
         if tree.expression is None:
-            raise Cannot("CREATE TABLE without columns")
+            raise Unsupported("CREATE TABLE without columns")
         return
     if tree.args.get("expression") is not None and tree.this.expressions:
-        raise Cannot("CREATE TABLE with columns and a query")
+        raise Unsupported("CREATE TABLE with columns and a query")
     bare = next((one for one in tree.this.expressions if isinstance(one, exp.Identifier)), None)
     if bare is not None and tree.expression is None:
-        raise Cannot(f"the column `{bare.name}`, which has no type", "give it a type")
+        raise Unsupported(f"the column `{bare.name}`, which has no type", "give it a type")
     keys = _keys(tree.this)
     for column in tree.this.find_all(exp.ColumnDef):
         alone = keys.get(column.name.lower()) == "only" and route.source is Dialect.SQLITE
@@ -108,15 +108,15 @@ def _keys(schema: exp.Schema) -> dict[str, str]:
     return keys
 
 
-def _column(column: exp.ColumnDef, route: Route, written: TypeOf, *, numbers: bool, is_key: bool) -> None:
+def _column(column: exp.ColumnDef, route: DialectPair, written: WrittenTypeOf, *, numbers: bool, is_key: bool) -> None:
     kind = column.args.get("kind")
     if kind is None:
-        raise Cannot(f"the column `{column.name}`, which has no type", "give it a type")
+        raise Unsupported(f"the column `{column.name}`, which has no type", "give it a type")
     constraints = column.args.get("constraints") or []
     counts = any(isinstance(one.args.get("kind"), _COUNTING) for one in constraints)
     is_primary = any(isinstance(one.args.get("kind"), exp.PrimaryKeyColumnConstraint) for one in constraints)
     serial = kind.this in datatypes.SERIALS
-    column.set("kind", raw(datatypes.carried(kind, route, written(column), is_key=is_key)))
+    column.set("kind", raw_type(datatypes.render_type(kind, route, written(column), is_key=is_key)))
     for one in list(constraints):
         _column_constraint(one, kind, route)
     constraints = [one for one in constraints if one.parent is column]
@@ -126,13 +126,15 @@ def _column(column: exp.ColumnDef, route: Route, written: TypeOf, *, numbers: bo
     elif route.target is Dialect.SQLITE and is_primary:
         # SQLite lets NULL into a primary key, and numbers the rows of an INTEGER one by itself.
         if column.kind is not None and column.args["kind"].args["kind"] == "INTEGER":
-            column.set("kind", raw("INT"))
+            column.set("kind", raw_type("INT"))
         if not any(isinstance(one.args.get("kind"), exp.NotNullColumnConstraint) for one in constraints):
             constraints.insert(0, exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
     column.set("constraints", constraints)
 
 
-def _numbered(column: exp.ColumnDef, constraints: list[Tree], route: Route, *, asked: bool, is_primary: bool) -> list[Tree]:
+def _numbered(
+    column: exp.ColumnDef, constraints: list[SqlTree], route: DialectPair, *, asked: bool, is_primary: bool
+) -> list[SqlTree]:
     """A column that numbers the rows by itself, and still takes a number that is given."""
     match route.target:
         case Dialect.POSTGRES:
@@ -142,97 +144,97 @@ def _numbered(column: exp.ColumnDef, constraints: list[Tree], route: Route, *, a
             return [*constraints, exp.ColumnConstraint(kind=exp.AutoIncrementColumnConstraint())]
         case Dialect.SQLITE:
             if not is_primary:
-                raise Cannot(f"the column `{column.name}`, which numbers rows and is no primary key")
-            column.set("kind", raw("INTEGER"))
+                raise Unsupported(f"the column `{column.name}`, which numbers rows and is no primary key")
+            column.set("kind", raw_type("INTEGER"))
             return constraints
         case Dialect.DUCKDB if asked:
-            raise Cannot(f"the column `{column.name}`, which numbers the rows", "insert the numbers yourself")
+            raise Unsupported(f"the column `{column.name}`, which numbers the rows", "insert the numbers yourself")
         case Dialect.TSQL if asked:
             # It refuses numbers that are given, and says so; a key that is not asked to count takes them.
-            column.set("kind", raw(f"{column.args['kind'].args['kind']} IDENTITY(1, 1)"))
+            column.set("kind", raw_type(f"{column.args['kind'].args['kind']} IDENTITY(1, 1)"))
     return constraints
 
 
-def _column_constraint(one: Tree, kind: exp.DataType, route: Route) -> None:
+def _column_constraint(one: SqlTree, kind: exp.DataType, route: DialectPair) -> None:
     inside = one.args.get("kind")
     match inside:
         case exp.DefaultColumnConstraint():
             _default(inside, kind, route)
         case exp.CollateColumnConstraint():
             if inside.this.name.upper() != "BINARY":
-                raise Cannot(f"COLLATE {inside.this.name} of a column", "compare LOWER(...) of both sides")
+                raise Unsupported(f"COLLATE {inside.this.name} of a column", "compare LOWER(...) of both sides")
             one.pop()
         case exp.Reference() if route.target is Dialect.MYSQL:
-            raise Cannot("REFERENCES beside a column, which MySQL ignores", "write FOREIGN KEY")
+            raise Unsupported("REFERENCES beside a column, which MySQL ignores", "write FOREIGN KEY")
         case exp.GeneratedAsIdentityColumnConstraint():
             if inside.this and route.target is not Dialect.POSTGRES:
-                raise Cannot("GENERATED ALWAYS AS IDENTITY", "write GENERATED BY DEFAULT AS IDENTITY")
+                raise Unsupported("GENERATED ALWAYS AS IDENTITY", "write GENERATED BY DEFAULT AS IDENTITY")
         case exp.ComputedColumnConstraint():
             if route.target is Dialect.DUCKDB:
-                raise Cannot("a column that is calculated")
+                raise Unsupported("a column that is calculated")
             if not isinstance(inside.this, exp.Paren):
                 inside.set("this", exp.Paren(this=inside.this.copy()))
 
 
-def _default(default: exp.DefaultColumnConstraint, kind: exp.DataType, route: Route) -> None:
-    value = inner(default.this)
+def _default(default: exp.DefaultColumnConstraint, kind: exp.DataType, route: DialectPair) -> None:
+    value = strip_parens(default.this)
     if kind.this is exp.DType.BOOLEAN and is_whole(value) and route.target in (Dialect.POSTGRES, Dialect.DUCKDB):
         default.set("this", exp.Boolean(this=int(value.name) != 0))
     if isinstance(value, (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime)):
         if kind.this in (exp.DType.TEXT, exp.DType.VARCHAR) or not isinstance(value, exp.CurrentTimestamp):
-            raise Cannot(f"{type(value).__name__} as the default of this type", "give the column the type TIMESTAMP")
+            raise Unsupported(f"{type(value).__name__} as the default of this type", "give the column the type TIMESTAMP")
         if route.target is Dialect.TSQL:
             default.set("this", exp.Anonymous(this="SYSUTCDATETIME"))
 
 
-def _constraint(one: Tree, route: Route) -> None:
+def _constraint(one: SqlTree, route: DialectPair) -> None:
     if one.args.get("options"):
         _options(one, route)
     if one.args.get("on_conflict") or one.args.get("nulls"):
-        raise Cannot("ON CONFLICT in a constraint" if one.args.get("on_conflict") else "NULLS NOT DISTINCT")
+        raise Unsupported("ON CONFLICT in a constraint" if one.args.get("on_conflict") else "NULLS NOT DISTINCT")
     for action in (one.args.get("delete"), one.args.get("update")):
         if action:
             _action(str(action), route)
 
 
-def _options(one: Tree, route: Route) -> None:
+def _options(one: SqlTree, route: DialectPair) -> None:
     for option in one.args["options"]:
         text = str(option).upper()
         if "DEFERR" in text or "INITIALLY" in text:
             if route.target in (Dialect.TSQL, Dialect.DUCKDB, Dialect.MYSQL):
-                raise Cannot("a constraint that waits for COMMIT")
+                raise Unsupported("a constraint that waits for COMMIT")
         elif text.startswith("ON "):
             _action(text, route)
         elif "CONFLICT" in text or "MATCH" in text:
-            raise Cannot(text)
+            raise Unsupported(text)
 
 
-def _action(text: str, route: Route) -> None:
+def _action(text: str, route: DialectPair) -> None:
     if route.target is Dialect.DUCKDB:
-        raise Cannot("a foreign key that acts")
+        raise Unsupported("a foreign key that acts")
     if "RESTRICT" in text.upper() and route.target is Dialect.TSQL:
-        raise Cannot("ON DELETE RESTRICT", "write NO ACTION")
+        raise Unsupported("ON DELETE RESTRICT", "write NO ACTION")
 
 
-def _index(tree: exp.Create, route: Route) -> None:
+def _index(tree: exp.Create, route: DialectPair) -> None:
     parameters = tree.this.args.get("params")
     if tree.args.get("exists") and route.target is Dialect.MYSQL:
-        raise Cannot("CREATE INDEX IF NOT EXISTS")
+        raise Unsupported("CREATE INDEX IF NOT EXISTS")
     if parameters is None:
         return
     if parameters.args.get("where") is not None and route.target in (Dialect.DUCKDB, Dialect.MYSQL):
-        raise Cannot("an index on some rows")
+        raise Unsupported("an index on some rows")
     for column in parameters.args.get("columns") or ():
-        key = inner(column.this if isinstance(column, exp.Ordered) else column)
+        key = strip_parens(column.this if isinstance(column, exp.Ordered) else column)
         if not isinstance(key, exp.Column) and route.target in (Dialect.TSQL, Dialect.MYSQL):
-            raise Cannot("an index on an expression")
+            raise Unsupported("an index on an expression")
         if not isinstance(key, (exp.Column, exp.Func)) and route.target in (Dialect.POSTGRES, Dialect.DUCKDB):
             key.replace(exp.Paren(this=key.copy()))
 
 
-def _alter(tree: exp.Alter, route: Route, written: TypeOf) -> Tree:
+def _alter(tree: exp.Alter, route: DialectPair, written: WrittenTypeOf) -> SqlTree:
     if str(tree.args.get("kind")).upper() != "TABLE" or len(tree.args.get("actions") or ()) != 1:
-        raise Cannot(f"ALTER {tree.args.get('kind')} of this form")
+        raise Unsupported(f"ALTER {tree.args.get('kind')} of this form")
     action = tree.args["actions"][0]
     match action:
         case exp.ColumnDef():
@@ -240,7 +242,7 @@ def _alter(tree: exp.Alter, route: Route, written: TypeOf) -> Tree:
             if route.target is Dialect.DUCKDB and action.args.get("constraints"):
                 kinds = [one.args.get("kind") for one in action.args["constraints"]]
                 if not all(isinstance(kind, exp.DefaultColumnConstraint) for kind in kinds):
-                    raise Cannot("ADD COLUMN with a constraint")
+                    raise Unsupported("ADD COLUMN with a constraint")
         case exp.RenameColumn() if route.target is Dialect.TSQL:
             return _renamed(f"{tree.this.sql('tsql')}.{action.this.sql('tsql')}", action.args["to"].name, ", N'COLUMN'")
         case exp.AlterRename() if route.target is Dialect.TSQL:
@@ -250,25 +252,25 @@ def _alter(tree: exp.Alter, route: Route, written: TypeOf) -> Tree:
         case exp.Drop() if str(action.args.get("kind")).upper() == "COLUMN":
             _drop(action, route)
         case _:
-            raise Cannot(f"ALTER TABLE ... {type(action).__name__.upper()}")
+            raise Unsupported(f"ALTER TABLE ... {type(action).__name__.upper()}")
     return tree
 
 
-def _renamed(old: str, new: str, kind: str) -> Tree:
+def _renamed(old: str, new: str, kind: str) -> SqlTree:
     old, new = old.replace("'", "''"), new.replace("'", "''")
     return exp.Var(this=f"EXEC sp_rename N'{old}', N'{new}'{kind}")
 
 
-def _drop(tree: exp.Drop, route: Route) -> None:
+def _drop(tree: exp.Drop, route: DialectPair) -> None:
     kind = str(tree.args.get("kind") or "").upper()
     if kind not in ("TABLE", "INDEX", "VIEW", "COLUMN"):
-        raise Cannot(f"DROP {kind}")
+        raise Unsupported(f"DROP {kind}")
     if kind == "INDEX" and route.target in (Dialect.TSQL, Dialect.MYSQL):
-        raise Cannot("DROP INDEX without the name of its table")
+        raise Unsupported("DROP INDEX without the name of its table")
     if tree.args.get("cascade") and route.target in (Dialect.SQLITE, Dialect.TSQL, Dialect.MYSQL):
-        raise Cannot("DROP ... CASCADE")
+        raise Unsupported("DROP ... CASCADE")
     if len(tree.args.get("tables") or ()) > 1 and route.target in (Dialect.SQLITE, Dialect.DUCKDB):
-        raise Cannot("DROP of several things", "write a statement for each")
+        raise Unsupported("DROP of several things", "write a statement for each")
 
 
 _COUNTING: Final = (exp.AutoIncrementColumnConstraint, exp.GeneratedAsIdentityColumnConstraint)

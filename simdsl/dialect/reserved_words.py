@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.dialect.door import Tree, exp
-from simdsl.dialect.route import Route
+from simdsl.dialect.dialect_pair import DialectPair
+from simdsl.dialect.sqlglot_adapter import SqlTree, exp
 from simdsl.plan.sql import Dialect
 
 
-def mend(tree: Tree, route: Route) -> None:
+def quote_reserved_words(tree: SqlTree, route: DialectPair) -> None:
     """Quote the names that the target would read as something else."""
     reserved = _RESERVED.get(route.target, frozenset())
     for node in tree.find_all(exp.Identifier):
@@ -31,6 +31,8 @@ _POSTGRES: Final = """
     current_user false fetch for freeze grant lateral leading localtime localtimestamp offset only overlaps placing
     session_user similar some symmetric system_user tablesample trailing true user variadic verbose window
 """
+
+
 _TSQL: Final = """
     any authorization backup break browse bulk checkpoint close clustered coalesce compute contains containstable continue
     convert current current_user cursor database dbcc deallocate declare deny disk distributed double dump errlvl exec
@@ -41,6 +43,8 @@ _TSQL: Final = """
     system_user textsize top tran trigger truncate try_convert tsequal unpivot updatetext use user varying view waitfor
     while within writetext
 """
+
+
 _MYSQL: Final = """
     accessible asensitive before bigint binary blob both call change character condition continue convert cube
     current_user cursor databases day_hour declare delayed describe deterministic div double dual each elseif empty
@@ -51,6 +55,8 @@ _MYSQL: Final = """
     show signal spatial sql ssl starting stored straight_join system terminated tinyint trailing trigger undo unlock
     unsigned usage use varying virtual while window write xor year_month zerofill
 """
+
+
 _RESERVED: Final = {
     Dialect.POSTGRES: frozenset(_POSTGRES.split()),
     Dialect.DUCKDB: frozenset((*_POSTGRES.split(), "qualify", "summarize", "pivot", "unpivot", "describe", "show")),

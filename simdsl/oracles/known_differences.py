@@ -15,7 +15,7 @@ from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Row, Value
 
 
-class Party(NamedTuple):
+class ComparedEngine(NamedTuple):
     """One of two backends: the SQL that it speaks, and its engine's name as `simdsl backends` shows it."""
 
     dialect: Dialect
@@ -27,7 +27,7 @@ class Party(NamedTuple):
         return frozenset({str(self.dialect), self.engine})
 
 
-class Whole(NamedTuple):
+class PlanContext(NamedTuple):
     """What a known difference may have to know of the whole plan."""
 
     statements: Sequence[str] = ()
@@ -35,7 +35,7 @@ class Whole(NamedTuple):
     undone: bool = False  # before the step, one of the two undid a write, or one failed
 
 
-NOTHING_ELSE: Final = Whole()
+NO_CONTEXT: Final = PlanContext()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class KnownDifference:
     instead: frozenset[ErrorClass] = frozenset()
     statement: re.Pattern[str] | None = None  # only for statements in which this is found
 
-    def explains(self, fine: Party, easy: Outcome, strict: Party, hard: Outcome, statement: str) -> bool:
+    def explains(self, fine: ComparedEngine, easy: Outcome, strict: ComparedEngine, hard: Outcome, statement: str) -> bool:
         """Whether the two outcomes are this difference."""
         if not (self.fine & fine.names and self.strict & strict.names) or fine == strict:
             return False
@@ -80,7 +80,9 @@ class KnownValues:
     link: str
     is_kept: bool = False
 
-    def explains(self, left: Party, ours: Outcome, right: Party, theirs: Outcome, statement: str, whole: Whole) -> bool:
+    def explains(
+        self, left: ComparedEngine, ours: Outcome, right: ComparedEngine, theirs: Outcome, statement: str, whole: PlanContext
+    ) -> bool:
         """Whether the two outcomes differ in nothing else."""
         if not (self.between & left.names and self.between & right.names):
             return False
@@ -110,7 +112,9 @@ class KnownKeys:
     reason: str
     link: str
 
-    def explains(self, dense: Party, ours: Outcome, gaps: Party, theirs: Outcome, statement: str, whole: Whole) -> bool:
+    def explains(
+        self, dense: ComparedEngine, ours: Outcome, gaps: ComparedEngine, theirs: Outcome, statement: str, whole: PlanContext
+    ) -> bool:
         """Whether the two outcomes differ in nothing else. A ``statement`` that is empty means a table."""
         if not (whole.undone and self.dense & dense.names and self.gaps & gaps.names):
             return False
@@ -134,7 +138,9 @@ class KnownOrder:
     reason: str
     link: str
 
-    def explains(self, plain: Party, ours: Outcome, collated: Party, theirs: Outcome, whole: Whole) -> bool:
+    def explains(
+        self, plain: ComparedEngine, ours: Outcome, collated: ComparedEngine, theirs: Outcome, whole: PlanContext
+    ) -> bool:
         """Whether both are sorted in the same direction by the first key, each in its own way."""
         if not (whole.keys and self.plain & plain.names and self.collated & collated.names):
             return False
@@ -187,6 +193,8 @@ def _without(row: Row, column: int) -> Row:
 
 
 _COMPUTES: Final = re.compile(r"\b(?:count|sum|total|avg|min|max)\s*\(", re.IGNORECASE)
+
+
 _GENERATED: Final = re.compile(
     r"(?P<name>\w+)\"?\s+(?:(?:SMALL|BIG)?SERIAL\b|\w+(?:\s+NOT\s+NULL|\s+PRIMARY\s+KEY)*\s+(?:GENERATED\b|AUTOINCREMENT\b|IDENTITY\b))",
     re.IGNORECASE,

@@ -18,7 +18,7 @@ from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction
 
 
-def broken(trace: Trace, actions: Mapping[Path, TransactionAction], *, pooled: bool) -> Iterator[Failure]:
+def violations(trace: Trace, actions: Mapping[Path, TransactionAction], *, pooled: bool) -> Iterator[Failure]:
     """Every invariant that the trace breaks, in its order.
 
     ``actions`` tells which steps control transactions; ``pooled`` whether the plan has pools, so that every step matters.

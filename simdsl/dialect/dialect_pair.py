@@ -7,14 +7,14 @@ from simdsl.plan.sql import Dialect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class DialectPair:
     """The dialect in which a statement is written, and the one that it is to be in."""
 
     source: Dialect
     target: Dialect
 
 
-class Cannot(Exception):
+class Unsupported(Exception):
     """A statement cannot be carried: it holds ``construct``. ``advice`` says how it could be written for both, if it can."""
 
     def __init__(self, construct: str, advice: str | None = None) -> None:

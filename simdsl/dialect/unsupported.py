@@ -5,264 +5,264 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from simdsl.dialect.door import Tree, exp
-from simdsl.dialect.kinds import COMPARISONS, inner, is_assignment, is_whole
-from simdsl.dialect.route import Cannot, Route
+from simdsl.dialect.dialect_pair import DialectPair, Unsupported
+from simdsl.dialect.sqlglot_adapter import SqlTree, exp
+from simdsl.dialect.type_inference import COMPARISONS, is_assignment, is_whole, strip_parens
 from simdsl.plan.sql import Dialect
 
 
-def look(node: Tree, route: Route) -> None:
-    """Raises ``Cannot`` if this form of a node is not carried on a route."""
-    found = _LOOKS.get(type(node).__name__)
+def check_supported(node: SqlTree, route: DialectPair) -> None:
+    """Raises ``Unsupported`` if this form of a node is not carried on a route."""
+    found = _CHECKS.get(type(node).__name__)
     if found is not None:
         found(node, route)
 
 
-def _create(node: Tree, route: Route) -> None:
+def _create(node: SqlTree, route: DialectPair) -> None:
     kind = str(node.args.get("kind")).upper()
     if kind not in ("TABLE", "INDEX", "VIEW"):
-        raise Cannot(f"CREATE {kind}")
+        raise Unsupported(f"CREATE {kind}")
     properties = node.args.get("properties")
     for one in properties.expressions if properties is not None else ():
         name = type(one).__name__.removesuffix("Property").upper()
         if name not in ("TEMPORARY", "STRICT"):
-            raise Cannot(f"CREATE {name} {kind}")
+            raise Unsupported(f"CREATE {name} {kind}")
 
 
-def _cte(node: Tree, route: Route) -> None:
+def _cte(node: SqlTree, route: DialectPair) -> None:
     holder = node.parent
     if isinstance(holder, exp.With) and holder.args.get("recursive") and node.this.args.get("limit"):
-        raise Cannot("LIMIT of a recursive WITH", "stop by a condition")
+        raise Unsupported("LIMIT of a recursive WITH", "stop by a condition")
 
 
-def _column(node: Tree, route: Route) -> None:
+def _column(node: SqlTree, route: DialectPair) -> None:
     if node.name.lower() in ("rowid", "_rowid_") and route.source is Dialect.SQLITE:
-        raise Cannot("the rowid of a table", "name a column of its own as INTEGER PRIMARY KEY")
+        raise Unsupported("the rowid of a table", "name a column of its own as INTEGER PRIMARY KEY")
     system = ("ctid", "xmin", "xmax", "tableoid", "current_catalog", "session_user", "user", "current_role")
     if node.name.lower() in system and route.source is Dialect.POSTGRES and not node.this.args.get("quoted"):
-        raise Cannot(f"`{node.name}` of PostgreSQL")
+        raise Unsupported(f"`{node.name}` of PostgreSQL")
 
 
-def _compared(node: Tree, route: Route) -> None:
+def _compared(node: SqlTree, route: DialectPair) -> None:
     """``a = b LIKE c`` is read from the left by SQLite, and from the right by everybody else."""
     if is_assignment(node):
         return
     if route.source is Dialect.SQLITE and isinstance(node, (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is)):
         right = node.expression
         if isinstance(right, (exp.Like, exp.Glob, exp.In, exp.Between, exp.Is, exp.Escape, *COMPARISONS[:2])):
-            raise Cannot("comparisons side by side without brackets", "put brackets around the first one")
+            raise Unsupported("comparisons side by side without brackets", "put brackets around the first one")
     if route.source is Dialect.POSTGRES and isinstance(node.expression, (exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ)):
-        raise Cannot("IS behind a comparison without brackets", "put brackets around the comparison")
-    both = {type(inner(side)) for side in (node.this, node.expression)}
+        raise Unsupported("IS behind a comparison without brackets", "put brackets around the comparison")
+    both = {type(strip_parens(side)) for side in (node.this, node.expression)}
     if isinstance(node, COMPARISONS) and both == {exp.Tuple} and route.target is Dialect.TSQL:
-        raise Cannot("a comparison of rows")
+        raise Unsupported("a comparison of rows")
 
 
-def _in(node: Tree, route: Route) -> None:
-    if route.target is Dialect.TSQL and isinstance(inner(node.this), exp.Tuple):
-        raise Cannot("a row before IN")
+def _in(node: SqlTree, route: DialectPair) -> None:
+    if route.target is Dialect.TSQL and isinstance(strip_parens(node.this), exp.Tuple):
+        raise Unsupported("a row before IN")
     if node.args.get("field") is not None:
-        raise Cannot("a table behind IN", "write a subquery")
+        raise Unsupported("a table behind IN", "write a subquery")
     if node.args.get("query") is None and not node.expressions:
-        raise Cannot("an empty list behind IN", "write `1 = 0`")
+        raise Unsupported("an empty list behind IN", "write `1 = 0`")
 
 
-def _insert(node: Tree, route: Route) -> None:
+def _insert(node: SqlTree, route: DialectPair) -> None:
     if isinstance(node.args.get("alternative"), str) or node.args.get("alternative"):
         _alternative(str(node.args["alternative"]).upper(), route)
 
 
-def _alternative(word: str, route: Route) -> None:
+def _alternative(word: str, route: DialectPair) -> None:
     if word in ("IGNORE", "REPLACE") and route.target is Dialect.DUCKDB:
         return
     if word == "ABORT" or (word == "IGNORE" and route.target is Dialect.POSTGRES):
         return
     advice = "write ON CONFLICT (...) DO UPDATE" if word == "REPLACE" and route.target is Dialect.POSTGRES else None
-    raise Cannot(f"INSERT OR {word}", advice)
+    raise Unsupported(f"INSERT OR {word}", advice)
 
 
-def _conflict(node: Tree, route: Route) -> None:
+def _conflict(node: SqlTree, route: DialectPair) -> None:
     if route.target in (Dialect.TSQL, Dialect.MYSQL):
-        raise Cannot("ON CONFLICT")
+        raise Unsupported("ON CONFLICT")
     if node.args.get("constraint"):
-        raise Cannot("ON CONFLICT ON CONSTRAINT", "name the columns")
+        raise Unsupported("ON CONFLICT ON CONSTRAINT", "name the columns")
     updates = "UPDATE" in str(node.args.get("action")).upper()
     if updates and not node.args.get("conflict_keys"):
-        raise Cannot("ON CONFLICT DO UPDATE without the columns", "name the columns: ON CONFLICT (id) DO UPDATE")
+        raise Unsupported("ON CONFLICT DO UPDATE without the columns", "name the columns: ON CONFLICT (id) DO UPDATE")
 
 
-def _returning(node: Tree, route: Route) -> None:
+def _returning(node: SqlTree, route: DialectPair) -> None:
     if route.target is Dialect.MYSQL:
-        raise Cannot("RETURNING")
+        raise Unsupported("RETURNING")
     if route.target is Dialect.TSQL and node.find(exp.Subquery, exp.Exists, exp.AggFunc) is not None:
-        raise Cannot("a query within RETURNING")
+        raise Unsupported("a query within RETURNING")
 
 
-def _join(node: Tree, route: Route) -> None:
+def _join(node: SqlTree, route: DialectPair) -> None:
     if route.target is Dialect.TSQL and (node.args.get("using") or node.args.get("method")):
-        raise Cannot("JOIN ... USING" if node.args.get("using") else "NATURAL JOIN", "write the condition behind ON")
+        raise Unsupported("JOIN ... USING" if node.args.get("using") else "NATURAL JOIN", "write the condition behind ON")
     if route.target is Dialect.MYSQL and node.args.get("side") == "FULL":
-        raise Cannot("FULL JOIN")
+        raise Unsupported("FULL JOIN")
     if node.args.get("method") not in (None, "", "NATURAL"):
-        raise Cannot(f"{node.args['method']} JOIN")
+        raise Unsupported(f"{node.args['method']} JOIN")
 
 
-def _distinct(node: Tree, route: Route) -> None:
+def _distinct(node: SqlTree, route: DialectPair) -> None:
     if node.args.get("on"):
-        raise Cannot("DISTINCT ON", "number the rows with ROW_NUMBER()")
+        raise Unsupported("DISTINCT ON", "number the rows with ROW_NUMBER()")
     if not isinstance(node.parent, exp.Select) and len(node.expressions) != 1:
-        raise Cannot("DISTINCT of other than one value in a function")
+        raise Unsupported("DISTINCT of other than one value in a function")
 
 
-def _set_operation(node: Tree, route: Route) -> None:
+def _set_operation(node: SqlTree, route: DialectPair) -> None:
     bag = not node.args.get("distinct") and not isinstance(node, exp.Union)
     if bag and route.target in (Dialect.SQLITE, Dialect.TSQL):
-        raise Cannot(f"{type(node).__name__.upper()} ALL")
-    nested = inner(node.expression)
+        raise Unsupported(f"{type(node).__name__.upper()} ALL")
+    nested = strip_parens(node.expression)
     while isinstance(nested, exp.Subquery) and nested.args.get("alias") is None:
         nested = nested.this
     if isinstance(nested, exp.SetOperation) and route.target is Dialect.SQLITE:
-        raise Cannot("set operations in brackets", "put the inner one into a WITH")
+        raise Unsupported("set operations in brackets", "put the inner one into a WITH")
 
 
-def _with(node: Tree, route: Route) -> None:
+def _with(node: SqlTree, route: DialectPair) -> None:
     for cte in node.expressions:
         if not isinstance(cte.this, exp.Query):
-            raise Cannot("a WITH that changes rows")
+            raise Unsupported("a WITH that changes rows")
         if cte.args.get("materialized") is not None and route.target not in (
             Dialect.POSTGRES,
             Dialect.SQLITE,
             Dialect.DUCKDB,
         ):
-            raise Cannot("MATERIALIZED")
+            raise Unsupported("MATERIALIZED")
 
 
-def _table(node: Tree, route: Route) -> None:
+def _table(node: SqlTree, route: DialectPair) -> None:
     if route.source is Dialect.SQLITE and node.name.lower().startswith(("sqlite_", "pragma_")):
-        raise Cannot(f"SQLite's own table {node.name}")
+        raise Unsupported(f"SQLite's own table {node.name}")
     if node.args.get("indexed") is not None:
-        raise Cannot("INDEXED BY", "leave it out: it changes no row")
+        raise Unsupported("INDEXED BY", "leave it out: it changes no row")
     schema = node.args.get("db")
     if schema is None:
         return
     own = {Dialect.SQLITE: ("main", "temp"), Dialect.POSTGRES: ("public", "pg_catalog", "information_schema")}
     if route.target is Dialect.SQLITE or schema.name.lower() in own.get(route.source, ()):
-        raise Cannot(f"the schema `{schema.name}`", "leave it out")
+        raise Unsupported(f"the schema `{schema.name}`", "leave it out")
 
 
-def _spec(node: Tree, route: Route) -> None:
+def _spec(node: SqlTree, route: DialectPair) -> None:
     kind = node.args.get("kind")
     if route.target not in (Dialect.TSQL, Dialect.MYSQL):
         return
     if kind == "GROUPS" or node.args.get("exclude"):
-        raise Cannot("a frame of GROUPS" if kind == "GROUPS" else "EXCLUDE in a frame")
+        raise Unsupported("a frame of GROUPS" if kind == "GROUPS" else "EXCLUDE in a frame")
     if kind == "RANGE" and any(isinstance(node.args.get(end), exp.Expr) for end in ("start", "end")):
-        raise Cannot("a frame of RANGE with an offset")
+        raise Unsupported("a frame of RANGE with an offset")
 
 
-def _window(node: Tree, route: Route) -> None:
+def _window(node: SqlTree, route: DialectPair) -> None:
     named = isinstance(node.args.get("alias"), exp.Identifier)
     if named and isinstance(node.this, exp.Func) and (node.args.get("order") or node.args.get("spec")):
-        raise Cannot("a window that builds on another one", "write the window out")
+        raise Unsupported("a window that builds on another one", "write the window out")
 
 
-def _update(node: Tree, route: Route) -> None:
+def _update(node: SqlTree, route: DialectPair) -> None:
     if node.args.get("from_") and route.target is Dialect.MYSQL:
-        raise Cannot("UPDATE ... FROM")
+        raise Unsupported("UPDATE ... FROM")
     if route.target is Dialect.MYSQL:
         _in_turn(node)
     for pair in node.expressions:
         if isinstance(pair.this, exp.Tuple) and route.target in (Dialect.TSQL, Dialect.MYSQL, Dialect.DUCKDB):
-            values = inner(pair.expression)
+            values = strip_parens(pair.expression)
             if not isinstance(values, exp.Tuple) or len(values.expressions) != len(pair.this.expressions):
-                raise Cannot("several columns set from one query")
+                raise Unsupported("several columns set from one query")
 
 
-def _in_turn(node: Tree) -> None:
+def _in_turn(node: SqlTree) -> None:
     """MySQL sets one column after the other, and what it has set counts at once."""
     changed: set[str] = set()
     for pair in node.expressions:
         if any(column.name.lower() in changed for column in pair.expression.find_all(exp.Column)):
-            raise Cannot("an UPDATE that reads a column that it has set")
+            raise Unsupported("an UPDATE that reads a column that it has set")
         changed.add(pair.this.name.lower())
 
 
-def _delete(node: Tree, route: Route) -> None:
+def _delete(node: SqlTree, route: DialectPair) -> None:
     if node.args.get("using"):
-        raise Cannot("DELETE ... USING", "write WHERE ... IN (SELECT ...) or EXISTS")
+        raise Unsupported("DELETE ... USING", "write WHERE ... IN (SELECT ...) or EXISTS")
 
 
-def _limit(node: Tree, route: Route) -> None:
+def _limit(node: SqlTree, route: DialectPair) -> None:
     if isinstance(node.parent, (exp.Delete, exp.Update)):
-        raise Cannot(f"{type(node.parent).__name__.upper()} ... LIMIT", "choose the rows with a subquery")
+        raise Unsupported(f"{type(node.parent).__name__.upper()} ... LIMIT", "choose the rows with a subquery")
 
 
-def _fetch(node: Tree, route: Route) -> None:
+def _fetch(node: SqlTree, route: DialectPair) -> None:
     options = node.args.get("limit_options")
     if options is not None and (options.args.get("percent") or options.args.get("with_ties")):
-        raise Cannot("FETCH ... WITH TIES or PERCENT")
+        raise Unsupported("FETCH ... WITH TIES or PERCENT")
 
 
-def _concat(node: Tree, route: Route) -> None:
+def _concat(node: SqlTree, route: DialectPair) -> None:
     if route.source is Dialect.SQLITE or route.target is Dialect.SQLITE:
-        raise Cannot("CONCAT()", "write `||`")
+        raise Unsupported("CONCAT()", "write `||`")
 
 
-def _greatest(node: Tree, route: Route) -> None:
+def _greatest(node: SqlTree, route: DialectPair) -> None:
     if route.source is Dialect.POSTGRES and route.target not in (Dialect.DUCKDB, Dialect.TSQL):
-        raise Cannot(f"{type(node).__name__.upper()}(), which skips NULL")
+        raise Unsupported(f"{type(node).__name__.upper()}(), which skips NULL")
 
 
-def _log(node: Tree, route: Route) -> None:
-    raise Cannot("LOG()", "write LN()")
+def _log(node: SqlTree, route: DialectPair) -> None:
+    raise Unsupported("LOG()", "write LN()")
 
 
-def _trim(node: Tree, route: Route) -> None:
+def _trim(node: SqlTree, route: DialectPair) -> None:
     if node.args.get("expression") is not None and route.target in (Dialect.MYSQL, Dialect.TSQL):
-        raise Cannot("TRIM() of given characters")
+        raise Unsupported("TRIM() of given characters")
 
 
-def _chr(node: Tree, route: Route) -> None:
+def _chr(node: SqlTree, route: DialectPair) -> None:
     if len(node.expressions) != 1:
-        raise Cannot("CHAR() of several code points", "join them with `||`")
+        raise Unsupported("CHAR() of several code points", "join them with `||`")
     if route.target is Dialect.TSQL:
-        raise Cannot("CHAR(), which is bytes there", "write the character itself")
+        raise Unsupported("CHAR(), which is bytes there", "write the character itself")
 
 
-def _timestamp(node: Tree, route: Route) -> None:
+def _timestamp(node: SqlTree, route: DialectPair) -> None:
     if not isinstance(node.parent, exp.DefaultColumnConstraint):
         is_date, is_time = isinstance(node, exp.CurrentDate), isinstance(node, exp.CurrentTime)
         name = "CURRENT_DATE" if is_date else "CURRENT_TIME" if is_time else "CURRENT_TIMESTAMP"
-        raise Cannot(f"{name} in an expression", "bind a value of the plan's own")
+        raise Unsupported(f"{name} in an expression", "bind a value of the plan's own")
 
 
-def _default_only(node: Tree, route: Route) -> None:
+def _default_only(node: SqlTree, route: DialectPair) -> None:
     if node.name.upper() == "DEFAULT" and route.target is Dialect.SQLITE:
-        raise Cannot("DEFAULT as a value", "leave the column out")
+        raise Unsupported("DEFAULT as a value", "leave the column out")
 
 
-def _group(node: Tree, route: Route) -> None:
+def _group(node: SqlTree, route: DialectPair) -> None:
     if any(node.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals", "all")):
-        raise Cannot("GROUPING SETS, CUBE or ROLLUP")
+        raise Unsupported("GROUPING SETS, CUBE or ROLLUP")
     if route.target is Dialect.TSQL and any(is_whole(one) for one in node.expressions):
-        raise Cannot("an ordinal in GROUP BY", "name the column")
+        raise Unsupported("an ordinal in GROUP BY", "name the column")
 
 
-def _aggregate_order(node: Tree, route: Route) -> None:
+def _aggregate_order(node: SqlTree, route: DialectPair) -> None:
     if node.find(exp.Order) is not None:
-        raise Cannot("an aggregate with ORDER BY inside")
+        raise Unsupported("an aggregate with ORDER BY inside")
     if route.target is Dialect.TSQL and isinstance(node.this, exp.Distinct):
-        raise Cannot("STRING_AGG() of DISTINCT values")
+        raise Unsupported("STRING_AGG() of DISTINCT values")
 
 
-def _total(node: Tree, route: Route) -> None:
+def _total(node: SqlTree, route: DialectPair) -> None:
     if len(node.expressions) != 1:
-        raise Cannot("TOTAL() of other than one value")
+        raise Unsupported("TOTAL() of other than one value")
     if isinstance(node.parent, exp.Window):
-        raise Cannot("TOTAL() as a window function", "write COALESCE(SUM(...) OVER (...), 0.0)")
+        raise Unsupported("TOTAL() as a window function", "write COALESCE(SUM(...) OVER (...), 0.0)")
 
 
-_LOOKS: Final[dict[str, Callable[[Tree, Route], None]]] = {
+_CHECKS: Final[dict[str, Callable[[SqlTree, DialectPair], None]]] = {
     "Anonymous": _total,
     "CTE": _cte,
     "Chr": _chr,

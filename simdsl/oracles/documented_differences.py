@@ -11,7 +11,16 @@ import re
 from datetime import date, time
 from typing import Final, assert_never
 
-from simdsl.oracles.differences import NOTHING_ELSE, Known, KnownDifference, KnownKeys, KnownOrder, KnownValues, Party, Whole
+from simdsl.oracles.known_differences import (
+    NO_CONTEXT,
+    ComparedEngine,
+    Known,
+    KnownDifference,
+    KnownKeys,
+    KnownOrder,
+    KnownValues,
+    PlanContext,
+)
 from simdsl.plan.outcomes import ErrorClass, Outcome
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Value
@@ -49,26 +58,48 @@ def _is_drawn(value: Value) -> bool:
 
 
 _LARGE: Final = 2**32
+
+
 _LONG: Final = 8
+
+
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?|\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
+
+
 _CLOCK: Final = re.compile(
     r"\b(?:current_(?:timestamp|date|time)|localtime(?:stamp)?|now\s*\(|(?:clock|statement|transaction)_timestamp\s*\("
     r"|getdate\s*\(|sys(?:utc)?datetime\s*\()|'now'",
     re.IGNORECASE,
 )
+
+
 _RANDOM: Final = re.compile(r"\b(?:random|randomblob|rand|gen_random_uuid|uuidv[47]|newid)\s*\(", re.IGNORECASE)
+
+
 _MOVES_A_KEY: Final = re.compile(r"^\s*UPDATE\b.*\bSET\b.*?(\w+)\s*=[^,]*\b\1\b\s*[-+*]", re.IGNORECASE | re.DOTALL)
+
+
 _ROW_BY_ROW: Final = (
     "uniqueness is checked row by row, so whether an UPDATE that moves keys collides depends on the order of the rows"
 )
+
+
 _UNIQUENESS: Final = "https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-COMPATIBILITY"
 
+
 _SQLITE: Final = frozenset({str(Dialect.SQLITE)})
+
+
 _POSTGRES: Final = frozenset({str(Dialect.POSTGRES)})
+
+
 _ALL: Final = frozenset(map(str, Dialect))
+
+
 _TYPED: Final = _ALL - _SQLITE
 
-KNOWN: Final[tuple[Known, ...]] = (
+
+KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
     KnownDifference(
         name="flexible-typing",
         fine=_SQLITE,
@@ -253,14 +284,19 @@ KNOWN: Final[tuple[Known, ...]] = (
 )
 
 
-def known(
-    left: Party, ours: Outcome, right: Party, theirs: Outcome, statement: str, whole: Whole = NOTHING_ELSE
+def find_known_difference(
+    left: ComparedEngine,
+    ours: Outcome,
+    right: ComparedEngine,
+    theirs: Outcome,
+    statement: str,
+    whole: PlanContext = NO_CONTEXT,
 ) -> Known | None:
     """The documented difference that two outcomes of one statement are, if there is one.
 
     What one statement of the plan stored may be what this one meets. For the content of a table ``statement`` is empty.
     """
-    for difference in KNOWN:
+    for difference in KNOWN_DIFFERENCES:
         match difference:
             case KnownDifference():
                 if difference.explains(left, ours, right, theirs, statement):

@@ -15,12 +15,14 @@ from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction, TransactionControl
 from simdsl.plan.values import Value, literal_row
 
-Place: TypeAlias = tuple[str, Path, int]  # task, step, and the how-manieth time it ran
-Written: TypeAlias = tuple[str, Path, tuple[Value, ...]]  # task, step, and its arguments
+StepOccurrence: TypeAlias = tuple[str, Path, int]  # task, step, and the how-manieth time it ran
+
+
+CommittedWrite: TypeAlias = tuple[str, Path, tuple[Value, ...]]  # task, step, and its arguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class BackendRun:
     """One of the two runs."""
 
     trace: Trace = field(repr=False)
@@ -41,18 +43,18 @@ def describe_one(outcome: Outcome) -> str:
     return describe(outcome)[0]
 
 
-class Run:
+class AlignedRun:
     """A trace, by places."""
 
-    def __init__(self, side: Side, shared: frozenset[Path]) -> None:
-        self.steps: dict[Place, StepCompleted] = {}
-        self.numbers: dict[Place, int] = {}
-        self.committed: list[Written] = []
-        self.refused: set[Place] = set()  # because of a lock, while another session had a transaction open
-        self.undone: set[Place] = set()  # after something was undone, or failed
-        self.has_undone = False
-        self._inside: set[Place] = set()  # of a transaction, before or after
-        self._waits: set[tuple[Place, BlockReason]] = set()
+    def __init__(self, side: BackendRun, shared: frozenset[Path]) -> None:
+        self.steps: dict[StepOccurrence, StepCompleted] = {}
+        self.numbers: dict[StepOccurrence, int] = {}
+        self.committed: list[CommittedWrite] = []
+        self.refused: set[StepOccurrence] = set()  # because of a lock, while another session had a transaction open
+        self.undone: set[StepOccurrence] = set()  # after something was undone, or failed
+        self.has_rollback = False
+        self._inside: set[StepOccurrence] = set()  # of a transaction, before or after
+        self._waits: set[tuple[StepOccurrence, BlockReason]] = set()
         self._open: dict[str, _Transaction] = {}
         counts: Counter[tuple[str, Path]] = Counter()
         number, setup = 0, True
@@ -73,35 +75,35 @@ class Run:
                         self.numbers[place] = number
                     self._follow(event, place, side.control.get(event.path))
                 case SessionRolledBack():
-                    self.has_undone = True
+                    self.has_rollback = True
                     self._open.pop(event.task, None)
                 case _:
                     pass
 
-    def waited(self, place: Place, wait: BlockReason) -> bool:
+    def waited(self, place: StepOccurrence, wait: BlockReason) -> bool:
         """Whether the step waited, for that."""
         return (place, wait) in self._waits
 
-    def left_nothing(self, place: Place) -> bool:
+    def had_no_effect(self, place: StepOccurrence) -> bool:
         """Whether the step cannot have changed anything: it only read, or it failed outside of a transaction."""
         outcome = self.steps[place].outcome
         if isinstance(outcome, Failed):
             return place not in self._inside
         return _only_read(outcome)
 
-    def told(self, place: Place) -> str:
+    def told(self, place: StepOccurrence) -> str:
         """What came of a step, in a line; of one that waited, that it did."""
         return "waits" if self.waited(place, BlockReason.LOCK) else describe_one(self.steps[place].outcome)
 
-    def _follow(self, event: StepCompleted, place: Place, control: TransactionControl | None) -> None:
+    def _follow(self, event: StepCompleted, place: StepOccurrence, control: TransactionControl | None) -> None:
         if _is_refused(event.outcome) and any(
             transaction.is_open for task, transaction in self._open.items() if task != event.task
         ):
             self.refused.add(place)
-        if self.has_undone:
+        if self.has_rollback:
             self.undone.add(place)
-        self.has_undone |= isinstance(event.outcome, Failed)
-        self.has_undone |= control is not None and control.action in (
+        self.has_rollback |= isinstance(event.outcome, Failed)
+        self.has_rollback |= control is not None and control.action in (
             TransactionAction.ROLLBACK,
             TransactionAction.ROLLBACK_TO,
         )
@@ -117,10 +119,10 @@ class _Transaction:
 
     def __init__(self) -> None:
         self.is_open = False
-        self._pending: list[Written] = []
+        self._pending: list[CommittedWrite] = []
         self._savepoints: list[tuple[str, int]] = []
 
-    def goes_on(self, event: StepCompleted, control: TransactionControl | None) -> list[Written]:
+    def goes_on(self, event: StepCompleted, control: TransactionControl | None) -> list[CommittedWrite]:
         """What a step commits: itself outside of a transaction, all that is pending where it ends one well."""
         was_open = self.is_open
         if event.in_transaction is not None:

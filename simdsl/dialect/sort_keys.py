@@ -6,24 +6,25 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from simdsl.dialect.door import Tree, Unread, exp, parse
+from simdsl.dialect.sqlglot_adapter import SqlParseError, SqlTree, exp, parse_tree
 from simdsl.plan.sql import Dialect
 
-Columns: TypeAlias = Mapping[str, tuple[str, ...]]
+TableColumns: TypeAlias = Mapping[str, tuple[str, ...]]
 """The names of the columns of tables, by the name of the table; all in lower case."""
 
-UNKNOWN: Final[Columns] = MappingProxyType({})
+
+NO_COLUMNS: Final[TableColumns] = MappingProxyType({})
 
 
-def sort_keys(text: str, dialect: Dialect, columns: Columns = UNKNOWN) -> tuple[int, ...] | None:
+def sort_keys(text: str, dialect: Dialect, columns: TableColumns = NO_COLUMNS) -> tuple[int, ...] | None:
     """The columns of the outermost ORDER BY, from 0, in its order, as far as they stand in the select list.
 
     None where the query cannot be read, has no such ORDER BY, or selects by a star from what is not one table whose columns
     are known. Behind a key that is not selected, the order of the others says nothing.
     """
     try:
-        tree = parse(text, dialect)
-    except Unread:
+        tree = parse_tree(text, dialect)
+    except SqlParseError:
         return None
     order = tree.args.get("order")
     if not isinstance(tree, exp.Query) or order is None:
@@ -40,7 +41,7 @@ def sort_keys(text: str, dialect: Dialect, columns: Columns = UNKNOWN) -> tuple[
     return tuple(keys)
 
 
-def columns_of(texts: Sequence[str], dialect: Dialect) -> Columns:
+def columns_of(texts: Sequence[str], dialect: Dialect) -> TableColumns:
     """The columns of the tables that these statements create. What is altered, or created in two ways, is left out."""
     found: dict[str, tuple[str, ...]] = {}
     unsure: set[str] = set()
@@ -48,8 +49,8 @@ def columns_of(texts: Sequence[str], dialect: Dialect) -> Columns:
         if text.lstrip()[:6].upper() not in ("CREATE", "ALTER "):
             continue
         try:
-            tree = parse(text, dialect)
-        except Unread:
+            tree = parse_tree(text, dialect)
+        except SqlParseError:
             continue
         table = tree.find(exp.Table)
         name = table.name.lower() if table is not None else ""
@@ -62,7 +63,7 @@ def columns_of(texts: Sequence[str], dialect: Dialect) -> Columns:
     return {name: names for name, names in found.items() if name not in unsure}
 
 
-def _selected(tree: exp.Query, columns: Columns) -> list[Tree] | None:
+def _selected(tree: exp.Query, columns: TableColumns) -> list[SqlTree] | None:
     """The select list, a star written out."""
     selected = list(tree.selects)
     if not any(one.is_star for one in selected):
@@ -74,7 +75,7 @@ def _selected(tree: exp.Query, columns: Columns) -> list[Tree] | None:
     return [exp.column(name) for name in names] if names is not None else None
 
 
-def _column(key: Tree, selected: list[Tree]) -> int | None:
+def _column(key: SqlTree, selected: list[SqlTree]) -> int | None:
     if isinstance(key, exp.Literal) and not key.is_string:
         number = int(key.this) if str(key.this).isdecimal() else 0
         return number - 1 if 1 <= number <= len(selected) else None

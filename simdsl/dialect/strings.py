@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.dialect.door import Tree, exp
-from simdsl.dialect.kinds import COMPARISONS, Kind, bracketed, inner, is_mixed, is_whole, kind_of
-from simdsl.dialect.numbers import cast_once, raw
-from simdsl.dialect.route import Cannot, Route
+from simdsl.dialect.arithmetic import cast_once, raw_type
+from simdsl.dialect.dialect_pair import DialectPair, Unsupported
+from simdsl.dialect.sqlglot_adapter import SqlTree, exp
+from simdsl.dialect.type_inference import COMPARISONS, ValueType, is_mixed, is_whole, parenthesized, strip_parens, value_type
 from simdsl.plan.sql import Dialect
 
 _ANY_CASE: Final = "Latin1_General_100_CI_AS_SC"
+
+
 _EXACT: Final = "Latin1_General_100_BIN2"
 
 
-def mend(tree: Tree, route: Route) -> None:
+def rewrite_strings(tree: SqlTree, route: DialectPair) -> None:
     """Make every text come out as where the statement was written."""
     for node in reversed(list(tree.walk())):  # these look at what is inside, so they come before the inside changes
         match node:
@@ -41,7 +43,7 @@ def mend(tree: Tree, route: Route) -> None:
             case exp.HexString():
                 _blob(node, route)
             case exp.Literal() if node.is_string and "\\" in node.name and route.target is Dialect.MYSQL:
-                raise Cannot("a text with a backslash")
+                raise Unsupported("a text with a backslash")
     if route.target is Dialect.TSQL:
         for literal in list(tree.find_all(exp.Literal)):
             if literal.is_string and not literal.name.isascii():
@@ -50,21 +52,21 @@ def mend(tree: Tree, route: Route) -> None:
 
 def _code_point(node: exp.Unicode) -> None:
     """The code point of an empty text is NULL to SQLite, and 0 or an error to others."""
-    text = inner(node.this)
+    text = strip_parens(node.this)
     empty = text.expression if isinstance(text, exp.Nullif) else None
     if not (isinstance(empty, exp.Literal) and empty.is_string and not empty.name):
         node.set("this", exp.Nullif(this=node.this.copy(), expression=exp.Literal.string("")))
 
 
-def _like(node: exp.Like | exp.ILike, route: Route) -> None:
+def _like(node: exp.Like | exp.ILike, route: DialectPair) -> None:
     """SQLite's LIKE ignores the case of ASCII letters and knows no escape; PostgreSQL's heeds it and escapes by ``\\``."""
     escaped = isinstance(node.parent, exp.Escape)
-    pattern = inner(node.expression)
+    pattern = strip_parens(node.expression)
     known = pattern.name if isinstance(pattern, exp.Literal) and pattern.is_string else None
     folds = isinstance(node, exp.ILike) or route.source is Dialect.SQLITE
     if route.source is Dialect.POSTGRES and not escaped and (known is None or "\\" in known):
         if route.target is not Dialect.SQLITE or not folds:
-            raise Cannot("LIKE with a pattern that is no plain text", "write the pattern as a text, or add ESCAPE")
+            raise Unsupported("LIKE with a pattern that is no plain text", "write the pattern as a text, or add ESCAPE")
         node.replace(exp.Escape(this=node.copy(), expression=exp.Literal.string("\\")))
         return
     match route.target:
@@ -75,13 +77,13 @@ def _like(node: exp.Like | exp.ILike, route: Route) -> None:
         case Dialect.SQLITE if not folds:
             _to_glob(node, known, escaped=escaped)
         case Dialect.MYSQL if not folds or known is None or "\\" in known:
-            raise Cannot("LIKE" if folds else "LIKE that heeds the case")
+            raise Unsupported("LIKE" if folds else "LIKE that heeds the case")
 
 
-def _fold(node: exp.Like | exp.ILike, folds: bool, *, unescaped: bool, route: Route) -> None:
+def _fold(node: exp.Like | exp.ILike, folds: bool, *, unescaped: bool, route: DialectPair) -> None:
     if not folds:
         return
-    made: Tree = exp.ILike(**{key: _copied(value) for key, value in node.args.items()})
+    made: SqlTree = exp.ILike(**{key: _copied(value) for key, value in node.args.items()})
     if unescaped and route.target is Dialect.POSTGRES:
         negated = made.args.get("negate")
         made.set("negate", None)
@@ -97,67 +99,67 @@ def _like_tsql(node: exp.Like | exp.ILike, known: str | None, *, folds: bool, es
     if known is not None:
         if "[" in known:
             if escaped:
-                raise Cannot("LIKE ... ESCAPE with `[`")
+                raise Unsupported("LIKE ... ESCAPE with `[`")
             pattern = exp.Literal.string(known.replace("[", "[[]"))
     elif escaped:
-        raise Cannot("LIKE ... ESCAPE with a pattern that is no text")
+        raise Unsupported("LIKE ... ESCAPE with a pattern that is no text")
     else:
         pattern = exp.Replace(this=pattern, expression=exp.Literal.string("["), replacement=exp.Literal.string("[[]"))
-    value = exp.Collate(this=bracketed(node.this), expression=exp.Var(this=_ANY_CASE if folds else _EXACT))
+    value = exp.Collate(this=parenthesized(node.this), expression=exp.Var(this=_ANY_CASE if folds else _EXACT))
     node.replace(exp.Like(this=value, expression=pattern, negate=node.args.get("negate")))
 
 
 def _to_glob(node: exp.Like | exp.ILike, known: str | None, *, escaped: bool) -> None:
     if known is None or escaped or "\\" in known:
-        raise Cannot("LIKE, which heeds the case,", "write ILIKE if the case does not matter, or the pattern as a text")
+        raise Unsupported("LIKE, which heeds the case,", "write ILIKE if the case does not matter, or the pattern as a text")
     pattern = "".join({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}.get(letter, letter) for letter in known)
-    glob: Tree = exp.Glob(this=node.this.copy(), expression=exp.Literal.string(pattern))
+    glob: SqlTree = exp.Glob(this=node.this.copy(), expression=exp.Literal.string(pattern))
     node.replace(exp.Not(this=glob) if node.args.get("negate") else glob)
 
 
-def _glob(node: exp.Glob, route: Route) -> None:
+def _glob(node: exp.Glob, route: DialectPair) -> None:
     if route.source is not Dialect.SQLITE or route.target is Dialect.DUCKDB:
         return
-    pattern = inner(node.expression)
+    pattern = strip_parens(node.expression)
     known = pattern.name if isinstance(pattern, exp.Literal) and pattern.is_string else None
     if known is None or any(letter in known for letter in "[%_\\") or route.target is Dialect.MYSQL:
-        raise Cannot("GLOB", "write LIKE where the case does not matter")
+        raise Unsupported("GLOB", "write LIKE where the case does not matter")
     text = exp.Literal.string(known.replace("*", "%").replace("?", "_"))
     value = node.this.copy()
     if route.target is Dialect.TSQL:
-        value = exp.Collate(this=bracketed(value), expression=exp.Var(this=_EXACT))
+        value = exp.Collate(this=parenthesized(value), expression=exp.Var(this=_EXACT))
     node.replace(exp.Like(this=value, expression=text))
 
 
-def _join(node: exp.DPipe, route: Route) -> None:
+def _join(node: exp.DPipe, route: DialectPair) -> None:
     """SQL Server adds numbers where one side of its ``+`` is a number, so all that is not surely a text is cast to one."""
     for side in (node.this, node.expression):
-        found = kind_of(side)
-        if found is Kind.REAL or is_mixed(side):
-            raise Cannot("a real joined with `||`, which each engine writes in its own way")
-        if found is Kind.BOOLEAN and route.source is Dialect.POSTGRES:
-            raise Cannot("a condition joined with `||`")
-        if found is Kind.BOOLEAN and route.target not in (Dialect.TSQL, Dialect.MYSQL):
+        found = value_type(side)
+        if found is ValueType.REAL or is_mixed(side):
+            raise Unsupported("a real joined with `||`, which each engine writes in its own way")
+        if found is ValueType.BOOLEAN and route.source is Dialect.POSTGRES:
+            raise Unsupported("a condition joined with `||`")
+        if found is ValueType.BOOLEAN and route.target not in (Dialect.TSQL, Dialect.MYSQL):
             side.replace(cast_once(cast_once(side, "INTEGER"), "TEXT"))
-        elif route.target is Dialect.TSQL and found is not Kind.TEXT:
+        elif route.target is Dialect.TSQL and found is not ValueType.TEXT:
             side.replace(cast_once(side, "NVARCHAR(MAX)"))
-        elif route.target is Dialect.POSTGRES and found in (Kind.INTEGER, Kind.NUMBER):
+        elif route.target is Dialect.POSTGRES and found in (ValueType.INTEGER, ValueType.NUMBER):
             side.replace(cast_once(side, "TEXT"))
 
 
-def _part(node: exp.Substring, route: Route) -> None:
+def _part(node: exp.Substring, route: DialectPair) -> None:
     """SQLite counts a negative start from the end; a start of 0, and a negative length, mean something else everywhere."""
     start, length = node.args.get("start"), node.args.get("length")
     first = _whole(start)
     if first is None and not _is_positive(start):
-        raise Cannot("SUBSTR() from where only running tells", "write the start as a number")
+        raise Unsupported("SUBSTR() from where only running tells", "write the start as a number")
     if length is not None and (_whole(length) or 0) < 0:
-        raise Cannot("SUBSTR() with a negative length")
+        raise Unsupported("SUBSTR() with a negative length")
     if length is not None and _whole(length) is None and not _is_positive(length, zero=True):
-        raise Cannot("SUBSTR() with a length that only running tells", "write the length as a number")
+        raise Unsupported("SUBSTR() with a length that only running tells", "write the length as a number")
     if first is not None and first < 1:
         if first == 0 or length is not None or route.source is not Dialect.SQLITE:
-            raise Cannot("SUBSTR() from before the first character")
+            raise Unsupported("SUBSTR() from before the first character")
         if route.target in (Dialect.POSTGRES, Dialect.TSQL):
             node.replace(exp.Anonymous(this="RIGHT", expressions=[node.this.copy(), exp.Literal.number(-first)]))
         return
@@ -165,63 +167,63 @@ def _part(node: exp.Substring, route: Route) -> None:
         node.set("length", exp.Literal.number(2147483647))
 
 
-def _is_positive(node: Tree | None, *, zero: bool = False) -> bool:
+def _is_positive(node: SqlTree | None, *, zero: bool = False) -> bool:
     """Whether an expression cannot be below 1, or below 0: a position plus a number."""
     if node is None:
         return False
-    node = inner(node)
+    node = strip_parens(node)
     if isinstance(node, (exp.Length, exp.StrPosition)):
         return zero
     if not isinstance(node, exp.Add):
         return False
-    sides = (inner(node.this), inner(node.expression))
+    sides = (strip_parens(node.this), strip_parens(node.expression))
     return any((_whole(side) or 0) > 0 for side in sides) and any(
         isinstance(side, (exp.Length, exp.StrPosition)) for side in sides
     )
 
 
-def _length(node: exp.Length, route: Route) -> None:
+def _length(node: exp.Length, route: DialectPair) -> None:
     """SQL Server's LEN does not count blanks at the end."""
-    if kind_of(node.this) in (Kind.INTEGER, Kind.REAL, Kind.NUMBER, Kind.BOOLEAN):
-        raise Cannot("LENGTH() of a number")
-    if isinstance(inner(node.this), exp.HexString) and route.target not in (Dialect.POSTGRES, Dialect.SQLITE):
-        raise Cannot("LENGTH() of a blob")
+    if value_type(node.this) in (ValueType.INTEGER, ValueType.REAL, ValueType.NUMBER, ValueType.BOOLEAN):
+        raise Unsupported("LENGTH() of a number")
+    if isinstance(strip_parens(node.this), exp.HexString) and route.target not in (Dialect.POSTGRES, Dialect.SQLITE):
+        raise Unsupported("LENGTH() of a blob")
     if route.target is Dialect.TSQL:
         longer = exp.Add(this=node.this.copy(), expression=exp.Literal.string("."))
         length = exp.Anonymous(this="LEN", expressions=[longer])
         node.replace(exp.Paren(this=exp.Sub(this=length, expression=exp.Literal.number(1))))
 
 
-def _position(node: exp.StrPosition, route: Route) -> None:
+def _position(node: exp.StrPosition, route: DialectPair) -> None:
     if route.target is Dialect.TSQL:
-        value = exp.Collate(this=bracketed(node.this), expression=exp.Var(this=_EXACT))
+        value = exp.Collate(this=parenthesized(node.this), expression=exp.Var(this=_EXACT))
         node.replace(exp.Anonymous(this="CHARINDEX", expressions=[node.args["substr"].copy(), value]))
 
 
-def _list(node: exp.GroupConcat, route: Route) -> None:
+def _list(node: exp.GroupConcat, route: DialectPair) -> None:
     """Only SQLite and MySQL make texts of numbers by themselves."""
     separator = node.args.get("separator")
     if route.target is Dialect.SQLITE and isinstance(node.this, exp.Distinct):
         if separator is not None and separator.name != ",":
-            raise Cannot("STRING_AGG() of DISTINCT values with a separator of its own")
+            raise Unsupported("STRING_AGG() of DISTINCT values with a separator of its own")
         node.set("separator", None)
         return
     if route.target in (Dialect.SQLITE, Dialect.MYSQL):
         return
     holder = node.this if isinstance(node.this, exp.Distinct) else node
     value = holder.expressions[0] if isinstance(holder, exp.Distinct) else node.this
-    if kind_of(value) is not Kind.TEXT:
+    if value_type(value) is not ValueType.TEXT:
         value.replace(cast_once(value, "NVARCHAR(MAX)" if route.target is Dialect.TSQL else "TEXT"))
 
 
-def _collate(node: exp.Collate, route: Route) -> None:
+def _collate(node: exp.Collate, route: DialectPair) -> None:
     name = node.expression.name.upper()
     if route.source is not Dialect.SQLITE or name not in ("NOCASE", "BINARY"):
         if route.target is Dialect.TSQL and name in (_ANY_CASE.upper(), _EXACT.upper()):
             return
-        raise Cannot(f"COLLATE {node.expression.name}")
+        raise Unsupported(f"COLLATE {node.expression.name}")
     if isinstance(node.parent, exp.Ordered) and isinstance(node.parent.parent, exp.IndexParameters):
-        raise Cannot(f"COLLATE {name} in an index", "index LOWER(...)")
+        raise Unsupported(f"COLLATE {name} in an index", "index LOWER(...)")
     comparison = node.parent
     if name == "BINARY":
         node.replace(node.this.copy())
@@ -232,21 +234,21 @@ def _collate(node: exp.Collate, route: Route) -> None:
     elif isinstance(comparison, (exp.Ordered, exp.Group)):
         node.replace(exp.Lower(this=node.this.copy()))
     else:
-        raise Cannot("COLLATE NOCASE", "write LOWER(...)")
+        raise Unsupported("COLLATE NOCASE", "write LOWER(...)")
 
 
-def _blob(node: exp.HexString, route: Route) -> None:
+def _blob(node: exp.HexString, route: DialectPair) -> None:
     if route.target is Dialect.POSTGRES:
-        node.replace(exp.Cast(this=exp.Literal.string("\\x" + node.name), to=raw("BYTEA")))
+        node.replace(exp.Cast(this=exp.Literal.string("\\x" + node.name), to=raw_type("BYTEA")))
     elif route.target is Dialect.DUCKDB:
         node.replace(exp.Anonymous(this="UNHEX", expressions=[exp.Literal.string(node.name)]))
 
 
-def _whole(node: Tree | None) -> int | None:
+def _whole(node: SqlTree | None) -> int | None:
     """The value of an integer literal."""
     if node is None or not is_whole(node):
         return None
-    node = inner(node)
+    node = strip_parens(node)
     return -(_whole(node.this) or 0) if isinstance(node, exp.Neg) else int(node.name)
 
 

@@ -8,35 +8,35 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simdsl.dialect.door import Tree, exp, told
-from simdsl.dialect.looks import look
-from simdsl.dialect.route import Cannot, Route
+from simdsl.dialect.dialect_pair import DialectPair, Unsupported
+from simdsl.dialect.sqlglot_adapter import SqlTree, canonical_text, exp
+from simdsl.dialect.unsupported import check_supported
 from simdsl.plan.sql import Dialect
 
 
-def check(tree: Tree, route: Route) -> None:
-    """Raises ``Cannot`` for the first construct that is not carried on this route."""
+def check_allowed(tree: SqlTree, route: DialectPair) -> None:
+    """Raises ``Unsupported`` for the first construct that is not carried on this route."""
     if not isinstance(tree, _STATEMENTS):
-        raise Cannot(told(tree).split(maxsplit=1)[0].upper())
+        raise Unsupported(canonical_text(tree).split(maxsplit=1)[0].upper())
     for node in tree.walk():
         name = type(node).__name__
         if isinstance(node, exp.Anonymous):
             if node.name.lower() not in _ANONYMOUS.get(route.source, ()):
-                raise Cannot(f"{node.name.upper()}()", _ADVICE.get(node.name.upper()))
+                raise Unsupported(f"{node.name.upper()}()", _ADVICE.get(node.name.upper()))
         elif name not in _CARRIED:
-            raise Cannot(_said(node), _ADVICE.get(_said(node).rstrip("()")))
+            raise Unsupported(_said(node), _ADVICE.get(_said(node).rstrip("()")))
         refused = _REFUSED.get(name, {}).get(route.target)
         if refused is not None:
-            raise Cannot(refused)
+            raise Unsupported(refused)
         only = _ARGUMENTS.get(name)
         if only is not None:
             for key, value in node.args.items():
                 if value and key not in only:
-                    raise Cannot(_argument(node, key))
-        look(node, route)
+                    raise Unsupported(_argument(node, key))
+        check_supported(node, route)
 
 
-def _said(node: Tree) -> str:
+def _said(node: SqlTree) -> str:
     """How a node is called in SQL."""
     name = type(node).__name__
     if name in _WORDS:
@@ -46,7 +46,7 @@ def _said(node: Tree) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).upper()
 
 
-def _argument(node: Tree, key: str) -> str:
+def _argument(node: SqlTree, key: str) -> str:
     """How an argument that is not carried is called."""
     if key == "locks":
         return "FOR UPDATE" if node.args["locks"][0].args.get("update") else "FOR SHARE"
@@ -55,7 +55,9 @@ def _argument(node: Tree, key: str) -> str:
 
 _STATEMENTS: Final = (exp.Query, exp.Values, exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Alter, exp.Drop)
 
+
 _ANONYMOUS: Final = {Dialect.SQLITE: ("total",)}
+
 
 _CARRIED_NAMES: Final = """
     Abs Add Alias Alter AlterRename And AutoIncrementColumnConstraint Avg Between BitwiseAnd BitwiseLeftShift BitwiseNot
@@ -71,7 +73,10 @@ _CARRIED_NAMES: Final = """
     Subquery Substring Sum Table TableAlias TemporaryProperty Trim Tuple Unicode Union UniqueColumnConstraint Update Upper
     Values Var Where Window WindowSpec With
 """
+
+
 _CARRIED: Final = frozenset(_CARRIED_NAMES.split())
+
 
 # Arguments of the classes in which something could hide; what is set and not named here is refused.
 _ARGUMENTS: Final = {
@@ -117,12 +122,14 @@ _ARGUMENTS: Final = {
     "IndexParameters": frozenset(("columns", "where")),
 }
 
+
 # What some targets lack, by the name of the class.
 _REFUSED: Final = {
     "NthValue": {Dialect.TSQL: "NTH_VALUE()"},
     "Filter": {Dialect.MYSQL: "FILTER behind an aggregate"},
     "Unicode": {Dialect.MYSQL: "UNICODE()"},
 }
+
 
 _WORDS: Final = {
     "Analyze": "ANALYZE",
@@ -153,6 +160,7 @@ _WORDS: Final = {
     "Unnest": "UNNEST()",
     "WithinGroup": "WITHIN GROUP",
 }
+
 
 _ADVICE: Final = {
     "LAST_INSERT_ROWID": "write INSERT ... RETURNING",
