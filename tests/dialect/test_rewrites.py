@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from simdsl.plan.ir import Dialect
 
 from simdsl.dialect.allowlist import check_allowed
 from simdsl.dialect.dialect_pair import DialectPair, Unsupported
 from simdsl.dialect.sqlglot_adapter import SqlGenerationError, SqlParseError, SqlTree, exp, generate_sql, parse_tree
 from simdsl.dialect.transpile import rewrite
 from simdsl.dialect.type_inference import strip_parens
+from simdsl.plan.sql import Dialect
 from tests.dialect.corpus import TARGETS, Collection, collections
 from tests.dialect.test_translation import DUCKDB, POSTGRES, SQLITE, TSQL, carried
 
