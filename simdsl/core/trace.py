@@ -48,7 +48,7 @@ class StepCompleted:
     in_transaction: bool | None  # afterwards; None where the step could not change it, and nobody asked
     now_us: int
     session: int | None
-    assertions: bool  # it had an expectation of its own
+    has_expectation: bool  # it had an expectation of its own
     ordered: bool  # the statement promises an order
     names: tuple[str, ...] = ()  # of the variables that the arguments are values of
 
@@ -165,7 +165,7 @@ class TracedInstruction(Protocol):
     @property
     def what(self) -> str: ...
     @property
-    def assertions(self) -> bool: ...
+    def has_expectation(self) -> bool: ...
     @property
     def ordered(self) -> bool: ...
     @property
@@ -273,7 +273,7 @@ class Trace:
             in_transaction=None if tx is None else tx in (1, 2),
             now_us=now_us,
             session=session,
-            assertions=op.assertions,
+            has_expectation=op.has_expectation,
             ordered=op.ordered,
             names=op.parameters,
         )

@@ -430,7 +430,7 @@ _INITIAL: Final = StepCompleted(
     in_transaction=None,
     now_us=0,
     session=None,
-    assertions=False,
+    has_expectation=False,
     ordered=False,
 )
 

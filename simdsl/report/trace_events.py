@@ -44,6 +44,9 @@ EVENT_NAMES: Final[Mapping[type[TraceEvent], str]] = {
 }
 
 
+_OLD_KEYS: Final[Mapping[str, str]] = {"judged": "has_expectation", "lent": "checked_out"}
+
+
 def encode_event(event: TraceEvent) -> JsonObject:
     """An event as JSON."""
     return {"event": EVENT_NAMES[type(event)], **_fields(event)}
@@ -51,7 +54,8 @@ def encode_event(event: TraceEvent) -> JsonObject:
 
 def decode_event(data: JsonObject) -> TraceEvent:
     """The event that was encoded so. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else."""
-    fields = {key: value for key, value in data.items() if key != "event"}
+    # Bugs that were stored by version 0.1 have the old keys.
+    fields = {_OLD_KEYS.get(key, key): value for key, value in data.items() if key != "event"}
     match data["event"]:
         case "step":
             fields |= {"path": tuple(data["path"]), "arguments": _values(data), "names": tuple(data["names"])}
@@ -124,7 +128,7 @@ def _fields(event: TraceEvent) -> JsonObject:
                 "in_transaction": event.in_transaction,
                 "now_us": event.now_us,
                 "session": event.session,
-                "judged": event.assertions,
+                "has_expectation": event.has_expectation,
                 "ordered": event.ordered,
             }
         case TaskBlocked():

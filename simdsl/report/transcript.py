@@ -98,7 +98,7 @@ def statement_with_values(step: StepCompleted) -> str:
 def _entry(event: TraceEvent, number: int) -> TranscriptLine | None:
     match event:
         case StepCompleted():
-            failed = isinstance(event.outcome, Failed) and not event.assertions
+            failed = isinstance(event.outcome, Failed) and not event.has_expectation
             return TranscriptLine(
                 number=number,
                 task=event.task,

@@ -68,7 +68,7 @@ class Instruction:
     path: Path
     what: str
     actor: int = -1
-    assertions: bool = False
+    has_expectation: bool = False
     ordered: bool = False
     statement: Statement | None = None
     parameters: tuple[str, ...] = ()

@@ -75,9 +75,9 @@ def _judge_awaited(machine: Interpreter, strand: TaskThread, op: Instruction, pe
         judgement = judge(outcome, strand.env, machine.labels)
     except KeyError as error:
         raise RunStopped(failures.unbound(op, error.args[0])) from None
-    machine.judgements += op.assertions
+    machine.judgements += op.has_expectation
     if isinstance(judgement, Mismatch):
-        kind = FailureKind.EXPECTATION if op.assertions else FailureKind.ERROR
+        kind = FailureKind.EXPECTATION if op.has_expectation else FailureKind.ERROR
         message = f"{pending.actor.name}: {judgement.message}"
         return failures.step_failed(op, kind, message, outcome, pending.arguments, strand.env)
     strand.env.update(judgement or {})

@@ -2,7 +2,7 @@
 
 A line is known again by what is left when its literals are taken out. The first line of its kind goes through the lexer
 and the grammar; if nothing but its literals can differ in the next one, what was learnt is kept as a ``_Template``, and
-the next one is made from the template and its own literals. Both ways give equal lines: tests/language/test_lines.py
+the next one is made from the template and its own literals. Both ways give equal lines: tests/syntax/test_sql_lines.py
 asks hypothesis.
 
 Why this is safe: a literal is taken out only where the lexer, too, sees a whole string, or digits outside everything

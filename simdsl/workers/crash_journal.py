@@ -32,7 +32,7 @@ class StepDescription(NamedTuple):
     task: str
     path: Path
     what: str
-    assertions: bool
+    has_expectation: bool
     ordered: bool
     parameters: tuple[str, ...]
     nondeterministic: bool
@@ -40,7 +40,7 @@ class StepDescription(NamedTuple):
     @classmethod
     def of(cls, op: TracedInstruction) -> StepDescription:
         """The same step."""
-        return cls(op.task, op.path, op.what, op.assertions, op.ordered, op.parameters, op.nondeterministic)
+        return cls(op.task, op.path, op.what, op.has_expectation, op.ordered, op.parameters, op.nondeterministic)
 
 
 def picklable_trace(trace: Trace) -> Trace:

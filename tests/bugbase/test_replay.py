@@ -17,7 +17,7 @@ from simdsl.bugbase.store import BugStore
 from simdsl.runs.context import RunOptions
 from simdsl.runs.single import run_plan
 from tests.bugbase.founds import THEN, found
-from tests.modes.faulty_sqlite import install
+from tests.runs.faulty_sqlite import install
 
 FAULTY = f"sqlite?driver={install('drops_a_row')}"
 ROWS = """\

@@ -29,7 +29,7 @@ from simdsl.runs.differential import run_differential
 from simdsl.runs.single import run_plan
 from tests.bugbase.founds import ROOT
 from tests.cli.conftest import Shell
-from tests.modes.faulty_sqlite import install
+from tests.runs.faulty_sqlite import install
 
 FAULT = "drops_a_row"
 FAULTY = f"sqlite?driver={install(FAULT)}"
@@ -94,7 +94,7 @@ def only(shell: Shell) -> dict[str, Any]:
 def fresh(shell: Shell, *arguments: str, fault: str = FAULT) -> subprocess.CompletedProcess[str]:
     """simdsl in another process, in which the faulty driver can be imported. Last it says what it has of the generator."""
     script = (
-        "import sys; from tests.modes.faulty_sqlite import install; from simdsl.cli.main import call; "
+        "import sys; from tests.runs.faulty_sqlite import install; from simdsl.cli.main import call; "
         f"install({fault!r}); code = call(sys.argv[1:]); makers = ('simdsl.generation', 'simdsl.cli.generated_plans'); "
         "sys.stderr.write(''.join(one for one in sys.modules if one.startswith(makers))); sys.exit(code)"
     )
@@ -283,9 +283,9 @@ def test_a_shrunk_plan_is_run_if_it_is_wanted(shell: Shell) -> None:
 
 
 def test_a_bug_that_seldom_fails_is_run_several_times(shell: Shell) -> None:
-    url = "python:tests.modes.unsteady:every?n=2"
+    url = "python:tests.runs.unstable_backends:every?n=2"
     text = "simdsl: 1\nplan: x\nsetup:\n  - CREATE TABLE t (id INTEGER)\nsteps:\n  - a: SELECT count(*) FROM t => 0\n"
-    assert keep(text, "python:tests.modes.unsteady:every?n=1")
+    assert keep(text, "python:tests.runs.unstable_backends:every?n=1")
     assert shell("bugs", "replay", "--backend", url).out.startswith("FIXED")
     assert shell("bugs", "replay", "--backend", url, "--repeats", "2").out.startswith("FAILED")
 

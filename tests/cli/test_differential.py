@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from simdsl.plan import resources
 from simdsl.report.json_lines import read_trace
 from tests.cli.conftest import FAILS, HOLDS, TASKS, Shell
-from tests.modes.faulty_sqlite import install
+from tests.runs.faulty_sqlite import install
 
 FAULTY = f"sqlite?driver={install('drops_a_row')}"
 DIFFERS = """\

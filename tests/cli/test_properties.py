@@ -11,7 +11,7 @@ from simdsl.language.load import load_file
 from simdsl.language.property_names import BUILT_IN
 from simdsl.properties.registry import find
 from tests.cli.conftest import HOLDS, Shell
-from tests.modes.faulty_sqlite import install
+from tests.runs.faulty_sqlite import install
 
 
 @pytest.fixture(autouse=True)

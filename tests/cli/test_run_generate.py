@@ -12,7 +12,7 @@ from simdsl.language.load import load_text
 from simdsl.properties.property import PlanSize
 from simdsl.properties.registry import find
 from tests.cli.conftest import HOLDS, Shell
-from tests.modes.faulty_sqlite import install
+from tests.runs.faulty_sqlite import install
 
 
 def test_the_plans_of_a_profile_run_one_for_each_seed(shell: Shell) -> None:

@@ -133,7 +133,7 @@ tasks:
     - SELECT 2 => 2
 schedule: {seed: 3, runs: 4}
 """
-DEADLY = "python:tests.modes.crashing:make"
+DEADLY = "python:tests.workers.crashing:make"
 SMALLEST_CRASH = ["  - a: SELECT 'abort'"]
 
 
@@ -204,7 +204,7 @@ steps:
 
 def test_what_fails_every_third_time_shrinks_and_says_so(shell: Shell) -> None:
     shell.write("seldom.yaml", SELDOM)
-    said = shell("shrink", "seldom.yaml", "--backend", "python:tests.modes.unsteady:every?n=3")
+    said = shell("shrink", "seldom.yaml", "--backend", "python:tests.runs.unstable_backends:every?n=3")
     assert said.code == 0
     assert "it fails 3 of 10 times, so each smaller plan is run up to 9 times" in said.err
     assert said.err.splitlines()[-1].startswith("shrinking 5 -> 3 steps (")
@@ -214,9 +214,9 @@ def test_what_fails_every_third_time_shrinks_and_says_so(shell: Shell) -> None:
 
 def test_what_does_not_come_back_is_not_shrunk(shell: Shell) -> None:
     shell.write("seldom.yaml", SELDOM)
-    said = shell("shrink", "seldom.yaml", "--repeats", "4", "--backend", "python:tests.modes.unsteady:every?n=9")
+    said = shell("shrink", "seldom.yaml", "--repeats", "4", "--backend", "python:tests.runs.unstable_backends:every?n=9")
     assert (said.code, said.out) == (5, "")
-    said = shell("run", "seldom.yaml", "--shrink-on-failure", "--backend", "python:tests.modes.unsteady:every?n=1")
+    said = shell("run", "seldom.yaml", "--shrink-on-failure", "--backend", "python:tests.runs.unstable_backends:every?n=1")
     assert "it fails" not in said.err, "it always fails"
 
 
@@ -234,7 +234,7 @@ def test_other_bugs_that_are_met_are_kept_too(shell: Shell) -> None:
           - a: SELECT id FROM t
         """,
     )
-    backends = ("--seed", "1", "--backend", "sqlite", "--differential", "python:tests.modes.unsteady:two_faults")
+    backends = ("--seed", "1", "--backend", "sqlite", "--differential", "python:tests.runs.unstable_backends:two_faults")
     alone = shell("shrink", "two.yaml", *backends)
     assert alone.code == 0
     assert "1 other bug was met, which `--bugbase-dir` keeps: backends_differ/rows/SELECT/types" in alone.err
@@ -261,7 +261,7 @@ def test_what_fails_for_want_of_what_was_cut_is_no_bug(shell: Shell) -> None:
 
 def test_runs_that_differ_shrink_where_all_processes_have_one_seed_for_hashes(shell: Shell) -> None:
     shell.write("a.yaml", SELDOM.replace("=> 10\n", "=> 1 row\n"))
-    arguments = ("--doublecheck", "--max-rounds", "1", "--backend", "python:tests.modes.unsteady:hashed")
+    arguments = ("--doublecheck", "--max-rounds", "1", "--backend", "python:tests.runs.unstable_backends:hashed")
     said = simdsl(shell, "shrink", "a.yaml", *arguments, hash_seed="1")
     assert said.returncode == 0
     assert "shrinking 5 -> 4 steps (1 try, " in said.stderr
@@ -269,7 +269,7 @@ def test_runs_that_differ_shrink_where_all_processes_have_one_seed_for_hashes(sh
 
 def test_runs_that_differ_shrink(shell: Shell) -> None:
     shell.write("a.yaml", SELDOM.replace("=> 10\n", "=> 1 row\n"))
-    backend = ("--backend", "python:tests.modes.unsteady:hashed")
+    backend = ("--backend", "python:tests.runs.unstable_backends:hashed")
     said = simdsl(shell, "shrink", "a.yaml", *backend, "--doublecheck")
     assert said.returncode == 0
     assert "is another one in another process" in said.stderr
@@ -280,7 +280,7 @@ def test_runs_that_differ_shrink(shell: Shell) -> None:
 def test_a_doublechecked_run_shrinks_what_differs(shell: Shell) -> None:
     shell.write("a.yaml", SELDOM.replace("=> 10\n", "=> 1 row\n"))
     arguments = ("--doublecheck", "--shrink-on-failure", "--bugbase-dir", "bugs")
-    said = simdsl(shell, "run", "a.yaml", *arguments, "--backend", "python:tests.modes.unsteady:hashed")
+    said = simdsl(shell, "run", "a.yaml", *arguments, "--backend", "python:tests.runs.unstable_backends:hashed")
     assert said.returncode == 1
     assert "runs differ: line" in said.stdout
     assert "  - a: SELECT v FROM t" in said.stdout.splitlines()

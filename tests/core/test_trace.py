@@ -36,7 +36,7 @@ class Op:
     task: str = "a"
     path: Path = ("steps", 0)
     what: str = "SELECT $x"
-    assertions: bool = True
+    has_expectation: bool = True
     ordered: bool = False
     parameters: tuple[str, ...] = ("x",)
     nondeterministic: bool = False
@@ -109,7 +109,7 @@ def test_a_copy_goes_on_by_itself() -> None:
 
 def test_the_digest_knows_no_places_and_no_instructions() -> None:
     op = Op()
-    other = Op(path=("tasks", "a", 5), parameters=("y",), assertions=False)
+    other = Op(path=("tasks", "a", 5), parameters=("y",), has_expectation=False)
     assert Writer().step(op, 1).step(op, 2).digest() == Writer().step(op, 1, now_us=5, session=9).step(other, 2).digest()
     skipped = ScheduleEntrySkipped(index=1, word="a", why="finished")
     assert (

@@ -17,9 +17,9 @@ from simdsl.plan.plan import Plan
 from simdsl.plan.sql import TransactionAction
 from simdsl.plan.steps import Await, SqlStep
 from simdsl.profiles.load import load_profile
-from tests.modes.faulty_sqlite import Faithful, install_class
 from tests.plans.bundled import problem
 from tests.running import run_loaded
+from tests.runs.faulty_sqlite import Faithful, install_class
 
 BUSIEST = (
     "contention_rate=1",

@@ -23,10 +23,10 @@ from simdsl.plan.sql import TransactionAction, TransactionControl, Variable
 from simdsl.plan.steps import Await, Check, Checkout, Return, SqlStep
 from simdsl.profiles.knobs import KnobType, knobs
 from simdsl.profiles.load import load_profile
-from tests.modes.comparing import compare_loaded
-from tests.modes.faulty_sqlite import install
 from tests.plans.bundled import problem
 from tests.running import run_loaded
+from tests.runs.comparing import compare_loaded
+from tests.runs.faulty_sqlite import install
 
 CHECKOUT = Path(__file__).parents[2]
 PROFILES = ("quick", "concurrent", "ddl-heavy", "faulty", "read-heavy", "stress", "write-heavy")

@@ -15,7 +15,7 @@ from simdsl.plan.schedules import ExhaustiveSchedule
 from simdsl.plan.sql import Dialect, SqlKind
 from simdsl.plan.steps import Check, SqlStep
 from simdsl.syntax.files import read_text
-from tests.language.asking import HEAD, codes, found, only, plan, pointed, with_section, with_steps, with_tasks
+from tests.language.helpers import HEAD, codes, found, only, plan, pointed, with_section, with_steps, with_tasks
 
 FIRST = """\
 # yaml-language-server: $schema=../schemas/plan.schema.json

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from simdsl.plan.plan import Identifier, Param
-from tests.language.asking import HEAD, codes, only, plan, pointed
+from tests.language.helpers import HEAD, codes, only, plan, pointed
 
 
 def with_params(*entries: str) -> str:

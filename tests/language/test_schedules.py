@@ -12,7 +12,7 @@ from simdsl.plan.schedules import (
     RecordedSchedule,
     Schedule,
 )
-from tests.language.asking import codes, only, plan, with_tasks
+from tests.language.helpers import codes, only, plan, with_tasks
 
 TWO = {"a": ["SELECT 1", "SELECT 2"], "b": ["SELECT 1"]}
 

@@ -31,7 +31,7 @@ from simdsl.syntax.fields import FieldReader, StepContext
 from simdsl.syntax.files import read_text
 from simdsl.syntax.problems import Problems
 from simdsl.syntax.sql_lexer import parse_sql
-from tests.language.asking import codes, only, plan, pointed, sql_steps, steps_of, with_section, with_steps, with_tasks
+from tests.language.helpers import codes, only, plan, pointed, sql_steps, steps_of, with_section, with_steps, with_tasks
 
 POOL = "pools:\n  main: {size: 1}\n"
 POOLS = "pools:\n  main: {size: 1}\n  other: {size: 1}\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.language.asking import codes, only, pointed, with_steps, with_tasks
+from tests.language.helpers import codes, only, pointed, with_steps, with_tasks
 
 POOL = "pools:\n  main: {size: 1}\n"
 

@@ -7,7 +7,7 @@ import pytest
 from simdsl.language.dump import dump, dump_json
 from simdsl.plan.schedules import ExplicitSchedule, RandomSchedule
 from simdsl.plan.workload import IntegerRange, OneOf
-from tests.language.asking import codes, found, only, plan, pointed
+from tests.language.helpers import codes, found, only, plan, pointed
 
 HEAD = "simdsl: 1\nplan: asked\n"
 

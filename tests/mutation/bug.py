@@ -9,7 +9,7 @@ from enum import StrEnum
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.backends.wrappers import Wrap, WrappedBackend
-from tests.modes.faulty_sqlite import Faithful, install, install_class
+from tests.runs.faulty_sqlite import Faithful, install, install_class
 
 
 class Kind(StrEnum):

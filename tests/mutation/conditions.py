@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.modes.faulty_sqlite import Faithful
 from tests.mutation.bug import Bug, Kind, driver
 from tests.mutation.texts import items, rewritten
 from tests.properties.planted import TurnsIsNullRound
+from tests.runs.faulty_sqlite import Faithful
 
 
 class Rewriting(Faithful):

@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from sqlglot import exp
 
-from tests.modes.faulty_sqlite import Faithful
 from tests.mutation.bug import Bug, Kind, driver
 from tests.mutation.rewriting import Node, Rewriting, also, condition, only_table, parsed
+from tests.runs.faulty_sqlite import Faithful
 
 
 class Index(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.modes.faulty_sqlite import Faithful
 from tests.mutation.bug import Bug, Kind, driver, fault
 from tests.properties.planted import IgnoresLimit, StartsLate
+from tests.runs.faulty_sqlite import Faithful
 
 
 class OffsetEatsTheLimit(Faithful):

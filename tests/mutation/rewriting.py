@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import sqlglot
 from sqlglot import exp
 
-from tests.modes.faulty_sqlite import Faithful
+from tests.runs.faulty_sqlite import Faithful
 
 Node = exp.Expr
 N = TypeVar("N", bound=Node)

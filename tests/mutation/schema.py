@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.modes.faulty_sqlite import Faithful
 from tests.mutation.bug import Bug, Kind, driver
 from tests.properties.planted import CreatesAnew, CreatesSilently, KeepsWhatIsDropped, LosesARowToAnIndex
+from tests.runs.faulty_sqlite import Faithful
 
 _INDEX: Final = re.compile(r"CREATE INDEX (\w+) ON (\w+) \((.*?)\)( WHERE .*)?", re.DOTALL)
 

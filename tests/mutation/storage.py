@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from tests.modes.faulty_sqlite import Faithful
 from tests.mutation.bug import Bug, Kind, driver, fault
 from tests.mutation.texts import LITERAL
+from tests.runs.faulty_sqlite import Faithful
 
 
 class Storing(Faithful):

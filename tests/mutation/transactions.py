@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.modes.faulty_sqlite import Faithful
 from tests.mutation.bug import Bug, Kind, driver, fault
 from tests.properties.planted import ForgetsAfterBusy, StopsHalfWay
+from tests.runs.faulty_sqlite import Faithful
 
 MEMORY: Final = "sqlite:///:memory:"
 WRITES: Final = ("INSERT", "UPDATE", "DELETE")

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Final, TypeAlias
 from sqlglot import exp
 
 from simdsl.backends.protocol import Backend
-from tests.modes.faulty_sqlite import Faithful
 from tests.mutation.bug import Bug, Kind, driver
 from tests.mutation.rewriting import Node, Rewriting, bare, rewriting
+from tests.runs.faulty_sqlite import Faithful
 
 Cell: TypeAlias = int | float | str | bytes | None
 

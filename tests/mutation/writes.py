@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.modes.faulty_sqlite import Faithful
 from tests.mutation.bug import Bug, Kind, driver, fault
 from tests.mutation.texts import items, rewritten
 from tests.properties.planted import Replaces, SkipsARow
+from tests.runs.faulty_sqlite import Faithful
 
 
 class InsertLosesTheLast(Faithful):

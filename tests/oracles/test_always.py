@@ -40,7 +40,7 @@ def step(
         in_transaction=open_,
         now_us=0,
         session=session,
-        assertions=False,
+        has_expectation=False,
         ordered=False,
     )
 

@@ -42,7 +42,7 @@ def step(
         in_transaction=open_,
         now_us=0,
         session=1,
-        assertions=False,
+        has_expectation=False,
         ordered=ordered,
     )
 

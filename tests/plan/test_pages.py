@@ -15,7 +15,7 @@ from simdsl.plan.resources import page
 
 # What no plan can show by itself, and where a test provokes it.
 ELSEWHERE = {
-    "F": "tests/language/test_read.py, and tests/language/test_pages.py for what the formatter refuses",
+    "F": "tests/syntax/test_read.py, and tests/language/test_pages.py for what the formatter refuses",
     "B": "tests/cli/test_pages.py",
     "U": "tests/cli/test_pages.py",
     "D": "tests/cli/test_pages.py",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simdsl.core.verdicts import Verdict
-from tests.modes.comparing import compare_loaded
 from tests.plans.bundled import MVCC, NAMES, plan_of, problem, why_skipped
+from tests.runs.comparing import compare_loaded
 
 APSW = "sqlite?driver=apsw"
 OTHERS = ("postgres", "libsql", "turso", MVCC, APSW)

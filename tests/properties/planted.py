@@ -1,6 +1,6 @@
 """A planted bug for each property that can be tried on SQLite: a driver, or a pool, with one fault.
 
-The faults that other tests have too are theirs (tests/modes/faulty_sqlite.py, tests/backends/planted_pools.py).
+The faults that other tests have too are theirs (tests/runs/faulty_sqlite.py, tests/backends/planted_pools.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.pool import QueuePool
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
-from tests.modes.faulty_sqlite import Faithful, Rows, install, install_class
+from tests.runs.faulty_sqlite import Faithful, Rows, install, install_class
 
 
 class StopsHalfWay(Faithful):

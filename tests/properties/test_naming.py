@@ -13,8 +13,8 @@ from simdsl.language.load import check_text
 from simdsl.plan.codes import Code
 from simdsl.properties import registry
 from simdsl.properties.property import Property, PropertyHeld
-from tests.modes.faulty_sqlite import install
 from tests.running import run
+from tests.runs.faulty_sqlite import install
 
 PLAN = """\
 simdsl: 1

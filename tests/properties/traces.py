@@ -122,7 +122,7 @@ def event(line: str) -> TraceEvent:
         in_transaction=None,
         now_us=int(match["at"] or 0),
         session=int(match["session"]) if match["session"] else None,
-        assertions=False,
+        has_expectation=False,
         ordered=False,
     )
 

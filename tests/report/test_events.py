@@ -86,7 +86,7 @@ events: st.SearchStrategy[TraceEvent] = st.one_of(
         in_transaction=st.booleans(),
         now_us=counts,
         session=st.none() | counts,
-        assertions=st.booleans(),
+        has_expectation=st.booleans(),
         ordered=st.booleans(),
         names=names,
     ),

@@ -71,7 +71,7 @@ def step(what: str, outcome: Outcome, arguments: tuple[Value, ...] = (), names: 
         in_transaction=False,
         now_us=0,
         session=1,
-        assertions=False,
+        has_expectation=False,
         ordered=False,
     )
 
@@ -190,7 +190,7 @@ def test_setup_is_told_only_where_it_failed() -> None:
         in_transaction=False,
         now_us=0,
         session=1,
-        assertions=False,
+        has_expectation=False,
         ordered=False,
     )
     assert not any("CREATE  " in line for line in render_failure(report(event), failure(("steps", 0)), told(), Screen()))

@@ -190,7 +190,7 @@ class _TimelineBuilder:
             path=event.path,
             outcome=event.outcome,
             note=self.of_pools.pop(event.task, ""),
-            is_bad=isinstance(event.outcome, Failed) and not event.assertions,
+            is_bad=isinstance(event.outcome, Failed) and not event.has_expectation,
             told=told(event),
             told_as=f"{event.task}: {event.what}",
         )

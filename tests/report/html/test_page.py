@@ -14,9 +14,9 @@ from simdsl.report.html import page as page_module
 from simdsl.report.html.markup import LONG, LONGEST, MOST_ROWS, HtmlText
 from simdsl.report.html.page import HtmlReport
 from simdsl.report.secrets import NO_SECRETS, Secrets
-from tests.modes.faulty_sqlite import install
 from tests.report.html.pages import AGAIN, page_of, plan_text, report_of
 from tests.running import run
+from tests.runs.faulty_sqlite import install
 
 FAULTY = f"sqlite?driver={install('drops_a_row')}"
 HOLDS = "steps:\n  - a: SELECT 1 => 1\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from simdsl.core.verdicts import Verdict
-from tests.modes.comparing import differential
+from tests.runs.comparing import differential
 
 T = (
     "setup:\n  - CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER, w TEXT)\n"

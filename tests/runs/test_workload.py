@@ -18,9 +18,9 @@ from simdsl.rewriting.unroll import unroll_run
 from simdsl.runs.context import RunOptions
 from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
 from simdsl.runs.single import run_plan
-from tests.modes.comparing import differential
-from tests.modes.faulty_sqlite import Faithful, install, install_class
 from tests.running import Ran, run, run_loaded
+from tests.runs.comparing import differential
+from tests.runs.faulty_sqlite import Faithful, install, install_class
 
 SETUP = """
 setup:

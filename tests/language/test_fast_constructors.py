@@ -8,7 +8,7 @@ from simdsl.plan.steps import NO_OPTIONS, Override, SqlStep, StepOptions, fast_o
 from simdsl.syntax.sql_lexer import parse_sql
 
 
-def test_lean_objects_are_the_same() -> None:
+def test_fast_constructors_make_equal_objects() -> None:
     one, two = parse_sql("SELECT 1 ORDER BY 1", Dialect.SQLITE), parse_sql("SELECT 2 ORDER BY 1", Dialect.SQLITE)
     made = fast_sql(one, two.fragments)
     assert made == two

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.language.asking import codes, only, pointed, with_section, with_steps, with_tasks
+from tests.language.helpers import codes, only, pointed, with_section, with_steps, with_tasks
 
 PARAM = "params:\n  - {n: 1}\n"
 

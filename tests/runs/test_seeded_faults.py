@@ -6,8 +6,8 @@ import pytest
 
 from simdsl.core.verdicts import FailureKind, Verdict
 from simdsl.plan.source import Path
-from tests.modes.comparing import Compared, differential
-from tests.modes.faulty_sqlite import FAULTS, install
+from tests.runs.comparing import Compared, differential
+from tests.runs.faulty_sqlite import FAULTS, install
 
 PLANS = {
     "reads": """

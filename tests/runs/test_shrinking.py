@@ -21,9 +21,9 @@ from simdsl.runs.differential import run_differential
 from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
 from simdsl.runs.single import run_plan
 from simdsl.shrinker.driver import ShrinkSnapshot
-from tests.modes.crowding import LosesACommitInACrowd
-from tests.modes.faulty_sqlite import install, install_class
 from tests.mutation.catalogue import BUGS
+from tests.runs.concurrent_faults import LosesACommitInACrowd
+from tests.runs.faulty_sqlite import install, install_class
 
 FOLDER = Path(__file__).resolve().parent / "shrunk"
 """The plans that shrinking has to end with, one for each bug."""

@@ -1,4 +1,4 @@
-"""Backends that do not always do the same, for ``python:tests.modes.unsteady:...``."""
+"""Backends that do not always do the same, for ``python:tests.runs.unstable_backends:...``."""
 
 from __future__ import annotations
 

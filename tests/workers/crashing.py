@@ -1,4 +1,4 @@
-"""Backends whose process some statements end, for ``python:tests.modes.crashing:...``."""
+"""Backends whose process some statements end, for ``python:tests.workers.crashing:...``."""
 
 from __future__ import annotations
 

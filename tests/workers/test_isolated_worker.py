@@ -27,7 +27,7 @@ from simdsl.runs.single import run_plan
 from simdsl.workers.isolated_worker import IsolatedWorker
 from tests.bugbase.founds import ROOT
 
-DEADLY = "python:tests.modes.crashing:make"
+DEADLY = "python:tests.workers.crashing:make"
 HEAD = "simdsl: 1\nplan: test\n"
 HOLDS = load_text(
     f"""{HEAD}
@@ -174,19 +174,19 @@ def test_a_crash_in_setup_is_told_too(deadly: IsolatedWorker) -> None:
 
 
 def test_a_crash_at_no_statement_names_none() -> None:
-    with IsolatedWorker(["python:tests.modes.crashing:dies_when_closed"]) as isolated:
+    with IsolatedWorker(["python:tests.workers.crashing:dies_when_closed"]) as isolated:
         failure = failure_of(ran(isolated, HOLDS))
     assert (failure.path, failure.fingerprint) == ((), "crash/SIGABRT/-")
     assert failure.message.endswith("ended by SIGABRT, at no statement")
 
 
 def test_a_crash_before_anything_ran_is_told_too() -> None:
-    with IsolatedWorker(["python:tests.modes.crashing:dies_at_once"]) as isolated:
+    with IsolatedWorker(["python:tests.workers.crashing:dies_at_once"]) as isolated:
         events = ran(isolated, HOLDS)
     assert failure_of(events).fingerprint == "crash/SIGABRT/-"
     assert list(report_of(events).trace) == []
-    with IsolatedWorker(["python:tests.modes.crashing:dies_at_once", "sqlite"]) as isolated:
-        assert report_of(ran(isolated, HOLDS)).backend == resolve("python:tests.modes.crashing:dies_at_once").url
+    with IsolatedWorker(["python:tests.workers.crashing:dies_at_once", "sqlite"]) as isolated:
+        assert report_of(ran(isolated, HOLDS)).backend == resolve("python:tests.workers.crashing:dies_at_once").url
 
 
 def test_two_backends_are_compared_there(deadly: IsolatedWorker) -> None:
@@ -208,7 +208,7 @@ def test_a_backend_that_is_not_there_is_said() -> None:
 
 def test_an_error_of_our_own_is_no_finding() -> None:
     with (
-        IsolatedWorker(["python:tests.modes.crashing:is_wrong"]) as isolated,
+        IsolatedWorker(["python:tests.workers.crashing:is_wrong"]) as isolated,
         pytest.raises(RuntimeError, match="ZeroDivision"),
     ):
         ran(isolated, HOLDS)

@@ -8,9 +8,9 @@ from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import FailureKind, Verdict
 from simdsl.report.context import reproduce_command
 from simdsl.runs.differential import labels
-from tests.modes.comparing import differential
-from tests.modes.faulty_sqlite import install
 from tests.running import THREADED
+from tests.runs.comparing import differential
+from tests.runs.faulty_sqlite import install
 
 TABLE = "setup:\n  - CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)\n  - INSERT INTO t VALUES (1, 10), (2, 20)\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, ClassVar
 
-from tests.modes.faulty_sqlite import Faithful
+from tests.runs.faulty_sqlite import Faithful
 
 
 class LosesACommitInACrowd(Faithful):
