@@ -13,7 +13,6 @@ Nothing is imported before its backend is asked for.
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +21,7 @@ from simdsl.backends.protocol import Backend, BackendUnavailable, Description
 from simdsl.backends.urls import mask, split_query, suggestion
 from simdsl.backends.wrappers import WrappedBackend
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -41,7 +41,7 @@ _MODULES: Final = {
     "turso": "simdsl.backends.turso.backend",
 }
 _LATER: Final = ("duckdb", "mariadb", "mysql", "odbc")
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_NAME: Final = lazy_regex(r"[a-z][a-z0-9_]*")
 
 
 class BackendOrigin(StrEnum):

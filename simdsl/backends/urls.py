@@ -8,8 +8,9 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from simdsl.backends.protocol import BackendUnavailable
+from simdsl.plan.regexes import lazy_regex
 
-_SECRET: Final = re.compile(r"pass|pwd|token|secret|auth|credential|key$", re.IGNORECASE)
+_SECRET: Final = lazy_regex(r"pass|pwd|token|secret|auth|credential|key$", re.IGNORECASE)
 _MASK: Final = "***"
 
 

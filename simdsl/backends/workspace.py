@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 import weakref
 from pathlib import Path
 from typing import Final
 
+from simdsl.plan.regexes import lazy_regex
+
 _SHARED_MEMORY: Final = Path("/dev/shm")
 _ROOM_BYTES: Final = 64 * 2**20
 _LOCK: Final = "owner"
-_NAME: Final = re.compile(r"simdsl-(\d+)-")
+_NAME: Final = lazy_regex(r"simdsl-(\d+)-")
 
 
 class Workspace:

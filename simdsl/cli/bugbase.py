@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
@@ -21,12 +20,13 @@ from simdsl.cli.replay import ReplayAttempt, exit_of, replay_stored_bug
 from simdsl.core.clock import utc_now
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.regexes import lazy_regex
 from simdsl.report.screen import visible
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-_DATE: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
+_DATE: Final = lazy_regex(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
 
 
 def _stopping(function: Callable[_P, _R]) -> Callable[_P, _R]:

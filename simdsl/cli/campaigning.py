@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
 import threading
@@ -34,13 +33,14 @@ from simdsl.cli.start_workers import start_workers
 from simdsl.core.clock import real_ns
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.values import Json
 from simdsl.report.screen import screen_of
 from simdsl.report.secrets import Secrets, secrets_given
 from simdsl.syntax.cells import parse_duration
 from simdsl.syntax.problems import ParseError
 
-_RANGE: Final = re.compile(r"(?:(\d{1,18})\.\.)?(\d{1,18})")
+_RANGE: Final = lazy_regex(r"(?:(\d{1,18})\.\.)?(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

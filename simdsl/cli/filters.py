@@ -6,14 +6,15 @@ without an operator between them must both match.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final, TypeAlias
+
+from simdsl.plan.regexes import lazy_regex
 
 Filter: TypeAlias = Callable[[Callable[[str], bool]], bool]
 """Given what it means that a word matches, whether the whole expression does."""
 
-_TOKEN: Final = re.compile(r"\s*([()]|[^\s()]+)")
+_TOKEN: Final = lazy_regex(r"\s*([()]|[^\s()]+)")
 _OPERATORS: Final = frozenset({"and", "or", "not", "(", ")"})
 
 

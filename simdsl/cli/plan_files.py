@@ -20,6 +20,7 @@ from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
+from simdsl.plan.regexes import lazy_regex
 from simdsl.syntax.document import Document
 from simdsl.syntax.files import MAX_BYTES, ReadResult, read_bytes, read_file
 
@@ -32,13 +33,13 @@ STDIN: Final = "-"
 _SNIFFED_BYTES: Final = 64 * 1024
 
 
-_LINE: Final = re.compile(r"(?P<file>.+):(?P<line>[0-9]+)")
+_LINE: Final = lazy_regex(r"(?P<file>.+):(?P<line>[0-9]+)")
 
 
-_YAML_KEY: Final = re.compile(rb"""^["']?([a-z]+)["']?[ \t]*:(?=\s|$)""", re.MULTILINE)
+_YAML_KEY: Final = lazy_regex(rb"""^["']?([a-z]+)["']?[ \t]*:(?=\s|$)""", re.MULTILINE)
 
 
-_JSON_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]', re.DOTALL)
+_JSON_TOKEN: Final = lazy_regex(rb'"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,16 +13,17 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Sql, Variable
 
-_LITERAL: Final = re.compile(
+_LITERAL: Final = lazy_regex(
     r"""([0-9'](?:
         (?<=')(?<![\w]') [^'\\\0]*+ (?:''[^'\\\0]*+)*+ '                                       # text
       | (?<![\w$?:@."`\]][0-9]) (?:(?<=0)|(?<=[1-9])[0-9]{0,17}) (?:\.[0-9]{1,15})? (?![\w.$])   # a number
     ))""",
     re.VERBOSE,
 )
-_TEXT: Final = re.compile(r"'(?:[^']|'')*+'")
+_TEXT: Final = lazy_regex(r"'(?:[^']|'')*+'")
 SPLIT: Final = _LITERAL.split
 """Cut a text into what is left and its literals, in turn."""
 

@@ -18,6 +18,7 @@ from simdsl.dialect.sqlglot_adapter import (
     token_spans,
 )
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Dialect
 
 
@@ -167,15 +168,15 @@ def _count(tree: SqlTree, made: str, marks: frozenset[str]) -> None:
             raise Unsupported("a value in this statement")
 
 
-_WITHOUT_ROWID: Final = re.compile(
+_WITHOUT_ROWID: Final = lazy_regex(
     r"(?<=\))\s*WITHOUT\s+ROWID\s*$|,\s*WITHOUT\s+ROWID\s*$|WITHOUT\s+ROWID\s*,", re.IGNORECASE
 )
 
 
-_CREATE_TABLE: Final = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
+_CREATE_TABLE: Final = lazy_regex(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
 
 
-_HEAD: Final = re.compile(
+_HEAD: Final = lazy_regex(
     r"(?:CREATE|DROP|ALTER)\s+(?:(?:TEMP|TEMPORARY|UNIQUE|VIRTUAL|OR|REPLACE)\s+)*\w+|(?:INSERT|UPDATE)\s+OR\s+\w+|\w+",
     re.IGNORECASE,
 )

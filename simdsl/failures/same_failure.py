@@ -11,6 +11,7 @@ from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, Progress, RunR
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.plan import Plan
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.shrinker.candidates import CandidateResult
 from simdsl.shrinker.case import ShrinkCase
@@ -34,7 +35,7 @@ _PLAN_INDEPENDENT_KINDS: Final = frozenset(
 )
 
 
-_VARIABLE: Final = re.compile(r"'(?:[^']|'')*'|(?P<mark>[$?])(?P<name>[a-z_][a-z0-9_]*)")
+_VARIABLE: Final = lazy_regex(r"'(?:[^']|'')*'|(?P<mark>[$?])(?P<name>[a-z_][a-z0-9_]*)")
 
 
 _NEVER_ORDINARY: Final = frozenset((ErrorClass.DRIVER_PANIC, ErrorClass.DATA_CORRUPTED))

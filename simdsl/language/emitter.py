@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from simdsl.plan.regexes import lazy_regex
 from simdsl.syntax.document import AmbiguousScalar, Data, PlainScalar, resolve_scalar
 from simdsl.syntax.source_map import STEP_SECTIONS
 
@@ -194,27 +195,27 @@ _FLOW_SECTIONS: Final = frozenset({"pools", "params", "reset", "schedule", "work
 _VALUE_SECTIONS: Final = frozenset({"plan", "params", "tags", "properties", "reset", "pools", "workload.with"})
 
 
-_WORD: Final = re.compile(r"[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)*")
+_WORD: Final = lazy_regex(r"[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)*")
 
 
 # What may begin a plain scalar of several characters, in a block. A `=` or `<` is fine; indicators are not.
-_PLAIN: Final = re.compile(
+_PLAIN: Final = lazy_regex(
     r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`\x00-\x20\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]|-(?=[^\s\-]))"
     r"(?:[^\n\r\t\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*"
     r"[^\s\x00-\x20\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff])?"
 )
 
 
-_MARKER: Final = re.compile(r"(?:---|\.\.\.)(?:\s|$)")
+_MARKER: Final = lazy_regex(r"(?:---|\.\.\.)(?:\s|$)")
 
 
-_NEEDS_ESCAPES: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_NEEDS_ESCAPES: Final = lazy_regex("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
-_NEEDS_QUOTES: Final = re.compile(_NEEDS_ESCAPES.pattern + "|[\n\t]")
+_NEEDS_QUOTES: Final = lazy_regex(_NEEDS_ESCAPES.pattern + "|[\n\t]")
 
 
-_ESCAPED: Final = re.compile('[\x00-\x1f"\\\\\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]')
+_ESCAPED: Final = lazy_regex('[\x00-\x1f"\\\\\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]')
 
 
 _SHORT_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}

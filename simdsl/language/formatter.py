@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from simdsl.language.emitter import emit_json, is_plain, scalar_text
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic, Severity
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect
 from simdsl.plan.steps import STEP_OPTIONS, VERBS
@@ -96,7 +96,7 @@ class CommentLayout:
                 self.line("")
 
 
-_COMMENT: Final = re.compile(r"(?<!\S)(?P<text>#.*)")
+_COMMENT: Final = lazy_regex(r"(?<!\S)(?P<text>#.*)")
 
 
 def format_text(text: str, name: str) -> str | tuple[Diagnostic, ...]:
@@ -290,13 +290,13 @@ def _reindented(raw: str, indent: str, *, keep: bool) -> str:
 _ARROW_VERBS: Final = ("checkout", "return", "await")
 
 
-_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORD: Final = lazy_regex(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-_FLOW_WORD: Final = re.compile(r"[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)*")
+_FLOW_WORD: Final = lazy_regex(r"[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)*")
 
 
-_COMMENT_INSIDE: Final = re.compile(r"\s#")
+_COMMENT_INSIDE: Final = lazy_regex(r"\s#")
 
 
-_HEADER_COMMENT: Final = re.compile(r"(?P<header>[|>][-+0-9]*)[ \t]+(?P<comment>#.*)")
+_HEADER_COMMENT: Final = lazy_regex(r"(?P<header>[|>][-+0-9]*)[ \t]+(?P<comment>#.*)")

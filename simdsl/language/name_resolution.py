@@ -17,6 +17,7 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Expectation, SameAs
 from simdsl.plan.expressions import Expression, PoolReference, ResultReference, ResultSlice
 from simdsl.plan.plan import Identifier, Plan
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, Variable
 from simdsl.plan.steps import (
@@ -330,7 +331,7 @@ def _possible_names(data: Data | None) -> tuple[list[str], list[str]]:
     return names, labels
 
 
-_BINDING: Final = re.compile(r"\?([a-z_][a-z0-9_]*)")
+_BINDING: Final = lazy_regex(r"\?([a-z_][a-z0-9_]*)")
 
 
 _UNBINDABLE: Final = frozenset({"SET", "PRAGMA"})

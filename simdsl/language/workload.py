@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from simdsl.language.sections import read_value
 from simdsl.language.steps import Steps
 from simdsl.plan.codes import Code
 from simdsl.plan.plan import Identifier
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.steps import Step
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, same
@@ -155,5 +155,5 @@ def _many(source: ValueDomain) -> int:
 
 _KEYS: Final = ("tasks", "repeat", "actions")
 _PARTS: Final = ("weight", "with", "distinct", "do")
-_RANGE: Final = re.compile(r"(?P<first>-?(?:0|[1-9][0-9]{0,18}))\.\.(?P<last>-?(?:0|[1-9][0-9]{0,18}))")
+_RANGE: Final = lazy_regex(r"(?P<first>-?(?:0|[1-9][0-9]{0,18}))\.\.(?P<last>-?(?:0|[1-9][0-9]{0,18}))")
 _AN_ACTION: Final = "an action has a name and a list: `audit: {do: [...]}` on lines of its own"

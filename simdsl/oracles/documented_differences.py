@@ -22,6 +22,7 @@ from simdsl.oracles.known_differences import (
     PlanContext,
 )
 from simdsl.plan.outcomes import ErrorClass, Outcome
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Value
 
@@ -63,20 +64,20 @@ _LARGE: Final = 2**32
 _LONG: Final = 8
 
 
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?|\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
+_MOMENT: Final = lazy_regex(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?|\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
 
 
-_CLOCK: Final = re.compile(
+_CLOCK: Final = lazy_regex(
     r"\b(?:current_(?:timestamp|date|time)|localtime(?:stamp)?|now\s*\(|(?:clock|statement|transaction)_timestamp\s*\("
     r"|getdate\s*\(|sys(?:utc)?datetime\s*\()|'now'",
     re.IGNORECASE,
 )
 
 
-_RANDOM: Final = re.compile(r"\b(?:random|randomblob|rand|gen_random_uuid|uuidv[47]|newid)\s*\(", re.IGNORECASE)
+_RANDOM: Final = lazy_regex(r"\b(?:random|randomblob|rand|gen_random_uuid|uuidv[47]|newid)\s*\(", re.IGNORECASE)
 
 
-_MOVES_A_KEY: Final = re.compile(r"^\s*UPDATE\b.*\bSET\b.*?(\w+)\s*=[^,]*\b\1\b\s*[-+*]", re.IGNORECASE | re.DOTALL)
+_MOVES_A_KEY: Final = lazy_regex(r"^\s*UPDATE\b.*\bSET\b.*?(\w+)\s*=[^,]*\b\1\b\s*[-+*]", re.IGNORECASE | re.DOTALL)
 
 
 _ROW_BY_ROW: Final = (

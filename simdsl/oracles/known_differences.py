@@ -11,6 +11,7 @@ from unicodedata import normalize
 from simdsl.oracles.equivalence import ACROSS, RULES, Equivalence, Rule
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Row, Value
 
@@ -192,10 +193,10 @@ def _without(row: Row, column: int) -> Row:
     return (*row[:column], *row[column + 1 :])
 
 
-_COMPUTES: Final = re.compile(r"\b(?:count|sum|total|avg|min|max)\s*\(", re.IGNORECASE)
+_COMPUTES: Final = lazy_regex(r"\b(?:count|sum|total|avg|min|max)\s*\(", re.IGNORECASE)
 
 
-_GENERATED: Final = re.compile(
+_GENERATED: Final = lazy_regex(
     r"(?P<name>\w+)\"?\s+(?:(?:SMALL|BIG)?SERIAL\b|\w+(?:\s+NOT\s+NULL|\s+PRIMARY\s+KEY)*\s+(?:GENERATED\b|AUTOINCREMENT\b|IDENTITY\b))",
     re.IGNORECASE,
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from simdsl.language.emitter import is_plain
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import VERSION
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.values import Json
 from simdsl.profiles.knobs import NAME, Key, knobs, nested
 from simdsl.profiles.load import MergedProfile
@@ -17,7 +17,7 @@ from simdsl.profiles.load import MergedProfile
 _COLUMN: Final = 24  # where comments begin, if what stands before them is not longer
 
 
-_ESCAPED: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_ESCAPED: Final = lazy_regex("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

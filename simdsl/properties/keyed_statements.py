@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.values import Value, literal
 
 
@@ -88,37 +89,37 @@ _VALUE: Final = r"(?:-?\d+|NULL)"  # what an engine may store as something else,
 _WHERE: Final = rf"(?: WHERE {_NAME} = (-?\d+))?"
 
 
-_CREATE: Final = re.compile(
+_CREATE: Final = lazy_regex(
     rf"CREATE TABLE {_NAME} \({_NAME} INTEGER PRIMARY KEY, {_NAME} INTEGER(?: NOT NULL)?(?: CHECK \([^()]*\))?\)",
     re.IGNORECASE,
 )
 
 
-_INDEX: Final = re.compile(rf"CREATE INDEX {_NAME} ON {_NAME} \([^()]*\)|DROP INDEX {_NAME}", re.IGNORECASE)
+_INDEX: Final = lazy_regex(rf"CREATE INDEX {_NAME} ON {_NAME} \([^()]*\)|DROP INDEX {_NAME}", re.IGNORECASE)
 
 
-_INSERT: Final = re.compile(rf"INSERT INTO {_NAME} VALUES (\(.*\))", re.IGNORECASE)
+_INSERT: Final = lazy_regex(rf"INSERT INTO {_NAME} VALUES (\(.*\))", re.IGNORECASE)
 
 
 _ROW: Final = rf"\((-?\d+), ({_VALUE})\)"
 
 
-_ROWS: Final = re.compile(rf"{_ROW}(?:, {_ROW})*", re.IGNORECASE)
+_ROWS: Final = lazy_regex(rf"{_ROW}(?:, {_ROW})*", re.IGNORECASE)
 
 
-_EACH: Final = re.compile(_ROW, re.IGNORECASE)
+_EACH: Final = lazy_regex(_ROW, re.IGNORECASE)
 
 
-_UPDATE: Final = re.compile(rf"UPDATE {_NAME} SET {_NAME} = (?:({_VALUE})|\2 ([+-]) (\d+)){_WHERE}", re.IGNORECASE)
+_UPDATE: Final = lazy_regex(rf"UPDATE {_NAME} SET {_NAME} = (?:({_VALUE})|\2 ([+-]) (\d+)){_WHERE}", re.IGNORECASE)
 
 
-_DELETE: Final = re.compile(rf"DELETE FROM {_NAME} WHERE {_NAME} = (-?\d+)", re.IGNORECASE)
+_DELETE: Final = lazy_regex(rf"DELETE FROM {_NAME} WHERE {_NAME} = (-?\d+)", re.IGNORECASE)
 
 
-_READ: Final = re.compile(rf"SELECT {_NAME}, {_NAME} FROM {_NAME}{_WHERE}(?: ORDER BY {_NAME})?", re.IGNORECASE)
+_READ: Final = lazy_regex(rf"SELECT {_NAME}, {_NAME} FROM {_NAME}{_WHERE}(?: ORDER BY {_NAME})?", re.IGNORECASE)
 
 
-_VARIABLE: Final = re.compile(r"\$([a-z_][a-z0-9_]*)")
+_VARIABLE: Final = lazy_regex(r"\$([a-z_][a-z0-9_]*)")
 
 
 def parse_keyed_statement(text: str, values: Mapping[str, Value]) -> KeyedStatement | None:

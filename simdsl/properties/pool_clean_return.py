@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from simdsl.core.trace import PoolChanged, StepCompleted, TraceEvent
 from simdsl.plan.outcomes import Failed, Rows
 from simdsl.plan.plan import Plan
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import TransactionAction
 from simdsl.properties.plan_builder import READ_ALL, PlanBuilder, StepText
 from simdsl.properties.property import PlanSize, Property, PropertyFinding, PropertyHeld, PropertyViolation, Requirement
@@ -27,8 +28,8 @@ from simdsl.properties.row_history import WriteOutcome, told
 from simdsl.properties.row_visibility import check_rolled_back_rows
 from simdsl.syntax.sql_statements import parse_transaction
 
-_TEMPORARY = re.compile(r"CREATE TEMP(?:ORARY)? TABLE (\w+)", re.IGNORECASE)
-_FROM = re.compile(r"\bFROM (\w+)", re.IGNORECASE)
+_TEMPORARY = lazy_regex(r"CREATE TEMP(?:ORARY)? TABLE (\w+)", re.IGNORECASE)
+_FROM = lazy_regex(r"\bFROM (\w+)", re.IGNORECASE)
 
 
 def make(seed: int, size: PlanSize) -> Plan:

@@ -15,6 +15,7 @@ from typing import Final
 from simdsl.core.trace import SessionRolledBack, StepCompleted, TraceEvent
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import TransactionAction, TransactionControl
 from simdsl.properties.keyed_statements import has_unknown_effects, mentions_table
 from simdsl.properties.metamorphic import CONTENTION
@@ -182,22 +183,22 @@ def _savepoint_index(mine: _OpenTransaction, name: str) -> int | None:
 _NAME: Final = r"([a-z_][a-z0-9_]*)"
 
 
-CREATE_TABLE: Final = re.compile(rf"CREATE TABLE (?!IF\b){_NAME} ?\(", re.IGNORECASE)
+CREATE_TABLE: Final = lazy_regex(rf"CREATE TABLE (?!IF\b){_NAME} ?\(", re.IGNORECASE)
 """A CREATE TABLE that fails where there is one of this name already."""
 
 
-DROP_TABLE: Final = re.compile(rf"DROP TABLE (?!IF\b){_NAME};?", re.IGNORECASE)
+DROP_TABLE: Final = lazy_regex(rf"DROP TABLE (?!IF\b){_NAME};?", re.IGNORECASE)
 """A DROP TABLE that fails where there is none."""
 
 
-SELECT_ONE_TABLE: Final = re.compile(rf"SELECT [^()]+ FROM {_NAME}(?: WHERE [^()]+)?(?: ORDER BY [^()]+)?;?", re.IGNORECASE)
+SELECT_ONE_TABLE: Final = lazy_regex(rf"SELECT [^()]+ FROM {_NAME}(?: WHERE [^()]+)?(?: ORDER BY [^()]+)?;?", re.IGNORECASE)
 """A query of one table."""
 
 
-_CREATE_IF_NOT_EXISTS: Final = re.compile(rf"CREATE TABLE IF NOT EXISTS {_NAME} ?\(", re.IGNORECASE)
+_CREATE_IF_NOT_EXISTS: Final = lazy_regex(rf"CREATE TABLE IF NOT EXISTS {_NAME} ?\(", re.IGNORECASE)
 
 
-_INDEX: Final = re.compile(r"(?:CREATE (?:UNIQUE )?|DROP )INDEX\b", re.IGNORECASE)
+_INDEX: Final = lazy_regex(r"(?:CREATE (?:UNIQUE )?|DROP )INDEX\b", re.IGNORECASE)
 
 
 NOT_EXECUTED: Final = CONTENTION | {ErrorClass.IN_FAILED_SQL_TRANSACTION}

@@ -6,12 +6,12 @@ on both sides are shown once, the others are paired by likeness, and the cells i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 from simdsl.report.screen import Screen, Style, cell_width, fit, pad, visible
 
 COMMON_SHOWN: Final = 3
@@ -21,10 +21,10 @@ COMMON_SHOWN: Final = 3
 EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-_ORDER: Final = re.compile(r" in (?:any )?order$")
+_ORDER: Final = lazy_regex(r" in (?:any )?order$")
 
 
-_SCALAR: Final = re.compile(
+_SCALAR: Final = lazy_regex(
     r"NULL|true|false|nan|-?inf|-?[0-9][0-9.eE+-]*|(?:[a-zA-Z]+ ?)?'(?:[^']|'')*'|_|[?$][a-z_][a-z0-9_]*"
 )
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from simdsl.backends.urls import secrets
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 
 MASK: Final = "***"
 
@@ -37,7 +38,7 @@ NO_SECRETS: Final = Secrets()
 # Drivers and backends read these themselves.
 _PASSWORD_VARIABLES: Final = ("PGPASSWORD", "SIMDSL_MSSQL_PASSWORD")
 _URL_VARIABLES: Final = ("SIMDSL_BACKEND", "SIMDSL_MSSQL_URL")
-_PASSWORD_OPTION: Final = re.compile(r"--[a-z]+-password(?:=(.*))?", re.DOTALL)
+_PASSWORD_OPTION: Final = lazy_regex(r"--[a-z]+-password(?:=(.*))?", re.DOTALL)
 
 
 def secrets_given(*urls: str, arguments: Sequence[str] = ()) -> Secrets:

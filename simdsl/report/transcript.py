@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -20,6 +19,7 @@ from simdsl.core.trace import (
 )
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Failed, Outcome, Rows
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.values import literal
 from simdsl.report.screen import Screen, Style, fit, pad
 from simdsl.syntax.printer import duration_text
@@ -34,7 +34,7 @@ _WIDEST_TASK: Final = 12
 _COMFORTABLE: Final = 100
 
 
-_VARIABLE: Final = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\$([a-z_][a-z0-9_]*)")
+_VARIABLE: Final = lazy_regex(r"'(?:[^']|'')*'|\"[^\"]*\"|\$([a-z_][a-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import field, replace
 from datetime import date, datetime, time
@@ -37,13 +36,14 @@ from simdsl.plan.expectations import (
 )
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.plan import Identifier, Param, Plan
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, TransactionAction, TransactionControl, Variable
 from simdsl.plan.steps import BACKEND_NAMES, Await, Checkout, For, Retry, Return, Sleep, SqlStep, Step
 from simdsl.plan.values import Value, as_text
 from simdsl.rewriting.pin import bind_param, pin_run
 
-_FIXED: Final = re.compile(r"-?[0-9]+\.[0-9]+")
+_FIXED: Final = lazy_regex(r"-?[0-9]+\.[0-9]+")
 
 
 def unroll_run(plan: Plan, report: RunReport) -> Plan:

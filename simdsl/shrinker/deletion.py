@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import pairwise
 from typing import Final, TypeAlias, TypeVar
 
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction
 from simdsl.plan.steps import Checkout, For, Retry, Return, SqlStep, Step
@@ -108,7 +109,7 @@ def _action(step: Step) -> TransactionAction | None:
     return step.sql.transaction.action if isinstance(step, SqlStep) and step.sql.transaction is not None else None
 
 
-_CREATE: Final = re.compile(
+_CREATE: Final = lazy_regex(
     r"\s*CREATE\s+(?:TEMP(?:ORARY)?\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?[\"\[`]?(\w+)", re.IGNORECASE
 )
 

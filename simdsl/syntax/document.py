@@ -7,12 +7,12 @@ read as text: ``Plain`` and ``AmbiguousScalar``. Nothing in it knows where it st
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, Problem
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Location, Path, SourceSpan, SourceText
 from simdsl.plan.values import INT64_MAX, INT64_MIN
 from simdsl.syntax.source_map import (
@@ -198,13 +198,13 @@ _WORDS: Final[dict[str, bool | None]] = {
 }
 
 
-_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_INTEGER: Final = lazy_regex(r"-?(?:0|[1-9][0-9]*)")
 
 
-_REAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_REAL: Final = lazy_regex(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 
-_LOOKS_NUMERIC: Final = re.compile(
+_LOOKS_NUMERIC: Final = lazy_regex(
     r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?0[xX][0-9a-fA-F_]+|[-+]?0[oO][0-7_]+|[-+]?0[bB][01_]+"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"

@@ -31,6 +31,7 @@ from simdsl.plan.expectations import (
     Wildcard,
 )
 from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Variable
 from simdsl.syntax.cells import cell_of, integer, issue_at, leaf
 from simdsl.syntax.grammar import parse
@@ -217,19 +218,19 @@ _FAST_CELL: Final = rf"(?:{_FAST_INTEGER}|{_FAST_STRING}|NULL|_)"
 _FAST_ROW: Final = rf"(?:{_FAST_CELL}|\({_FAST_CELL}(?:, {_FAST_CELL})*\))"
 
 
-_FAST_ROWS: Final = re.compile(rf"{_FAST_ROW}(?:, {_FAST_ROW})*")
+_FAST_ROWS: Final = lazy_regex(rf"{_FAST_ROW}(?:, {_FAST_ROW})*")
 
 
-_FAST_EACH_ROW: Final = re.compile(rf"\(({_FAST_CELL}(?:, {_FAST_CELL})*)\)|({_FAST_CELL})")
+_FAST_EACH_ROW: Final = lazy_regex(rf"\(({_FAST_CELL}(?:, {_FAST_CELL})*)\)|({_FAST_CELL})")
 
 
-_FAST_EACH_CELL: Final = re.compile(_FAST_CELL)
+_FAST_EACH_CELL: Final = lazy_regex(_FAST_CELL)
 
 
-_FAST_COUNT: Final = re.compile(r"(?:(>=|<=|>|<) )?(0|[1-9][0-9]{0,17}) (rows?|affected|columns?)")
+_FAST_COUNT: Final = lazy_regex(r"(?:(>=|<=|>|<) )?(0|[1-9][0-9]{0,17}) (rows?|affected|columns?)")
 
 
-_FAST_ERROR: Final = re.compile(r"error ([a-z_]+)")
+_FAST_ERROR: Final = lazy_regex(r"error ([a-z_]+)")
 
 
 _FAST_COUNTED: Final = {"r": CountUnit.ROWS, "a": CountUnit.AFFECTED, "c": CountUnit.COLUMNS}

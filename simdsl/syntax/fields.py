@@ -5,12 +5,12 @@ Every reader takes the data and its path, returns the value or None, and reports
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS, VERBS
 from simdsl.plan.values import INT64_MAX, INT64_MIN
@@ -188,10 +188,10 @@ def _verb_help(text: str) -> str | None:
     return f"did you mean `{option}`?" if option else None
 
 
-NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
+NAME: Final = lazy_regex(r"[a-z_][a-z0-9_]*")
 
 
-TASK_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+TASK_NAME: Final = lazy_regex(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

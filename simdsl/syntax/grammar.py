@@ -6,12 +6,12 @@ tens of milliseconds, which a command that reads no plan does not pay.
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from simdsl.plan import resources
 from simdsl.plan.codes import Code
+from simdsl.plan.regexes import lazy_regex
 from simdsl.syntax.problems import ParseError, ParseIssue, nearest
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ _OTHER_STARTS: Final = (
 )
 
 
-_WORD: Final = re.compile(r"[\w$?]+|\S")
+_WORD: Final = lazy_regex(r"[\w$?]+|\S")
 
 
 _SPECIAL: Final = (

@@ -6,10 +6,10 @@ JSON is YAML, but no YAML parser is needed to read it, and machine-made plans ar
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final, NoReturn
 
 from simdsl.plan.codes import Code
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.syntax.document import Data, PlainScalar, resolve_scalar
 from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ScalarNode, ScalarStyle
@@ -129,10 +129,10 @@ _DECODER: Final = json.JSONDecoder(parse_int=_number, parse_float=_number, parse
 _STRICT: Final = json.JSONDecoder(object_pairs_hook=_no_duplicates)
 
 
-_ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_ESCAPED_SURROGATE: Final = lazy_regex(r"\\u[dD][89a-fA-F]")
 
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE: Final = lazy_regex("[\ud800-\udfff]")
 
 
 _WORDS: Final = {None: PlainScalar("null", None), True: PlainScalar("true", True), False: PlainScalar("false", False)}
@@ -266,13 +266,13 @@ class _JsonReader:
             self.refused.append(path)
 
 
-_BLANK: Final = re.compile(r"[ \t\n\r]*")
+_BLANK: Final = lazy_regex(r"[ \t\n\r]*")
 
 
-_STRING: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
+_STRING: Final = lazy_regex(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
 
 
-_SCALAR: Final = re.compile(r"[^\s,:\[\]{}\"]+")
+_SCALAR: Final = lazy_regex(r"[^\s,:\[\]{}\"]+")
 
 
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_NUMBER: Final = lazy_regex(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")

@@ -17,6 +17,7 @@ from typing import Final
 
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Dialect, Sql, SqlKind, TransactionControl, Variable
 from simdsl.syntax.problems import ParseError, ParseIssue
 from simdsl.syntax.sql_statements import parse_transaction
@@ -379,40 +380,40 @@ _PLACEHOLDERS: Final = {
 _NESTED_COMMENTS: Final = frozenset({Dialect.POSTGRES, Dialect.TSQL, Dialect.DUCKDB})
 
 
-_NESTING: Final = re.compile(r"/\*|\*/")
+_NESTING: Final = lazy_regex(r"/\*|\*/")
 
 
-_CLOSING: Final = re.compile(r"\*/")
+_CLOSING: Final = lazy_regex(r"\*/")
 
 
 _PAIRS: Final = {"(": ")", "[": "]"}
 
 
-_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
+_NAME: Final = lazy_regex(r"[a-z_][a-z0-9_]*")
 
 
-_VARIABLE: Final = re.compile(r"\$[a-z_][a-z0-9_]*")
+_VARIABLE: Final = lazy_regex(r"\$[a-z_][a-z0-9_]*")
 
 
-_FIRST: Final = re.compile(r"[\s(]*([A-Za-z_]+)")
+_FIRST: Final = lazy_regex(r"[\s(]*([A-Za-z_]+)")
 
 
-_BEHIND_COMMENTS: Final = re.compile(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*+([A-Za-z_]+)", re.DOTALL)
+_BEHIND_COMMENTS: Final = lazy_regex(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*+([A-Za-z_]+)", re.DOTALL)
 
 
-_ORDER_BY: Final = re.compile(r"\bORDER\s+BY\b", re.IGNORECASE)
+_ORDER_BY: Final = lazy_regex(r"\bORDER\s+BY\b", re.IGNORECASE)
 
 
-_RETURNING: Final = re.compile(r"\b(?:RETURNING|OUTPUT)\b", re.IGNORECASE)
+_RETURNING: Final = lazy_regex(r"\b(?:RETURNING|OUTPUT)\b", re.IGNORECASE)
 
 
-_INTO: Final = re.compile(r"\bINTO\b", re.IGNORECASE)
+_INTO: Final = lazy_regex(r"\bINTO\b", re.IGNORECASE)
 
 
-_MAIN_VERB: Final = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|MERGE|REPLACE|VALUES|TABLE)\b", re.IGNORECASE)
+_MAIN_VERB: Final = lazy_regex(r"\b(?:SELECT|INSERT|UPDATE|DELETE|MERGE|REPLACE|VALUES|TABLE)\b", re.IGNORECASE)
 
 
-_ROUTINE: Final = re.compile(r"\s*+CREATE\s++(?:[^\s(]++\s++){0,6}?(?:TRIGGER|FUNCTION|PROCEDURE|EVENT)\b", re.IGNORECASE)
+_ROUTINE: Final = lazy_regex(r"\s*+CREATE\s++(?:[^\s(]++\s++){0,6}?(?:TRIGGER|FUNCTION|PROCEDURE|EVENT)\b", re.IGNORECASE)
 
 
 _QUERY_WORDS: Final = frozenset({"SELECT", "VALUES", "TABLE"})

@@ -28,6 +28,7 @@ from simdsl.plan.expectations import (
     fast_exact_rows,
     fast_scalar,
 )
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Dialect, Sql, Variable, fast_sql
 from simdsl.plan.steps import SqlStep, fast_sql_step
 from simdsl.syntax.expectation_lint import is_lint_free
@@ -364,7 +365,7 @@ _INTEGER: Final = r"0|[1-9][0-9]{0,17}"
 
 
 # It begins with its first characters, so that the search can jump; what must stand before them is looked back for.
-_LITERAL: Final = re.compile(
+_LITERAL: Final = lazy_regex(
     r"""([0-9'](?:
         (?<=')(?<!\w') [^'\\\0]*+ (?:''[^'\\\0]*+)*+ '                                  # text
       | (?<![\w$?:@.][0-9]) (?:(?<=0) | (?<=[1-9])[0-9]{0,17}) (?![\w.$])                 # an integer of 64 bits
@@ -379,4 +380,4 @@ _SPLIT: Final = _LITERAL.split
 _LINE: Final = tuple.__new__  # what a named tuple's own constructor comes to
 
 
-_ARROW: Final = re.compile(r"(?<!\S)=>(?!\S)")
+_ARROW: Final = lazy_regex(r"(?<!\S)=>(?!\S)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import IsolationLevel, TransactionAction, TransactionControl, TransactionMode
 
 
@@ -64,10 +65,10 @@ _ONE_OPTION: Final = (
 _KEYWORD: Final = r"(?:\s++(?:TRANSACTION|TRAN|WORK))?"
 
 
-_OPTION: Final = re.compile(_ONE_OPTION, re.IGNORECASE)
+_OPTION: Final = lazy_regex(_ONE_OPTION, re.IGNORECASE)
 
 
-_FORMS: Final = re.compile(
+_FORMS: Final = lazy_regex(
     rf"(?P<begin>BEGIN|START){_KEYWORD}(?P<options>(?:{_ONE_OPTION})*)"
     rf"|(?P<commit>COMMIT|END){_KEYWORD}"
     rf"|(?P<rollback>ROLLBACK|ABORT){_KEYWORD}(?:\s++TO(?:\s++SAVEPOINT)?\s++(?P<to>{_NAME}))?"
@@ -102,14 +103,14 @@ _NONDETERMINISTIC: Final = rf"(?i)\b(?:(?:{_NONDETERMINISTIC_CALLS})\s*\(|(?:{_N
 
 
 # Something of each of them, found in a fifth of the time: nearly all statements have none.
-_NONDETERMINISTIC_HINT: Final = re.compile(
+_NONDETERMINISTIC_HINT: Final = lazy_regex(
     r"rand|now|current_|timestamp|uuid|_pid|xact|txid|localtime|newid|getdate|sysdate|sysutc|getutc|ctid|xmin|xmax|cmin|cmax"
     r"|tableoid|julianday|unixepoch|strftime|date\s*\(|time\s*\(|clock_|timeofday|inet_client|wal_lsn|@@spid|newsequential"
     r"|snapshot|postmaster"
 )
 
 
-_TEXT: Final = re.compile(r"'(?:[^']|'')*'")
+_TEXT: Final = lazy_regex(r"'(?:[^']|'')*'")
 
 
 _QUOTED_NOW: Final = "'now'"

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS, VERBS
 from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ScalarNode, ScalarStyle, step_lists
@@ -152,16 +153,16 @@ def _line_before(text: str, index: int) -> str:
 _PREFIX: Final = r"\s*(?:- +)*(?:[^\s'\"{\[:][^:]*:\s+)?"
 
 
-_KEY_ALREADY: Final = re.compile(r"\s*(?:- +)*[^\s'\"{\[:][^:]*:\s")
+_KEY_ALREADY: Final = lazy_regex(r"\s*(?:- +)*[^\s'\"{\[:][^:]*:\s")
 
 
-_ITEM_WITH_BLANKS: Final = re.compile(r"\s*- +\S+\s")
+_ITEM_WITH_BLANKS: Final = lazy_regex(r"\s*- +\S+\s")
 
 
-_QUOTED_BEGINNING: Final = re.compile(_PREFIX + r"(?P<quote>['\"]).*(?P=quote)")
+_QUOTED_BEGINNING: Final = lazy_regex(_PREFIX + r"(?P<quote>['\"]).*(?P=quote)")
 
 
-_BRACKET_BEGINNING: Final = re.compile(_PREFIX + r"[{\[]")
+_BRACKET_BEGINNING: Final = lazy_regex(_PREFIX + r"[{\[]")
 
 
 _EXPLANATIONS: Final[tuple[tuple[str, Callable[[str, int, int], ReaderIssue]], ...]] = (
@@ -309,16 +310,16 @@ def _is_balanced(text: str) -> bool:
     return all(rest.count(left) == rest.count(right) for left, right in ("()", "[]", "{}"))
 
 
-_COMMENT: Final = re.compile(r"(?P<blanks>[ \t]+)(?P<cut>#[^\n\r]*)")
+_COMMENT: Final = lazy_regex(r"(?P<blanks>[ \t]+)(?P<cut>#[^\n\r]*)")
 
 
-_HARMLESS: Final = re.compile(r" {2,}# ")
+_HARMLESS: Final = lazy_regex(r" {2,}# ")
 
 
-_ARROW: Final = re.compile(r"(?<!\S)=>(?!\S)")
+_ARROW: Final = lazy_regex(r"(?<!\S)=>(?!\S)")
 
 
-_KEY: Final = re.compile(r"[a-z_][a-z0-9_]*")
+_KEY: Final = lazy_regex(r"[a-z_][a-z0-9_]*")
 
 
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|(\$\w*\$).*?\1", re.DOTALL)
+_QUOTED: Final = lazy_regex(r"'[^']*'|\"[^\"]*\"|`[^`]*`|(\$\w*\$).*?\1", re.DOTALL)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final, TypeAlias
 
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.steps import STEP_OPTIONS
 from simdsl.syntax.document import Data, resolve_scalar
 from simdsl.syntax.source_map import STEP_SECTIONS
@@ -203,26 +204,26 @@ _VISIBLE: Final = bytes([10, *range(32, 127)])
 
 
 # Indentation, dash, key, then a plain text that can be nothing else, or any other rest of the line.
-_LINE: Final = re.compile(
+_LINE: Final = lazy_regex(
     r"^( *)(- )?(?:([A-Za-z_][A-Za-z0-9_]*):(?: |$))?"
     r"(?:([^-?:,\[\]{}#&*!|>'\"%@`0-9+.~ntfNTF \n][^:#\n]*)$|(.*)$)",
     re.MULTILINE,
 )
 
 
-_PLAIN: Final = re.compile(r"[^-?:,\[\]{}#&*!|>'\"%@` ]|-[^ ]")
+_PLAIN: Final = lazy_regex(r"[^-?:,\[\]{}#&*!|>'\"%@` ]|-[^ ]")
 
 
-_COMMENT: Final = re.compile(r"(?:^| +)#.*")
+_COMMENT: Final = lazy_regex(r"(?:^| +)#.*")
 
 
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"\\]*\"")
+_QUOTED: Final = lazy_regex(r"'[^']*'|\"[^\"\\]*\"")
 
 
 _WORD: Final = r" *-?[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)* *"
 
 
-_FLOW_LIST: Final = re.compile(rf"\[{_WORD}(?:,{_WORD})*\]")
+_FLOW_LIST: Final = lazy_regex(rf"\[{_WORD}(?:,{_WORD})*\]")
 
 
-_FLOW_MAPPING: Final = re.compile(rf"\{{ *[A-Za-z_][A-Za-z0-9_]*: {_WORD}(?:, *[A-Za-z_][A-Za-z0-9_]*: {_WORD})*\}}")
+_FLOW_MAPPING: Final = lazy_regex(rf"\{{ *[A-Za-z_][A-Za-z0-9_]*: {_WORD}(?:, *[A-Za-z_][A-Za-z0-9_]*: {_WORD})*\}}")

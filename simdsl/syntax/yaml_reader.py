@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.syntax.document import Data, resolve_scalar
 from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ScalarNode, ScalarStyle
@@ -31,7 +32,7 @@ MAX_NODES: Final = 1_000_000
 
 # What no plan holds as it is: C0 and C1 controls, DEL, the line breaks that only some readers see, byte order marks
 # and surrogates. Tab, LF and CRLF are fine.
-HIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)")
+HIDDEN: Final = lazy_regex("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)")
 
 
 class YamlParserMissing(Exception):
@@ -298,13 +299,13 @@ _STYLES: Final = {
 }
 
 
-_WORD: Final = re.compile(r"\S+")
+_WORD: Final = lazy_regex(r"\S+")
 
 
-_COMMENT: Final = re.compile(r"(?<!\S)#.*")
+_COMMENT: Final = lazy_regex(r"(?<!\S)#.*")
 
 
-_EXPLICIT_KEY: Final = re.compile(r"(?<![^\s,])(?P<mark>\?)(?!\S)")
+_EXPLICIT_KEY: Final = lazy_regex(r"(?<![^\s,])(?P<mark>\?)(?!\S)")
 
 
 def _word_at(text: str, start: int) -> str:

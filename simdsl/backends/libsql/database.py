@@ -15,6 +15,7 @@ from simdsl.backends.sqlite.family import transaction_syntax
 from simdsl.backends.sqlite.session import fit_values
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Sql, SqlKind
 from simdsl.plan.values import Value, sorted_rows
 
@@ -28,8 +29,8 @@ _INT32_MIN: Final = -(2**31)
 _WIDE: Final = "(+CAST(? AS INTEGER))"
 
 # What may hold a semicolon that ends nothing.
-_OPAQUE: Final = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?(?:\*/|$)""", re.DOTALL)
-_TRIGGER: Final = re.compile(r"\s*CREATE\s+(?:TEMP(?:ORARY)?\s+)?TRIGGER\b", re.IGNORECASE)
+_OPAQUE: Final = lazy_regex(r"""'[^']*'|"[^"]*"|`[^`]*`|\[[^]]*\]|--[^\n]*|/\*.*?(?:\*/|$)""", re.DOTALL)
+_TRIGGER: Final = lazy_regex(r"\s*CREATE\s+(?:TEMP(?:ORARY)?\s+)?TRIGGER\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

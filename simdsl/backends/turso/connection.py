@@ -7,7 +7,6 @@ write-write conflict ends the transaction, which ``in_transaction`` tells after 
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from simdsl.backends.dbapi.session import BufferedResult
@@ -15,6 +14,7 @@ from simdsl.backends.sqlite.errors import class_by_message
 from simdsl.backends.turso import child
 from simdsl.backends.turso.process import EngineDied, EngineLost, EngineProcess
 from simdsl.plan.outcomes import ErrorClass, Failed
+from simdsl.plan.regexes import lazy_regex
 
 _CLASSES: Final = {
     "BusySnapshot": ErrorClass.SNAPSHOT_CONFLICT,
@@ -43,7 +43,7 @@ _MESSAGES: Final = (
 )
 
 
-_PREFIX: Final = re.compile(r"^[A-Z][a-z]+ error: ")
+_PREFIX: Final = lazy_regex(r"^[A-Z][a-z]+ error: ")
 
 
 _CLOSED: Final = Failed(ErrorClass.CONNECTION_CLOSED, "the connection is closed")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
-import re
 import signal
 import socket
 import struct
@@ -24,12 +23,13 @@ from typing import IO, Any, Final
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.sqlite.driver import package_directory
 from simdsl.backends.turso import child
+from simdsl.plan.regexes import lazy_regex
 
 # Not a limit of the plan's: no statement waits for another session here, so what takes this long has hung.
 LIMIT_US: Final = 60_000_000
 
 _FAREWELL_S: Final = 5.0
-_PANIC: Final = re.compile(r"panicked at ([^\n]*?):?\n([^\n]*)")
+_PANIC: Final = lazy_regex(r"panicked at ([^\n]*?):?\n([^\n]*)")
 _NOISE_BYTES: Final = 1 << 20
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from enum import StrEnum
@@ -10,9 +9,10 @@ from typing import Any, Final, TypeAlias
 
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import ComparisonOperator
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.values import Value
 
-_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?")
+_NAME: Final = lazy_regex(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?")
 
 
 class SqlType(StrEnum):
