@@ -1,21 +1,24 @@
-"""One world for all runs of a plan over one entry of its params: set up once, restored between runs."""
+"""The context in which one program runs: a fresh database, set up once, and the runs that start from that state.
+
+A ``RunContext`` executes and records; it does not say whether a run is good. What it returns, a ``FinishedRun``, becomes
+a verdict in ``simdsl.runs.verdict``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import field, replace
 from functools import cached_property
 from typing import Protocol
 
 from simdsl.backends.protocol import Backend, Database, Pool
-from simdsl.core import gc_pause
 from simdsl.core.clock import Clock
+from simdsl.core.gc_pause import gc_paused
 from simdsl.core.matcher import describe
 from simdsl.core.sampling import run_seed
 from simdsl.core.trace import Trace
-from simdsl.core.verdicts import Failure, FailureKind, PropertyResult, RunReport, Verdict
-from simdsl.oracles import builtin_invariants
+from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.plan import Param, Plan
@@ -31,32 +34,52 @@ from simdsl.runner.scheduling import ScheduleExplorer, SchedulingPolicy
 
 
 class RunObserver(Protocol):
-    """Sees runs as they go, from within the process."""
+    """Observes runs from within the process that executes them. The crash journal is one."""
 
-    def world(self, world: Database, program: Program) -> Database:
-        """The world in which a program will run, or one around it."""
+    def wrap_database(self, database: Database, program: Program) -> Database:
+        """The database in which a program will run, or a wrapper around it."""
 
-    def begins(self, trace: Trace, *, backend: Backend, params: tuple[Param, ...], number: int, seed: int | None) -> None:
-        """A run begins to write this trace; setup is number 0."""
+    def run_started(
+        self, trace: Trace, *, backend: Backend, params: tuple[Param, ...], number: int, seed: int | None
+    ) -> None:
+        """A run starts writing to this trace; setup is number 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run. ``seed`` serves schedules that name none; ``last`` cuts `steps:` behind that step."""
+    """How to run. ``seed`` is used by schedules that name none; ``last`` cuts `steps:` off after that step."""
 
     seed: int
     keep_going: bool = False
     last: Path | None = None
     limits: RealTimeLimits = field(default_factory=RealTimeLimits)
-    end_state: bool = False  # look at every table when the steps have run
-    translators: TranslatorCache = field(default_factory=TranslatorCache, repr=False)  # may serve many plans
+    end_state: bool = False  # read every table when the steps have run
+    translators: TranslatorCache = field(default_factory=TranslatorCache, repr=False)  # may be shared by many plans
     observer: RunObserver | None = None
 
 
-class RunContext:
-    """Where one program runs. Setup has run when it is made; ``close`` leaves nothing behind.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedRun:
+    """What one run left behind, before anything was concluded from it."""
 
-    Raises ``BackendUnavailable`` whenever the backend is asked for something.
+    plan: Plan
+    program: Program
+    backend: str
+    params: tuple[Param, ...]
+    number: int  # from 1, within this plan and backend
+    seed: int | None  # of the sampled actions; None where the plan has no workload
+    trace: Trace
+    failures: tuple[Failure, ...]  # that the interpreter noticed, in the order in which it did
+    assertions: int  # of setup and of this run
+    raced: bool
+    has_unclassified_errors: bool
+    tables: Mapping[str, Rows] | None  # before `finally`, where the options asked for it
+
+
+class RunContext:
+    """Where one program runs, with one entry of its params. Setup has run when it is constructed.
+
+    ``close`` leaves nothing behind. Every method raises ``BackendUnavailable`` if the backend cannot be reached.
     """
 
     def __init__(
@@ -69,20 +92,20 @@ class RunContext:
         self._options = options
         self._runs = 0
         self._seed = options.seed if plan.seed is None else plan.seed
-        self._world = backend.create()
+        self._database = backend.create()
         if options.observer is not None:
-            self._world = options.observer.world(self._world, program)
+            self._database = options.observer.wrap_database(self._database, program)
         try:
-            refused = self._world.reset(plan.reset) if plan.reset is not None else None
-            self._prepared = self._prepare() if refused is None else _not_reset(program, refused)
-        except BaseException:  # Ctrl-C too: what was made is given up before anybody hears of it
-            self._world.close()
+            refused = self._database.reset(plan.reset) if plan.reset is not None else None
+            self._setup = self._run_setup() if refused is None else _not_reset(program, refused)
+        except BaseException:  # Ctrl-C as well: the caller has no context yet that it could close
+            self._database.close()
             raise
 
     @property
     def is_set_up(self) -> bool:
-        """Whether setup has done what it should; if not, there is one run, of which only `finally` is left."""
-        return self._prepared.failure is None
+        """Whether setup succeeded. If not, there is one run, which consists of `finally` alone."""
+        return self._setup.failure is None
 
     @cached_property
     def paths(self) -> frozenset[Path]:
@@ -91,29 +114,34 @@ class RunContext:
         return frozenset(op.path for code in (*program.strands, program.setup, program.finally_) for op in code)
 
     def schedules(self, seed: int) -> ScheduleExplorer | None:
-        """The schedules of this plan, None for `steps:`. The actions of a workload come from the seed too."""
+        """The schedules of this plan, None for `steps:`. The actions of a workload are sampled from the seed too."""
         if self._plan.schedule is None or not self.is_set_up:
             return None
-        drawn, strands = self._drawing_seed(), self.program.strands
-        if self.program.drawn is not None and drawn is not None:
-            strands = self.program.drawn(drawn)
-        length = sum(schedule_length(code, self._prepared.env) for code in strands)
+        sampling_seed, strands = self._sampling_seed(), self.program.strands
+        if self.program.drawn is not None and sampling_seed is not None:
+            strands = self.program.drawn(sampling_seed)
+        length = sum(schedule_length(code, self._setup.env) for code in strands)
         return ScheduleExplorer(self._plan.schedule, self.program.strand_names, seed, length)
 
-    def keep(self) -> None:
-        """There will be further runs: remember what setup left."""
-        self._world.snapshot()
+    def snapshot(self) -> None:
+        """Remember what setup left. To be called once, before the first of several runs."""
+        self._database.snapshot()
 
-    def run(self, chooser: SchedulingPolicy | None, number: int) -> RunReport:
-        """One run, the ``number``-th of its plan, from where setup left the database."""
+    def run(self, policy: SchedulingPolicy | None, number: int) -> FinishedRun:
+        """One run, the ``number``-th of its plan, from the state that setup left. ``policy`` is None for `steps:`."""
         if self._runs:
-            self._world.restore()
-        seed = self._drawing_seed()
+            # The first run starts where setup ended, so a plan that runs once never pays for a snapshot.
+            self._database.restore()
+        seed = self._sampling_seed()
         self._runs += 1
-        return self._one_run(chooser, number, seed)
+        return self._execute(policy, number, seed)
 
-    def _drawing_seed(self) -> int | None:
-        """What the actions of the next run come from, if they are drawn: random schedules draw anew for each run."""
+    def close(self) -> None:
+        """Close the database. Idempotent."""
+        self._database.close()
+
+    def _sampling_seed(self) -> int | None:
+        """The seed from which the actions of the next run are sampled; a random schedule has another one for each run."""
         if self.program.drawn is None or not self.is_set_up:
             return None
         schedule = self._plan.schedule
@@ -121,117 +149,101 @@ class RunContext:
             return self._seed
         return run_seed(self._seed if schedule.seed is None else schedule.seed, self._runs)
 
-    def close(self) -> None:
-        """Give the world up. Idempotent."""
-        self._world.close()
-
-    def _begins(self, trace: Trace, number: int, seed: int | None) -> None:
+    def _run_started(self, trace: Trace, number: int, seed: int | None) -> None:
         if self._options.observer is not None:
-            self._options.observer.begins(trace, backend=self.backend, params=self._params, number=number, seed=seed)
+            self._options.observer.run_started(trace, backend=self.backend, params=self._params, number=number, seed=seed)
 
-    def _prepare(self) -> _Prepared:
+    def _run_setup(self) -> _Setup:
         trace = Trace()
-        self._begins(trace, 0, None)
-        machine = self._machine(Clock(), trace, {})
+        self._run_started(trace, 0, None)
+        interpreter = self._interpreter(Clock(), trace, {})
         failure, env = None, self.program.env
         try:
-            env = machine.script(self.program.setup, self.program.env, watch=False)
-            machine.finish()
+            env = interpreter.script(self.program.setup, self.program.env, watch=False)
+            interpreter.finish()
         except RunStopped as stopped:
             failure = replace(stopped.failure, kind=FailureKind.SETUP, fingerprint=f"setup/{stopped.failure.fingerprint}")
-            machine.abandon()
+            interpreter.abandon()
         finally:
-            machine.close()
-        return _Prepared(
+            interpreter.close()
+        return _Setup(
             trace=trace,
             env=env,
-            labels=machine.labels,
-            assertions=machine.assertions,
+            labels=interpreter.labels,
+            assertions=interpreter.assertions,
             failure=failure,
-            missed=tuple(machine.missed),
+            mismatches=tuple(interpreter.missed),
         )
 
-    def _one_run(self, chooser: SchedulingPolicy | None, number: int, seed: int | None) -> RunReport:
-        program, prepared = self.program, self._prepared
-        clock, trace = Clock(), prepared.trace.copy()
-        self._begins(trace, number, seed)
+    def _execute(self, policy: SchedulingPolicy | None, number: int, seed: int | None) -> FinishedRun:
+        program, setup = self.program, self._setup
+        clock, trace = Clock(), setup.trace.copy()
+        self._run_started(trace, number, seed)
         tables: Mapping[str, Rows] | None = None
-        with gc_pause.gc_paused(), ExitStack() as stack:
+        with gc_paused(), ExitStack() as stack:
             pools: dict[str, Pool] = {}
             for spec in program.pools:
-                pools[spec.name] = self._world.pool(spec, clock)
+                pools[spec.name] = self._database.pool(spec, clock)
                 stack.callback(pools[spec.name].close)
-            machine = self._machine(clock, trace, pools)
-            stack.callback(machine.close)
-            machine.labels.update(prepared.labels)
-            failures = list(prepared.missed)
-            if prepared.failure is not None:
-                failures.append(prepared.failure)
+            interpreter = self._interpreter(clock, trace, pools)
+            stack.callback(interpreter.close)
+            interpreter.labels.update(setup.labels)
+            failures = list(setup.mismatches)
+            if setup.failure is not None:
+                failures.append(setup.failure)
             else:
-                failures += self._body(machine, chooser, seed)
+                failures += self._run_body(interpreter, policy, seed)
                 if self._options.end_state:
-                    tables = self._world.end_state()
-            failures += self._finally(machine)
-            failures += builtin_invariants.violations(trace, program.actions(), pooled=bool(program.pools))
-            tried, violations = _properties(self._plan, trace)
-            failures = _told_once(failures, violations)
-            digest = trace.digest()
-        raced = machine.raced
-        judged = prepared.assertions + machine.assertions + sum(one.assertions for one in tried)
-        warnings = tuple(_warnings(trace, raced, unknown=machine.errors[ErrorClass.OTHER] > 0))
-        verdict = Verdict.FAIL if failures else Verdict.WARN if warnings or not judged else Verdict.PASS
-        return RunReport(
-            plan=self._plan.name,
+                    tables = self._database.end_state()  # `finally` may drop what a comparison wants to see
+            failures += self._run_finally(interpreter)
+        return FinishedRun(
+            plan=self._plan,
+            program=program,
             backend=self.backend.name,
             params=self._params,
-            run=number,
-            choices=trace.choices() if program.scheduled else (),
+            number=number,
             seed=seed,
-            verdict=verdict,
-            assertions=judged,
-            steps=trace.count(),
-            digest=digest,
             trace=trace,
-            failure=failures[0] if failures else None,
-            consequences=tuple(failures[1:]),
-            warnings=warnings,
-            raced=raced,
-            properties=tried,
+            failures=tuple(failures),
+            assertions=setup.assertions + interpreter.assertions,
+            raced=interpreter.raced,
+            has_unclassified_errors=interpreter.errors[ErrorClass.OTHER] > 0,
             tables=tables,
         )
 
-    def _body(self, machine: Interpreter, chooser: SchedulingPolicy | None, seed: int | None) -> list[Failure]:
+    def _run_body(self, interpreter: Interpreter, policy: SchedulingPolicy | None, seed: int | None) -> list[Failure]:
         """Run the steps or the tasks, and end them in good order."""
-        program, env = self.program, self._prepared.env
+        program, env = self.program, self._setup.env
         try:
-            if chooser is not None:
-                drawn = None if program.drawn is None or seed is None else program.drawn(seed)
-                machine.tasks(program.strand_names, drawn or program.strands, env, chooser)
+            if policy is not None:
+                sampled = None if program.drawn is None or seed is None else program.drawn(seed)
+                interpreter.tasks(program.strand_names, sampled or program.strands, env, policy)
             else:
-                machine.script(program.strands[0], env)
-            machine.finish(watch=True)
+                interpreter.script(program.strands[0], env)
+            interpreter.finish(watch=True)
         except RunStopped as stopped:
-            machine.abandon()
-            return [*machine.missed, stopped.failure]
+            interpreter.abandon()
+            return [*interpreter.missed, stopped.failure]
         except KeyboardInterrupt:
-            machine.abandon()
-            self._finally(machine)
+            # The user's database may outlive this process, so `finally` gets its chance to clean it up.
+            interpreter.abandon()
+            self._run_finally(interpreter)
             raise
-        return list(machine.missed)
+        return list(interpreter.missed)
 
-    def _finally(self, machine: Interpreter) -> list[Failure]:
-        machine.missed.clear()
+    def _run_finally(self, interpreter: Interpreter) -> list[Failure]:
+        interpreter.missed.clear()
         try:
-            machine.script(self.program.finally_, self._prepared.env, watch=False)
-            machine.finish()
+            interpreter.script(self.program.finally_, self._setup.env, watch=False)
+            interpreter.finish()
         except RunStopped as stopped:
-            machine.abandon()
-            return [*machine.missed, stopped.failure]
-        return list(machine.missed)
+            interpreter.abandon()
+            return [*interpreter.missed, stopped.failure]
+        return list(interpreter.missed)
 
-    def _machine(self, clock: Clock, trace: Trace, pools: Mapping[str, Pool]) -> Interpreter:
+    def _interpreter(self, clock: Clock, trace: Trace, pools: Mapping[str, Pool]) -> Interpreter:
         return Interpreter(
-            world=self._world,
+            world=self._database,
             clock=clock,
             trace=trace,
             tasks=self.program.tasks,
@@ -244,19 +256,19 @@ class RunContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    """What setup left behind, shared by all runs over it."""
+class _Setup:
+    """What setup left behind, shared by all runs that start from it."""
 
     trace: Trace
     env: Mapping[str, Value]
     labels: Mapping[str, Outcome]
     assertions: int
     failure: Failure | None
-    missed: tuple[Failure, ...]  # with `keep_going`
+    mismatches: tuple[Failure, ...]  # with `keep_going`, where a mismatch does not stop setup
 
 
-def _not_reset(program: Program, refused: Failed) -> _Prepared:
-    """A database that could not be emptied is not set up."""
+def _not_reset(program: Program, refused: Failed) -> _Setup:
+    """A database that could not be emptied counts as one whose setup failed."""
     failure = Failure(
         kind=FailureKind.SETUP,
         message=refused.text,
@@ -265,33 +277,4 @@ def _not_reset(program: Program, refused: Failed) -> _Prepared:
         got=describe(refused),
         fingerprint=f"setup/reset/{refused.error_class}",
     )
-    return _Prepared(trace=Trace(), env=program.env, labels={}, assertions=0, failure=failure, missed=())
-
-
-def _told_once(failures: list[Failure], violations: list[Failure]) -> list[Failure]:
-    """All of them; where a property's violation is a check that failed, the check is told as the violation."""
-    at = {one.path: one for one in violations if one.path}
-    told = [at.pop(one.path, one) if one.kind is FailureKind.CHECK else one for one in failures]
-    return [*told, *(one for one in violations if one not in told)]
-
-
-def _properties(plan: Plan, trace: Trace) -> tuple[tuple[PropertyResult, ...], list[Failure]]:
-    """What the properties of the plan say of a run. It may have failed already: they judge what there is."""
-    if not plan.properties:
-        return (), []
-    from simdsl.runs.verdict import evaluate_properties  # most plans name none
-
-    return evaluate_properties(plan, trace)
-
-
-def _warnings(trace: Trace, raced: bool, unknown: bool) -> Iterator[str]:
-    if raced:
-        yield "race: the engine chose which of several waiting sessions to serve, so this digest may not repeat"
-    if not unknown:
-        return
-    for text, native in {
-        event.outcome.text: event.outcome.native
-        for event in trace.steps()
-        if isinstance(event.outcome, Failed) and event.outcome.error_class is ErrorClass.OTHER
-    }.items():
-        yield f"an error of no known class, native code {native}: {text}"
+    return _Setup(trace=Trace(), env=program.env, labels={}, assertions=0, failure=failure, mismatches=())

@@ -146,13 +146,15 @@ class CrashJournal:
     _others: int = 0
     _doing: StatementStarted | None = None
 
-    def world(self, world: Database, program: Program) -> Database:
-        """The world, which says what it is about to do."""
+    def wrap_database(self, database: Database, program: Program) -> Database:
+        """The database, wrapped so that everything that may end the process is written down before it happens."""
         codes = (program.setup, *program.strands, program.finally_, program.invariants)
         ops = {id(op.statement): op for code in codes for op in code if op.statement is not None}
-        return _JournaledDatabase(world, self, ops)
+        return _JournaledDatabase(database, self, ops)
 
-    def begins(self, trace: Trace, *, backend: Backend, params: tuple[Param, ...], number: int, seed: int | None) -> None:
+    def run_started(
+        self, trace: Trace, *, backend: Backend, params: tuple[Param, ...], number: int, seed: int | None
+    ) -> None:
         """A run begins; setup is number 0."""
         self._trace, self._steps, self._others, self._doing = trace, 0, 0, None
         os.ftruncate(self.file, 0)

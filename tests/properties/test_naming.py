@@ -47,7 +47,7 @@ def test_every_run_is_judged_and_counted() -> None:
     assert ran.ended.assertions == 6
     assert ran.ended.verdict is Verdict.WARN
     assert ran.ended.warnings == (
-        "property tx-commit-visible was not judged: no query came after a COMMIT, or beside an open transaction",
+        "property tx-commit-visible was never exercised: no query came after a COMMIT, or beside an open transaction",
     )
 
 
