@@ -34,12 +34,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15, help="pairs of runs of each measurement (default: 15)")
     parser.add_argument("--steps", type=int, default=20_000, help="steps of the interpreter's plans (default: 20000)")
     parser.add_argument("--write", action="store_true", help=f"keep the table in {_PAGE.name} under docs/reference")
+    parser.add_argument(
+        "--start-up-with", action="append", default=[], metavar="PYTHON", help="measure start-up of another environment too"
+    )
     options = parser.parse_args()
     results: list[Result] = []
     for result in chain(
         interpreter.results(options.rounds, options.steps),
         loading.results(options.rounds, 10_000),
-        startup.results(options.rounds),
+        startup.results(options.rounds, options.start_up_with),
         transpiling.results(options.rounds),
         postgres.results(options.rounds, options.steps),
         differential.results(options.rounds, options.steps),

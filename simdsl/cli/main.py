@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 def entry() -> None:
     """The console script."""
-    sys.exit(call(sys.argv[1:]))
+    # A run of a small plan makes nothing that has to be collected, and a large one pauses the collector itself.
+    gc.set_threshold(100_000, 20, 100)
+    code = call(sys.argv[1:])
+    # On its way out Python looks for garbage in all that is left, several times: 30 ms of 190 for a small plan.
+    gc.freeze()
+    sys.exit(code)
 
 
 def call(arguments: Sequence[str]) -> int:

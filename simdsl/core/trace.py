@@ -8,12 +8,12 @@ outcome, the waits and the clock - not of positions, sessions or real time (docs
 from __future__ import annotations
 
 import marshal
+from _blake2 import blake2b  # that of hashlib, which would load OpenSSL too: 4 ms of a start
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
-from hashlib import blake2b
 from itertools import chain
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 

@@ -5,9 +5,9 @@ Nothing here talks to a database: a run is evaluated from its trace alone, so th
 
 from __future__ import annotations
 
+from _blake2 import blake2b  # that of hashlib, which would load OpenSSL too: 4 ms of a start
 from collections.abc import Iterator, Sequence
 from dataclasses import field
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from simdsl.backends.protocol import Backend
