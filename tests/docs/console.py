@@ -13,7 +13,7 @@ from typing import Final
 
 from tests.docs.blocks import ROOT, Block, blocks
 
-_RUNNABLE: Final = re.compile(r"(?:[A-Z_]+=\S+ )*(?:simdsl|cat|ls)(?: |$)")
+_RUNNABLE: Final = re.compile(r"(?:[A-Z_]+=\S+ )*(?:(?:simdsl|cat|ls)(?: |$)|python \w+\.py$)")
 # What differs from call to call or from machine to machine, and what stands for it in a comparison.
 _VOLATILE: Final = tuple(
     (re.compile(pattern, re.MULTILINE), mask)
@@ -107,17 +107,19 @@ def _run(command: Command, folder: Path, environment: dict[str, str]) -> Ran:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """A `simdsl` that is this checkout's, as an installed one would be called: the folder is not on its path."""
-    script = folder / "bin" / "simdsl"
-    script.parent.mkdir()
-    script.write_text(
-        "#!/usr/bin/env bash\n"
-        f'export PYTHONPATH="${{PYTHONPATH:+$PYTHONPATH:}}{ROOT}"\n'
-        f"exec '{sys.executable}' -P -c 'from simdsl.cli.main import entry; entry()' \"$@\"\n",
-        encoding="utf-8",
-    )
-    script.chmod(0o755)
+    """A `simdsl` and a `python` that find this checkout, as installed ones would: the folder is not on their path."""
+    bin_ = folder / "bin"
+    bin_.mkdir()
+    for name, arguments in (("simdsl", "-P -c 'from simdsl.cli.main import entry; entry()'"), ("python", "")):
+        script = bin_ / name
+        script.write_text(
+            "#!/usr/bin/env bash\n"
+            f'export PYTHONPATH="${{PYTHONPATH:+$PYTHONPATH:}}{ROOT}"\n'
+            f"exec '{sys.executable}' {arguments} \"$@\"\n",
+            encoding="utf-8",
+        )
+        script.chmod(0o755)
     speaking = ("PYTHONPATH", "SIMDSL_BACKEND", "GITHUB_ACTIONS")
     kept = {name: value for name, value in os.environ.items() if name not in speaking}
-    path = f"{script.parent}:{os.environ.get('PATH', '')}"
+    path = f"{bin_}:{os.environ.get('PATH', '')}"
     return kept | {"PATH": path, "COLUMNS": "96", "NO_COLOR": "1", "CI": "1"}
