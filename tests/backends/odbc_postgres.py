@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from simdsl.backends.dbapi.statements import TransactionSyntax, compile_statement, quote_name
 from simdsl.backends.odbc import driver
+from simdsl.backends.odbc.database import OdbcDatabase
 from simdsl.backends.odbc.driver import OdbcConnection
 from simdsl.backends.odbc.errors import class_by_sqlstate, class_without_sqlstate, parse_diagnostic
 from simdsl.backends.odbc.session import OdbcSession
-from simdsl.backends.odbc.session_registry import OdbcSessionRegistry
-from simdsl.backends.odbc.statements import compile_statement
 from simdsl.backends.pools.names import describe_pool
 from simdsl.backends.postgres.embedded_server import shared
 from simdsl.backends.protocol import (
@@ -25,17 +25,13 @@ from simdsl.backends.protocol import (
     Capabilities,
     Database,
     Description,
-    Pool,
     Refusal,
-    Session,
-    Settled,
     Statement,
     Tx,
 )
 from simdsl.core.choices import fresh_name
-from simdsl.core.clock import Clock
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.plan import PoolSpec, Reset
+from simdsl.plan.plan import Reset
 from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionAction, TransactionControl
 from simdsl.plan.values import sorted_rows
 
@@ -85,6 +81,9 @@ _OPTIONS: Final = {
     "MaxLongVarcharSize": "1000000",
 }
 _TABLES: Final = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+_SYNTAX: Final = TransactionSyntax(
+    engine="PostgreSQL", levels=frozenset(IsolationLevel) - {IsolationLevel.SNAPSHOT}, names_levels=True, access_modes=True
+)
 _STATES: Final = {
     "idle": Tx.IDLE,
     "idle in transaction": Tx.OPEN,
@@ -111,7 +110,7 @@ class OdbcPostgresBackend:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             error_classes=DECLARED,
-            isolation_levels=frozenset(IsolationLevel) - {IsolationLevel.SNAPSHOT},
+            isolation_levels=_SYNTAX.levels,
             begin_modes=frozenset(),
             blocks_on_locks=True,
             snapshot_reads=True,
@@ -139,18 +138,13 @@ class OdbcPostgresBackend:
         )
 
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
-        if sql.transaction is None:
-            return compile_statement(sql, identifiers, quoted_name)
-        text = _control_text(sql.transaction)
-        if isinstance(text, Refusal):
-            return text
-        return Statement(text=text, parameters=(), kind=sql.kind, transaction=sql.transaction)
+        return compile_statement(sql, identifiers, _SYNTAX)
 
     def create(self) -> Database:
-        return OdbcPostgresWorld(self.pool)
+        return OdbcPostgresDatabase(self.pool)
 
 
-class OdbcPostgresWorld:
+class OdbcPostgresDatabase(OdbcDatabase):
     """A database of its own. The snapshot is a template of it."""
 
     def __init__(self, pool: str | None) -> None:
@@ -158,17 +152,12 @@ class OdbcPostgresWorld:
         self.kept = f"{self.database}_kept"
         self.admin = connect("postgres")
         self.admin.execute(f"CREATE DATABASE {self.database}")
-        self.sessions = OdbcSessionRegistry(PostgresEngine(self.admin), self._connect, self._look, pool=pool)
+        super().__init__(PostgresEngine(self.admin), pool)
         self._is_closed = False
 
-    def open(self) -> OdbcSession:
-        return self.sessions.open()
-
-    def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
-        return self.sessions.pool(spec, clock)
-
-    def settle(self, pending: Sequence[Session], limit_us: int) -> Settled:
-        return self.sessions.settle(pending, limit_us)
+    @property
+    def label(self) -> str:
+        return self.database
 
     def reset(self, reset: Reset) -> Failed | None:
         """Every mode empties, with foreign keys unchecked."""
@@ -178,17 +167,17 @@ class OdbcPostgresWorld:
             connection.execute("SET session_replication_role = replica")
             for table in reset.tables:
                 if table in known:
-                    connection.execute(f"DELETE FROM {quoted_name(table)}")
+                    connection.execute(f"DELETE FROM {quote_name(table)}")
         finally:
             connection.close()
         return None
 
     def snapshot(self) -> None:
-        self.sessions.forget()
+        self.forget_sessions()
         self.admin.execute(f"CREATE DATABASE {self.kept} TEMPLATE {self.database} STRATEGY file_copy")
 
     def restore(self) -> None:
-        self.sessions.forget()
+        self.forget_sessions()
         self.admin.execute(f"DROP DATABASE {self.database} WITH (FORCE)")
         self.admin.execute(f"CREATE DATABASE {self.database} TEMPLATE {self.kept} STRATEGY file_copy")
 
@@ -196,7 +185,7 @@ class OdbcPostgresWorld:
         connection = connect(self.database)
         state: dict[str, Rows] = {}
         for (name,) in connection.execute(_TABLES).fetchall():
-            cursor = connection.execute(f"SELECT * FROM {quoted_name(name)}")
+            cursor = connection.execute(f"SELECT * FROM {quote_name(name)}")
             state[name] = Rows(len(cursor.description or ()), sorted_rows([tuple(row) for row in cursor.fetchall()]))
         connection.close()
         return state
@@ -205,19 +194,19 @@ class OdbcPostgresWorld:
         if self._is_closed:
             return
         self._is_closed = True
-        self.sessions.forget()
+        self.forget_sessions()
         for name in (self.database, self.kept):
             self.admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         self.admin.close()
 
-    def _connect(self, number: int) -> tuple[OdbcConnection, int]:
+    def connect_driver(self, number: int) -> tuple[OdbcConnection, int]:
         connection = connect(self.database)
         ((process,),) = connection.execute("SELECT pg_backend_pid()").fetchall()
         return connection, process
 
-    def _look(self, processes: Sequence[int]) -> Mapping[int, frozenset[int]]:
+    def find_blockers(self, engine_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
         rows = self.admin.execute(
-            f"SELECT p, unnest(pg_blocking_pids(p)) FROM unnest(ARRAY[{','.join(map(str, processes))}]) AS p"
+            f"SELECT p, unnest(pg_blocking_pids(p)) FROM unnest(ARRAY[{','.join(map(str, engine_ids))}]) AS p"
         ).fetchall()
         return {process: frozenset(other for p, other in rows if p == process) for process, _ in rows}
 
@@ -267,11 +256,6 @@ def connect(database: str, **attributes: str) -> OdbcConnection:
     return driver.connect(driver.connection_string({**place, **_OPTIONS, **attributes}))
 
 
-def quoted_name(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def problem() -> str | None:
     """Why these tests cannot run on this machine, with what to install; or None."""
     packages = "apt-get install unixodbc odbc-postgresql"
@@ -286,30 +270,3 @@ def problem() -> str | None:
 
 def _refused(error_class: ErrorClass) -> Failed:
     return Failed(error_class, str(error_class).replace("_", " "), error_class.sqlstate)
-
-
-def _control_text(transaction: TransactionControl) -> str | Refusal:
-    match transaction.action:
-        case TransactionAction.BEGIN:
-            return _begin_text(transaction)
-        case TransactionAction.COMMIT | TransactionAction.ROLLBACK as action:
-            return action.name
-        case TransactionAction.SAVEPOINT:
-            return f"SAVEPOINT {transaction.name}"
-        case TransactionAction.ROLLBACK_TO:
-            return f"ROLLBACK TO {transaction.name}"
-        case TransactionAction.RELEASE:
-            return f"RELEASE {transaction.name}"
-
-
-def _begin_text(transaction: TransactionControl) -> str | Refusal:
-    if transaction.mode is not None:
-        return Refusal(reason=f"PostgreSQL has no BEGIN {transaction.mode.upper()}")
-    if transaction.isolation is IsolationLevel.SNAPSHOT:
-        return Refusal(reason="PostgreSQL calls its snapshot isolation REPEATABLE READ")
-    parts = ["BEGIN"]
-    if transaction.isolation is not None:
-        parts.append(f"ISOLATION LEVEL {transaction.isolation.upper()}")
-    if transaction.read_only is not None:
-        parts.append("READ ONLY" if transaction.read_only else "READ WRITE")
-    return " ".join(parts)

@@ -184,7 +184,7 @@ class TestWaiting:
         assert a.session.tx() is Tx.IDLE
 
     def test_stranger_who_blocks_is_not_told_as_a_session(self, a: Terminal, world: Database) -> None:
-        assert isinstance(world, odbc_postgres.OdbcPostgresWorld)
+        assert isinstance(world, odbc_postgres.OdbcPostgresDatabase)
         stranger = odbc_postgres.connect(world.database)
         stranger.execute("BEGIN")
         stranger.execute("UPDATE t SET v = 7")

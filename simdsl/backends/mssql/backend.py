@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import Final
 from urllib.parse import quote
 
+from simdsl.backends.dbapi.statements import split_at_parameters
 from simdsl.backends.mssql.catalog import quote_name
 from simdsl.backends.mssql.database import MssqlDatabase
 from simdsl.backends.mssql.dsn import PORT, MssqlDsn, choose_driver, connect, driver_label, parse_dsn
@@ -26,7 +27,6 @@ from simdsl.backends.mssql.engine import MssqlEngine
 from simdsl.backends.mssql.errors import DECLARED
 from simdsl.backends.mssql.transaction_control import ISOLATION_LEVELS, control_text
 from simdsl.backends.odbc import driver as odbc
-from simdsl.backends.odbc.statements import compile_statement
 from simdsl.backends.pools import names as pool_names
 from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
 from simdsl.backends.urls import check_parameters, split_query
@@ -117,7 +117,8 @@ class MssqlBackend:
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
         """``?`` for what is bound, names in brackets, transactions in Transact-SQL's words."""
         if sql.transaction is None:
-            return compile_statement(sql, identifiers, quote_name)
+            pieces, parameters = split_at_parameters(sql, identifiers, quote_name)
+            return Statement(text="?".join(pieces), parameters=parameters, kind=sql.kind)
         text = control_text(sql.transaction)
         if isinstance(text, Refusal):
             return text

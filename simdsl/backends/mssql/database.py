@@ -15,19 +15,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from simdsl.backends.dbapi.session import fetch_values
 from simdsl.backends.mssql import catalog
 from simdsl.backends.mssql.catalog import MssqlTable, literal, quote_name
 from simdsl.backends.mssql.dsn import MssqlDsn, connect, session_setup_sql
 from simdsl.backends.mssql.engine import MssqlEngine
+from simdsl.backends.odbc.database import OdbcDatabase
 from simdsl.backends.odbc.driver import OdbcConnection
-from simdsl.backends.odbc.session import OdbcSession
-from simdsl.backends.odbc.session_registry import OdbcSessionRegistry
-from simdsl.backends.odbc.statements import fetch_rows
-from simdsl.backends.protocol import BackendUnavailable, Pool, Session, Settled, Statement
+from simdsl.backends.protocol import BackendUnavailable, Session, Settled, Statement
 from simdsl.core.choices import fresh_name
-from simdsl.core.clock import Clock
 from simdsl.plan.outcomes import Failed, Rows
-from simdsl.plan.plan import PoolSpec, Reset, ResetMode
+from simdsl.plan.plan import Reset, ResetMode
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import sorted_rows
@@ -44,7 +42,7 @@ _HARMLESS: Final = frozenset({SqlKind.QUERY, SqlKind.DML, SqlKind.TRANSACTION})
 _EXECUTES: Final = lazy_regex(r"\bEXEC(?:UTE)?\b", re.IGNORECASE)
 
 
-_LOOK: Final = (
+_BLOCKERS: Final = (
     "SELECT session_id, blocking_session_id FROM sys.dm_exec_requests WHERE status = N'suspended' "
     "AND blocking_session_id > 0 AND blocking_session_id <> session_id AND session_id IN ({sessions})"
 )
@@ -54,17 +52,15 @@ _LOOK: Final = (
 _ADMIN: Final = "SET LANGUAGE us_english; SET LOCK_TIMEOUT 30000"
 
 
-# A view of the scheduler is not the lock table: a waiter may have been served and not yet have run.
-_LOOKS: Final = 2
+class MssqlDatabase(OdbcDatabase):
+    """See ``protocol.Database``."""
 
+    looks = 2  # a view of the scheduler is not the lock table: a waiter may have been served and not yet have run
 
-class MssqlDatabase:
-    """See ``protocol.World``."""
-
-    def __init__(self, place: MssqlDsn, driver: str, engine: MssqlEngine, pool: str | None) -> None:
-        self._place = place
+    def __init__(self, dsn: MssqlDsn, driver: str, engine: MssqlEngine, pool: str | None) -> None:
+        super().__init__(engine, pool)
+        self._dsn = dsn
         self._driver = driver
-        self._engine = engine
         self._name = f"simdsl_{fresh_name()}"
         self._kept = f"{self._name}_kept"
         self._is_changed = False
@@ -72,32 +68,28 @@ class MssqlDatabase:
         self._fingerprint: object = None
         self._is_closed = False
         try:
-            self._admin = connect(place, driver, place.database)
+            self._admin = connect(dsn, driver, dsn.database)
             self._do(_ADMIN)
         except Exception as error:  # whatever the driver raises
-            raise self._unavailable(error) from None
-        self._sessions = OdbcSessionRegistry(engine, self._connect, self._look, pool=pool, looks=_LOOKS, sent=self._note)
+            raise self.unavailable(error) from None
         try:
             self._make()
         except Exception as error:  # whatever the driver raises
-            problem = self._unavailable(error)
+            problem = self.unavailable(error)
             self.close()
             raise problem from error
 
-    def open(self) -> OdbcSession:
-        """Raises ``BackendUnavailable``."""
-        return self._sessions.open()
-
-    def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
-        """A pool whose connections are sessions of this world."""
-        return self._sessions.pool(spec, clock)
+    @property
+    def label(self) -> str:
+        """The server's address."""
+        return f"mssql: {self._dsn.address}"
 
     def settle(self, pending: Sequence[Session], limit_us: int) -> Settled:
-        """By what the engine's scheduler says of own sessions."""
+        """By what the engine's scheduler says of this database's sessions."""
         try:
-            return self._sessions.settle(pending, limit_us)
+            return super().settle(pending, limit_us)
         except Exception as error:  # the engine cannot be asked any more
-            raise self._unavailable(error) from error
+            raise self.unavailable(error) from error
 
     def reset(self, reset: Reset) -> Failed | None:
         """Delete the rows in an order that foreign keys allow; but for ``delete``, identities begin anew.
@@ -116,7 +108,7 @@ class MssqlDatabase:
             if texts:
                 self._do(";\n".join(["SET XACT_ABORT ON", "BEGIN TRANSACTION", *texts, "COMMIT TRANSACTION"]))
         except Exception as error:  # whatever the driver raises
-            return self._engine.failed(error)
+            return self.failed(error)
         finally:
             with contextlib.suppress(Exception):  # a lost connection has said so above
                 self._do(f"{self._engine.rollback}; SET XACT_ABORT OFF")
@@ -124,7 +116,7 @@ class MssqlDatabase:
 
     def snapshot(self) -> None:
         """Make the kept database. Raises ``BackendUnavailable``."""
-        self._sessions.forget()
+        self.forget_sessions()
         try:
             self._keep()
             found = self._tables(self._name)
@@ -133,19 +125,19 @@ class MssqlDatabase:
                 self._refill = catalog.refill_batch(ordered, quote_name(self._name), quote_name(self._kept))
             self._fingerprint = self._look_at_objects()
         except Exception as error:  # whatever the driver raises
-            raise self._unavailable(error) from error
+            raise self.unavailable(error) from error
         self._is_changed = False
 
     def restore(self) -> None:
         """Bring the rows back, or revert the database as a whole."""
-        self._sessions.forget()
+        self.forget_sessions()
         try:
             if self._refill is not None and not self._is_changed and self._look_at_objects() == self._fingerprint:
                 self._do(self._refill)
             else:
                 self._revert()
         except Exception as error:  # whatever the driver raises
-            raise self._unavailable(error) from error
+            raise self.unavailable(error) from error
         self._is_changed = False
 
     def end_state(self) -> Mapping[str, Rows]:
@@ -156,10 +148,10 @@ class MssqlDatabase:
             for table in self._tables(self._name):
                 cursor = self._admin.execute(f"SELECT * FROM {quote_name(self._name)}.{table.quoted}")
                 description = cursor.description or ()
-                state[table.shown] = Rows(len(description), sorted_rows(fetch_rows(cursor, description)))
+                state[table.shown] = Rows(len(description), sorted_rows(fetch_values(cursor)))
             self._do("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         except Exception as error:  # whatever the driver raises
-            raise self._unavailable(error) from error
+            raise self.unavailable(error) from error
         return state
 
     def close(self) -> None:
@@ -167,7 +159,7 @@ class MssqlDatabase:
         if self._is_closed:
             return
         self._is_closed = True
-        self._sessions.forget()
+        self.forget_sessions()
         name = quote_name(self._name)
         for text in (
             f"DROP DATABASE IF EXISTS {quote_name(self._kept)}",
@@ -220,19 +212,28 @@ class MssqlDatabase:
         (row,) = self._admin.execute(catalog.FINGERPRINT.format(db=quote_name(self._name))).fetchall()
         return tuple(row)
 
-    def _note(self, statement: Statement) -> None:
+    def note_statement(self, statement: Statement) -> None:
+        """After a statement that may change more than rows, ``restore`` takes the slow way."""
         if statement.kind not in _HARMLESS or (statement.kind is SqlKind.DML and _EXECUTES.search(statement.text)):
             self._is_changed = True
 
-    def _connect(self, number: int) -> tuple[OdbcConnection, int]:
-        connection = connect(self._place, self._driver, self._name)
+    def connect_driver(self, number: int) -> tuple[OdbcConnection, int]:
+        """A connection to this database, set up for the session of this number."""
+        connection = connect(self._dsn, self._driver, self._name)
         connection.execute(session_setup_sql(number)).close()
         ((engine_id,),) = connection.execute("SELECT @@SPID").fetchall()
         return connection, engine_id
 
-    def _look(self, sessions: Sequence[int]) -> Mapping[int, frozenset[int]]:
-        rows = self._admin.execute(_LOOK.format(sessions=", ".join(map(str, sessions)))).fetchall()
+    def find_blockers(self, engine_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
+        """As the engine's scheduler sees it."""
+        rows = self._admin.execute(_BLOCKERS.format(sessions=", ".join(map(str, engine_ids)))).fetchall()
         return {waiter: frozenset({blocker}) for waiter, blocker in rows}
+
+    def unavailable(self, error: BaseException) -> BackendUnavailable:
+        """With the engine's own message, without secrets."""
+        if isinstance(error, BackendUnavailable):
+            return error
+        return BackendUnavailable(f"{self.label}: {self.failed(error).text}")
 
     def _do(self, text: str) -> None:
         """Run a batch to its end: an error in a later part of it comes with its result."""
@@ -240,8 +241,3 @@ class MssqlDatabase:
         while cursor.nextset():
             pass
         cursor.close()
-
-    def _unavailable(self, error: Exception) -> BackendUnavailable:
-        if isinstance(error, BackendUnavailable):
-            return error
-        return BackendUnavailable(f"mssql: {self._place.address}: {self._engine.failed(error).text}")

@@ -5,16 +5,24 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
+from simdsl.backends.dbapi.session import NOTHING, PooledConnection
 from simdsl.backends.odbc.driver import OdbcConnection, OdbcCursor
-from simdsl.backends.odbc.statements import bind_values, collect_outcome
+from simdsl.backends.odbc.results import bind_values, collect_outcome
 from simdsl.backends.odbc.worker import OutcomeInbox, SessionThread
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.core.clock import real_ns
-from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome
+from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.sql import TransactionControl
 from simdsl.plan.values import Value
+
+FAST_US: Final = 300  # most statements end within this, and then nobody need be asked who waits for whom
+_QUIESCE_US: Final = 3_000_000
+_AGAIN_US: Final = 20_000
+_STOP_US: Final = 2_000_000
+_CANCELED: Final = Failed(ErrorClass.QUERY_CANCELED, "the statement was cancelled", "HY008")
+_HANGS: Final = Failed(ErrorClass.CONNECTION_LOST, "the driver does not come back from its last call", by="simdsl")
 
 
 class OdbcEngine(Protocol):
@@ -42,27 +50,6 @@ class OdbcEngine(Protocol):
         """The state of an idle session's transaction, asked of the engine. Raises the driver's errors."""
 
 
-FAST_US: Final = 300  # most statements end within this, and then nobody need be asked who waits for whom
-
-
-_QUIESCE_US: Final = 3_000_000
-
-
-_AGAIN_US: Final = 20_000
-
-
-_STOP_US: Final = 2_000_000
-
-
-_NOTHING: Final = Affected(None)
-
-
-_CANCELED: Final = Failed(ErrorClass.QUERY_CANCELED, "the statement was cancelled", "HY008")
-
-
-_HANGS: Final = Failed(ErrorClass.CONNECTION_LOST, "the driver does not come back from its last call", by="simdsl")
-
-
 class OdbcSession:
     """See ``protocol.Session``. ``engine_id`` is the connection's number in the engine's own views."""
 
@@ -78,7 +65,7 @@ class OdbcSession:
         self.id = number
         self.engine_id = engine_id
         self.connection = connection
-        self.pooled_connection = PooledOdbcConnection(self)
+        self.pooled = PooledConnection(self)
         self.is_canceled = False
         self._engine = engine
         self._sent = sent
@@ -194,7 +181,7 @@ class OdbcSession:
             else:
                 self._cursor.execute(statement.text)
             outcome = collect_outcome(self._cursor, statement)
-            if self.is_canceled and outcome == _NOTHING and statement.transaction is None:
+            if self.is_canceled and outcome == NOTHING and statement.transaction is None:
                 outcome = _CANCELED  # Microsoft's driver may say no word of an acknowledged cancel
         except Exception as error:  # whatever a driver raises is an outcome of the statement
             outcome = self._failed(error)
@@ -225,36 +212,14 @@ class OdbcSession:
             self.connection.execute(self._engine.rollback).close()
         except Exception as error:  # a deadlock has ended the transaction before, or the connection is lost
             return self._engine.failed(error)
-        return _NOTHING
+        return NOTHING
 
     def _disconnected(self) -> Outcome:
         try:
             self.connection.close()
         except Exception as error:  # a lost connection may refuse even that
             return self._engine.failed(error)
-        return _NOTHING
+        return NOTHING
 
     def _leave_behind(self) -> None:
         self._is_closed = self._hangs = True
-
-
-class PooledOdbcConnection:
-    """A connection as a pool knows one: what DB-API programs do to it happens to the session.
-
-    ``rollback`` ends a transaction that was begun by SQL text, as pyodbc's own does where it begins them.
-    """
-
-    def __init__(self, session: OdbcSession) -> None:
-        self.session = session
-
-    def rollback(self) -> None:
-        """Raises the driver's errors."""
-        self.session.roll_back()
-
-    def close(self) -> None:
-        """Close the session."""
-        self.session.close()
-
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is the driver's: a pool of the user's may want a cursor to ping with."""
-        return getattr(self.session.connection, name)
