@@ -23,9 +23,8 @@ from simdsl.backends.dbapi.statements import split_at_parameters
 from simdsl.backends.mssql.catalog import quote_name
 from simdsl.backends.mssql.database import MssqlDatabase
 from simdsl.backends.mssql.dsn import PORT, MssqlDsn, choose_driver, connect, driver_label, parse_dsn
-from simdsl.backends.mssql.engine import MssqlEngine
+from simdsl.backends.mssql.engine import ISOLATION_LEVELS, MssqlEngine, control_text
 from simdsl.backends.mssql.errors import DECLARED
-from simdsl.backends.mssql.transaction_control import ISOLATION_LEVELS, control_text
 from simdsl.backends.odbc import driver as odbc
 from simdsl.backends.pools import names as pool_names
 from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement

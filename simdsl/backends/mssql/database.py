@@ -34,19 +34,14 @@ _RIGHTS: Final = (
     "SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'CREATE ANY DATABASE'), HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE')"
 )
 
-
 # What may change more than rows, and more than objects, whose changes the catalog dates: users, options, settings.
 _HARMLESS: Final = frozenset({SqlKind.QUERY, SqlKind.DML, SqlKind.TRANSACTION})
-
-
 _EXECUTES: Final = lazy_regex(r"\bEXEC(?:UTE)?\b", re.IGNORECASE)
-
 
 _BLOCKERS: Final = (
     "SELECT session_id, blocking_session_id FROM sys.dm_exec_requests WHERE status = N'suspended' "
     "AND blocking_session_id > 0 AND blocking_session_id <> session_id AND session_id IN ({sessions})"
 )
-
 
 # English, as the sessions. Every session is closed when this one writes: what makes it wait so long is a stranger.
 _ADMIN: Final = "SET LANGUAGE us_english; SET LOCK_TIMEOUT 30000"

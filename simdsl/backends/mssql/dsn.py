@@ -22,26 +22,12 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.regexes import lazy_regex
 
 PORT: Final = 1433
-
-
 ENCRYPT: Final = ("yes", "no", "strict")
-
-
 TRUST: Final = ("yes", "no")
-
-
 _SCHEME: Final = "mssql://"
-
-
 _PACKAGE: Final = "mssql_python_odbc"  # Microsoft's driver on PyPI: only the library, by whose path it is loaded
-
-
 _MICROSOFT: Final = lazy_regex(r"ODBC Driver (\d+) for SQL Server")
-
-
 _FREETDS: Final = lazy_regex(r"freetds|tds", re.IGNORECASE)
-
-
 _INSTALL: Final = "`pip install 'simdsl[mssql]'` brings Microsoft's, `apt-get install tdsodbc` brings FreeTDS"
 
 
@@ -182,10 +168,7 @@ def _no_driver() -> str:
 # SQL_SS_TIMESTAMPOFFSET, which pyodbc does not know, and its structure: year to second, nanoseconds, hours and minutes.
 # https://learn.microsoft.com/sql/relational-databases/native-client-odbc-date-time/data-type-support-for-odbc-date-and-time-improvements
 _DATETIMEOFFSET: Final = -155
-
-
 _STRUCTURE: Final = struct.Struct("<6hI2h")
-
 
 _GREETING: Final = (
     "SET LANGUAGE us_english",  # inside one number the message decides

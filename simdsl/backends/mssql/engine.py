@@ -1,23 +1,38 @@
-"""What the ODBC mechanics has to be told of SQL Server."""
+"""What the ODBC session must know about SQL Server: transaction control in Transact-SQL, errors, transaction state.
+
+* The isolation level is a setting of the session, not of the transaction, so every BEGIN sets it and every COMMIT and
+  ROLLBACK resets it: in a plan a level belongs to a transaction.
+* BEGIN inside a transaction only increments a counter there, which hides that the COMMIT after it commits nothing. It is
+  refused, in the same round trip.
+* There is no RELEASE: a savepoint lasts as long as its transaction.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from simdsl.backends.mssql import errors, transaction_control
+from simdsl.backends.mssql import errors
 from simdsl.backends.odbc.session import OdbcSession
-from simdsl.backends.protocol import Tx
+from simdsl.backends.protocol import Refusal, Tx
 from simdsl.backends.urls import mask_text
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
-from simdsl.plan.sql import TransactionAction, TransactionControl
+from simdsl.plan.sql import IsolationLevel, TransactionAction, TransactionControl
+
+ISOLATION_LEVELS: Final = frozenset(IsolationLevel)
+ROLLBACK: Final = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION; SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+"""Ends whatever is open, and is no error without."""
+
+_AGAIN: Final = "; SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+_NESTED_TEXT: Final = "a transaction is open already"
 
 
 class MssqlEngine:
     """See ``odbc.engine.Engine``. ``secrets`` are never in a message."""
 
-    rollback = transaction_control.ROLLBACK
+    rollback = ROLLBACK
     # A cancelled statement leaves its transaction and its locks; a victim of a deadlock has neither. Only simdsl cancels.
-    after_cancel: str | None = transaction_control.ROLLBACK
+    after_cancel: str | None = ROLLBACK
     asks_before_control = False
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
@@ -33,7 +48,7 @@ class MssqlEngine:
         if not isinstance(outcome, Failed):
             return outcome
         match transaction.action, outcome.native:
-            case TransactionAction.BEGIN, transaction_control.NESTED:
+            case TransactionAction.BEGIN, errors.NESTED_BEGIN:
                 return outcome._replace(error_class=ErrorClass.ACTIVE_SQL_TRANSACTION, by="simdsl")
             case TransactionAction.ROLLBACK_TO, errors.NO_TRANSACTION:
                 return outcome._replace(error_class=ErrorClass.INVALID_SAVEPOINT_SPECIFICATION)
@@ -46,3 +61,32 @@ class MssqlEngine:
         if state == -1:
             return Tx.FAILED
         return Tx.OPEN if depth else Tx.IDLE
+
+
+def control_text(transaction: TransactionControl) -> str | Refusal:
+    """What is sent for a transaction statement."""
+    match transaction.action:
+        case TransactionAction.BEGIN:
+            return _begin_text(transaction)
+        case TransactionAction.COMMIT:
+            return f"COMMIT TRANSACTION{_AGAIN}"
+        case TransactionAction.ROLLBACK:
+            return f"ROLLBACK TRANSACTION{_AGAIN}"
+        case TransactionAction.SAVEPOINT:
+            return f"SAVE TRANSACTION {transaction.name}"
+        case TransactionAction.ROLLBACK_TO:
+            return f"ROLLBACK TRANSACTION {transaction.name}"
+        case TransactionAction.RELEASE:
+            return Refusal(reason="SQL Server has no RELEASE: a savepoint lasts until its transaction ends")
+
+
+def _begin_text(transaction: TransactionControl) -> str | Refusal:
+    if transaction.mode is not None:
+        return Refusal(reason=f"SQL Server has no BEGIN {transaction.mode.upper()}")
+    if transaction.read_only:
+        return Refusal(reason="SQL Server has no READ ONLY transactions")
+    level = (transaction.isolation or IsolationLevel.READ_COMMITTED).upper()
+    return (
+        f"IF @@TRANCOUNT > 0 RAISERROR('{_NESTED_TEXT}', 16, 1) "
+        f"ELSE BEGIN SET TRANSACTION ISOLATION LEVEL {level}; BEGIN TRANSACTION END"
+    )

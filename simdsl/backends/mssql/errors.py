@@ -16,6 +16,8 @@ from simdsl.backends.odbc.errors import class_by_sqlstate, class_without_sqlstat
 from simdsl.plan.outcomes import ErrorClass, Failed
 
 NO_TRANSACTION: Final = 3903
+NESTED_BEGIN: Final = 50000
+"""RAISERROR's number for a text of one's own: ``engine`` sends one for a BEGIN within a transaction."""
 _CONSTRAINT: Final = 547
 _CANNOT_DROP: Final = 3701
 _LOCK_TIMEOUT: Final = 1222

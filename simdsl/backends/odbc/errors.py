@@ -15,13 +15,8 @@ from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.regexes import lazy_regex
 
 _SQLSTATE: Final = lazy_regex(r"[0-9A-Z]{5}")
-
-
 _PREFIXES: Final = lazy_regex(r"^\[[0-9A-Z]{5}\]\s*(?:\[[^\]]*\]\s*)*")
-
-
 _NATIVE: Final = lazy_regex(r" \((-?\d+)\) \(SQL\w+\)")
-
 
 _BY_SQLSTATE: Final = {
     **{error_class.sqlstate: error_class for error_class in ErrorClass if error_class.sqlstate},
@@ -45,7 +40,6 @@ _BY_SQLSTATE: Final = {
     "57P02": ErrorClass.CONNECTION_LOST,
     "57P03": ErrorClass.CONNECTION_LOST,
 }
-
 
 _LOST: Final = "08"
 

@@ -24,7 +24,6 @@ T = TypeVar("T")
 FiberInterrupted = GreenletExit
 """What unwinds a fiber: no ``Exception``, so that code which goes on whatever happens does not."""
 
-
 # A clock of a machine is never at zero, and code relies on it: psycopg_pool takes a connection made at 0 for outdated.
 _EPOCH_S: Final = 1_000_000
 

@@ -15,14 +15,8 @@ from typing import Any, Final, Generic, Protocol
 from simdsl.backends.pools.fibers import FiberScheduler
 
 _LEFT_ALONE: Final = (object, Generic, Protocol)
-
-
 _TIMES: Final = ("time", "monotonic", "perf_counter", "sleep")
-
-
 _LOCKS: Final = ("Lock", "RLock", "Condition", "Event")
-
-
 _DRAW: Final = "Random.random"  # `random.random`: jitter, of which pools have some and traces must not
 
 

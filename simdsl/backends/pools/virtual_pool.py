@@ -13,8 +13,6 @@ from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.plan.plan import PoolSpec
 
 _RETURNED: Final = Failed(ErrorClass.CONNECTION_CLOSED, "the connection has gone back to the pool already", by="simdsl")
-
-
 _STUCK: Final = Failed(ErrorClass.OTHER, "the pool waits for something while it takes a connection back")
 
 

@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from simdsl.backends.dbapi.statements import TransactionSyntax, control_text, quote_name
 from simdsl.backends.pools import names as pool_names
 from simdsl.backends.postgres.errors import DECLARED
 from simdsl.backends.protocol import (
@@ -34,7 +35,7 @@ from simdsl.backends.protocol import (
 from simdsl.backends.urls import mask
 from simdsl.core.clock import Clock
 from simdsl.plan.plan import PoolSpec
-from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionAction, TransactionControl
+from simdsl.plan.sql import Dialect, IsolationLevel, Sql
 
 if TYPE_CHECKING:
     from simdsl.backends.postgres.database import PostgresDatabase
@@ -46,7 +47,13 @@ PSYCOPG_POOL: Final = "psycopg_pool"
 _EMBEDDED: Final = "embedded"
 _BARE: Final = ("postgres", "postgresql", "postgres:", "postgresql:", "postgres://", "postgresql://")
 _ENVIRONMENT: Final = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
-_LEVELS: Final = frozenset(IsolationLevel) - {IsolationLevel.SNAPSHOT}
+_SYNTAX: Final = TransactionSyntax(
+    engine="PostgreSQL",
+    levels=frozenset(IsolationLevel) - {IsolationLevel.SNAPSHOT},
+    names_levels=True,
+    access_modes=True,
+    savepoint_word=True,
+)
 
 
 def from_url(head: str, query: Mapping[str, str]) -> Backend:
@@ -98,7 +105,7 @@ class PostgresBackend:
         """What every version that is still maintained can do."""
         return Capabilities(
             error_classes=DECLARED,
-            isolation_levels=_LEVELS,
+            isolation_levels=_SYNTAX.levels,
             begin_modes=frozenset(),
             blocks_on_locks=True,
             snapshot_reads=True,
@@ -137,7 +144,7 @@ class PostgresBackend:
     def compile(self, sql: Sql, identifiers: Mapping[str, str]) -> Statement | Refusal:
         """Variables that name things are written as quoted names, all others become ``$1``, ``$2``, one for each name."""
         if sql.transaction is not None:
-            text = _control(sql.transaction)
+            text = control_text(sql.transaction, _SYNTAX)
             if isinstance(text, Refusal):
                 return text
             return Statement(text=text, parameters=(), kind=sql.kind, transaction=sql.transaction)
@@ -189,11 +196,6 @@ class PostgresBackend:
         return make_pool(spec, clock, source, chosen)
 
 
-def quote_name(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _described_pool(pool: str | None) -> str:
     if pool in (None, PSYCOPG_POOL):
         from importlib.metadata import version
@@ -203,30 +205,3 @@ def _described_pool(pool: str | None) -> str:
         waits = "waits in virtual time" if reason is None else f"is polled: {reason}"
         return f"psycopg_pool {version('psycopg-pool')}, {waits}"
     return pool_names.describe_pool(pool)
-
-
-def _control(transaction: TransactionControl) -> str | Refusal:
-    match transaction.action:
-        case TransactionAction.BEGIN:
-            return _begin(transaction)
-        case TransactionAction.COMMIT | TransactionAction.ROLLBACK as action:
-            return action.name
-        case TransactionAction.SAVEPOINT:
-            return f"SAVEPOINT {transaction.name}"
-        case TransactionAction.ROLLBACK_TO:
-            return f"ROLLBACK TO SAVEPOINT {transaction.name}"
-        case TransactionAction.RELEASE:
-            return f"RELEASE SAVEPOINT {transaction.name}"
-
-
-def _begin(transaction: TransactionControl) -> str | Refusal:
-    if transaction.mode is not None:
-        return Refusal(reason=f"PostgreSQL has no BEGIN {transaction.mode.name}")
-    if transaction.isolation is not None and transaction.isolation not in _LEVELS:
-        return Refusal(reason=f"PostgreSQL has no isolation level {transaction.isolation.upper()}")
-    text = "BEGIN"
-    if transaction.isolation is not None:
-        text += f" ISOLATION LEVEL {transaction.isolation.upper()}"
-    if transaction.read_only is not None:
-        text += " READ ONLY" if transaction.read_only else " READ WRITE"
-    return text

@@ -9,9 +9,8 @@ import psycopg
 
 from simdsl.backends.postgres.errors import raised
 from simdsl.backends.postgres.provisioner import DatabaseProvisioner, TargetDatabase
-from simdsl.backends.postgres.session import PostgresSession
+from simdsl.backends.postgres.session import PostgresSession, wait_for_socket
 from simdsl.backends.postgres.snapshot import RowSnapshot, empty_tables, read_end_state
-from simdsl.backends.postgres.sockets import wait_for_socket
 from simdsl.backends.postgres.values import ResultReader, make_loaders
 from simdsl.backends.protocol import NOTHING_PENDING, BackendUnavailable, Pool, Session, Settled
 from simdsl.core.clock import Clock, real_ns
@@ -24,11 +23,7 @@ if TYPE_CHECKING:
 
 # Sessions whose pids are asked for, and whom each one's lock request waits behind (manual, "Session Information Functions").
 _WAITS: Final = "SELECT pid, pg_blocking_pids(pid) FROM unnest(%s::int[]) AS pid"
-
-
 _FIRST_LOOK_S: Final = 0.0002
-
-
 _LAST_LOOK_S: Final = 0.02
 
 

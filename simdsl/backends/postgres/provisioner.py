@@ -21,10 +21,7 @@ _OPTIONS: Final = (
     "-c synchronize_seqscans=off -c max_parallel_workers_per_gather=0"
 )
 
-
 _PATIENT: Final = "-c deadlock_timeout=1h"
-
-
 _CONNECT_TIMEOUT_S: Final = 10
 
 

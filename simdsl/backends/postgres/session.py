@@ -7,8 +7,9 @@ second time, and the names of prepared statements are forgotten whenever a schem
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from select import select
+from select import POLLIN, POLLOUT, poll, select
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import psycopg
@@ -16,7 +17,6 @@ from psycopg import pq
 from psycopg.adapt import Transformer
 
 from simdsl.backends.postgres.errors import closed, failed, lost
-from simdsl.backends.postgres.sockets import SELECTABLE, wait_for_socket
 from simdsl.backends.postgres.values import ResultReader, encode_parameters, encode_text
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.core.clock import real_ns
@@ -45,6 +45,8 @@ _DDL: Final = SqlKind.DDL
 _OTHER: Final = SqlKind.OTHER
 _NOBODY: Final = ()
 _new: Final = tuple.__new__
+SELECTABLE: Final = 1024
+"""FD_SETSIZE, which CPython does not tell: the first descriptor that ``select`` does not take."""
 
 
 class SessionOwner(Protocol):
@@ -364,3 +366,19 @@ def _control_outcome(outcome: Outcome, action: TransactionAction, before: Tx, re
 
 def _first_word(text: str) -> str:
     return text.split(None, 1)[0].upper() if text.strip() else ""
+
+
+def wait_for_socket(readers: Sequence[int], writers: Sequence[int], wait_s: float) -> tuple[bool, bool]:
+    """Whether one of ``readers`` can be read and one of ``writers`` be written, waiting this long for either."""
+    if max(*readers, *writers, 0) < SELECTABLE:
+        readable, writable, _ = select(readers, writers, (), wait_s)
+        return bool(readable), bool(writable)
+    watch = poll()
+    for fd in {*readers, *writers}:
+        watch.register(fd, (POLLIN if fd in readers else 0) | (POLLOUT if fd in writers else 0))
+    found = watch.poll(math.ceil(wait_s * 1_000))
+    # What is broken is readable: the error is there to be fetched.
+    return (
+        any(fd in readers and event & ~POLLOUT for fd, event in found),
+        any(fd in writers and event & POLLOUT for fd, event in found),
+    )

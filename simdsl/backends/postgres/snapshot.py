@@ -23,7 +23,6 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_
 ORDER BY 1, 2
 """
 
-
 _SEQUENCES: Final = """
 SELECT n.nspname, c.relname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -31,23 +30,12 @@ WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.
 ORDER BY 1, 2
 """
 
-
 # Tables, and what they refer to by foreign keys, themselves aside.
 _REFERENCES: Final = "SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid <> confrelid"
-
-
 _TRIGGERS: Final = "SELECT EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal)"
-
-
 _UNGUARDED: Final = "SET LOCAL session_replication_role = replica"  # no triggers, and so no foreign keys either
-
-
 _LOCK_LIMIT: Final = "SET LOCAL lock_timeout = '10s'"
-
-
 _PUBLIC: Final = "public"
-
-
 _VACUUM_EVERY: Final = 100
 
 

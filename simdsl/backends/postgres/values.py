@@ -21,32 +21,14 @@ from simdsl.plan.outcomes import Rows
 from simdsl.plan.values import Value
 
 _INT4: Final = 2**31
-
-
 _OIDS: Final = {bool: 16, bytes: 17, float: 701, Decimal: 1700, date: 1082, time: 1083}
-
-
 _INT4_OID: Final = 23
-
-
 _INT8_OID: Final = 20
-
-
 _TIMESTAMP_OID: Final = 1114
-
-
 _TIMESTAMPTZ_OID: Final = 1184
-
-
 _UNKNOWN_OID: Final = 0  # the server decides, as it does for a literal in quotes
-
-
 _NUMBERS: Final = ("int2", "int4", "int8", "oid", "float4", "float8", "numeric")
-
-
 _AS_PSYCOPG: Final = (*_NUMBERS, "bool", "bytea", "text", "varchar", "bpchar")
-
-
 _LENIENT: Final = ("date", "time", "timestamp", "timestamptz")
 
 

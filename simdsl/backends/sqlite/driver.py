@@ -18,18 +18,11 @@ if TYPE_CHECKING:
 
 
 STDLIB: Final = "sqlite3"
-
-
 APSW: Final = "apsw"
-
-
 _ADAPTED: Final = MappingProxyType({APSW: "simdsl.backends.sqlite.apsw_driver"})
 """Drivers that speak another way, and the modules that make them speak as the stdlib does."""
 
-
 _SHARED_CACHE: Final = "file:{name}?mode=memory&cache=shared"
-
-
 _ARGUMENTS: Final = MappingProxyType({"timeout": 0, "isolation_level": None, "check_same_thread": False})
 
 

@@ -22,7 +22,6 @@ _CLASSES: Final = {
     "PanicException": ErrorClass.DRIVER_PANIC,
 }
 
-
 # What Turso says in words of its own. The rest are SQLite's, behind a prefix such as "Parse error: ".
 _MESSAGES: Final = (
     ("Write-write conflict", ErrorClass.SERIALIZATION_FAILURE),
@@ -42,10 +41,7 @@ _MESSAGES: Final = (
     ("Connection closed", ErrorClass.CONNECTION_CLOSED),
 )
 
-
 _PREFIX: Final = lazy_regex(r"^[A-Z][a-z]+ error: ")
-
-
 _CLOSED: Final = Failed(ErrorClass.CONNECTION_CLOSED, "the connection is closed")
 
 
