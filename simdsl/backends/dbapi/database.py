@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from simdsl.backends.dbapi.location import FileLocation
+from simdsl.backends.dbapi.file_backend import FileLocation
 from simdsl.backends.dbapi.session import BlockingSession
 from simdsl.backends.dbapi.statements import quote_name
 from simdsl.backends.protocol import NOTHING_PENDING, BackendUnavailable, Pool, Session, Settled

@@ -14,10 +14,9 @@ from dataclasses import field, fields
 from importlib import import_module
 from typing import Any, Final
 
-from simdsl.backends.dbapi.backend import FileBackend
 from simdsl.backends.dbapi.database import FileDatabase
-from simdsl.backends.dbapi.errors import MessagePatterns, class_by_message, class_of_python_error, first_line
-from simdsl.backends.dbapi.location import FileLocation, locate, parse_path
+from simdsl.backends.dbapi.errors import ErrorTable
+from simdsl.backends.dbapi.file_backend import FileBackend, FileLocation, locate, parse_path
 from simdsl.backends.dbapi.session import DbapiSession, PooledConnection, fetch_values
 from simdsl.backends.dbapi.statements import ParameterStyle, TransactionSyntax, compile_statement, quote_name
 from simdsl.backends.pools import names as pool_names
@@ -26,37 +25,6 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
 from simdsl.plan.sql import Dialect, Sql
 from simdsl.plan.values import sorted_rows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorTable:
-    """How an engine's errors are classified, for a driver that has no module for it.
-
-    ``code_of`` reads the code from an exception (an SQLSTATE or a native number; None where it has none), ``codes`` gives
-    its class, ``messages`` are searched next, and ``exceptions`` maps names of exception classes, base classes included.
-    """
-
-    codes: Mapping[str | int, ErrorClass] = field(default_factory=dict)
-    messages: MessagePatterns = ()
-    exceptions: Mapping[str, ErrorClass] = field(default_factory=dict)
-    code_of: Callable[[BaseException], str | int | None] = lambda error: getattr(error, "sqlstate", None)
-
-    @property
-    def declared(self) -> frozenset[ErrorClass]:
-        """Every class that the table can give."""
-        return frozenset((*self.codes.values(), *(found for _, found in self.messages), *self.exceptions.values()))
-
-    def failed(self, error: BaseException) -> Failed:
-        """An exception as the outcome of its statement. What the table does not know is ``OTHER``."""
-        text = first_line(error)
-        code = self.code_of(error)
-        found = None if code is None else self.codes.get(code)
-        found = found or class_of_python_error(error) or class_by_message(self.messages, text)
-        if found is None:
-            names = (cls.__name__ for cls in type(error).__mro__)
-            found = next((self.exceptions[name] for name in names if name in self.exceptions), ErrorClass.OTHER)
-        return Failed(found, text, code if isinstance(code, str) else None, code if isinstance(code, int) else None)
-
 
 _TABLES: Final = "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' ORDER BY table_name"
 # Given by ``DbapiSession`` and by pools, whatever the engine.

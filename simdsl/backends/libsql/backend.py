@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from simdsl.backends.dbapi.location import locate
+from simdsl.backends.dbapi.file_backend import locate
 from simdsl.backends.libsql.database import SYNTAX, LibsqlDatabase, compile_libsql_statement
 from simdsl.backends.libsql.driver import load_driver
 from simdsl.backends.pools import names as pool_names

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from simdsl.backends.dbapi.database import DATABASE_IS_LOCKED, FileDatabase
-from simdsl.backends.dbapi.location import FileLocation
+from simdsl.backends.dbapi.file_backend import FileLocation
 from simdsl.backends.dbapi.session import BlockingSession
 from simdsl.backends.dbapi.statements import quote_name
 from simdsl.backends.protocol import BackendUnavailable

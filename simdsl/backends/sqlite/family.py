@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from simdsl.backends.dbapi.backend import FileBackend
-from simdsl.backends.dbapi.location import parse_path
+from simdsl.backends.dbapi.file_backend import FileBackend, parse_path
 from simdsl.backends.dbapi.statements import TransactionSyntax
 from simdsl.backends.protocol import BackendUnavailable, Capabilities
 from simdsl.backends.urls import check_parameters

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from simdsl.backends.dbapi.location import locate
+from simdsl.backends.dbapi.file_backend import locate
 from simdsl.backends.dbapi.statements import TransactionSyntax, compile_statement
 from simdsl.backends.pools import names as pool_names
 from simdsl.backends.protocol import (

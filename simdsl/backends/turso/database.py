@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from simdsl.backends.dbapi.location import FileLocation
+from simdsl.backends.dbapi.file_backend import FileLocation
 from simdsl.backends.dbapi.session import NOTHING, BlockingSession, counts_rows, wrong_argument_count
 from simdsl.backends.protocol import Statement
 from simdsl.backends.sqlite.database import SqliteFamilyDatabase

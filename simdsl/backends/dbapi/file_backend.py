@@ -1,4 +1,4 @@
-"""Where a database of SQLite's family lies, and how its URL says so: nowhere (a throwaway), or in a file."""
+"""Backends whose database is one file: where it lies, how its URL says so, and what such backends have in common."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
 
+from simdsl.backends.pools import names as pool_names
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.urls import mask
 from simdsl.backends.workspace import Workspace
@@ -56,3 +57,28 @@ def locate(
     if not file.parent.is_dir():
         raise BackendUnavailable(f"{scheme}: the directory of `{path}` does not exist")
     return FileLocation(file=file, journal_mode=journal_mode)
+
+
+class FileBackend:
+    """Base of such backends; a descendant is a frozen dataclass with these fields.
+
+    ``path`` None is a throwaway; ``pool`` None is SQLAlchemy's QueuePool.
+    """
+
+    name: str
+    path: str | None
+    pool: str | None
+
+    @property
+    def url(self) -> str:
+        """A URL with what differs from the defaults."""
+        return format_url(self.name, self.path, self.url_options())
+
+    def url_options(self) -> Mapping[str, str | None]:
+        """The parameters of the URL; None leaves one out."""
+        return {"pool": self.pool}
+
+    def load(self) -> None:
+        """Import now what the URL names, so that a wrong URL fails before a plan is read. Raises ``BackendUnavailable``."""
+        if self.pool not in (None, pool_names.QUEUE_POOL):
+            pool_names.load_factory(str(self.pool))
