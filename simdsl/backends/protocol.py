@@ -85,6 +85,10 @@ class BackendUnavailable(Exception):
     """A backend is unknown, not installed, or cannot be reached. The message is one sentence that says what to do."""
 
 
+class UnknownBackend(BackendUnavailable):
+    """There is no backend of that name."""
+
+
 class Session(Protocol):
     """One connection. Not thread-safe; errors are outcomes, never exceptions."""
 

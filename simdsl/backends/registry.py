@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from simdsl.backends.protocol import Backend, BackendUnavailable, Description
+from simdsl.backends.protocol import Backend, BackendUnavailable, Description, UnknownBackend
 from simdsl.backends.urls import mask, split_query, suggestion
 from simdsl.backends.wrappers import WrappedBackend
 from simdsl.plan.dataclasses import dataclass
@@ -88,7 +88,7 @@ def _selected(selector: str) -> Backend:
     if point is not None:
         arguments = query if head == scheme else {"url": head, **query}
         return _called(_loaded(point.load, f"backend `{scheme}`"), arguments, f"backend `{scheme}`")
-    raise BackendUnavailable(_unknown(scheme))
+    raise UnknownBackend(_unknown(scheme))
 
 
 def _alias(text: str) -> tuple[str | None, str]:

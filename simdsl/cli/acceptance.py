@@ -1,41 +1,35 @@
-"""``--accept``: rewrite the files of plans whose expectations were missed, and say what was done."""
+"""``--accept``: rewrite the expectations that failed, in the files of the plans, and say what was done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import field
-
-from simdsl.cli.errors import exit_of, usage
 from simdsl.cli.exits import Exit
-from simdsl.cli.overrides import SelectedPlan
-from simdsl.core.verdicts import AllPlansEnded, RunReport
-from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.cli.listeners import CallContext, RunListener
+from simdsl.cli.output import unwritable
+from simdsl.cli.selection import SelectedPlan
+from simdsl.core.verdicts import Progress, RunEnded
 from simdsl.rewriting.accept import ExpectationAcceptor
 from simdsl.syntax.files import replace_file
 
 
-@dataclass(slots=True)
-class AcceptExpectations:
-    """Accepts plan by plan: ``begin``, ``tell`` every run, ``end``."""
+class AcceptExpectations(RunListener):
+    """Collects what the runs of a plan returned, and rewrites its file when they are over."""
 
-    note: Callable[[str], None]
-    left: int = 0
-    _selected: SelectedPlan | None = None
-    _accepting: ExpectationAcceptor | None = field(default=None)
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        self._left = 0  # failures that no new expectation can express
+        self._selected: SelectedPlan | None = None
+        self._accepting: ExpectationAcceptor | None = None
 
-    def begin(self, selected: SelectedPlan) -> None:
-        """The next plan."""
+    def plan_selected(self, selected: SelectedPlan) -> None:
         self._selected = selected
         self._accepting = ExpectationAcceptor(selected.document, selected.original)
 
-    def tell(self, report: RunReport) -> None:
-        """One of its runs."""
-        if self._accepting is not None:
-            self._accepting.tell(report)
+    def tell(self, progress: Progress) -> None:
+        if isinstance(progress, RunEnded) and self._accepting is not None:
+            self._accepting.tell(progress.report)
 
-    def end(self) -> None:
-        """Write the file, and say which lines changed and which did not, and why."""
+    def plan_left(self) -> None:
+        """Write the file; note which lines changed, and which did not and why. Raises ``Stop``."""
         selected, accepting = self._selected, self._accepting
         if selected is None or accepting is None:
             return
@@ -46,16 +40,14 @@ class AcceptExpectations:
             try:
                 replace_file(selected.file, content.encode())
             except OSError as error:
-                raise usage(Code.U009, f"cannot be written: {error.strerror}", about=selected.file) from None
+                raise unwritable(selected.file, error) from None
         for change in accepted.changes:
-            self.note(f"accepted {selected.file}:{change.line}: {change.before} becomes {change.after}")
+            self.context.note(f"accepted {selected.file}:{change.line}: {change.before} becomes {change.after}")
         for left in accepted.left:
             place = selected.file if left.line is None else f"{selected.file}:{left.line}"
-            self.note(f"left {place}: {left.why}")
-        self.left += len(accepted.left)
+            self.context.note(f"left {place}: {left.why}")
+        self._left += len(accepted.left)
 
-    def exit_of(self, ended: AllPlansEnded) -> Exit:
-        """A miss that was accepted is no failure any more."""
-        if ended.failed and not self.left:
-            return Exit.HELD
-        return exit_of(ended)
+    def exit_code(self, code: Exit) -> Exit:
+        """A failure whose expectation was updated is no failure any more."""
+        return Exit.OK if code is Exit.FAILURE and not self._left else code

@@ -1,13 +1,16 @@
-"""Where a backend is, by options instead of a URL: ``--pg-host``, ``--turso-db-path``, ``--mssql-user`` and their like."""
+"""The backends that a call names: by URLs, or by options such as ``--pg-host``, ``--turso-db-path`` and ``--mssql-user``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from simdsl.cli.errors import usage
+from simdsl.backends.protocol import Backend, BackendUnavailable
+from simdsl.backends.registry import resolve
+from simdsl.cli.errors import unavailable, usage
 from simdsl.plan.codes import Code
+from simdsl.report.secrets import Secrets, secrets_given
 
 _BACKENDS: Final = {"pg": ("postgres", "postgresql"), "turso": ("turso",), "mssql": ("mssql",)}
 
@@ -25,10 +28,36 @@ def backend_url(backend: str, options: Mapping[str, str | int | None]) -> str:
         family = name.partition("-")[0]
         if selector.partition(":")[0].partition("?")[0] not in _BACKENDS[family]:
             named = _BACKENDS[family][0]
-            raise usage(Code.U008, f"--{name} goes with `--backend {named}`", help=f"give `--backend {named}` too")
+            raise usage(
+                Code.U008, f"--{name} has no effect without `--backend {named}`", help=f"give `--backend {named}` too"
+            )
         if selector not in _BACKENDS[family]:
-            raise usage(Code.U008, f"--{name} and a URL both say where the backend is", help="give one of them")
+            raise usage(Code.U008, f"--{name} and a URL both say where the backend is", help="give only one of them")
     return f"{alias}{equals}{_url(given)}"
+
+
+def resolve_backends(urls: Sequence[str]) -> tuple[Backend, ...]:
+    """The backends of these URLs. Raises ``Stop`` if there is no such backend, or its driver cannot be used."""
+    return tuple(map(_resolve, urls))
+
+
+def describe_backends(urls: Sequence[str], backends: Sequence[Backend], secrets: Secrets) -> str:
+    """The backends with the versions of engines and drivers, in one line. Raises ``Stop`` if one cannot be reached."""
+    told: list[str] = []
+    for url, backend in zip(urls, backends, strict=True):
+        try:
+            description = backend.describe()
+        except BackendUnavailable as error:
+            raise unavailable(error, secrets, url) from error
+        told.append(f"{backend.name} ({description.engine} {description.engine_version}, {description.driver})")
+    return " against ".join(told)
+
+
+def _resolve(url: str) -> Backend:
+    try:
+        return resolve(url)
+    except BackendUnavailable as error:
+        raise unavailable(error, secrets_given(url), url) from error
 
 
 def _url(given: Mapping[str, str]) -> str:

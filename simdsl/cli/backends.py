@@ -1,22 +1,18 @@
-"""``simdsl backends``: what can be tested here."""
+"""``simdsl backends``: list the backends and what they can do."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from simdsl.backends.protocol import Capabilities, Description
+from simdsl.backends.registry import InstalledBackend, installed, resolve
+from simdsl.cli.commands import BackendsRequest
+from simdsl.report.screen import screen_of
 
-    from simdsl.backends.protocol import Capabilities, Description
-    from simdsl.backends.registry import InstalledBackend
 
-
-def backends() -> None:
-    """Show the backends: what is installed, in which version, what it can do, whether it answers."""
-    from simdsl.backends.registry import installed
-    from simdsl.report.screen import screen_of
-
+def backends(request: BackendsRequest) -> None:
+    """Print each backend with its versions, its capabilities and whether it can be reached."""
     screen = screen_of(sys.stdout)
     for entry in installed():
         for line in _lines(entry):
@@ -24,8 +20,6 @@ def backends() -> None:
 
 
 def _lines(entry: InstalledBackend) -> Iterator[str]:
-    from simdsl.backends.registry import resolve
-
     yield f"{entry.name}: {'connected' if entry.problem is None else 'unavailable: ' + entry.problem}"
     if entry.description is not None:
         yield from _versions(entry.description)

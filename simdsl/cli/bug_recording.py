@@ -1,107 +1,111 @@
-"""``--bugbase-dir``: every run that fails is stored as a bug, or counted where it is one already."""
+"""``--bugbase-dir``: every failing run is stored as a bug, or counted if it is stored already."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import assert_never
 
 from simdsl.backends.protocol import Backend
 from simdsl.bugbase.capture import BugCapture
 from simdsl.bugbase.entry import BugbaseError
 from simdsl.bugbase.states import RunMode
-from simdsl.bugbase.store import DEFAULT_BUGBASE_DIR, BugStore
+from simdsl.bugbase.store import BugStore
 from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.knobs import QUICK
-from simdsl.cli.request import Request
+from simdsl.cli.listeners import CallContext, RunListener
 from simdsl.core.clock import utc_now
-from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport
+from simdsl.core.verdicts import PlanStarted, Progress, RunEnded, RunReport
+from simdsl.failures.same_failure import FailureIdentity, OtherFailure
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.plan.values import Json
-from simdsl.profiles.knobs import nested
-from simdsl.profiles.load import check_profile
 from simdsl.report.secrets import Secrets
 
 
 @dataclass(slots=True, kw_only=True)
-class BugRecorder:
-    """Stores the runs that fail. ``profile`` is the expanded profile of generated plans; ``note`` is told of each bug."""
+class BugStorage:
+    """Stores failing runs. ``profile`` is the expanded profile of generated plans; ``note`` shows a line for each bug."""
 
-    store: BugStore
+    directory: str
+    urls: Sequence[str]  # as they were given, the first one, and those that it is compared with
     backends: Sequence[Backend]
-    backend_urls: Sequence[str]  # as they were given, the first one, and those that it is compared with
     secrets: Secrets
     how: RunMode
     note: Callable[[str], None]
     profile: Json = None
-    _started: PlanStarted | None = None
-    _last: str | None = None  # the bug that was kept last
+    _store: BugStore = field(init=False)
     _finder: BugCapture = field(init=False)
 
     def __post_init__(self) -> None:
+        self._store = BugStore(self.directory)
         self._finder = BugCapture(
-            backends=self.backends, backend_urls=self.backend_urls, secrets=self.secrets, how=self.how, profile=self.profile
+            backends=self.backends, backend_urls=self.urls, secrets=self.secrets, how=self.how, profile=self.profile
         )
 
-    def tell(self, progress: Progress) -> None:
-        """Store a run that failed. Raises ``Stop`` where the base cannot be used."""
-        match progress:
-            case PlanStarted():
-                self._started = progress
-            case RunEnded(report=report) if report.failure is not None:
-                self._keep(report)
-            case RunEnded() | PlanEnded() | AllPlansEnded():
-                pass
-            case _:
-                assert_never(progress)
+    def store(self, plan: Plan, report: RunReport, file: str, seed: int) -> str:
+        """Store a failing run; the name of its bug. Raises ``Stop`` if the bug base cannot be used."""
+        started = PlanStarted(plan=plan, file=file, backend=report.backend, seed=seed)
+        try:
+            kept = self._store.add(self._finder.found(started, report), utc_now())
+        except BugbaseError as error:
+            raise stop(error) from None
+        self.note(f"{'stored as' if kept.is_new else 'seen again:'} {self._store.directory / kept.name}")
+        return kept.name
 
-    def keep_last_shrunk(self, plan: Plan) -> None:
-        """Store the shrunk plan of the bug that was kept last, if there is one. Raises ``Stop``."""
-        if self._last is not None:
-            self.keep_shrunk(self._last, plan)
-
-    def keep_shrunk(self, name: str, plan: Plan) -> None:
+    def store_shrunk(self, name: str, plan: Plan) -> None:
         """Store the shrunk plan of a bug. Raises ``Stop``."""
         try:
-            self.store.add_shrunk(name, plan)
+            self._store.add_shrunk(name, plan)
         except BugbaseError as error:
             raise stop(error) from None
 
-    def _keep(self, report: RunReport) -> None:
-        started = self._started
-        assert started is not None
-        try:
-            kept = self.store.add(self._finder.found(started, report), utc_now())
-        except BugbaseError as error:
-            raise stop(error) from None
-        self._last = kept.name
-        self.note(f"{'stored as' if kept.is_new else 'seen again:'} {self.store.directory / kept.name}")
+
+class BugRecorder(RunListener):
+    """``--bugbase-dir DIR``: stores every run that fails."""
+
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        request = context.request
+        assert request.bugbase is not None
+        self.last: str | None = None
+        """The name of the bug that was stored last."""
+        self.storage = BugStorage(
+            directory=request.bugbase,
+            urls=context.urls,
+            backends=context.backends,
+            secrets=context.secrets,
+            how=run_mode(len(context.urls), doublecheck=request.doublecheck),
+            note=context.note,
+            profile=context.profile,
+        )
+        self._started: PlanStarted | None = None
+
+    def tell(self, progress: Progress) -> None:
+        """Store a failing run. Raises ``Stop`` if the bug base cannot be used."""
+        if isinstance(progress, PlanStarted):
+            self._started = progress
+        elif isinstance(progress, RunEnded) and progress.report.failure is not None:
+            started = self._started
+            assert started is not None
+            self.last = self.storage.store(started.plan, progress.report, started.file, started.seed)
 
 
-def bug_recorder(
-    request: Request, backends: Sequence[Backend], secrets: Secrets, note: Callable[[str], None]
-) -> BugRecorder:
-    """What keeps the runs of a call that fail. Raises ``Stop`` for a profile that is none."""
-    how = RunMode.DOUBLECHECK if request.doublecheck else RunMode.DIFFERENTIAL if request.differential else RunMode.ONCE
-    sized = request.profile is not None or request.knobs or request.generate
-    return BugRecorder(
-        store=BugStore(request.bugbase or DEFAULT_BUGBASE_DIR),
-        backends=backends,
-        backend_urls=(request.backend, *request.differential),
-        secrets=secrets,
-        how=how,
-        note=note,
-        profile=expanded(request.profile or QUICK, request.knobs) if sized else None,
-    )
+def run_mode(backends: int, *, doublecheck: bool) -> RunMode:
+    """How plans are run by a call: what replays a bug of it."""
+    return RunMode.DOUBLECHECK if doublecheck else RunMode.DIFFERENTIAL if backends > 1 else RunMode.ONCE
 
 
-def expanded(profile: str, knobs: Sequence[str]) -> Json:
-    """A profile with everything that it extends and all knobs, as data. Raises ``Stop`` with what is wrong with it."""
-    checked = check_profile(profile, knobs)
-    if checked.merged is None:
-        raise Stop(Exit.BAD_INPUT, *checked.diagnostics)
-    return nested(checked.merged.profile.name, checked.merged.values)
+def other_bugs_line(
+    others: Mapping[FailureIdentity, OtherFailure], storage: BugStorage | None, file: str, seed: int
+) -> str | None:
+    """Store the other bugs that shrinking came across, if there is a bug base; a line about them, if there are any."""
+    if not others:
+        return None
+    met = "1 other bug was found" if len(others) == 1 else f"{len(others)} other bugs were found"
+    if storage is None:
+        return f"{met}; `--bugbase-dir` stores such bugs: {', '.join(bug.fingerprint for bug in others)}"
+    for other in others.values():
+        storage.store(other.plan, other.report, file, seed)
+    return f"{met}: {storage.directory}"
 
 
 def stop(error: BugbaseError) -> Stop:

@@ -1,108 +1,201 @@
-"""``simdsl bugs``: what was found and stored, and whether it is still there."""
+"""``simdsl bugs``: list, show, replay, mark and prune stored bugs."""
 
-from typing import Annotated
+from __future__ import annotations
 
-import typer
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
 
+from simdsl.bugbase.entry import TRACE, BugbaseError, BugEntry, BugObject
+from simdsl.bugbase.replay import ReplayVerdict
 from simdsl.bugbase.states import BugState
-from simdsl.cli.exits import Exit, guarded
+from simdsl.bugbase.store import BugStore
+from simdsl.cli.backend_options import backend_url
+from simdsl.cli.bug_recording import stop
+from simdsl.cli.commands import BugsListRequest, BugsMarkRequest, BugsPruneRequest, BugsReplayRequest, BugsShowRequest
+from simdsl.cli.errors import usage
+from simdsl.cli.exits import Exit
+from simdsl.cli.output import print_diagnostics
+from simdsl.cli.replay import ReplayAttempt, exit_of, replay_bug
+from simdsl.core.clock import utc_now
+from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.regexes import lazy_regex
+from simdsl.report.screen import visible
 
-Directory = Annotated[str, typer.Option("--bugbase-dir", metavar="DIR", help="Where the bugs are.")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-Name = Annotated[str, typer.Argument(metavar="BUG", help="The name of a bug's folder, or how only that one begins.")]
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
-DEFAULT_BUGBASE = ".simdsl/bugs"
-
-
-def bugs() -> typer.Typer:
-    """The commands about stored bugs, to be added to the command line."""
-    app = typer.Typer(
-        help="List, show, replay, mark and prune stored bugs.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-    )
-    app.command("list")(guarded(bugs_list))
-    app.command("show")(guarded(bugs_show))
-    app.command("replay")(guarded(bugs_replay))
-    app.command("mark")(guarded(bugs_mark))
-    app.command("prune")(guarded(bugs_prune))
-    return app
+_DATE: Final = lazy_regex(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
 
 
-def bugs_list(directory: Directory = DEFAULT_BUGBASE, as_json: AsJson = False) -> Exit | None:
-    """List the stored bugs by name.
+def _stopping(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Diagnostics of the bug base end the call."""
 
-    Exits with 2 if a folder there is no bug, or a damaged one; the others are listed all the same.
-    """
-    from simdsl.cli.bugbase import list_bugs
+    @wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(*args, **kwargs)
+        except BugbaseError as error:
+            raise stop(error) from None
 
-    return list_bugs(directory, as_json=as_json)
-
-
-def bugs_show(name: Name, directory: Directory = DEFAULT_BUGBASE, as_json: AsJson = False) -> Exit | None:
-    """Show all that is stored of a bug: what failed, where and when, and the files."""
-    from simdsl.cli.bugbase import show_bug
-
-    return show_bug(directory, name, as_json=as_json)
+    return call
 
 
-def bugs_replay(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[BUGS]", help="The names of bugs, or how they begin; else all.")
-    ] = None,
-    backend: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--backend", "-b", metavar="URL", help="Instead of the stored one; again for each that it was compared with."
-        ),
-    ] = None,
-    shrunk: Annotated[bool, typer.Option("--shrunk", help="Run shrunk plans, where there are any.")] = False,
-    repeats: Annotated[
-        int, typer.Option("--repeats", metavar="N", min=1, help="Run each up to N times: for one that seldom fails.")
-    ] = 1,
-    update: Annotated[
-        bool, typer.Option("--update", help="Mark what is FIXED as fixed, and count and reopen what FAILED.")
-    ] = False,
-    directory: Directory = DEFAULT_BUGBASE,
-    as_json: AsJson = False,
-) -> Exit | None:
-    """Run stored bugs again and say FIXED, FAILED or ERROR of each.
-
-    Exits with 0 if each is FIXED, or FAILED and known; with 1 if another one FAILED or a plan fails in another way; with 3
-    if a backend is unavailable; with 5 if nothing can be said of a bug, or there is none.
-    """
-    from simdsl.cli.bugbase import replay_bugs
-
-    return replay_bugs(directory, names or (), backend or (), shrunk=shrunk, repeats=repeats, update=update, as_json=as_json)
+@_stopping
+def list_bugs(request: BugsListRequest) -> Exit | None:
+    """Print a line for each bug."""
+    entries, problems = BugStore(request.bugbase).entries()
+    if request.json:
+        _print_json([entry.to_json() for entry in entries])
+    else:
+        for entry in entries:
+            record = entry.record
+            _print(f"{record.state:<5}  {record.count:>4}x  {record.last_seen}  {entry.name}  {record.message}")
+    return _told(problems)
 
 
-def bugs_mark(
-    name: Name,
-    state: Annotated[BugState, typer.Argument(metavar="STATE", help="One of open, known and fixed.")],
-    why: Annotated[str | None, typer.Option("--why", metavar="TEXT", help="The reason; a known bug needs one.")] = None,
-    directory: Directory = DEFAULT_BUGBASE,
-) -> Exit | None:
-    """Say what is thought of a bug.
-
-    A known bug may fail. A fixed one must not, and is open again when it is found again.
-    """
-    from simdsl.cli.bugbase import mark_bug
-
-    return mark_bug(directory, name, state, why)
+@_stopping
+def show_bug(request: BugsShowRequest) -> Exit | None:
+    """Print everything about one bug."""
+    entry = BugStore(request.bugbase).find(request.bug)
+    if request.json:
+        _print_json(entry.to_json())
+    else:
+        for line in _shown(entry):
+            _print(line)
+    return None
 
 
-def bugs_prune(
-    not_seen_since: Annotated[
-        str | None,
-        typer.Option("--not-seen-since", metavar="DATE", help="Remove open and known ones too that were last seen before."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    directory: Directory = DEFAULT_BUGBASE,
-) -> Exit | None:
-    """Remove bugs that are fixed.
+@_stopping
+def replay_bugs(request: BugsReplayRequest) -> Exit | None:
+    """Run these bugs, or all, and print an answer for each."""
+    store = BugStore(request.bugbase)
+    urls = _urls(request)
+    entries, problems = _chosen(store, request.bugs)
+    tried: list[ReplayAttempt] = []
+    for entry in entries:
+        one = replay_bug(entry, urls, shrunk=request.shrunk, runs=request.runs)
+        tried.append(one)
+        if not request.json:
+            _print_answer(one)
+        if request.update:
+            _update(store, one)
+    if request.json:
+        _print_json([_answer(one) for one in tried])
+    elif not tried and not problems:
+        sys.stderr.write(f"no bugs in {request.bugbase}\n")
+    code = exit_of(tried)
+    refused = _told(problems)
+    return code if code is Exit.FAILURE else refused or code
 
-    Says the name of each. DATE is such as 2025-01-31, in UTC. A damaged folder is left alone, and exits with 2.
-    """
-    from simdsl.cli.bugbase import prune_bugs
 
-    return prune_bugs(directory, not_seen_since, dry_run=dry_run)
+@_stopping
+def mark_bug(request: BugsMarkRequest) -> Exit | None:
+    """Set the state of a bug."""
+    if request.state is BugState.KNOWN and not (request.why or "").strip():
+        raise usage(Code.U008, "a known bug needs a reason", help="give --why TEXT")
+    store = BugStore(request.bugbase)
+    entry = store.find(request.bug)
+    store.mark(entry.name, request.state, request.why)
+    _print(f"{entry.name} is {request.state}")
+    return None
+
+
+@_stopping
+def prune_bugs(request: BugsPruneRequest) -> Exit | None:
+    """Remove fixed bugs, and those last seen before a date."""
+    not_seen_since = request.not_seen_since
+    if not_seen_since is not None and not _DATE.fullmatch(not_seen_since):
+        raise usage(Code.U008, f"--not-seen-since `{not_seen_since}` is not a date", help="such as 2025-01-31")
+    store = BugStore(request.bugbase)
+    entries, problems = store.entries()
+    for entry in entries:
+        record = entry.record
+        is_old = not_seen_since is not None and record.last_seen[:10] < not_seen_since
+        if record.state is not BugState.FIXED and not is_old:
+            continue
+        if not request.dry_run:
+            store.remove(entry.name)
+        verb = "would remove" if request.dry_run else "removed"
+        _print(f"{verb} {entry.name} ({record.state}, last seen {record.last_seen})")
+    return _told(problems)
+
+
+def _urls(request: BugsReplayRequest) -> tuple[str, ...]:
+    """The backends that the call names instead of the stored ones. Raises ``Stop``."""
+    servers = request.server_options()
+    if servers and len(request.backends) != 1:
+        raise usage(
+            Code.U008, f"--{next(iter(servers))} has no effect without a single --backend", help="give `--backend` once"
+        )
+    return tuple(backend_url(url, servers) for url in request.backends)
+
+
+def _chosen(store: BugStore, names: Sequence[str]) -> tuple[tuple[BugEntry, ...], tuple[Diagnostic, ...]]:
+    if not names:
+        return store.entries()
+    found = {entry.name: entry for entry in map(store.find, names)}
+    return tuple(found.values()), ()
+
+
+def _update(store: BugStore, tried: ReplayAttempt) -> None:
+    entry = tried.replayed.entry
+    if tried.replayed.answer is ReplayVerdict.FIXED and entry.record.state is not BugState.FIXED:
+        store.mark(entry.name, BugState.FIXED, entry.record.why)
+    elif tried.replayed.answer is ReplayVerdict.FAILED:
+        store.seen(entry.name, utc_now())
+
+
+def _shown(entry: BugEntry) -> Iterator[str]:
+    record, config = entry.record, entry.config
+    why = "" if record.why is None else f": {record.why}"
+    yield f"{entry.name}"
+    yield f"  {record.message}"
+    for name in ("expected", "got"):
+        for line in record.failure.get(name, ()):
+            yield f"  {name:<11} {line}"
+    yield f"  state       {record.state}{why}"
+    yield f"  fingerprint {record.bug.fingerprint}"
+    yield f"  seen        {record.count}x, first {record.first_seen}, last {record.last_seen}"
+    yield f"  found by    simdsl {config.simdsl} {config.how}, {config.file}, seed {config.seed}"
+    for party in config.backends:
+        yield f"  on          {party.url}: {party.engine} {party.engine_version}, {party.driver} {party.driver_version}"
+    yield f"  plan        {entry.plan_file()}"
+    if entry.shrunk is not None:
+        yield f"  shrunk      {entry.shrunk}"
+    yield f"  trace       {entry.folder / TRACE}"
+
+
+def _answer(tried: ReplayAttempt) -> BugObject:
+    one = tried.replayed
+    return {
+        "name": one.entry.name,
+        "state": str(one.entry.record.state),
+        "answer": str(one.answer),
+        "reason": one.reason,
+        "other": one.other,
+        "expected": one.is_expected,
+    }
+
+
+def _print_answer(tried: ReplayAttempt) -> None:
+    one = tried.replayed
+    reason = f": {one.reason}" if one.reason else ""
+    _print(f"{one.answer:<6}  {one.entry.name} ({one.entry.record.state}){reason}")
+
+
+def _told(problems: Sequence[Diagnostic]) -> Exit | None:
+    sys.stdout.flush()
+    print_diagnostics(problems, sys.stderr)
+    return Exit.BAD_INPUT if problems else None
+
+
+def _print(line: str) -> None:
+    print(visible(line), flush=True)
+
+
+def _print_json(data: BugObject | list[BugObject]) -> None:
+    print(json.dumps(data, indent=2, ensure_ascii=False))

@@ -1,110 +1,203 @@
-"""``simdsl campaign``: seeds by the thousand, on many processes."""
+"""``simdsl campaign``: start workers, run the plans of many seeds, show the progress, and come to an exit code."""
 
-from typing import Annotated
+from __future__ import annotations
 
-import typer
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import field
+from types import FrameType
+from typing import Final
 
-from simdsl.cli import knobs
-from simdsl.cli.bugs import DEFAULT_BUGBASE
-from simdsl.cli.exits import Exit
+from simdsl import __version__
+from simdsl.backends.urls import mask
+from simdsl.bugbase.entry import BugbaseError
+from simdsl.bugbase.store import DEFAULT_BUGBASE_DIR, BugStore
+from simdsl.campaign.campaign import Campaign
+from simdsl.campaign.jobs import CampaignSpec, WorkerPool, WorkerPoolUnavailable
+from simdsl.campaign.journal import Journal, JournalError, default_path
+from simdsl.campaign.local_pool import LocalPool
+from simdsl.campaign.messages import CampaignSubject
+from simdsl.campaign.progress import CampaignEnded, CampaignListener, EndReason
+from simdsl.campaign.views import JsonLinesView, TerminalView
+from simdsl.cli.backend_options import describe_backends, resolve_backends
+from simdsl.cli.commands import CampaignRequest
+from simdsl.cli.durations import duration_us
+from simdsl.cli.errors import usage
+from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.generated_plans import generated_plans
+from simdsl.cli.option_conflicts import check_snapshots
+from simdsl.core.clock import real_ns
+from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.values import Json
+from simdsl.report.screen import screen_of
+from simdsl.report.secrets import Secrets, secrets_given
+
+_RANGE: Final = lazy_regex(r"(?:(\d{1,18})\.\.)?(\d{1,18})")
 
 
-def campaign(
-    seeds: Annotated[
-        str, typer.Option("--seeds", metavar="FIRST..LAST", help="Which seeds, both included; a number N means 1..N.")
-    ],
-    profile: knobs.ProfileName = None,
-    properties: Annotated[
-        list[str] | None,
-        typer.Option("--property", metavar="NAME", help="Plans of this property; may be given again. `all`: of each."),
-    ] = None,
-    steps: knobs.Steps = None,
-    tasks: knobs.Tasks = None,
-    pool_size: knobs.PoolSize = None,
-    max_in_flight_tx: knobs.MaxInFlightTx = None,
-    ddl_rate: knobs.DdlRate = None,
-    busy_rate: knobs.BusyRate = None,
-    panic_rate: knobs.PanicRate = None,
-    sleep_rate: knobs.SleepRate = None,
-    overrides: knobs.Overrides = None,
-    backend: Annotated[
-        str,
-        typer.Option(
-            "--backend", "-b", metavar="URL", help="What to run on; see `simdsl backends`.", envvar="SIMDSL_BACKEND"
-        ),
-    ] = "sqlite",
-    differential: Annotated[
-        list[str] | None,
-        typer.Option("--differential", "-d", metavar="URL", help="Run on this backend too and compare; may be given again."),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", metavar="N", min=1, help="On so many processes; else one for each processor."),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option("--cluster", metavar="ADDRESS", help="On the workers of this scheduler of dask, `tcp://HOST:PORT`."),
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option("--time", metavar="DURATION", help="Stop after that time, such as `10m`.")
-    ] = None,
-    bugbase: Annotated[
-        str, typer.Option("--bugbase-dir", metavar="DIR", help="Where bugs are kept; see `simdsl bugs`.")
-    ] = DEFAULT_BUGBASE,
-    min_judged: Annotated[
-        int,
-        typer.Option(
-            "--min-judged", metavar="N", min=1, help="Exit with 5 if the plans judged less: in all, or by any property."
-        ),
-    ] = 1,
-    shrink: Annotated[bool, typer.Option("--shrink/--no-shrink", help="Shrink each bug that is new.")] = True,
-    shrink_time: Annotated[
-        str, typer.Option("--shrink-for", metavar="DURATION", help="Shrink each for that time at most.")
-    ] = "30s",
-    plan_time: Annotated[
-        str,
-        typer.Option("--hang-after", metavar="DURATION", help="A plan that does nothing for that long is ended: it failed."),
-    ] = "60s",
-    journal: Annotated[
-        str | None,
-        typer.Option("--journal", metavar="FILE", help="Where to note what is done; else a file under `.simdsl/campaigns`."),
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, whatever is done already.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output, nothing else.")] = False,
-) -> Exit:
-    """Make and run the plans of many seeds, on many processes, and keep the bugs.
-
-    Each bug is stored once, counted, and shrunk. A plan that ends its process, or hangs, is a bug too. The same command
-    goes on where it was stopped; Ctrl-C stops it in good order, a second one at once.
-    """
-    from simdsl.cli.campaigning import CampaignOptions, run_campaign
-
-    return run_campaign(
-        CampaignOptions(
-            seeds=seeds,
-            profile=profile,
-            properties=tuple(properties or ()),
-            knobs=knobs.turned(
-                steps=steps,
-                tasks=tasks,
-                pool_size=pool_size,
-                max_in_flight_tx=max_in_flight_tx,
-                ddl_rate=ddl_rate,
-                busy_rate=busy_rate,
-                panic_rate=panic_rate,
-                sleep_rate=sleep_rate,
-                overrides=overrides,
-            ),
-            urls=(backend, *(differential or ())),
-            jobs=jobs,
-            cluster=cluster,
-            time=time,
-            bugbase=bugbase,
-            min_judged=min_judged,
-            shrink_time=shrink_time if shrink else None,
-            plan_time=plan_time,
-            journal=journal,
-            fresh=fresh,
-            json=json,
-        )
+def campaign(request: CampaignRequest) -> Exit:
+    """Run or resume the campaign. Raises ``Stop`` for everything that keeps it from beginning."""
+    seeds = seed_range(request.seeds)
+    shrink_us = duration_us("--shrink-for", request.shrink_for) if request.shrink else None
+    time_us = None if request.time is None else duration_us("--time", request.time)
+    urls = request.urls
+    work = _work(request, urls)
+    secrets = secrets_given(*urls)
+    backends = resolve_backends(urls)
+    if not work.makers[0].is_property:
+        check_snapshots((work.makers[0].plan(seeds[0]),), backends)
+    identity = _identity(work, seeds)
+    backend = describe_backends(urls, backends, secrets)
+    crew = start_workers(work, request.jobs, request.cluster)
+    subject = CampaignSubject(
+        makers=work.makers,
+        urls=tuple(map(mask, urls)),
+        backend=backend,
+        workers=crew.size,
+        cluster=request.cluster,
+        directory=request.bugbase,
+        default_directory=DEFAULT_BUGBASE_DIR,
+        journal=request.journal or default_path(identity),
     )
+    try:
+        with (
+            _signals(time_us) as stops,
+            closing(crew),
+            Journal(subject.journal, identity, fresh=request.fresh) as journal,
+        ):
+            ended = Campaign(
+                work=work,
+                seeds=seeds,
+                crew=crew,
+                store=BugStore(request.bugbase),
+                journal=journal,
+                tell=_view(request, subject, secrets),
+                stop_asked=stops.asked,
+                floor=request.min_assertions,
+                shrink_us=shrink_us,
+            ).run()
+    except (BugbaseError, JournalError) as error:
+        raise Stop(Exit.BAD_INPUT, error.diagnostic) from None
+    return exit_of(ended)
+
+
+def seed_range(text: str) -> tuple[int, int]:
+    """The first and the last seed: ``1..500``, or ``500``, which means the same. Raises ``Stop``."""
+    found = _RANGE.fullmatch(text.strip())
+    example = "for example: --seeds 1..500, or --seeds 500, which means the same"
+    if found is None:
+        raise usage(Code.U008, f"--seeds `{text}`: FIRST..LAST or a number is expected", help=example)
+    first, last = int(found[1] or 1), int(found[2])
+    if last < first:
+        what = "the range is empty" if found[1] is None else "the last seed comes before the first"
+        raise usage(Code.U008, f"--seeds `{text}`: {what}", help=example)
+    return first, last
+
+
+def exit_of(ended: CampaignEnded) -> Exit:
+    """An interruption comes before everything, a failure before plans that checked nothing."""
+    if ended.why is EndReason.INTERRUPTED:
+        return Exit.INTERRUPTED
+    if ended.why is EndReason.TERMINATED:
+        return Exit.TERMINATED
+    if ended.is_unavailable:
+        return Exit.UNAVAILABLE
+    score = ended.score
+    if score.failed or score.bugs:
+        return Exit.FAILURE
+    if score.troubles or ended.why is EndReason.REFUSED:
+        return Exit.INTERNAL
+    return Exit.NOTHING_CHECKED if score.health.below or not score.assertions else Exit.OK
+
+
+def _work(request: CampaignRequest, urls: tuple[str, ...]) -> CampaignSpec:
+    generators = generated_plans(request.properties, request)
+    limit_us = duration_us("--hang-after", request.hang_after)
+    return CampaignSpec(makers=generators.makers, urls=urls, profile=generators.profile, limit_us=limit_us)
+
+
+def _identity(work: CampaignSpec, seeds: tuple[int, int]) -> dict[str, Json]:
+    """What makes it this campaign: if any of it differs, other plans would run, or on another backend."""
+    return {
+        "simdsl": __version__,
+        "profile": work.profile,
+        "properties": [maker.name for maker in work.makers if maker.is_property],
+        "backends": [mask(url) for url in work.urls],
+        "first": seeds[0],
+        "last": seeds[1],
+    }
+
+
+def _view(request: CampaignRequest, subject: CampaignSubject, secrets: Secrets) -> CampaignListener:
+    if request.json:
+        return JsonLinesView(sys.stdout.buffer, subject, secrets).tell
+    return TerminalView(sys.stdout, screen_of(sys.stdout), subject, secrets).tell
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Stops:
+    """The reasons to stop so far: signals, and the time limit."""
+
+    until_ns: int | None
+    came: list[EndReason] = field(default_factory=list)
+
+    def asked(self) -> Sequence[EndReason]:
+        if self.until_ns is not None and real_ns() >= self.until_ns:
+            self.until_ns = None
+            self.came.append(EndReason.TIME)
+        return tuple(self.came)
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        self.came.append(EndReason.TERMINATED if number == signal.SIGTERM else EndReason.INTERRUPTED)
+
+
+@contextmanager
+def _signals(time_us: int | None) -> Iterator[_Stops]:
+    """While a campaign runs, signals are only noted, so that none interrupts a write to the journal or the bug base."""
+    stops = _Stops(until_ns=None if time_us is None else real_ns() + time_us * 1_000)
+    if threading.current_thread() is not threading.main_thread():
+        yield stops
+        return
+    before = {number: signal.signal(number, stops.note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stops
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def start_workers(work: CampaignSpec, jobs: int | None, cluster: str | None) -> WorkerPool:
+    """Processes of this machine, or the workers of a cluster; the caller closes them. Raises ``Stop``."""
+    if cluster is None:
+        return LocalPool(work, _processors() if jobs is None else jobs)
+    if jobs is not None:
+        help_ = "remove `--jobs`: a cluster runs as many jobs at once as its workers have threads"
+        raise usage(Code.U008, "--jobs and --cluster cannot be combined", help=help_)
+    try:
+        from simdsl.campaign.cluster import ClusterPool  # dask is an optional dependency
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("dask", "distributed"):
+            raise
+        raise _unusable("a cluster needs dask.distributed, which is not installed", "pip install 'simdsl[dask]'") from None
+    try:
+        return ClusterPool(cluster, work)
+    except ValueError as error:
+        raise usage(Code.U008, f"--cluster `{cluster}`: {error}", help="for example: --cluster tcp://host:8786") from None
+    except WorkerPoolUnavailable as error:
+        raise _unusable(str(error)) from None
+
+
+def _unusable(message: str, help_: str | None = None) -> Stop:
+    return Stop(Exit.UNAVAILABLE, Diagnostic(code=Code.K006, message=message, file="simdsl", help=help_))
+
+
+def _processors() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -1,8 +1,8 @@
-"""``--doublecheck``: everything runs twice, in two processes with different hash seeds, and the traces are compared.
+"""``--doublecheck``: each plan runs in two processes with different hash seeds, and the traces must be equal.
 
-The other process goes first and leaves its trace in a file; then the runs here are compared with it one by one, byte for
-byte, messages of errors included. What is another text every time by its nature (numbers of processes and transactions,
-temporary paths) is masked by the patterns of ``MASKS``.
+The second process runs a plan first; then the runs here are compared with its runs one by one, byte for byte, messages of
+errors included. Text that differs every time by its nature (numbers of processes and transactions, temporary paths) is
+masked by the patterns of ``MASKS``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,12 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path as File
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from simdsl.backends.protocol import Backend
-from simdsl.cli.errors import usage
 from simdsl.cli.exits import Exit, Stop
 from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
 from simdsl.plan.codes import Code
@@ -33,10 +28,10 @@ from simdsl.report.json_lines import TraceWriter
 from simdsl.report.secrets import NO_SECRETS
 from simdsl.runs.verdict import PlanSummary
 from simdsl.syntax.sql_statements import nondeterministic_part
+from simdsl.workers.isolated_worker import IsolatedWorker
 
 if TYPE_CHECKING:
-    from simdsl.cli.overrides import SelectedPlan
-
+    from simdsl.cli.selection import SelectedPlan
 
 MASKS: Final = (
     (re.compile(rb"simdsl-\d+-\w+"), b"<workspace>"),
@@ -46,86 +41,55 @@ MASKS: Final = (
 )
 """What two runs may differ in, and what stands for it in the comparison."""
 
-
 _HASH_SEEDS: Final = ("1", "2")
 
 
-_ENDS: Final = frozenset({Exit.HELD, Exit.FAILURE, Exit.NOTHING})
-
-
 def refuse_nondeterministic(selected: Sequence[SelectedPlan]) -> None:
-    """Raises ``Stop`` with D001 at every statement whose answer is another one every time."""
+    """Raises ``Stop`` with D001 at every statement whose result differs every time."""
     diagnostics: list[Diagnostic] = []
     for one in selected:
         for path, text in _statements(one.plan):
             part = nondeterministic_part(text)
             if part is not None:
-                message = f"`{part}` is another one every time, so there is nothing to compare"
+                message = f"`{part}` gives another result every time, so two runs cannot be compared"
                 problem = Problem(
-                    code=Code.D001, message=message, at=Location(path=path), help="leave it out, or `--doublecheck`"
+                    code=Code.D001, message=message, at=Location(path=path), help="remove it, or `--doublecheck`"
                 )
                 diagnostics.append(one.document.diagnose(problem))
     if diagnostics:
         raise Stop(Exit.BAD_INPUT, *diagnostics)
 
 
-class ComparedRuns(Protocol):
-    """What another process made of the same plans."""
-
-    def next_run(self, file: str) -> list[bytes] | None:
-        """The lines of the next run of this plan, masked; None if the other process made no further one."""
-
-
-class OtherProcessRuns:
-    """The same call in another process, which has ended; its runs in their order, as lines of a trace."""
-
-    def __init__(self, arguments: Sequence[str], backend_url: str) -> None:
-        """``arguments`` are those of ``simdsl run`` without the backend, whose URL may hold a secret."""
-        with tempfile.TemporaryDirectory(prefix="simdsl-") as folder:
-            trace = File(folder) / "trace.jsonl"
-            hash_seed = next(seed for seed in _HASH_SEEDS if seed != os.environ.get("PYTHONHASHSEED"))
-            done = subprocess.run(
-                [sys.executable, "-m", "simdsl", "run", *arguments, "--quiet", "--trace", str(trace)],
-                env={**os.environ, "PYTHONHASHSEED": hash_seed, "SIMDSL_BACKEND": backend_url, "CI": "1"},
-                capture_output=True,
-                check=False,
-            )
-            if done.returncode not in _ENDS:
-                sys.stderr.buffer.write(done.stderr)
-                raise Stop(Exit(done.returncode) if done.returncode in set(Exit) else Exit.INTERNAL)
-            self._runs: dict[str, deque[list[bytes]]] = {}
-            for block in _blocks(trace.read_bytes()):
-                self._runs.setdefault(json.loads(block[0])["file"], deque()).append(block)
-
-    def next_run(self, file: str) -> list[bytes] | None:
-        """The lines of the next run of this plan, masked; None if the other process made no further one."""
-        runs = self._runs.get(file)
-        return runs.popleft() if runs else None
+def second_process(urls: Sequence[str]) -> IsolatedWorker:
+    """A process for these backends in which hashes differ from those here: sets and dictionaries may be in another order."""
+    hash_seed = next(seed for seed in _HASH_SEEDS if seed != os.environ.get("PYTHONHASHSEED"))
+    return IsolatedWorker(urls, environment={"PYTHONHASHSEED": hash_seed})
 
 
-class WorkerRuns:
-    """The runs of one plan in a process that lives on, all of them by now. See ``ComparedRuns``."""
+class _SecondRuns:
+    """The traces of all runs of a plan in the second process, as lines, in the order of the runs."""
 
-    def __init__(self, events: Iterator[Progress], backend: Backend) -> None:
+    def __init__(self, events: Iterator[Progress], backends: Sequence[Backend]) -> None:
         self._runs: deque[list[bytes]] = deque()
         started: PlanStarted | None = None
         for progress in events:
-            match progress:
-                case PlanStarted():
-                    started = progress
-                case RunEnded(report=report):
-                    assert started is not None
-                    self._runs.append(_lines(started, report, backend))
-                case _:
-                    pass
+            if isinstance(progress, PlanStarted):
+                started = progress
+            elif isinstance(progress, RunEnded):
+                assert started is not None
+                self._runs.append(_lines(started, progress.report, backends))
 
-    def next_run(self, file: str) -> list[bytes] | None:
-        """The lines of the next run, masked."""
+    def next_run(self) -> list[bytes] | None:
+        """The lines of the next run, masked; None if the second process made no further one."""
         return self._runs.popleft() if self._runs else None
 
 
-def doublechecked(events: Iterator[Progress], other: ComparedRuns, backend: Backend) -> Iterator[Progress]:
-    """The events of a plan, each run compared with the other process's; the first that differs fails and is the last."""
+def compared_runs(events: Iterator[Progress], others: Iterator[Progress], backends: Sequence[Backend]) -> Iterator[Progress]:
+    """The events of a plan, each run compared with the same run among ``others``; one that differs fails and is the last.
+
+    All of ``others`` is used up before the first of ``events``.
+    """
+    second = _SecondRuns(others, backends)
     tally: PlanSummary | None = None
     started: PlanStarted | None = None
     for progress in events:
@@ -137,8 +101,8 @@ def doublechecked(events: Iterator[Progress], other: ComparedRuns, backend: Back
             case RunEnded(report=report):
                 assert started is not None
                 assert tally is not None
-                theirs, report = other.next_run(started.file), replace(report, assertions=report.assertions + 1)
-                failure = None if report.raced else _compared(_lines(started, progress.report, backend), theirs)
+                theirs, report = second.next_run(), replace(report, assertions=report.assertions + 1)
+                failure = None if report.raced else _compared(_lines(started, progress.report, backends), theirs)
                 if failure is not None:
                     consequences = (report.failure, *report.consequences) if report.failure else report.consequences
                     report = replace(report, verdict=Verdict.FAIL, failure=failure, consequences=consequences)
@@ -153,9 +117,9 @@ def doublechecked(events: Iterator[Progress], other: ComparedRuns, backend: Back
                 yield progress
 
 
-def _lines(started: PlanStarted, report: RunReport, backend: Backend) -> list[bytes]:
+def _lines(started: PlanStarted, report: RunReport, backends: Sequence[Backend]) -> list[bytes]:
     out = io.BytesIO()
-    writer = TraceWriter(out, [backend], NO_SECRETS)
+    writer = TraceWriter(out, backends, NO_SECRETS)
     writer.tell(started)
     writer.tell(RunEnded(report=report))
     return [_masked(line) for line in out.getvalue().splitlines()]
@@ -163,12 +127,12 @@ def _lines(started: PlanStarted, report: RunReport, backend: Backend) -> list[by
 
 def _compared(ours: list[bytes], theirs: list[bytes] | None) -> Failure | None:
     if theirs is None:
-        return _differs("the other process did not make this run", (), ())
+        return _differs("the second process did not make this run", (), ())
     for i in range(max(len(ours), len(theirs))):
-        one = ours[i] if i < len(ours) else b"(nothing more)"
-        other = theirs[i] if i < len(theirs) else b"(nothing more)"
+        one = ours[i] if i < len(ours) else b"(end of trace)"
+        other = theirs[i] if i < len(theirs) else b"(end of trace)"
         if one != other:
-            return _differs(f"line {i + 1} of the trace is another one in another process", (one,), (other,))
+            return _differs(f"line {i + 1} of the trace differs in the second process", (one,), (other,))
     return None
 
 
@@ -182,7 +146,7 @@ def _differs(message: str, ours: tuple[bytes, ...], theirs: tuple[bytes, ...]) -
         path=_path(ours) or _path(theirs),
         expected=tuple(map(text, theirs)),
         got=tuple(map(text, ours)),
-        help="what differs depends on something that no plan decides: a hash, a clock, an address",
+        help="the difference comes from something that no plan decides, such as a hash, a clock or an address",
         fingerprint=f"{FailureKind.INSTABILITY}/{_kind(ours)}-{_kind(theirs)}",
     )
 
@@ -206,16 +170,6 @@ def _path(lines: tuple[bytes, ...]) -> Path:
         if isinstance(data.get("path"), list):
             return tuple(data["path"])
     return ()
-
-
-def _blocks(trace: bytes) -> Iterator[list[bytes]]:
-    """The runs of a trace file, from the line that begins each to the line that ends it."""
-    block: list[bytes] = []
-    for line in trace.splitlines():
-        block.append(_masked(line))
-        if line.startswith(b'{"record":"end"'):
-            yield block
-            block = []
 
 
 def _masked(line: bytes) -> bytes:
@@ -243,9 +197,3 @@ def _statements(plan: Plan) -> Iterator[tuple[Path, str]]:
                 for override in step.options.overrides:
                     if override.sql is not None:
                         yield (*path, i, override.backend), override.sql.text
-
-
-def check_input(paths: Sequence[str]) -> None:
-    """Raises ``Stop`` where a plan comes from standard input, which can be read but once."""
-    if "-" in paths:
-        raise usage(Code.U008, "--doublecheck and standard input do not go together", help="name the plan's file")

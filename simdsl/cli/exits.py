@@ -1,31 +1,33 @@
-"""The exit codes, and how a command ends with one. Every command imports this, so it imports nothing that takes time."""
+"""The exit codes, and the exception by which a command ends with one."""
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Callable
 from enum import IntEnum
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from simdsl.plan.diagnostics import Diagnostic
-
-P = ParamSpec("P")
 
 
 class Exit(IntEnum):
     """The exit codes of every command."""
 
-    HELD = 0  # everything that was asked for held, or was done
-    FAILURE = 1  # a plan failed, or `fmt --check` found a file that is not in form
-    BAD_INPUT = 2  # a bad plan, or bad usage of the command line
+    OK = 0  # every check passed, or the work is done
+    FAILURE = 1  # a plan failed, or `fmt --check` found a file that is not formatted
+    BAD_INPUT = 2  # an invalid plan, or invalid usage of the command line
     UNAVAILABLE = 3  # an unknown backend, or one that cannot be reached
-    INTERNAL = 4  # simdsl itself is wrong
-    NOTHING = 5  # nothing was selected, nothing was judged in the whole call, or less than a floor
-    INTERRUPTED = 130  # Ctrl-C
-    BROKEN_PIPE = 141  # whoever read the output has gone
-    TERMINATED = 143  # a request to terminate
+    INTERNAL = 4  # a bug in simdsl itself
+    NOTHING_CHECKED = 5  # no plans were selected, no assertions were evaluated, or fewer than the required minimum
+    INTERRUPTED = 130  # interrupted by Ctrl-C
+    BROKEN_PIPE = 141  # the reader of the output is gone
+    TERMINATED = 143  # terminated by a signal
+
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 passed, 1 failure found, 2 bad plan or usage, 3 backend unavailable, 4 internal error, "
+    "5 no plans selected or nothing checked, 130 interrupted."
+)
+"""The exit codes in a sentence, for help."""
 
 
 class Stop(Exception):
@@ -35,21 +37,3 @@ class Stop(Exception):
         super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))
         self.code = code
         self.diagnostics = diagnostics
-
-
-def guarded(command: Callable[P, Exit | None]) -> Callable[P, None]:
-    """A command whose result becomes the exit code, and whose output may lose its reader."""
-
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            code = command(*args, **kwargs)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            raise Stop(Exit.BROKEN_PIPE) from None
-        except EOFError as error:  # the parser of the command line takes it for somebody who ends a dialogue
-            raise RuntimeError(f"an unexpected end of input: {error}") from error
-        if code:
-            raise Stop(code)
-
-    return run

@@ -1,26 +1,84 @@
-"""``simdsl fmt``: write plans in the one form."""
+"""``simdsl fmt``: format plans in place, or show what would change."""
 
+from __future__ import annotations
+
+import difflib
+import io
 import sys
-from typing import Annotated
 
-import typer
-
+from simdsl.cli.commands import FmtRequest
 from simdsl.cli.exits import Exit
+from simdsl.cli.output import print_diagnostics, unwritable
+from simdsl.cli.plan_files import STDIN, PlanPath, find_files, read_path
+from simdsl.language.formatter import format_text
+from simdsl.plan.diagnostics import Diagnostic
+from simdsl.report.screen import Screen, Style, screen_of
+from simdsl.syntax.files import replace_file
 
 
-def fmt(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATHS", hidden=True),
-    ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit with 1 if a file would change.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Change nothing; show what would. Exits like --check.")] = False,
-) -> Exit | None:
-    """Write plans in the one form, comments kept.
+def fmt(request: FmtRequest) -> Exit | None:
+    """Format every file. With ``--check`` or ``--diff`` nothing is changed; the exit code is 1 if a file would change."""
+    write, out = not (request.check or request.diff), sys.stdout
+    found = find_files(request.paths)
+    refused = list(found.problems)
+    changed = 0
+    for target in found.targets:
+        outcome = _format(target)
+        if isinstance(outcome, tuple):
+            refused += outcome
+            continue
+        before, after = outcome
+        if target.file == STDIN and write:
+            out.write(after)
+        if before == after:
+            continue
+        changed += 1
+        if request.diff:
+            out.write(_difference(before, after, target.file, screen_of(out)))
+        elif not write:
+            out.write(f"would change {target.file}\n")
+        elif target.file != STDIN:
+            _write(target.file, after)
+            out.write(f"changed {target.file}\n")
+    if refused:
+        print_diagnostics(refused, sys.stderr)
+        return Exit.BAD_INPUT
+    if not found.targets:
+        sys.stderr.write("no plans found\n")
+        return Exit.NOTHING_CHECKED
+    return Exit.FAILURE if changed and not write else None
 
-    PATHS are plans, directories and patterns; - reads standard input and writes standard output. A file that is no plan
-    is left alone and exits with 2.
-    """
-    from simdsl.cli.formatting import format_files
 
-    return format_files(list(paths or ()), write=not (check or diff), diff=diff, out=sys.stdout)
+def _format(target: PlanPath) -> tuple[Diagnostic, ...] | list[str]:
+    """The text before and after, or why it cannot be formatted."""
+    reading = read_path(target)
+    if reading.document is None:
+        return reading.problems
+    document = reading.document
+    made = format_text(document.source.text, document.source.name)
+    if isinstance(made, tuple):
+        return made
+    return [("\ufeff" if document.bom else "") + document.source.text, made]
+
+
+def _write(file: str, text: str) -> None:
+    try:
+        replace_file(file, text.encode())
+    except OSError as error:
+        raise unwritable(file, error) from None
+
+
+def _difference(before: str, after: str, name: str, screen: Screen) -> str:
+    inks = {"-": Style.ERROR, "+": Style.GOOD, "@": Style.PLACE}
+    lines = difflib.unified_diff(_lines(before), _lines(after), name, f"{name} (formatted)")
+    painted = []
+    for line in lines:
+        text = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        ink = inks.get(line[0])
+        painted.append(screen.paint(ink, text[:-1]) + "\n" if ink else text)
+    return "".join(painted)
+
+
+def _lines(text: str) -> list[str]:
+    """With their line ends. Only a line feed ends a line of a plan, not the other characters of `str.splitlines`."""
+    return list(io.StringIO(text, newline="\n"))

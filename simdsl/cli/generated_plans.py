@@ -1,89 +1,118 @@
-"""Plans that nobody wrote, as if they had been read from files: those of a profile, and those of properties."""
+"""Generated plans: which generators a call names, and their plans as the runs take them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from simdsl.cli.errors import usage
 from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.knobs import QUICK
-from simdsl.cli.plan_files import OpenedPlan, PlanPath
-from simdsl.cli.property_names import find_property, named_properties
+from simdsl.cli.option_groups import QUICK, ProfileOptions
 from simdsl.language.dump import dump
 from simdsl.language.load import check_text
+from simdsl.language.property_names import known_names
+from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
-from simdsl.profiles.load import check_profile
-from simdsl.profiles.profile import Profile
-from simdsl.properties.property import DEFAULT_SIZE, PlanSize
+from simdsl.plan.plan import Plan
+from simdsl.plan.values import Json
+from simdsl.profiles.knobs import nested
+from simdsl.profiles.load import MergedProfile, check_profile
+from simdsl.properties import registry
+from simdsl.properties.property import DEFAULT_SIZE, PlanSize, Property
 from simdsl.runs.plan_generator import PlanGenerator
+from simdsl.syntax.document import Document
+from simdsl.syntax.problems import nearest
 
-DEFAULT_RUNS: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratedPlans:
-    """The makers of a call. ``seed`` is the profile's own, if it has one."""
-
-    makers: tuple[PlanGenerator, ...]
-    seed: int | None
-
-    def plans(self, seed: int, runs: int) -> Iterator[GeneratedPlan]:
-        """The plans of each maker for ``runs`` seeds, beginning with this one."""
-        for maker in self.makers:
-            for number in range(seed, seed + runs):
-                name = maker.file(number)
-                checked = check_text(dump(maker.plan(number)), name)
-                opened = OpenedPlan(
-                    target=PlanPath(file=name), document=checked.document, plan=checked.plan, diagnostics=checked.diagnostics
-                )
-                yield GeneratedPlan(opened=opened, seed=number, maker=maker)
+ALL: Final = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedPlan:
-    """The plan of a maker and a seed, as if it had been read from a file."""
+    """The plan of a generator and a seed. ``arguments`` select it on the command line."""
 
-    opened: OpenedPlan
+    name: str
+    plan: Plan
     seed: int
-    maker: PlanGenerator
+    generator: str
+    arguments: tuple[str, ...]
+
+    def document(self) -> Document:
+        """The plan as a file would have it. Writing and reading it takes longer than making it, so only reports ask."""
+        checked = check_text(dump(self.plan), self.name)
+        assert checked.document is not None
+        return checked.document
 
 
-def generators(
-    properties: Sequence[str], *, generate_too: bool, profile: str | None, knobs: tuple[str, ...]
-) -> GeneratedPlans:
-    """What the options name: the properties, else the profile. Raises ``Stop`` where there is no such thing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedPlans:
+    """The generators of a call. ``seed`` is the profile's own, if it has one; ``profile`` all of it, if one is used."""
 
-    A property is sized by the profile if any option speaks of one, and else has the size of its own.
+    makers: tuple[PlanGenerator, ...]
+    seed: int | None
+    profile: Json = None
+
+    def names(self, seed: int, runs: int) -> dict[str, str]:
+        """The names of all plans, each with that of its generator, in their order; no plan is made for it."""
+        return {maker.file(number): maker.name for maker in self.makers for number in range(seed, seed + runs)}
+
+    def plans(self, seed: int, runs: int) -> Iterator[GeneratedPlan]:
+        """The plans of each generator for ``runs`` seeds from ``seed`` on, each made when it is asked for."""
+        for maker in self.makers:
+            for number in range(seed, seed + runs):
+                yield GeneratedPlan(
+                    name=maker.file(number),
+                    plan=maker.plan(number),
+                    seed=number,
+                    generator=maker.name,
+                    arguments=maker.again,
+                )
+
+
+def generated_plans(properties: Sequence[str], options: ProfileOptions, *, use_profile: bool = False) -> GeneratedPlans:
+    """The generators that options name: the properties, else the profile. Raises ``Stop`` if there is no such thing.
+
+    The profile decides the size of a property's plans too if any option speaks of one, or ``use_profile`` is set; else
+    the property does.
     """
-    sized = generate_too or profile is not None or bool(knobs)
-    merged = find_profile(profile or QUICK, knobs) if sized else None
-    words = profile_arguments(profile or QUICK, knobs) if sized else ()
+    name, knobs = options.profile or QUICK, options.knobs
+    merged = find_profile(name, knobs) if use_profile or not properties or options.speaks_of_a_profile else None
+    sizing = () if merged is None else ("--profile", name, *(word for knob in knobs for word in ("--set", knob)))
+    seed = None if merged is None else merged.profile.seed
+    expanded = None if merged is None else nested(merged.profile.name, merged.values)
     if not properties:
         assert merged is not None
-        one = PlanGenerator(name=merged.name, profile=merged, again=("--generate", *words, "--runs", "1"))
-        return GeneratedPlans(makers=(one,), seed=merged.seed)
-    size = DEFAULT_SIZE if merged is None else PlanSize.of(merged)
+        profile = merged.profile
+        one = PlanGenerator(name=profile.name, profile=profile, again=("--generate", *sizing, "--runs", "1"))
+        return GeneratedPlans(makers=(one,), seed=seed, profile=expanded)
+    size = DEFAULT_SIZE if merged is None else PlanSize.of(merged.profile)
     makers = tuple(
-        PlanGenerator(name=found.name, size=size, again=("--property", found.name, *words, "--runs", "1"))
-        for found in named_properties(properties)
+        PlanGenerator(name=found.name, size=size, again=("--property", found.name, *sizing, "--runs", "1"))
+        for found in find_properties(properties)
     )
-    return GeneratedPlans(makers=makers, seed=None if merged is None else merged.seed)
+    return GeneratedPlans(makers=makers, seed=seed, profile=expanded)
 
 
-def single_generator(name: str | None, *, profile: str | None, knobs: tuple[str, ...]) -> GeneratedPlans:
-    """What makes the one plan of ``simdsl generate``: this property, or the profile."""
-    names = () if name is None else (find_property(name).name,)
-    return generators(names, generate_too=name is None, profile=profile, knobs=knobs)
-
-
-def find_profile(name: str, knobs: tuple[str, ...]) -> Profile:
-    """The profile with its knobs turned. Raises ``Stop`` with all that is wrong with it."""
+def find_profile(name: str, knobs: Sequence[str]) -> MergedProfile:
+    """The profile with its knobs set. Raises ``Stop`` with everything that is wrong with it."""
     checked = check_profile(name, knobs)
     if checked.merged is None:
         raise Stop(Exit.BAD_INPUT, *checked.diagnostics)
-    return checked.merged.profile
+    return checked.merged
 
 
-def profile_arguments(profile: str, knobs: Sequence[str]) -> tuple[str, ...]:
-    """The options that name a profile and turn its knobs."""
-    return ("--profile", profile, *(word for knob in knobs for word in ("--set", knob)))
+def find_properties(names: Sequence[str]) -> tuple[Property, ...]:
+    """The properties that options name, each once; `all` means every one. Raises ``Stop`` with N012."""
+    wanted = known_names() if ALL in names else tuple(dict.fromkeys(names))
+    return tuple(map(find_property, wanted))
+
+
+def find_property(name: str) -> Property:
+    """The property that an option names. Raises ``Stop`` with N012."""
+    if name not in known_names():
+        option = nearest(name, known_names())
+        help_ = f"did you mean `{option}`?" if option else "`simdsl properties` lists them all"
+        raise usage(Code.N012, f"there is no property `{name}`", help=help_)
+    problem = registry.problem(name)
+    if problem is not None:
+        raise usage(Code.N012, problem)
+    return registry.find(name)

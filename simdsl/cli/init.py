@@ -1,8 +1,16 @@
-"""``simdsl init``: a first plan."""
+"""``simdsl init``: write a first plan."""
 
-from typing import Annotated, Final
+from __future__ import annotations
 
-import typer
+import re
+from pathlib import Path
+from typing import Final
+
+from simdsl.cli.commands import InitRequest
+from simdsl.cli.errors import usage
+from simdsl.cli.output import unwritable
+from simdsl.plan import resources
+from simdsl.plan.codes import Code
 
 FIRST: Final = """\
 # yaml-language-server: $schema=plan.schema.json
@@ -21,22 +29,12 @@ steps:
 SCHEMA: Final = "plan.schema.json"
 
 
-def init(
-    file: Annotated[str, typer.Argument(metavar="[FILE]", help="Where to write it.", show_default=False)] = "first.yaml",
-) -> None:
-    """Write a first plan that runs and holds, and beside it the schema that an editor completes and checks it by.
-
-    Without FILE it is first.yaml. Nothing is overwritten.
-    """
-    from pathlib import Path
-
-    from simdsl.cli.errors import usage
-    from simdsl.plan import resources
-    from simdsl.plan.codes import Code
-
+def init(request: InitRequest) -> None:
+    """Write the plan and, unless it exists, the schema beside it. Raises ``Stop``; nothing is overwritten."""
+    file = request.file
     path = Path(file)
     if path.suffix not in (".yaml", ".yml"):
-        raise usage(Code.U009, f"`{file}` is not named like a plan", about=file, help="let it end in .yaml")
+        raise usage(Code.U009, f"`{file}` is not the name of a plan", about=file, help="use a name that ends in .yaml")
     schema, text = path.parent / SCHEMA, resources.path(f"schemas/{SCHEMA}").read_bytes()
     try:
         with path.open("x", encoding="utf-8") as out:
@@ -44,14 +42,12 @@ def init(
         if not schema.exists():
             schema.write_bytes(text)
     except FileExistsError:
-        raise usage(Code.U007, "the file exists already", about=file, help="name another one") from None
+        raise usage(Code.U007, "the file already exists", about=file, help="name another file") from None
     except OSError as error:
-        raise usage(Code.U009, f"cannot be written: {error.strerror}", about=file) from None
-    typer.echo(f"wrote {file}; run it: simdsl run {file}")
+        raise unwritable(file, error) from None
+    print(f"wrote {file}; run it: simdsl run {file}")
 
 
 def _slug(stem: str) -> str:
-    import re
-
     slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
     return slug if slug[:1].isalpha() else f"plan-{slug}".rstrip("-")

@@ -1,6 +1,6 @@
-"""The entry point: every way in which a call can end becomes an exit code here, and never a traceback.
+"""The entry point: parse, run the command, and turn every way a call can end into an exit code, never a traceback.
 
-The codes are those of ``cli.exits.Exit``. Nothing but the standard library is imported before a command is known.
+Nothing but the standard library is imported before a command is known.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
+    from simdsl.cli.commands import Command
     from simdsl.cli.exits import Stop
+    from simdsl.cli.options import Request
     from simdsl.report.secrets import Secrets
 
 
@@ -35,19 +37,18 @@ def call(arguments: Sequence[str]) -> int:
 
 
 def _call(arguments: Sequence[str]) -> int:
-    # Drivers may give text that no encoding can carry; it is shown as escapes rather than not at all.
+    # Drivers may return text that no encoding can represent; it is shown as escapes rather than not at all.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # What is made while starting stays, so looking for garbage in it is a fifth of the time and finds nothing.
+    # Everything made while modules are imported stays alive: collecting would take a tenth of the start and free nothing.
+    was_enabled = gc.isenabled()
     gc.disable()
-    from simdsl.cli.app import command
+    # The imports of this module are where they are used: --version must not pay for a parser, nor a run for error texts.
     from simdsl.cli.exits import Stop
 
-    main = command().main
-    gc.enable()
     try:
-        main(args=list(arguments), prog_name="simdsl")
+        _answer(arguments)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except Stop as stop:
@@ -60,7 +61,60 @@ def _call(arguments: Sequence[str]) -> int:
 
             sys.stderr.write(_secrets(arguments).hide(traceback.format_exc()))
         return _stopped(internal(error), arguments)
+    finally:
+        if was_enabled:
+            gc.enable()
     return 0
+
+
+def _answer(arguments: Sequence[str]) -> None:
+    """Do what the command line says. Raises ``Stop``, and ``SystemExit`` with a code if there is no request to carry out."""
+    from simdsl.cli.command_line import HELP_NAMES, find_command, is_completion, parse, with_current_names
+
+    if not is_completion() and (not arguments or arguments[0] in (*HELP_NAMES, "--version")):
+        from simdsl.cli import root_help
+
+        is_version = bool(arguments) and arguments[0] == "--version"
+        _write(f"{root_help.version_line()}\n" if is_version else root_help.root_help())
+        raise SystemExit(0 if arguments else 2)
+    parsed = parse(arguments)
+    if parsed is not None:
+        _carry_out(*parsed)
+        return
+    from simdsl.cli import typer_app
+
+    command, rest = find_command(arguments)
+    if command is not None:
+        arguments = [*arguments[: len(arguments) - len(rest)], *with_current_names(command, rest)]
+    typer_app.run(arguments, _carry_out, None if is_completion() else command)
+
+
+def _carry_out(command: Command, request: Request) -> None:
+    """Run a command, and end with its exit code. Raises ``Stop``."""
+    from simdsl.cli.exits import Exit, Stop
+    from simdsl.cli.options import load
+
+    work = load(command.work)
+    gc.enable()
+    try:
+        code = work(request)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise Stop(Exit.BROKEN_PIPE) from None
+    except EOFError as error:  # typer takes it for the end of a dialogue, and would exit with 1 in silence
+        raise RuntimeError(f"an unexpected end of input: {error}") from error
+    if code:
+        raise Stop(code)
+
+
+def _write(text: str) -> None:
+    from simdsl.cli.exits import Exit, Stop
+
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise Stop(Exit.BROKEN_PIPE) from None
 
 
 def _stopped(stop: Stop, arguments: Sequence[str]) -> int:
@@ -76,14 +130,14 @@ def _stopped(stop: Stop, arguments: Sequence[str]) -> int:
 
 
 def _secrets(arguments: Sequence[str]) -> Secrets:
-    """Whatever an error may repeat of the secrets that this call was given."""
+    """Every secret on this command line and in the environment that an error message may repeat."""
     from simdsl.report.secrets import secrets_given
 
     return secrets_given(arguments=arguments)
 
 
 def _silence(stream: TextIO) -> None:
-    """Give a stream whose reader has gone somewhere to flush to, so that the end of the process is silent."""
+    """Point a stream whose reader is gone at the null device, so that the flush at the end of the process is silent."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -1,9 +1,10 @@
-"""Find, read and load the plan files that PATHS name.
+"""Find, read and load the files that PATHS name on the command line.
 
 A file is taken as named. A directory is searched recursively in name order, without hidden files; inside one, only files
 that look like a plan count (a top-level key ``simdsl``, or ``plan`` with ``steps`` or ``tasks``), so other YAML and JSON
 may lie beside plans. A pattern (``*`` ``?`` ``[``) is expanded unless a file of exactly that name exists. ``FILE:LINE``
-means the step at that line."""
+is the step at that line.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +26,11 @@ from simdsl.syntax.document import Document
 from simdsl.syntax.files import MAX_BYTES, ReadResult, read_bytes, read_file
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
-
-
 STDIN: Final = "-"
 
-
 _SNIFFED_BYTES: Final = 64 * 1024
-
-
 _LINE: Final = lazy_regex(r"(?P<file>.+):(?P<line>[0-9]+)")
-
-
 _YAML_KEY: Final = lazy_regex(rb"""^["']?([a-z]+)["']?[ \t]*:(?=\s|$)""", re.MULTILINE)
-
-
 _JSON_TOKEN: Final = lazy_regex(rb'"(?:[^"\\]|\\.)*"(\s*:)?|[{}\[\]]', re.DOTALL)
 
 
@@ -63,6 +55,16 @@ class FoundPaths:
     problems: tuple[Diagnostic, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedPlan:
+    """A file that was read. ``plan`` is None if it is wrong; ``diagnostics`` are in the order of its text."""
+
+    target: PlanPath
+    document: Document | None
+    plan: Plan | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
 def find_files(arguments: Iterable[str], *, lines: bool = False) -> FoundPaths:
     """The files that the arguments mean; ``lines`` allows ``FILE:LINE``. Raises ``Stop`` if there are no arguments."""
     targets: dict[tuple[str, int | None], PlanPath] = {}
@@ -76,10 +78,27 @@ def find_files(arguments: Iterable[str], *, lines: bool = False) -> FoundPaths:
     return FoundPaths(targets=tuple(targets.values()), problems=tuple(problems))
 
 
+def open_plans(found: FoundPaths, stdin_filename: str | None = None) -> list[OpenedPlan]:
+    """Every file, read and loaded. ``stdin_filename`` is what standard input is called."""
+    return [_open(target, stdin_filename) for target in found.targets]
+
+
+def read_path(target: PlanPath, stdin_filename: str | None = None) -> ReadResult:
+    """A file, or standard input if it is called ``-``."""
+    if target.file == STDIN:
+        return read_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), stdin_filename or "<stdin>")
+    return read_file(target.file)
+
+
 def looks_like_a_plan(head: bytes, *, is_json: bool) -> bool:
     """Whether the beginning of a file has the keys of a plan at its top level."""
     keys = _json_keys(head) if is_json or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else set(_YAML_KEY.findall(head))
     return b"simdsl" in keys or (b"plan" in keys and not keys.isdisjoint({b"steps", b"tasks", b"workload"}))
+
+
+def _open(target: PlanPath, stdin_filename: str | None) -> OpenedPlan:
+    checked = check(read_path(target, stdin_filename))
+    return OpenedPlan(target=target, document=checked.document, plan=checked.plan, diagnostics=checked.diagnostics)
 
 
 def _expand(argument: str, lines: bool, problems: list[Diagnostic]) -> Iterator[PlanPath]:
@@ -162,30 +181,3 @@ def _nearby(path: str) -> str | None:
         return None
     close = difflib.get_close_matches(name, names, n=1)
     return f"did you mean `{os.path.join(folder, close[0])}`?" if close else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedPlan:
-    """A file that was read. ``plan`` is None if it is wrong; ``diagnostics`` are in the order of its text."""
-
-    target: PlanPath
-    document: Document | None
-    plan: Plan | None
-    diagnostics: tuple[Diagnostic, ...]
-
-
-def open_plans(found: FoundPaths, stdin_filename: str | None = None) -> list[OpenedPlan]:
-    """Every file, read and loaded. ``stdin_filename`` is what standard input is called."""
-    return [_open(target, stdin_filename) for target in found.targets]
-
-
-def read_path(target: PlanPath, stdin_filename: str | None = None) -> ReadResult:
-    """A file, or standard input if it is called ``-``."""
-    if target.file == STDIN:
-        return read_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), stdin_filename or "<stdin>")
-    return read_file(target.file)
-
-
-def _open(target: PlanPath, stdin_filename: str | None) -> OpenedPlan:
-    checked = check(read_path(target, stdin_filename))
-    return OpenedPlan(target=target, document=checked.document, plan=checked.plan, diagnostics=checked.diagnostics)

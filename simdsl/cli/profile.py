@@ -1,104 +1,83 @@
-"""``simdsl profile``: what a generated workload is made of."""
+"""``simdsl profile``: list, show and check the profiles of generated plans."""
 
+from __future__ import annotations
+
+import json
 import sys
-from typing import Annotated
+from typing import Final
 
-import typer
+from simdsl.cli.check import print_findings
+from simdsl.cli.commands import ProfileCheckRequest, ProfileListRequest, ProfileShowRequest
+from simdsl.cli.exits import Exit
+from simdsl.cli.generated_plans import find_profile
+from simdsl.cli.output import counted, print_diagnostics
+from simdsl.cli.plan_files import STDIN, find_files, read_path
+from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.values import Json
+from simdsl.profiles.load import check_profile, check_reading
+from simdsl.profiles.profile_files import available_profiles, file_at
+from simdsl.profiles.serialize import to_json_text, to_yaml
+from simdsl.report.screen import screen_of, visible
+from simdsl.syntax.files import ReadResult, read_file
 
-from simdsl.cli.exits import Exit, guarded
-from simdsl.report.diagnostics import DiagnosticFormat
-
-
-def profile() -> typer.Typer:
-    """The commands about profiles, to be added to the command line."""
-    app = typer.Typer(
-        help="List, show and check profiles.",
-        no_args_is_help=True,
-        rich_markup_mode=None,
-    )
-    app.command("list")(guarded(profile_list))
-    app.command("show")(guarded(profile_show))
-    app.command("check")(guarded(profile_check))
-    return app
+_STDIN_NAME: Final = "<stdin>"
 
 
-def profile_names(incomplete: str) -> list[str]:
-    """The profiles that begin so, for a shell that completes."""
-    from simdsl.profiles.profile_files import available_profiles
-
-    return [place.name for place in available_profiles() if place.name and place.name.startswith(incomplete)]
-
-
-def profile_list(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON: the name, the doc and the file of each.")] = False,
-) -> Exit | None:
-    """List the profiles that have a name here.
-
-    They lie in ./profiles, or come with simdsl. Exits with 2 if one of them cannot be used.
-    """
-    from simdsl.cli.output import print_diagnostics
-    from simdsl.cli.profiling import listed
-
-    text, diagnostics = listed(sys.stdout, as_json=as_json)
-    typer.echo(text)
-    print_diagnostics(diagnostics, sys.stderr)
+def list_profiles(request: ProfileListRequest) -> Exit | None:
+    """Print every profile that has a name, and on standard error what is wrong with those that are invalid."""
+    diagnostics: list[Diagnostic] = []
+    rows: list[tuple[str, str | None, str]] = []
+    for place in available_profiles():
+        if not _may_be_a_profile(read_file(place.path)):
+            continue
+        checked = check_profile(place.name or place.path)
+        diagnostics += checked.diagnostics
+        rows.append((place.name or "", checked.merged.profile.doc if checked.merged else None, place.label))
+    if request.json:
+        found: list[Json] = [{"name": name, "doc": doc, "file": label} for name, doc, label in rows]
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        screen = screen_of(sys.stdout)
+        column = max((len(name) for name, _, _ in rows), default=0)
+        for name, doc, _ in rows:
+            print(screen.wrap(visible(doc or "-"), first=f"{visible(name):<{column}}  ", rest=" " * (column + 2)))
+    # Two profiles that extend a third one report the mistakes of that one twice.
+    print_diagnostics(tuple(dict.fromkeys(diagnostics)), sys.stderr)
     return Exit.BAD_INPUT if diagnostics else None
 
 
-def profile_show(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A profile, or the path of its file.", autocompletion=profile_names)
-    ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Turn a knob, such as weights.update=0; may be given again."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON: the profile, and the origin of each value.")] = False,
-) -> None:
-    """Show a profile as a whole, merged.
-
-    What it says counts more than what it extends, that more than defaults, and options count most. Behind every value
-    stands who said it. The output is a profile that extends nothing.
-    """
-    from simdsl.cli.exits import Stop
-    from simdsl.profiles.load import check_profile
-    from simdsl.profiles.serialize import to_json_text, to_yaml
-    from simdsl.report.screen import screen_of
-
-    checked = check_profile(name, overrides or ())
-    if checked.merged is None:
-        raise Stop(Exit.BAD_INPUT, *checked.diagnostics)
-    if as_json:
-        typer.echo(to_json_text(checked.merged))
+def show_profile(request: ProfileShowRequest) -> None:
+    """Print a profile merged with all that it extends. Raises ``Stop`` with everything that is wrong with it."""
+    merged = find_profile(request.name, request.overrides)
+    if request.json:
+        print(to_json_text(merged))
     else:
-        typer.echo(to_yaml(checked.merged, screen_of(sys.stdout).width), nl=False)
+        sys.stdout.write(to_yaml(merged, screen_of(sys.stdout).width))
 
 
-def profile_check(
-    paths: Annotated[list[str] | None, typer.Argument(metavar="PATHS", hidden=True)] = None,
-    output_format: Annotated[
-        DiagnosticFormat, typer.Option("--output-format", help="How to say it.")
-    ] = DiagnosticFormat.TEXT,
-) -> Exit | None:
-    """Say everything that is wrong with profiles.
-
-    What they extend is looked at too. PATHS are profiles, directories and patterns; - is standard input. Plans that lie
-    beside profiles are left out. Exits with 2 if there is an error.
-    """
-    from simdsl.cli.output import print_diagnostics
-    from simdsl.cli.profiling import check_paths
-    from simdsl.report.diagnostics import count_severities
-
-    count, diagnostics = check_paths(list(paths or ()))
-    print_diagnostics(diagnostics, sys.stdout, output_format)
-    errors, warnings = count_severities(diagnostics)
-    if output_format is DiagnosticFormat.TEXT:
-        separator = "\n" if diagnostics else ""
-        typer.echo(f"{separator}{_count(count, 'profile')}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
-    if errors:
-        return Exit.BAD_INPUT
-    return None if count else Exit.NOTHING
+def check_profiles(request: ProfileCheckRequest) -> Exit | None:
+    """Print everything that is wrong with profiles, each thing once. Raises ``Stop`` if no paths are given."""
+    found = find_files(request.paths)
+    diagnostics = list(found.problems)
+    count = 0
+    for target in found.targets:
+        reading = read_path(target)
+        if target.file not in request.paths and _is_plan(reading):
+            continue
+        count += 1
+        name = _STDIN_NAME if target.file == STDIN else target.file
+        diagnostics += check_reading(reading, file_at(name)).diagnostics
+    once = tuple(dict.fromkeys(diagnostics))
+    return print_findings(once, counted(count, "profile"), bool(count), request.output_format)
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun if n == 1 else noun + 's'}"
+def _may_be_a_profile(reading: ReadResult) -> bool:
+    """Whether a file of ./profiles has the key of a profile, or cannot be read. Other YAML may be there too."""
+    data = reading.document.data if reading.document is not None else {"profile": ""}
+    return isinstance(data, dict) and "profile" in data
+
+
+def _is_plan(reading: ReadResult) -> bool:
+    """Whether a file that was found in a directory is a plan, which may lie beside profiles."""
+    data = reading.document.data if reading.document is not None else None
+    return isinstance(data, dict) and "plan" in data and "profile" not in data

@@ -1,123 +1,144 @@
-"""``--junit``, ``--html`` and ``--github``: the reports of a call that others read."""
+"""``--junit``, ``--html`` and ``--github``: reports for other programs and for the browser.
+
+Each is told what happens and written when the call has ended. A call that is broken off writes its reports too, and they
+say so: a file must never be taken for the complete report of a call, or for that of this call if it is from an earlier one.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
 from types import TracebackType
+from typing import Final
 
+from simdsl.cli.commands import RunRequest
 from simdsl.cli.errors import usage
 from simdsl.cli.exits import Stop
+from simdsl.cli.listeners import CallContext, RunListener
+from simdsl.cli.output import open_for_writing, unwritable
 from simdsl.cli.plan_files import find_files
-from simdsl.cli.request import Request
-from simdsl.core.verdicts import AllPlansEnded, Progress, RunReport
+from simdsl.core.verdicts import AllPlansEnded, Progress
 from simdsl.plan.codes import Code
-from simdsl.report.context import CallHeader, PlanSource
 from simdsl.report.secrets import Secrets
 from simdsl.syntax.files import replace_file
 
-SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
 
 
-class ReportFiles:
-    """The reports that the call asked for: they are told what happens, and written when it has ended, however it did."""
+class _Report(RunListener):
+    """Writes itself at the end of the call, whether it comes to an end or not."""
 
-    def __init__(
-        self,
-        request: Request,
-        call: CallHeader,
-        *,
-        secrets: Secrets,
-        told: Callable[[str], PlanSource],
-        reproduce: Callable[[str, RunReport, int], str],
-    ) -> None:
-        """Raises ``Stop`` if a file cannot be written."""
-        self._request = request
-        self._done = False
-        self._junit: JUnitReport | None = None
-        self._html: HtmlReport | None = None
-        self._github: GitHubReport | None = None
-        _start_files(request)
-        if request.junit is not None:
-            from simdsl.report.junit import JUnitReport
+    _is_written = False
 
-            self._junit = JUnitReport(call, secrets=secrets, told=told, reproduce=reproduce)
-        if request.html is not None:
-            from simdsl.report.html.page import DEFAULT_PASSING, HtmlReport
-
-            passing = DEFAULT_PASSING if request.html_passing is None else request.html_passing
-            self._html = HtmlReport(call, secrets=secrets, told=told, reproduce=reproduce, passing=passing)
-        if request.github:
-            from simdsl.report.github import GitHubReport
-
-            self._github = GitHubReport(secrets=secrets, told=told, reproduce=reproduce, place=_in_repository)
-
-    def __enter__(self) -> ReportFiles:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """A call that came to no end says why in its reports."""
-        if not self._done:
-            self._write(
-                f"the call came to no end: {error}" if error is not None and str(error) else "the call came to no end"
-            )
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if not self._is_written:
+            reason = f": {error}" if error is not None and str(error) else ""
+            self._write_once(f"the call did not finish{reason}")
 
     def tell(self, progress: Progress) -> None:
-        """Take in what happened, and write all when that was the last."""
-        for report in self._told():
-            report(progress)
+        self._take(progress)
         if isinstance(progress, AllPlansEnded):
-            self._write(None)
+            self._write_once(None)
 
-    def _told(self) -> Iterator[Callable[[Progress], None]]:
-        for report in (self._junit, self._html, self._github):
-            if report is not None:
-                yield report.tell
+    def _write_once(self, broken: str | None) -> None:
+        self._is_written = True
+        self._write(broken)
+
+    def _take(self, progress: Progress) -> None:
+        raise NotImplementedError
 
     def _write(self, broken: str | None) -> None:
-        self._done = True
-        if self._junit is not None and self._request.junit is not None:
-            _put(self._request.junit, self._junit.document(broken))
-        if self._html is not None and self._request.html is not None:
-            _put(self._request.html, self._html.page(broken).encode())
-        if self._github is not None:
-            _annotate(self._request, self._github.annotations(broken))
-            _summarize(self._github.summary(broken))
+        """Write the whole report. ``broken`` says why the call did not finish. Raises ``Stop``."""
+        raise NotImplementedError
 
 
-def refused(request: Request, stop: Stop, secrets: Secrets) -> None:
-    """Nothing ran, because a plan could not be read or no backend answers. A page would have nothing to show."""
-    if request.junit is not None and not _is_plan(request, request.junit):
+class JUnitFile(_Report):
+    """``--junit FILE``."""
+
+    def __init__(self, context: CallContext) -> None:
+        from simdsl.report.junit import JUnitReport  # XML, which nothing else needs
+
+        super().__init__(context)
+        assert context.request.junit is not None
+        self._path = context.request.junit
+        open_for_writing(self._path).close()
+        self._report = JUnitReport(
+            context.description, secrets=context.secrets, told=context.source, reproduce=context.reproduce
+        )
+
+    @classmethod
+    def refused(cls, request: RunRequest, stop: Stop, secrets: Secrets) -> None:
         from simdsl.report import junit
 
-        _put(request.junit, junit.render_refused(stop.diagnostics, secrets))
-    if request.github:
+        if request.junit is not None and not _is_plan(request, request.junit):
+            _put(request.junit, junit.render_refused(stop.diagnostics, secrets))
+
+    def _take(self, progress: Progress) -> None:
+        self._report.tell(progress)
+
+    def _write(self, broken: str | None) -> None:
+        _put(self._path, self._report.document(broken))
+
+
+class HtmlFile(_Report):
+    """``--html FILE``."""
+
+    def __init__(self, context: CallContext) -> None:
+        from simdsl.report.html.page import DEFAULT_PASSING, HtmlReport
+
+        super().__init__(context)
+        request = context.request
+        assert request.html is not None
+        self._path = request.html
+        open_for_writing(self._path).close()
+        self._report = HtmlReport(
+            context.description,
+            secrets=context.secrets,
+            told=context.source,
+            reproduce=context.reproduce,
+            passing=DEFAULT_PASSING if request.html_passing is None else request.html_passing,
+        )
+
+    def _take(self, progress: Progress) -> None:
+        self._report.tell(progress)
+
+    def _write(self, broken: str | None) -> None:
+        _put(self._path, self._report.page(broken).encode())
+
+
+class GitHubAnnotations(_Report):
+    """``--github``: annotations on the output, and the summary of the job."""
+
+    def __init__(self, context: CallContext) -> None:
+        from simdsl.report.github import GitHubReport
+
+        super().__init__(context)
+        self._report = GitHubReport(
+            secrets=context.secrets, told=context.source, reproduce=context.reproduce, place=_in_repository
+        )
+
+    @classmethod
+    def refused(cls, request: RunRequest, stop: Stop, secrets: Secrets) -> None:
         from simdsl.report import github
 
         _annotate(request, github.annotate_diagnostics(stop.diagnostics, secrets, _in_repository))
 
+    def _take(self, progress: Progress) -> None:
+        self._report.tell(progress)
 
-def _is_plan(request: Request, path: str) -> bool:
-    """Whether this is a file that the call names as a plan, and does not want to lose."""
+    def _write(self, broken: str | None) -> None:
+        _annotate(self.context.request, self._report.annotations(broken))
+        _summarize(self._report.summary(broken))
+
+
+def _is_plan(request: RunRequest, path: str) -> bool:
+    """Whether this file is one of the plans of the call, which must not be overwritten."""
     named = find_files(request.paths, lines=True).targets if request.paths else ()
     return os.path.realpath(path) in {os.path.realpath(target.file) for target in named}
 
 
-def _start_files(request: Request) -> None:
-    """Whoever finds a file afterwards must not take that of an earlier call for it."""
-    for path in (request.junit, request.html):
-        if path is not None:
-            try:
-                open(path, "wb").close()
-            except OSError as error:
-                raise usage(Code.U009, f"cannot be written: {error.strerror}", about=path) from None
-
-
 def _put(path: str, content: bytes) -> None:
-    """The whole file at once; what is no ordinary file, such as a pipe, is written as it is."""
+    """The whole file at once; what is not a regular file, such as a pipe, is written to directly."""
     try:
         if os.path.isfile(path):
             replace_file(path, content)
@@ -125,10 +146,10 @@ def _put(path: str, content: bytes) -> None:
             with open(path, "wb") as out:
                 out.write(content)
     except OSError as error:
-        raise usage(Code.U009, f"cannot be written: {error.strerror}", about=path) from None
+        raise unwritable(path, error) from None
 
 
-def _annotate(request: Request, lines: str) -> None:
+def _annotate(request: RunRequest, lines: str) -> None:
     """GitHub reads both streams; standard output belongs to the events where there are any."""
     out = sys.stderr if request.json else sys.stdout
     out.write(lines)
@@ -147,7 +168,7 @@ def _summarize(text: str) -> None:
 
 
 def _in_repository(file: str) -> str | None:
-    """Where a plan stands in the checkout, as GitHub names its files."""
+    """The path of a plan in the checkout, as GitHub names its files."""
     if not os.path.isfile(file):
         return None
     path = os.path.realpath(file)

@@ -1,268 +1,279 @@
-"""``simdsl run``: run plans and judge them."""
+"""``simdsl run``: select plans, open backends, run, report, and come to an exit code."""
 
-from typing import Annotated
+from __future__ import annotations
 
-import typer
+import os
+import signal
+import sys
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Final
 
-from simdsl.cli import knobs
-from simdsl.cli.exits import Exit
+from simdsl.backends.protocol import Backend, BackendUnavailable
+from simdsl.backends.urls import mask
+from simdsl.cli.backend_options import describe_backends, resolve_backends
+from simdsl.cli.commands import RunRequest
+from simdsl.cli.errors import exit_of, unavailable, usage
+from simdsl.cli.execution import Execute, PlanExecutor
+from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.listeners import CallContext, RunListener
+from simdsl.cli.option_conflicts import check_options, check_snapshots
+from simdsl.cli.options import load
+from simdsl.cli.plan_files import STDIN
+from simdsl.cli.selection import SelectedPlan, Selection, select_plans
+from simdsl.core.choices import SEED_BITS, choose_below, fresh_seed
+from simdsl.core.verdicts import Progress
+from simdsl.plan.codes import Code
+from simdsl.plan.values import Json
+from simdsl.report.context import CallCounter, CallHeader
+from simdsl.report.screen import screen_of
+from simdsl.report.secrets import Secrets, secrets_given
+from simdsl.report.terminal import TerminalReport, Verbosity
+from simdsl.runs.context import RunOptions
+
+# A plain run of a file imports nothing of what only other options need: it starts a fifth sooner.
+if TYPE_CHECKING:
+    from simdsl.cli.event_files import JsonEvents
+    from simdsl.cli.generated_plans import GeneratedPlans
+
+_STOPPED: Final = (Exit.INTERRUPTED, Exit.TERMINATED)
 
 
-def run(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATHS", hidden=True),
-    ] = None,
-    generate: Annotated[
-        bool, typer.Option("--generate", help="Instead of PATHS: plans of a profile, one for each seed from --seed on.")
-    ] = False,
-    properties: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--property",
-            metavar="NAME",
-            help="Instead of PATHS: plans of this property; may be given again. `all`: of each.",
-        ),
-    ] = None,
-    runs: Annotated[
-        int | None,
-        typer.Option("--runs", metavar="N", min=1, help="That many generated plans, three by default; of each property."),
-    ] = None,
-    min_judged: Annotated[
-        int | None,
-        typer.Option(
-            "--min-judged",
-            metavar="N",
-            min=1,
-            help="Exit with 5 if generated plans judged less: in all, or by any property; 1 by default.",
-        ),
-    ] = None,
-    profile: knobs.ProfileName = None,
-    steps: knobs.Steps = None,
-    tasks: knobs.Tasks = None,
-    pool_size: knobs.PoolSize = None,
-    max_in_flight_tx: knobs.MaxInFlightTx = None,
-    ddl_rate: knobs.DdlRate = None,
-    busy_rate: knobs.BusyRate = None,
-    panic_rate: knobs.PanicRate = None,
-    sleep_rate: knobs.SleepRate = None,
-    overrides: knobs.Overrides = None,
-    backend: Annotated[
-        str,
-        typer.Option(
-            "--backend", "-b", metavar="URL", help="What to run on; see `simdsl backends`.", envvar="SIMDSL_BACKEND"
-        ),
-    ] = "sqlite",
-    differential: Annotated[
-        list[str] | None,
-        typer.Option("--differential", "-d", metavar="URL", help="Run on this backend too and compare; may be given again."),
-    ] = None,
-    doublecheck: Annotated[
-        bool, typer.Option("--doublecheck", help="Run everything in another process too; the traces must be the same.")
-    ] = False,
-    isolated: Annotated[
-        bool, typer.Option("--isolated", help="Run in another process: a driver that ends it fails its plan.")
-    ] = False,
-    show_sql: Annotated[
-        bool, typer.Option("--show-sql", help="Show what is sent of each statement that is changed.")
-    ] = False,
-    reset_table: Annotated[
-        list[str] | None,
-        typer.Option("--reset-table", metavar="NAME", help="Empty this table before each setup; may be given again."),
-    ] = None,
-    reset_mode: Annotated[
-        str | None,
-        typer.Option("--reset-mode", metavar="MODE", help="How: `delete`, which is the default, `truncate` or `recreate`."),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option("--seed", metavar="N", help="For everything that is drawn; else the plan's, else a fresh one."),
-    ] = None,
-    own_seed: Annotated[int | None, typer.Option("--fresh-seed", hidden=True)] = None,
-    loop: Annotated[
-        int | None,
-        typer.Option(
-            "--loop", metavar="N", min=1, help="Do it N times, each with another seed; -x stops after one that fails."
-        ),
-    ] = None,
-    keyword: Annotated[
-        str | None,
-        typer.Option("-k", metavar="EXPR", help="Only plans whose name or file contains this; `a and not b` works."),
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option("--tag", metavar="EXPR", help="Only plans with this tag; may be given again: any of them."),
-    ] = None,
-    list_only: Annotated[bool, typer.Option("--list", help="List the selected plans and run nothing.")] = False,
-    stop_early: Annotated[bool, typer.Option("-x", help="Stop after the first plan that fails.")] = False,
-    maxfail: Annotated[
-        int | None, typer.Option("--maxfail", metavar="N", min=1, help="Stop after this many plans have failed.")
-    ] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option("--schedule", metavar="TEXT", help="Instead of the plan's schedule: `all`, `a b a`, a pin `1-1-2`."),
-    ] = None,
-    params: Annotated[
-        int | None, typer.Option("--params", metavar="N", min=1, help="Only this entry of `params:`, counted from 1.")
-    ] = None,
-    trace: Annotated[
-        str | None, typer.Option("--trace", metavar="FILE", help="Write the trace of every run, as JSON lines.")
-    ] = None,
-    junit: Annotated[
-        str | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML, a test case for every plan.")
-    ] = None,
-    html: Annotated[
-        str | None, typer.Option("--html", metavar="FILE", help="Write the runs as one HTML page, a lane for every task.")
-    ] = None,
-    html_passing: Annotated[
-        int | None,
-        typer.Option("--html-passing", metavar="N", min=0, help="Show at most N runs that passed there, 20 by default."),
-    ] = None,
-    github: Annotated[
-        bool | None,
-        typer.Option("--github/--no-github", help="Annotations and a summary; by default if GITHUB_ACTIONS is `true`."),
-    ] = None,
-    dump: Annotated[
-        str | None,
-        typer.Option("--dump-plan-on-failure", metavar="FILE", help="Write a failed run as a plan that fails the same way."),
-    ] = None,
-    unroll: Annotated[
-        str | None,
-        typer.Option(
-            "--unroll", metavar="FILE", help="Write the run that failed, else the first, as one order of `steps:`."
-        ),
-    ] = None,
-    bugbase: Annotated[
-        str | None,
-        typer.Option("--bugbase-dir", metavar="DIR", help="Keep every run that fails there; see `simdsl bugs`."),
-    ] = None,
-    shrink: Annotated[
-        bool, typer.Option("--shrink-on-failure", help="Show of a plan that failed the smallest that fails alike.")
-    ] = False,
-    shrink_rounds: Annotated[
-        int | None, typer.Option("--shrink-max-rounds", metavar="N", min=1, help="Try at most that many smaller plans.")
-    ] = None,
-    shrink_time: Annotated[
-        str | None, typer.Option("--shrink-for", metavar="DURATION", help="Shrink for that time at most, such as `30s`.")
-    ] = None,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Rewrite expectations that were missed to what came, in place.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only failures, warnings and the counts.")] = False,
-    verbose: Annotated[
-        int,
-        typer.Option("-v", "--verbose", count=True, help="A line for every run; -vv: its steps too.", show_default=False),
-    ] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Events as JSON lines on standard output, nothing else.")] = False,
-    pg_host: Annotated[
-        str | None, typer.Option("--pg-host", metavar="HOST", help="With `--backend postgres`: use that server.")
-    ] = None,
-    pg_port: Annotated[int | None, typer.Option("--pg-port", metavar="N", help="Its port.")] = None,
-    pg_dbname: Annotated[
-        str | None, typer.Option("--pg-dbname", metavar="NAME", help="The database to connect to; nothing is changed there.")
-    ] = None,
-    pg_user: Annotated[str | None, typer.Option("--pg-user", metavar="NAME", help="The role.")] = None,
-    pg_password: Annotated[
-        str | None, typer.Option("--pg-password", metavar="TEXT", help="Its password; `PGPASSWORD` tells it to nobody else.")
-    ] = None,
-    turso_db_path: Annotated[
-        str | None, typer.Option("--turso-db-path", metavar="FILE", help="With `--backend turso`: use that file.")
-    ] = None,
-    mssql_host: Annotated[
-        str | None, typer.Option("--mssql-host", metavar="HOST", help="With `--backend mssql`: use that server.")
-    ] = None,
-    mssql_port: Annotated[int | None, typer.Option("--mssql-port", metavar="N", help="Its port.")] = None,
-    mssql_dbname: Annotated[
-        str | None, typer.Option("--mssql-dbname", metavar="NAME", help="The database to connect to first.")
-    ] = None,
-    mssql_user: Annotated[str | None, typer.Option("--mssql-user", metavar="NAME", help="The login.")] = None,
-    mssql_password: Annotated[
-        str | None,
-        typer.Option("--mssql-password", metavar="TEXT", help="Its password.", envvar="SIMDSL_MSSQL_PASSWORD"),
-    ] = None,
-    mssql_driver: Annotated[
-        str | None, typer.Option("--mssql-driver", metavar="NAME", help="The ODBC driver, by the name it is installed as.")
-    ] = None,
-) -> Exit:
-    """Run plans and judge them.
+def run(request: RunRequest) -> Exit:
+    """Run plans, once or with several seeds. Raises ``Stop`` for everything that keeps them from running."""
+    if request.github is None:
+        request = request.replaced(github=os.environ.get("GITHUB_ACTIONS") == "true")
+    check_options(request)
+    return _run_repeatedly(request) if request.is_repeated else _run_once(request)
 
-    PATHS are plans, directories and patterns; FILE:LINE runs up to the step at that line. Every plan is loaded first; if
-    one is bad, all that is wrong with all of them is shown, and nothing runs.
+
+def _run_repeatedly(request: RunRequest) -> Exit:
+    """Run the call several times, with a line before each that has its seed; the worst exit code of all.
+
+    The seeds are drawn from the one that was given, so with ``--seed`` they are the same every time.
     """
-    from simdsl.core import gc_pause
+    count = request.loop or request.runs or 1
+    once = request.replaced(loop=None, runs=request.runs if request.is_generated else None)
+    first = fresh_seed() if request.seed is None else request.seed
+    out = sys.stderr if request.json else sys.stdout  # standard output belongs to the events, which have the seed in them
+    codes: dict[int, Exit] = {}
+    for number in range(1, count + 1):
+        seed = choose_below(2**SEED_BITS, first, "loop", number)
+        print(f"run {number} of {count}, seed {seed}", file=out, flush=True)
+        codes[seed] = _run_once(once.replaced(seed=seed))
+        failed = [str(seed) for seed, code in codes.items() if code is Exit.FAILURE]
+        if codes[seed] in _STOPPED or (request.failure_limit is not None and len(failed) >= request.failure_limit):
+            break
+    print(_summary(codes, count), file=out, flush=True)
+    stopped = next((code for code in codes.values() if code in _STOPPED), None)
+    return stopped or (Exit.FAILURE if Exit.FAILURE in codes.values() else max(codes.values()))
 
-    with gc_pause.gc_paused():
-        from simdsl.cli.backend_options import backend_url
-        from simdsl.cli.request import Request, on_github
-        from simdsl.cli.running import run_request
 
-        run_it = run_request
-        if loop is not None:
-            from simdsl.cli.loop import run_loop as run_it
+def _summary(codes: dict[int, Exit], count: int) -> str:
+    failed = [str(seed) for seed, code in codes.items() if code is Exit.FAILURE]
+    nothing = sum(code is Exit.NOTHING_CHECKED for code in codes.values())
+    line = f"ran {len(codes)} of {count} times: {len(failed)} failed"
+    if nothing:
+        line += f", {nothing} checked nothing or too little"
+    return f"{line}; seed {', '.join(failed)}" if failed else line
 
-    places = {
-        "pg-host": pg_host,
-        "pg-port": pg_port,
-        "pg-dbname": pg_dbname,
-        "pg-user": pg_user,
-        "pg-password": pg_password,
-        "turso-db-path": turso_db_path,
-        "mssql-host": mssql_host,
-        "mssql-port": mssql_port,
-        "mssql-dbname": mssql_dbname,
-        "mssql-user": mssql_user,
-        "mssql-password": mssql_password if mssql_host is not None else None,
-        "mssql-driver": mssql_driver,
-    }
-    return run_it(
-        Request(
-            paths=tuple(paths or ()),
-            properties=tuple(properties or ()),
-            generate=generate,
-            profile=profile,
-            knobs=knobs.turned(
-                steps=steps,
-                tasks=tasks,
-                pool_size=pool_size,
-                max_in_flight_tx=max_in_flight_tx,
-                ddl_rate=ddl_rate,
-                busy_rate=busy_rate,
-                panic_rate=panic_rate,
-                sleep_rate=sleep_rate,
-                overrides=overrides,
-            ),
-            runs=runs,
-            min_judged=min_judged,
-            backend=backend_url(backend, places),
-            differential=tuple(differential or ()),
-            doublecheck=doublecheck,
-            isolated=isolated,
-            show_sql=show_sql,
-            reset_tables=tuple(reset_table or ()),
-            reset_mode=reset_mode,
-            seed=seed,
-            fresh_seed=own_seed,
-            loop=loop,
-            keyword=keyword,
-            tags=tuple(tag or ()),
-            list_only=list_only,
-            maxfail=1 if stop_early else maxfail,
-            schedule=schedule,
-            params=params,
-            trace=trace,
-            junit=junit,
-            html=html,
-            html_passing=html_passing,
-            github=on_github() if github is None else github,
-            dump=dump,
-            unroll=unroll,
-            bugbase=bugbase,
-            shrink=shrink,
-            shrink_rounds=shrink_rounds,
-            shrink_time=shrink_time,
-            accept=accept,
-            quiet=quiet,
-            verbose=verbose,
-            json=json,
+
+def _run_once(request: RunRequest) -> Exit:
+    generated = _generated(request) if request.is_generated else None
+    seed = next((seed for seed in (request.seed, None if generated is None else generated.seed) if seed is not None), None)
+    seed = fresh_seed() if seed is None else seed
+    with _refusals_reported(request):
+        urls = request.urls
+        selection = select_plans(request, seed, generated)
+    if request.list_only:
+        return _list(selection)
+    if not request.is_generated:
+        _check_files(request, selection.all())
+    if not selection.count:
+        sys.stderr.write("no plans selected\n")
+        return Exit.NOTHING_CHECKED
+    secrets = secrets_given(*urls)
+    with _refusals_reported(request):
+        backends = resolve_backends(urls)
+        description = CallHeader(seed=seed, backend=describe_backends(urls, backends, secrets), plans=selection.count)
+    if request.doublecheck and not request.is_generated:
+        from simdsl.cli.doublecheck import refuse_nondeterministic  # few calls check determinism
+
+        refuse_nondeterministic(selection.all())
+    with ExitStack() as stack:
+        call = _Call(
+            request, urls, selection, backends, secrets, description, None if generated is None else generated.profile
         )
+        stack.enter_context(_terminated_like_interrupted())
+        return call.run(stack)
+
+
+class _Terminated(KeyboardInterrupt):
+    """The process was asked to end: everything is cleaned up as after Ctrl-C."""
+
+
+class _Call:
+    """One call over its selected plans: what executes them, what listens, and what they come to."""
+
+    def __init__(
+        self,
+        request: RunRequest,
+        urls: tuple[str, ...],
+        selection: Selection,
+        backends: Sequence[Backend],
+        secrets: Secrets,
+        description: CallHeader,
+        profile: Json,
+    ) -> None:
+        self._request = request
+        self._selection = selection
+        self._tally = CallCounter(seed=description.seed)
+        self._context = CallContext(
+            request=request,
+            urls=urls,
+            selection=selection,
+            backends=backends,
+            secrets=secrets,
+            description=description,
+            profile=profile,
+            note=lambda line: self._screen.note(line),
+        )
+        self._screen = _screen(self._context)
+
+    def run(self, stack: ExitStack) -> Exit:
+        """All plans, until enough have failed or the call is interrupted."""
+        context, request = self._context, self._request
+        for reference in request.listeners():
+            context.listeners.append(stack.enter_context(load(reference)(context)))
+        executor = stack.enter_context(PlanExecutor(urls=context.urls, backends=context.backends))
+        execute = executor.isolated if request.isolated else executor.doublechecked if request.doublecheck else executor.here
+        self._screen.start(context.description)
+        code: Exit | None = None
+        try:
+            for selected in self._selection:
+                self._run_plan(selected, execute)
+                if request.failure_limit is not None and self._tally.failed >= request.failure_limit:
+                    break
+        except _Terminated:
+            code = Exit.TERMINATED
+        except KeyboardInterrupt:
+            code = Exit.INTERRUPTED
+        ended = self._tally.end(interrupted=code is not None)
+        for listener in context.listeners:
+            ended = listener.ending(ended)
+        self._tell(ended)
+        if code is not None:
+            return code
+        code = exit_of(ended)
+        for listener in context.listeners:
+            code = listener.exit_code(code)
+        return code
+
+    def _run_plan(self, selected: SelectedPlan, execute: Execute) -> None:
+        context = self._context
+        if self._request.generate and not self._request.properties:
+            check_snapshots((selected.plan,), context.backends)
+        for listener in context.listeners:
+            listener.plan_selected(selected)
+        # Without a limit, --accept would see only the first failure of a plan, and rewrite one expectation a call.
+        options = RunOptions(seed=selected.seed, keep_going=self._request.accept, translators=context.translators)
+        events = execute(selected.plan, selected.name, options)
+        try:
+            for progress in events:
+                self._tell(progress)
+        except BackendUnavailable as error:
+            raise unavailable(error, context.secrets, context.urls[0]) from error
+        finally:
+            if isinstance(events, Generator):
+                events.close()
+        for listener in context.listeners:
+            listener.plan_left()
+
+    def _tell(self, progress: Progress) -> None:
+        self._tally.tell(progress)
+        self._screen.tell(progress)
+        for listener in self._context.listeners:
+            listener.tell(progress)
+
+
+def _generated(request: RunRequest) -> GeneratedPlans:
+    from simdsl.cli.generated_plans import generated_plans  # the generator and the SQL parser
+
+    return generated_plans(request.properties, request, use_profile=request.generate)
+
+
+def _screen(context: CallContext) -> TerminalReport | JsonEvents:
+    """What shows the call to whoever watches it."""
+    request = context.request
+    if request.json:
+        from simdsl.cli.event_files import JsonEvents  # most calls are watched by people
+
+        url = mask(context.urls[0])
+        return JsonEvents(sys.stdout.buffer, url=url, secrets=context.secrets, reproduce=context.reproduce)
+    detail = Verbosity.QUIET if request.quiet else Verbosity(min(Verbosity.PLANS + request.verbose, Verbosity.STEPS))
+    return TerminalReport(
+        sys.stdout,
+        screen_of(sys.stdout),
+        detail=detail,
+        stories=not request.accept,
+        secrets=context.secrets,
+        told=context.source,
+        reproduce=context.reproduce,
     )
+
+
+def _check_files(request: RunRequest, selected: Sequence[SelectedPlan]) -> None:
+    """No option may write over a plan that runs or over the file of another option. Raises ``Stop``."""
+    plans = {os.path.realpath(one.file) for one in selected}
+    written: set[str] = set()
+    for name, field in request.fields.items():
+        path = getattr(request, name)
+        if field.option.listener is None or field.option.metavar != "FILE" or path is None:
+            continue
+        place = os.path.realpath(path)
+        if place in plans:
+            raise usage(Code.U009, "this is one of the plans that run", about=path, help="name another file")
+        if place in written and (os.path.isfile(place) or not os.path.exists(place)):
+            raise usage(Code.U009, "two options write to this file", about=path, help="name another file")
+        written.add(place)
+    if request.accept and any(one.file == STDIN for one in selected):
+        raise usage(Code.U008, "--accept cannot rewrite standard input", help="name the plan's file")
+
+
+@contextmanager
+def _refusals_reported(request: RunRequest) -> Iterator[None]:
+    """What keeps plans from running is in the reports too, though no listener is made yet."""
+    try:
+        yield
+    except Stop as stop:
+        secrets = secrets_given(request.backend, *request.differential)
+        for reference in request.listeners():
+            listener: type[RunListener] = load(reference)
+            listener.refused(request, stop, secrets)
+        raise
+
+
+def _list(selection: Selection) -> Exit:
+    for one in selection:
+        tags = f" [{', '.join(one.original.tags)}]" if one.original.tags else ""
+        print(f"{one.name}  {one.original.name}{tags}")
+    return Exit.OK if selection.count else Exit.NOTHING_CHECKED
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """While plans run, a request to terminate cleans up as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

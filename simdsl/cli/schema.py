@@ -1,26 +1,11 @@
-"""``simdsl schema``: the JSON Schemas, for editors and other programs."""
+"""``simdsl schema``: print a JSON Schema."""
 
-from enum import StrEnum
-from typing import Annotated
+from __future__ import annotations
 
-import typer
-
-
-class SchemaSubject(StrEnum):
-    """What has a schema."""
-
-    PLAN = "plan"
-    PROFILE = "profile"
-    TRACE = "trace"
+from simdsl.cli.commands import SchemaRequest
+from simdsl.plan import resources
 
 
-def schema(
-    subject: Annotated[SchemaSubject, typer.Argument(help="Of what.", metavar="plan|profile|trace")],
-) -> None:
-    """Print a JSON Schema.
-
-    For an editor: simdsl schema plan > plan.schema.json
-    """
-    from simdsl.plan import resources
-
-    typer.echo(resources.path(f"schemas/{subject}.schema.json").read_text(encoding="utf-8").rstrip())
+def schema(request: SchemaRequest) -> None:
+    """Print the schema as it is published."""
+    print(resources.path(f"schemas/{request.subject}.schema.json").read_text(encoding="utf-8").rstrip())

@@ -12,9 +12,9 @@ import _thread
 import contextlib
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from multiprocessing import parent_process
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -65,10 +65,14 @@ _PRELOADED_MODULES: Final = (
 class IsolatedWorker:
     """Runs plans on these backends in a process of its own, the first one or a differential of all. ``close`` ends it."""
 
-    def __init__(self, urls: Sequence[str], *, limit_us: int = IDLE_LIMIT_US) -> None:
+    def __init__(
+        self, urls: Sequence[str], *, limit_us: int = IDLE_LIMIT_US, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """``environment`` is added to that of this process; only a process that is not forked can have one of its own."""
         self._urls = tuple(urls)
         self._limit_us = limit_us
-        self._context = forkserver_context(_PRELOADED_MODULES)
+        self._environment = environment or {}
+        self._context: BaseContext = get_context("spawn") if environment else forkserver_context(_PRELOADED_MODULES)
         self._workspace = Workspace()
         self._words = self._workspace.path / "words"
         self._words.touch()
@@ -85,7 +89,10 @@ class IsolatedWorker:
 
         Raises ``BackendUnavailable``, and ``RuntimeError`` with the traceback of an error of simdsl's own.
         """
-        child = self._child or _WorkerProcess(self._context, self._urls, str(self._words))
+        child = self._child
+        if child is None:
+            with _added_to_environment(self._environment):
+                child = _WorkerProcess(self._context, self._urls, str(self._words))
         self._child = None  # whoever leaves in the middle leaves it behind
         try:
             child.ask(
@@ -136,6 +143,21 @@ class IsolatedWorker:
     def _tally(self, plan: Plan, file: str, options: RunOptions) -> PlanSummary:
         seed = plan.seed if plan.seed is not None else options.seed
         return PlanSummary(plan=plan, file=file, backend=", ".join(map(mask, self._urls)), seed=seed)
+
+
+@contextlib.contextmanager
+def _added_to_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """While a process is started, which inherits the environment: multiprocessing has no other way to give it one."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class _WorkerProcess:

@@ -20,8 +20,8 @@ from simdsl.campaign.cluster_task import PYTHON, ClusterAnswer, ClusterJob, Unfi
 from simdsl.campaign.jobs import BatchResult, JobResult, LostJob, SeedBatch, WorkerPoolUnavailable
 from simdsl.campaign.local_pool import LocalPool
 from simdsl.campaign.progress import BugShrunk, EndReason, WorkerDied
+from simdsl.cli.campaign import start_workers
 from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.start_workers import start_workers
 from simdsl.workers.processes import ProcessExit
 from tests.campaign.clusters import HERE, Cluster, cluster, hired, seeds_of
 from tests.campaign.crews import Ran, run, work

@@ -15,10 +15,12 @@ from simdsl import __version__
 from simdsl.backends.registry import resolve
 from simdsl.bugbase.states import BugState, RunMode
 from simdsl.bugbase.store import DEFAULT_BUGBASE_DIR, BugStore
-from simdsl.cli.bug_recording import BugRecorder, expanded
-from simdsl.cli.bugs import DEFAULT_BUGBASE
+from simdsl.cli.bug_recording import BugStorage
 from simdsl.cli.exits import Stop
-from simdsl.cli.generated_plans import generators
+from simdsl.cli.generated_plans import generated_plans
+from simdsl.cli.option_groups import DEFAULT_BUGBASE as HOME
+from simdsl.cli.option_groups import ProfileOptions
+from simdsl.core.verdicts import RunEnded
 from simdsl.language.load import load_text
 from simdsl.plan.codes import Code
 from simdsl.plan.plan import Plan
@@ -63,10 +65,10 @@ def keep(
     backends = [resolve(url) for url in urls]
     given = secret_urls or urls
     chosen = how or (RunMode.DIFFERENTIAL if len(urls) > 1 else RunMode.ONCE)
-    keeping = BugRecorder(
-        store=BugStore(DEFAULT_BUGBASE),
+    storage = BugStorage(
+        directory=HOME,
+        urls=given,
         backends=backends,
-        backend_urls=given,
         secrets=secrets_given(*given),
         how=chosen,
         note=notes.append,
@@ -80,7 +82,8 @@ def keep(
         else run_plan(plan, "found.yaml", backends[0], options)
     )
     for progress in events:
-        keeping.tell(progress)
+        if isinstance(progress, RunEnded) and progress.report.failure is not None:
+            storage.store(plan, progress.report, "found.yaml", seed)
     return notes
 
 
@@ -109,14 +112,14 @@ def fresh(shell: Shell, *arguments: str, fault: str = FAULT) -> subprocess.Compl
 
 
 def test_the_directory_is_the_one_of_the_base() -> None:
-    assert DEFAULT_BUGBASE == DEFAULT_BUGBASE_DIR
+    assert HOME == DEFAULT_BUGBASE_DIR
 
 
 def test_a_run_that_fails_is_stored_with_all_that_made_it(shell: Shell) -> None:
-    profile = expanded("quick", ("steps=7",))
+    profile = generated_plans((), ProfileOptions(steps=7)).profile
     (note,) = keep(WRONG, FAULTY, profile=profile)
     bug = only(shell)
-    assert note == f"stored as {DEFAULT_BUGBASE}/{bug['name']}"
+    assert note == f"stored as {HOME}/{bug['name']}"
     assert bug["config"]["simdsl"] == __version__
     assert bug["config"]["profile"] == profile
     assert bug["config"]["profile"]["steps"] == 7
@@ -130,19 +133,19 @@ def test_a_run_that_fails_is_stored_with_all_that_made_it(shell: Shell) -> None:
     with open(bug["trace"], "rb") as trace:
         (run,) = read_trace(trace)
     assert run.end["failure"]["fingerprint"] == bug["fingerprint"]
-    assert keep(WRONG, FAULTY) == [f"seen again: {DEFAULT_BUGBASE}/{bug['name']}"]
+    assert keep(WRONG, FAULTY) == [f"seen again: {HOME}/{bug['name']}"]
     assert only(shell)["count"] == 2
 
 
 def test_a_run_that_holds_stores_nothing(shell: Shell) -> None:
     assert keep(WRONG, "sqlite") == []
-    assert not (shell.home / DEFAULT_BUGBASE).exists()
+    assert not (shell.home / HOME).exists()
     assert shell("bugs", "list", "--json").out == "[]\n"
 
 
 def test_a_profile_that_is_none_stops_the_call() -> None:
     with pytest.raises(Stop):
-        expanded("nowhere", ())
+        generated_plans((), ProfileOptions(profile="nowhere"))
 
 
 def test_another_process_says_failed_and_where_it_is_fixed_it_says_so(shell: Shell) -> None:
@@ -157,13 +160,8 @@ def test_another_process_says_failed_and_where_it_is_fixed_it_says_so(shell: She
 
 def test_a_bug_of_a_generated_property_needs_no_generator(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     faulty = f"sqlite?driver={install('ignores_a_rollback')}"
-    made = [
-        one.opened.plan
-        for one in generators(["tx-rollback-invisible"], generate_too=False, profile=None, knobs=()).plans(1, 3)
-        if one.opened.plan is not None
-    ]
-    for plan in made:
-        keep(plan, faulty)
+    for one in generated_plans(["tx-rollback-invisible"], ProfileOptions()).plans(1, 3):
+        keep(one.plan, faulty)
     bug = only(shell)
     assert bug["fingerprint"] == "property_violated/tx-rollback-invisible"
     assert bug["name"].startswith("property_violated-tx-rollback-invisible-")
@@ -178,10 +176,8 @@ def test_a_later_version_in_a_fresh_process_says_failed_and_then_fixed(shell: Sh
     """The plan was generated; whoever replays it has no generator. ``stderr`` names what is imported of one."""
     fault = "ignores_a_rollback"
     url = f"sqlite?driver={install(fault)}"
-    made = generators(["tx-rollback-invisible"], generate_too=False, profile=None, knobs=())
-    for one in made.plans(1, 3):
-        assert one.opened.plan is not None
-        keep(one.opened.plan, url)
+    for one in generated_plans(["tx-rollback-invisible"], ProfileOptions()).plans(1, 3):
+        keep(one.plan, url)
     bug = only(shell)
     config = Path(bug["plan"]).parent / "config.json"
     data = json.loads(config.read_text())
@@ -208,13 +204,13 @@ def test_a_difference_is_replayed_on_both(shell: Shell) -> None:
     assert shell("bugs", "replay", "-b", "sqlite", "-b", "sqlite").code == 0
     one = shell("bugs", "replay", "-b", "sqlite")
     assert one.code == 5
-    assert "it was found on 2 backends, and the call names one backend" in one.out
+    assert "it was found on 2 backends, and the call names 1 backend" in one.out
 
 
 def test_a_doublecheck_is_replayed_in_two_processes(shell: Shell) -> None:
     keep(NEVER, "sqlite", how=RunMode.DOUBLECHECK)
     assert shell("bugs", "replay").code == 1
-    BugStore(DEFAULT_BUGBASE).add_shrunk(only(shell)["name"], load_text(NEVER.replace("=> 2", "=> 1")))
+    BugStore(HOME).add_shrunk(only(shell)["name"], load_text(NEVER.replace("=> 2", "=> 1")))
     assert shell("bugs", "replay", "--shrunk").out.startswith("FIXED ")
 
 
@@ -277,7 +273,7 @@ def test_no_secret_is_stored_and_one_is_asked_for(shell: Shell, monkeypatch: pyt
 def test_a_shrunk_plan_is_run_if_it_is_wanted(shell: Shell) -> None:
     keep(NEVER, "sqlite")
     name = only(shell)["name"]
-    BugStore(DEFAULT_BUGBASE).add_shrunk(name, load_text(NEVER.replace("=> 2", "=> 1")))
+    BugStore(HOME).add_shrunk(name, load_text(NEVER.replace("=> 2", "=> 1")))
     assert shell("bugs", "replay").code == 1
     assert shell("bugs", "replay", "--shrunk").code == 0
 
@@ -308,7 +304,7 @@ def test_showing_a_bug_says_what_failed_and_where_it_is(shell: Shell) -> None:
 def test_pruning_removes_what_is_fixed_and_what_is_old(shell: Shell) -> None:
     keep(NEVER, "sqlite")
     keep(WRONG, FAULTY)
-    store = BugStore(DEFAULT_BUGBASE)
+    store = BugStore(HOME)
     one, two = (entry.name for entry in store.entries()[0])
     assert shell("bugs", "prune").out == ""
     store.mark(one, BugState.FIXED)
@@ -323,7 +319,7 @@ def test_pruning_removes_what_is_fixed_and_what_is_old(shell: Shell) -> None:
 
 def test_a_folder_of_garbage_is_told_and_never_a_success(shell: Shell) -> None:
     keep(NEVER, "sqlite")
-    shell.write(f"{DEFAULT_BUGBASE}/garbage/failure.json", "\0\1")
+    shell.write(f"{HOME}/garbage/failure.json", "\0\1")
     for command in ("list", "prune"):
         said = shell("bugs", command)
         assert said.code == 2
@@ -332,20 +328,20 @@ def test_a_folder_of_garbage_is_told_and_never_a_success(shell: Shell) -> None:
     assert shell("bugs", "show", "garbage").code == 2
     said = shell("bugs", "replay", "-b", "sqlite")
     assert said.code == 1
-    BugStore(DEFAULT_BUGBASE).add_shrunk(only_sound(), load_text(NEVER.replace("=> 2", "=> 1")))
+    BugStore(HOME).add_shrunk(only_sound(), load_text(NEVER.replace("=> 2", "=> 1")))
     assert shell("bugs", "replay", "--shrunk").code == 2
 
 
 def only_sound() -> str:
     """The name of the only bug that is sound."""
-    (entry,) = BugStore(DEFAULT_BUGBASE).entries()[0]
+    (entry,) = BugStore(HOME).entries()[0]
     return entry.name
 
 
 def test_nothing_to_replay_is_no_success(shell: Shell) -> None:
     said = shell("bugs", "replay")
     assert (said.code, said.out) == (5, "")
-    assert "there is no bug in " in said.err
+    assert "no bugs in " in said.err
 
 
 def test_a_base_that_cannot_be_written_stops_the_call(shell: Shell) -> None:

@@ -92,7 +92,7 @@ def test_rows_that_depend_on_a_hash(shell: Shell, unsteady: None) -> None:
     assert shell("run", "a.yaml", *backend).code == 0
     result = shell("run", "a.yaml", *backend, "--doublecheck")
     assert result.code == 1
-    assert "runs differ: line 2 of the trace is another one" in result.out
+    assert "runs differ: line 2 of the trace differs" in result.out
     assert "a.yaml:4:" in result.out
 
 
@@ -129,7 +129,15 @@ def test_what_does_not_go_together(shell: Shell) -> None:
     shell.write("a.yaml", HOLDS)
     for other in (["--accept"], ["--differential", "libsql"]):
         assert "U008" in shell("run", "a.yaml", "--doublecheck", *other).err
-    assert "U008" in shell("run", "-", "--doublecheck", stdin=HOLDS).err
+
+
+def test_standard_input_can_be_checked_twice(shell: Shell) -> None:
+    assert shell("run", "-", "--doublecheck", stdin=HOLDS).code == 0
+
+
+def test_generated_plans_can_be_checked_twice(shell: Shell) -> None:
+    said = shell("run", "--generate", "--runs", "1", "--seed", "3", "--doublecheck")
+    assert said.code == 0, said.out + said.err
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_an_unknown_one_is_refused(shell: Shell) -> None:
     [
         ["plan.yaml", "--property", "all"],
         ["--property", "all", "--accept"],
-        ["plan.yaml", "--runs", "3"],
+        ["plan.yaml", "--min-assertions", "3"],
     ],
 )
 def test_what_does_not_go_together_is_refused(shell: Shell, arguments: list[str]) -> None:

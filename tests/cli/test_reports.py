@@ -8,14 +8,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lxml import etree
 
 import simdsl
-from simdsl.backends.protocol import BackendUnavailable
-from simdsl.runs.single import run_plan
 from tests.cli.conftest import BAD, FAILS, HOLDS, SILENT, TASKS, Shell
 from tests.report.test_junit import valid
 
@@ -23,6 +20,20 @@ ENDLESS = HOLDS.split("steps:")[0].replace("plan: holds", "plan: endless") + (
     "tasks:\n  a:\n    - SELECT 1 => 1\n  b:\n    - SELECT 1 => 1\nschedule: {seed: 1, runs: 100000000}\n"
     "finally:\n  - DROP TABLE t\n"
 )
+GONE = """
+from simdsl.backends.protocol import BackendUnavailable
+from simdsl.backends.registry import resolve
+from simdsl.backends.wrappers import WrappedBackend, WrappedSession
+
+class Gone(WrappedSession):
+    def start(self, statement, arguments):
+        if "unlucky" in statement.text:
+            raise BackendUnavailable("the server has gone")
+        return self.inner.start(statement, arguments)
+
+def make():
+    return WrappedBackend(resolve("sqlite"), "sqlite", Gone)
+"""
 ROOT = Path(simdsl.__file__).parent.parent
 
 
@@ -151,22 +162,18 @@ def test_no_report_has_a_secret(shell: Shell, monkeypatch: pytest.MonkeyPatch) -
 def test_an_old_report_is_not_mistaken_for_a_new_one(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend that goes away ends the call: the plan that ran is an error, and what had ended is there."""
     shell.write("a.yaml", HOLDS)
-    shell.write("b.yaml", HOLDS.replace("plan: holds", "plan: unlucky"))
+    shell.write(
+        "b.yaml", HOLDS.replace("plan: holds", "plan: unlucky").replace("SELECT count(*)", "SELECT /* unlucky */ count(*)")
+    )
     assert shell("run", ".", "--junit", "j.xml", "--html", "r.html").code == 0
 
-    def gone(plan: Any, *more: Any) -> Any:
-        events = run_plan(plan, *more)
-        yield next(events)
-        if plan.name == "unlucky":
-            raise BackendUnavailable("the server has gone")
-        yield from events
-
-    monkeypatch.setattr("simdsl.cli.running.run_plan", gone)
-    result = shell("run", ".", "--junit", "j.xml", "--html", "r.html", "--github")
+    shell.write("simdsl_gone.py", GONE)
+    monkeypatch.syspath_prepend(str(shell.home))
+    result = shell("run", ".", "--junit", "j.xml", "--html", "r.html", "--github", "-b", "python:simdsl_gone:make")
     assert result.code == 3
     assert cases(shell.home / "j.xml") == [("holds", ["system-out"]), ("unlucky", ["error"])]
     assert "the server has gone" in (shell.home / "r.html").read_text()
-    assert "::error file=b.yaml,title=simdsl::the call came to no end: the server has gone" in result.out
+    assert "::error file=b.yaml,title=simdsl::the call did not finish: the server has gone" in result.out
 
 
 def test_an_interrupted_call_reports_what_had_ended(tmp_path: Path) -> None:
@@ -209,7 +216,7 @@ def test_a_plain_run_imports_no_report_of_these(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(HOLDS)
     script = (
         "import sys\nfrom simdsl.cli.main import call\nassert call(sys.argv[1:]) == 0\n"
-        "print(*sorted(name for name in sys.modules if name.startswith(('simdsl.report', 'simdsl.cli.rep', 'xml'))))\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(('simdsl.report', 'simdsl.cli.report_files', 'xml'))))\n"
     )
     environment = {key: value for key, value in os.environ.items() if key != "GITHUB_ACTIONS"} | {"PYTHONPATH": str(ROOT)}
 

@@ -128,7 +128,7 @@ def test_an_empty_directory_selects_nothing(shell: Shell) -> None:
     (shell.home / "empty").mkdir()
     result = shell("run", "empty")
     assert result.code == 5
-    assert result.err == "nothing is selected\n"
+    assert result.err == "no plans selected\n"
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_a_property_is_sized_by_the_profile(shell: Shell, more: tuple[str, ...])
     said = shell(*call, "--dump-plan-on-failure", "no.yaml", "--trace", "t.jsonl")
     assert said.code == 0, said.out + said.err
     name = "write-heavy" if "write-heavy" in more else "quick"
-    profile = find_profile(name, ("steps=150",) if "--steps" in more else ())
+    profile = find_profile(name, ("steps=150",) if "--steps" in more else ()).profile
     plan = find("tx-commit-visible").plan(3, PlanSize.of(profile))
     header = json.loads((shell.home / "t.jsonl").read_text().partition("\n")[0])
     assert header["file"] == "property:tx-commit-visible (seed 3)"

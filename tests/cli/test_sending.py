@@ -31,7 +31,7 @@ def test_show_sql_shows_what_is_not_sent_as_it_stands(shell: Shell) -> None:
     assert "INSERT INTO t VALUES (?, 1)" in result.out
     assert "count(*)" not in result.out
     shell.write("q.yaml", "simdsl: 1\nplan: q\nsteps:\n  - a: SELECT 1 => 1\n")
-    assert "every statement is sent as it stands" in shell("run", "q.yaml", "--show-sql").out
+    assert "every statement is sent unchanged" in shell("run", "q.yaml", "--show-sql").out
 
 
 def test_explain_shows_a_plan_as_a_backend_is_sent_it(shell: Shell) -> None:

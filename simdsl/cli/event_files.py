@@ -1,26 +1,47 @@
-"""``--json``: events on standard output, notes on standard error."""
+"""``--trace`` and ``--json``: events as JSON lines, in a file and on standard output."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from types import TracebackType
 from typing import BinaryIO
 
 from simdsl import __version__
+from simdsl.cli.listeners import CallContext, RunListener
+from simdsl.cli.output import open_for_writing
 from simdsl.core.verdicts import PlanEnded, Progress, RunReport
 from simdsl.report import json_lines
 from simdsl.report.context import CallHeader
+from simdsl.report.json_lines import TraceWriter
 from simdsl.report.secrets import Secrets
 from simdsl.report.trace_events import JsonObject
 
 
+class TraceFile(RunListener):
+    """``--trace FILE``: every event of every run."""
+
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        path = context.request.trace
+        assert path is not None
+        self._out = open_for_writing(path)
+        self._writer = TraceWriter(self._out, context.backends, context.secrets)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._out.close()
+
+    def tell(self, progress: Progress) -> None:
+        self._writer.tell(progress)
+
+
 class JsonEvents:
-    """Writes what it is told as JSON lines."""
+    """``--json``: events on standard output, notes on standard error."""
 
     def __init__(
         self, out: BinaryIO, *, url: str, secrets: Secrets, reproduce: Callable[[str, RunReport, int], str]
     ) -> None:
-        """``url`` is the backend's, masked; ``reproduce`` gives the command that shows a failed run again."""
+        """``url`` is the backend's, masked; ``reproduce`` gives the command that shows a failing run again."""
         self._out = out
         self._url = url
         self._secrets = secrets
@@ -32,7 +53,7 @@ class JsonEvents:
         self._write({"event": "call_started", "simdsl": __version__, "seed": call.seed, "backend": backend, "url": url})
 
     def tell(self, progress: Progress) -> None:
-        """One line an event; a plan that failed has the command that shows it again."""
+        """One line for each event; that of a failing plan has the command that shows it again."""
         data = json_lines.progress_json(progress)
         if isinstance(progress, PlanEnded):
             failed = progress.failed
@@ -40,7 +61,7 @@ class JsonEvents:
         self._write(data)
 
     def note(self, text: str) -> None:
-        """What is no event goes where it disturbs nobody."""
+        """What is not an event must not mix with those that are."""
         sys.stderr.write(f"{self._secrets.hide(text)}\n")
 
     def _write(self, data: JsonObject) -> None:

@@ -1,0 +1,169 @@
+"""The only door to typer: help, the wording of mistakes, and completion in the shell, from the declared commands."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from simdsl.cli.commands import COMMANDS, GROUPS, Command
+from simdsl.cli.exits import EXIT_CODES
+from simdsl.cli.option_groups import PANELS
+from simdsl.cli.options import Field, Request, load
+from simdsl.cli.root_help import COMMANDS_WITH_EXIT_CODES, root_help, version_line
+
+_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
+
+Dispatch = Callable[[Command, Request], None]
+
+
+def run(arguments: Sequence[str], dispatch: Dispatch, only: Command | None) -> None:
+    """Answer a command line: with help, with a mistake, or by giving its request to ``dispatch``.
+
+    ``only`` is the single command to build; None builds all, which takes 10 ms longer. Raises ``SystemExit``.
+    """
+    commands = [only] if only is not None else list(COMMANDS.values())
+    app = _app(commands, dispatch)
+    typer.main.get_command(app)(args=list(arguments), prog_name="simdsl")
+
+
+def command_tree() -> Any:
+    """The whole tree of commands as typer builds it, for tests. Its type has no public name."""
+    return typer.main.get_command(_app(list(COMMANDS.values()), lambda command, request: None))
+
+
+def _app(commands: Sequence[Command], dispatch: Dispatch) -> typer.Typer:
+    # Without a rich_markup_mode typer does not import rich, which would take longer than everything else together.
+    app = _group("One plan, any backend, every interleaving.", _Root)
+    app.callback()(_root)
+    groups: dict[str, typer.Typer] = {}
+    for command in commands:
+        first, _, second = command.name.partition(" ")
+        if second and first not in groups:
+            groups[first] = _group(GROUPS[first], TyperGroup)
+            app.add_typer(groups[first], name=first)
+        into = groups[first] if second else app
+        epilog = EXIT_CODES if command.name in COMMANDS_WITH_EXIT_CODES else None
+        into.command(second or first, help=command.help, epilog=epilog, cls=_Grouped)(_function(command, dispatch))
+    return app
+
+
+def _group(help_: str, cls: type[TyperGroup]) -> typer.Typer:
+    return typer.Typer(
+        help=help_,
+        cls=cls,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=_SETTINGS,
+    )
+
+
+def _function(command: Command, dispatch: Dispatch) -> Callable[..., None]:
+    """A function whose signature has the options of the request, which is what typer reads."""
+
+    def call(**values: Any) -> None:
+        given = {
+            name: tuple(value or ()) if command.request.fields[name].repeats else value for name, value in values.items()
+        }
+        dispatch(command, command.request(**given))
+
+    parameters = [_parameter(field) for field in command.request.fields.values()]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+def _parameter(field: Field) -> inspect.Parameter:
+    kind: Any = list[field.type] if field.repeats else field.type  # type: ignore[name-defined]
+    if not field.is_required and field.default in (None, ()):
+        kind = kind | None
+    default = inspect.Parameter.empty if field.is_required else field.default or (0 if field.option.counts else None)
+    if field.type is bool and field.default is not None:
+        default = field.default
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, _info(field)], default=default
+    )
+
+
+def _info(field: Field) -> Any:
+    option = field.option
+    complete = None if option.completion is None else _completion(option.completion)
+    if option.is_argument:
+        metavar = option.metavar if field.is_required or field.repeats else f"[{option.metavar}]"
+        return typer.Argument(
+            metavar=metavar, help=option.help, hidden=not option.help, show_default=False, autocompletion=complete
+        )
+    names = [*option.names, *option.aliases][: len(option.names)]
+    if option.off is not None:
+        names[0] = f"{names[0]}/{option.off}"
+    return typer.Option(
+        *names,
+        help=option.help,
+        metavar=option.metavar,
+        min=option.minimum,
+        envvar=option.variable,
+        count=option.counts,
+        hidden=option.hidden,
+        show_default=field.default not in (None, (), False, 0) and not option.off,
+        show_envvar=option.variable is not None,
+        rich_help_panel=option.panel,
+        autocompletion=complete,
+    )
+
+
+def _completion(reference: str) -> Callable[[str], Any]:
+    """A function that completes; what it needs is imported when the shell asks, and not for help."""
+
+    def complete(incomplete: str) -> Any:
+        return load(reference)(incomplete)
+
+    return complete
+
+
+class _Grouped(TyperCommand):
+    """Shows options under the headings that they declare, which typer does only together with rich."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                is_argument = parameter.param_type_name == "argument"
+                panel = "Arguments" if is_argument else getattr(parameter, "rich_help_panel", None) or OTHER_OPTIONS
+                panels.setdefault(panel, []).append(record)
+        for panel in sorted(panels, key=_rank):
+            with formatter.section(panel):
+                formatter.write_dl(panels[panel])
+
+
+class _Root(TyperGroup):
+    """Shows the same help as the fast path."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        formatter.write(root_help())
+
+
+OTHER_OPTIONS: Final = "Options"
+
+
+def _rank(panel: str) -> int:
+    order = ("Arguments", *PANELS)
+    return order.index(panel) if panel in order else len(order)
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Options that stand before every command; the version shows itself while they are read."""
