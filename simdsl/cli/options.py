@@ -93,7 +93,8 @@ class Field:
     __slots__ = ("default", "is_required", "name", "option", "repeats", "type")
 
     def __init__(self, name: str, annotation: Any, default: Any, is_required: bool) -> None:
-        kind, self.option = get_args(annotation)[:2]
+        kind, option = get_args(annotation)[:2]
+        self.option: Option = option
         self.name = name
         self.default = default
         self.is_required = is_required
@@ -148,7 +149,7 @@ class Request:
         raise AttributeError(f"{type(self).__name__} is immutable")
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.values() == other.values()  # type: ignore[attr-defined]
+        return isinstance(other, Request) and type(self) is type(other) and self.values() == other.values()
 
     __hash__ = None  # type: ignore[assignment]
 

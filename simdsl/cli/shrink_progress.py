@@ -38,9 +38,8 @@ class ShrinkProgress:
         for self.best in shrinking:
             if shrinking.failure_rate is not None and not said:
                 said = True
-                self.note(
-                    f"flaky: fails {shrinking.failure_rate}; running each candidate up to {runs_needed(shrinking.failure_rate)} times"
-                )
+                rate = shrinking.failure_rate
+                self.note(f"flaky: fails {rate}; running each candidate up to {runs_needed(rate)} times")
             self.tell(self.best)
 
     def end(self, shrinking: ShrinkDriver) -> ShrinkSnapshot | None:

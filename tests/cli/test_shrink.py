@@ -208,7 +208,7 @@ def test_what_fails_every_third_time_shrinks_and_says_so(shell: Shell) -> None:
     assert said.code == 0
     assert "flaky: fails 3 of 10 times; running each candidate up to 9 times" in said.err
     assert said.err.splitlines()[-1].startswith("shrinking 5 -> 3 steps (")
-    assert "; it fails 3 of 10 times" in said.err or "; it fails 4 of 10 times" in said.err
+    assert "; fails 3 of 10 times" in said.err or "; fails 4 of 10 times" in said.err
     assert steps(said.out)[-1] == "  - a: SELECT v FROM t => 10"
 
 
@@ -240,7 +240,7 @@ def test_other_bugs_that_are_met_are_kept_too(shell: Shell) -> None:
     assert "1 other bug was found; `--bugbase-dir` stores such bugs: backends_differ/rows/SELECT/types" in alone.err
     kept = shell("shrink", "two.yaml", *backends, "--bugbase-dir", "bugs")
     assert (kept.code, kept.out) == (0, alone.out)
-    assert "1 other bug was met: bugs" in kept.err
+    assert "1 other bug was found: bugs" in kept.err
     found = json.loads(shell("bugs", "list", "--json", "--bugbase-dir", "bugs").out)
     assert {one["fingerprint"]: one["shrunk_plan"] is not None for one in found} == {
         "backends_differ/rows/SELECT/fewer": True,
