@@ -21,6 +21,7 @@ from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Severity
 from simdsl.plan.plan import Plan, Reset, ResetMode
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.schedules import PctSchedule, RandomSchedule, Schedule
 from simdsl.rewriting.pin import strip_seeds
 from simdsl.syntax.document import Document
