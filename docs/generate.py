@@ -15,8 +15,7 @@ from enum import Enum
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 REFERENCE: Final = ROOT / "docs" / "reference"
@@ -28,7 +27,9 @@ if str(ROOT) not in sys.path:
 from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
 from simdsl.cli import exits  # noqa: E402
-from simdsl.cli.app import command  # noqa: E402
+from simdsl.cli.commands import COMMANDS, Command  # noqa: E402
+from simdsl.cli.option_groups import PANELS  # noqa: E402
+from simdsl.cli.options import Field  # noqa: E402
 from simdsl.generation.plans import UNSUPPORTED_KNOBS  # noqa: E402
 from simdsl.language.property_names import BUILT_IN  # noqa: E402
 from simdsl.oracles.documented_differences import KNOWN_DIFFERENCES  # noqa: E402
@@ -105,20 +106,19 @@ def _page(title: str, lines: Iterator[str]) -> str:
 
 
 def _cli() -> Iterator[str]:
-    names = list(_names_of(command().commands))
     yield "```text"
     yield "simdsl [--version] [--install-completion] [--show-completion] [-h | --help] COMMAND ..."
     yield "```"
     yield ""
     yield "| command | what it does |"
     yield "|---|---|"
-    for name in names:
-        yield f"| [`simdsl {name}`](#{_anchor(f'simdsl {name}')}) | {_sentences(_function(name))[0]} |"
+    for name, command in COMMANDS.items():
+        yield f"| [`simdsl {name}`](#{_anchor(f'simdsl {name}')}) | {command.summary} |"
     yield ""
-    yield "`--install-completion` and `--show-completion` are for the shell that calls them. Every command has `--help`."
+    yield "`--install-completion` and `--show-completion` are for the current shell. Every command has `--help`."
     yield ""
-    for name in names:
-        yield from _command(name)
+    for command in COMMANDS.values():
+        yield from _command(command)
     yield "## Exit codes"
     yield ""
     yield "| code | meaning |"
@@ -130,107 +130,68 @@ def _cli() -> Iterator[str]:
     yield ""
     yield "| variable | effect |"
     yield "|---|---|"
-    yield "| `SIMDSL_BACKEND` | what `--backend` is where it is not given |"
-    yield "| `SIMDSL_MSSQL_URL` | what `--backend mssql` means |"
-    yield "| `PGHOST`, `PGHOSTADDR`, `PGSERVICE` ... | libpq's: `--backend postgres` means that server |"
-    yield "| `XDG_CACHE_HOME` | where an empty PostgreSQL cluster is kept; `~/.cache` without it |"
-    yield "| `SIMDSL_DEBUG` | set to anything, an internal error shows its traceback |"
-    yield "| `NO_COLOR` | set to anything, no colour |"
-    yield "| `CI` | set to anything, no line of progress |"
-    yield "| `COLUMNS` | how wide the screen is |"
+    yield "| `SIMDSL_BACKEND` | the default of `--backend` |"
+    yield "| `SIMDSL_MSSQL_URL` | the server that `--backend mssql` means |"
+    yield "| `PGHOST`, `PGHOSTADDR`, `PGSERVICE` ... | those of libpq: the server that `--backend postgres` means |"
+    yield "| `XDG_CACHE_HOME` | the directory for the embedded PostgreSQL's initial cluster (default `~/.cache`) |"
+    yield "| `SIMDSL_DEBUG` | set to anything: an internal error shows its traceback |"
+    yield "| `NO_COLOR` | set to anything: no colors |"
+    yield "| `CI` | set to anything: no progress line |"
+    yield "| `COLUMNS` | the width of the output |"
 
 
-def _names_of(commands: dict[str, Any], above: str = "") -> Iterator[str]:
-    """Every command, those of a group by both names: ``profile show``."""
-    for name, one in commands.items():
-        inner = getattr(one, "commands", None)
-        if inner is None:
-            yield f"{above}{name}"
-        else:
-            yield from _names_of(inner, f"{name} ")
-
-
-def _command(name: str) -> Iterator[str]:
-    function = _function(name)
-    arguments, options = _parameters(function)
-    usage = " ".join(f"[{metavar.strip('[]')}]" if optional else metavar for metavar, optional, _ in arguments)
-    usage = usage.replace("[PATHS]", "PATHS...")
-    yield f"## simdsl {name}"
+def _command(command: Command) -> Iterator[str]:
+    fields = [field for field in command.request.fields.values() if not field.option.hidden]
+    arguments = [field for field in fields if field.option.is_argument]
+    yield f"## simdsl {command.name}"
     yield ""
     yield "```text"
-    yield f"simdsl {name} [OPTIONS] {usage}".rstrip()
+    yield " ".join(["simdsl", command.name, "[OPTIONS]", *map(_usage, arguments)])
     yield "```"
     yield ""
-    yield from _paragraphs(function)
-    helps = [(metavar, text) for metavar, _, text in arguments if text]
-    for metavar, text in helps:
-        yield f"`{metavar.strip('[]')}`: {text[0].lower()}{text[1:]}"
-        yield ""
-    if options:
+    yield command.help
+    yield ""
+    for field in arguments:
+        if field.option.help:
+            yield f"`{field.option.metavar}`: {field.option.help[0].lower()}{field.option.help[1:]}"
+            yield ""
+    headings = dict.fromkeys(field.option.panel for field in fields if not field.option.is_argument)
+    for heading in sorted(headings, key=lambda heading: PANELS.index(heading) if heading in PANELS else len(PANELS)):
+        if len(headings) > 1:
+            yield f"### {heading}"
+            yield ""
         yield "| option | effect |"
         yield "|---|---|"
-        yield from options
+        for field in fields:
+            if field.option.panel == heading and not field.option.is_argument:
+                yield _option(field)
         yield ""
 
 
-def _function(name: str) -> Any:
-    return getattr(import_module(f"simdsl.cli.{name.split(' ')[0]}"), name.replace(" ", "_"))
+def _usage(field: Field) -> str:
+    metavar = f"{field.option.metavar}..." if field.repeats else field.option.metavar or ""
+    return metavar if field.is_required or metavar == "PATHS..." else f"[{metavar}]"
 
 
-def _parameters(function: Any) -> tuple[list[tuple[str, bool, str]], list[str]]:
-    """The arguments (metavar, optional, help) and the options as rows of a table."""
-    arguments: list[tuple[str, bool, str]] = []
-    options: list[str] = []
-    hints = get_type_hints(function, include_extras=True)
-    for name, parameter in inspect.signature(function).parameters.items():
-        hint = hints[name]
-        if get_origin(hint) is not Annotated:
-            continue
-        kind, said = get_args(hint)[:2]
-        # Within Annotated the first name stands where typer's own default does.
-        names = [word for word in (said.default, *(said.param_decls or ())) if str(word).startswith("-")]
-        if names and said.hidden:
-            continue
-        if names:
-            options.append(_option(names, kind, said, parameter.default))
-        else:
-            optional = parameter.default is not inspect.Parameter.empty
-            arguments.append((said.metavar or name.upper(), optional, said.help or ""))
-    return arguments, options
-
-
-def _option(words: list[str], kind: Any, said: Any, default: Any) -> str:
-    choices = _choices(kind)
-    value = said.metavar or ("|".join(choices) if choices else "N" if int in (kind, *get_args(kind)) else "TEXT")
-    takes = "" if kind is bool or said.count else f" {value}"
-    names = ", ".join(f"`{word}{takes}`" for word in sorted(words, key=len, reverse=True))
+def _option(field: Field) -> str:
+    option = field.option
+    takes = "" if field.is_flag else f" {option.metavar or '|'.join(field.choices)}"
+    spellings = (*option.names, *((option.off,) if option.off else ()))
+    names = ", ".join(f"`{name}{takes}`" for name in spellings)
     notes = []
-    if takes and default not in (None, inspect.Parameter.empty):
-        notes.append(f"default: `{default.value if isinstance(default, Enum) else default}`")
-    if said.envvar:
-        notes.append(f"environment: `{said.envvar}`")
-    text = f"{said.help} ({'; '.join(notes)})" if notes else said.help
+    if takes and field.default not in (None, ()) and "(default" not in option.help:
+        notes.append(f"default: `{field.default.value if isinstance(field.default, Enum) else field.default}`")
+    if option.variable:
+        notes.append(f"environment: `{option.variable}`")
+    if option.aliases:
+        notes.append(f"older name: {', '.join(f'`{name}`' for name in option.aliases)}")
+    text = f"{option.help} ({'; '.join(notes)})" if notes else option.help
     return f"| {_cell(names)} | {_cell(text)} |"
 
 
 def _cell(text: str) -> str:
     """Text within a table, where a bar would end the cell."""
     return text.replace("|", "\\|")
-
-
-def _choices(kind: Any) -> list[str]:
-    kinds = [one for one in get_args(kind) if one is not NoneType] if get_origin(kind) is UnionType else [kind]
-    return [member.value for one in kinds if isinstance(one, type) and issubclass(one, Enum) for member in one]
-
-
-def _sentences(function: Any) -> list[str]:
-    return inspect.cleandoc(function.__doc__).split("\n\n")[0].replace("\n", " ").split("\n")
-
-
-def _paragraphs(function: Any) -> Iterator[str]:
-    for paragraph in inspect.cleandoc(function.__doc__).split("\n\n"):
-        yield paragraph
-        yield ""
 
 
 def _exit_codes() -> Iterator[tuple[int, str]]:
