@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from bench.soak import work
 from bench.soak.parts import PARTS, Part, Unit
 from bench.soak.records import Counts
 from bench.soak.work import do, versions, written
@@ -61,15 +60,12 @@ def test_what_differs_is_an_alarm() -> None:
     assert any(alarm.fingerprint.startswith("backends_differ/") for alarm in counts.alarms)
 
 
-def test_what_is_raised_is_an_alarm_with_its_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    def raises(*arguments: object) -> None:
-        raise RuntimeError("no more")
-
-    monkeypatch.setattr(work, "run_plan", raises)
-    counts = done(PARTS["plans-sqlite"], "quick")
+def test_what_is_raised_is_an_alarm_with_its_plan() -> None:
+    part = replace(PARTS["plans-sqlite"], backends=("python:tests.backends.failing:broken",))
+    counts = done(part, "quick")
     assert [alarm.fingerprint for alarm in counts.alarms] == ["raised/RuntimeError"] * 3
     assert counts.alarms[0].message.startswith("RuntimeError: no more (line ")
-    assert counts.alarms[0].plan == written(PARTS["plans-sqlite"], "quick", 1)
+    assert counts.alarms[0].plan == written(part, "quick", 1)
 
 
 def test_expressions_are_compared() -> None:

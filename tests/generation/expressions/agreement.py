@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from simdsl.generation.expressions.drawing import draw_expression
 from simdsl.generation.expressions.evaluation import Undefined, evaluate
@@ -89,8 +89,11 @@ def drawn(seed: int, first: int, count: int) -> list[SqlExpression]:
     ]
 
 
-def agree(engines: Sequence[Engine], *, seed: int, count: int) -> Tally:
-    """Compare that many expressions, a batch at a time."""
+Evaluate: TypeAlias = Callable[[SqlExpression, Cells], Value | Undefined]
+
+
+def agree(engines: Sequence[Engine], *, seed: int, count: int, ours: Evaluate = evaluate) -> Tally:
+    """Compare that many expressions, a batch at a time, with what ``ours`` makes of them."""
     tally = Tally()
     rows: list[Cells] = []
     for number, first in enumerate(range(0, count, BATCH)):
@@ -99,21 +102,27 @@ def agree(engines: Sequence[Engine], *, seed: int, count: int) -> Tally:
             rows = drawn_rows(seed, ROWS, WILD if filled % 2 else RATES, fill=filled)
             for engine in engines:
                 engine.fill(rows)
-        compare(engines, drawn(seed, first, min(BATCH, count - first)), rows, tally, bound=number % 2 == 1)
+        compare(engines, drawn(seed, first, min(BATCH, count - first)), rows, tally, bound=number % 2 == 1, ours=ours)
     return tally
 
 
 def compare(
-    engines: Sequence[Engine], expressions: Sequence[SqlExpression], rows: Sequence[Cells], tally: Tally, *, bound: bool
+    engines: Sequence[Engine],
+    expressions: Sequence[SqlExpression],
+    rows: Sequence[Cells],
+    tally: Tally,
+    *,
+    bound: bool,
+    ours: Evaluate = evaluate,
 ) -> None:
     """Compare some expressions over the rows that the engines hold."""
-    ours = [[evaluate(expression, row) for row in rows] for expression in expressions]
+    expected = [[ours(expression, row) for row in rows] for expression in expressions]
     tally.expressions += len(expressions)
-    tally.undefined += sum(isinstance(value, Undefined) for values in ours for value in values)
-    tally.results.update(_word(value) for values in ours for value in values)
+    tally.undefined += sum(isinstance(value, Undefined) for values in expected for value in values)
+    tally.results.update(_word(value) for values in expected for value in values)
     for engine in engines:
         for i, row, theirs in _answers(engine, expressions, len(rows), bound=bound):
-            value = ours[i][row]
+            value = expected[i][row]
             tally.values += 1
             if isinstance(value, Undefined) or (not isinstance(theirs, Failed) and same(value, theirs)):
                 continue
@@ -152,7 +161,7 @@ def _word(value: Value | Undefined) -> str:
             return "other"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, ours: Evaluate = evaluate) -> int:
     """Exit 1 if there is a disagreement; the first ten are shown."""
     parser = argparse.ArgumentParser(prog="python -m tests.generation.expressions.agreement", description=__doc__)
     parser.add_argument("--count", type=int, default=5_000, help="expressions (default: 5000)")
@@ -161,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     engines = [Engine(selector) for selector in options.engine or ("sqlite", "postgres")]
     try:
-        tally = agree(engines, seed=options.seed, count=options.count)
+        tally = agree(engines, seed=options.seed, count=options.count, ours=ours)
     finally:
         for engine in engines:
             engine.close()
