@@ -9,8 +9,9 @@ from simdsl.backends.protocol import Backend, Database, Refusal, Session, Statem
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionAction, TransactionControl, TransactionMode, Variable
 from simdsl.plan.values import Row, Value
+from tests.patience import PATIENCE_US
 
-LIMIT_US: Final = 5_000_000
+LIMIT_US: Final = PATIENCE_US
 _KINDS: Final = {
     **dict.fromkeys(("SELECT", "VALUES"), SqlKind.QUERY),
     **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "REPLACE"), SqlKind.DML),

@@ -176,7 +176,7 @@ class TestWaiting:
         assert at_once
 
     def test_slow_statement_neither_ends_nor_waits_for_anybody(self, a: Terminal) -> None:
-        assert a.session.start(a.compiled("SELECT pg_sleep(60)"), ()) is None
+        assert a.session.start(a.compiled("SELECT pg_sleep(3600)"), ()) is None
         settled = a.world.settle([a.session], 20_000)
         assert (settled.ended, settled.blockers) == (frozenset(), {})
         assert a.session.tx() is Tx.OPEN
@@ -221,7 +221,7 @@ class TestWaiting:
 
     def test_process_that_does_not_answer_is_left_behind(self, a: Terminal) -> None:
         assert isinstance(a.session, OdbcSession)
-        assert a.session.start(a.compiled("SELECT pg_sleep(60)"), ()) is None
+        assert a.session.start(a.compiled("SELECT pg_sleep(3600)"), ()) is None
         os.kill(a.session.engine_id, signal.SIGSTOP)
         try:
             began_ns = real_ns()

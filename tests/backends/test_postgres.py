@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, time
@@ -216,9 +217,22 @@ def test_connection_that_is_ended_while_it_waits(a: Terminal, b: Terminal, world
     assert b.error("SELECT 1") is ErrorClass.CONNECTION_LOST
 
 
-def test_descriptor_beyond_what_select_takes(world: Database) -> None:
+@pytest.fixture
+def many_descriptors() -> Iterator[int]:
+    """More open files than select takes, whatever `ulimit -n` says; the number of them."""
+    wanted = 1_100
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + 200
+    if hard not in {resource.RLIM_INFINITY} and hard < needed:
+        pytest.skip(f"`ulimit -Hn` is {hard}: at least {needed} would be needed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
+    yield wanted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_descriptor_beyond_what_select_takes(world: Database, many_descriptors: int) -> None:
     with ExitStack() as stack:
-        for _ in range(1_100):
+        for _ in range(many_descriptors):
             stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
         a, b = (Terminal(resolve("postgres"), world) for _ in range(2))
         assert b.session.fileno() > 1_024  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from simdsl.backends.postgres.embedded_server import EmbeddedServer
 from simdsl.backends.postgres.executables import ServerBinaries, ServerUser
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.core.clock import real_ns
+from tests.patience import PATIENCE_NS
 
 ROOT = Path(__file__).parents[2]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -71,8 +72,8 @@ def postmaster(host: Path) -> int:
 
 
 def comes_true(condition: Callable[[], bool]) -> bool:
-    """Whether it is so within ten seconds of real time."""
-    deadline_ns = real_ns() + 10_000_000_000
+    """Whether it is so before the patience of tests ends."""
+    deadline_ns = real_ns() + PATIENCE_NS
     while not condition():
         if real_ns() > deadline_ns:
             return False

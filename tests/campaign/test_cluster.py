@@ -26,13 +26,14 @@ from simdsl.workers.processes import ProcessExit
 from tests.campaign.clusters import HERE, Cluster, cluster, hired, seeds_of
 from tests.campaign.crews import Ran, run, work
 from tests.campaign.planted import URL
+from tests.patience import PATIENCE_US
 
 SECRET = "geheimnis"
 WRONG = f"python:tests.campaign.clusters:guarded?fault=wrong&password={SECRET}"
 HARMED = "python:tests.campaign.clusters:harmed?harm="
 SEEDS = 120
 NANNY, ALONE = ("--nanny",), ("--no-nanny",)
-WAIT_US = 60_000_000
+WAIT_US = PATIENCE_US
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from simdsl.campaign.jobs import BatchResult, CampaignSpec, JobRefused, JobResul
 from simdsl.campaign.local_pool import LocalPool
 from tests.campaign.crews import run, work
 from tests.campaign.planted import URL
+from tests.patience import PATIENCE_US
 
-WAIT_US = 60_000_000
+WAIT_US = PATIENCE_US
 
 
 @contextmanager

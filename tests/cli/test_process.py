@@ -15,6 +15,7 @@ import pytest
 
 import simdsl
 from tests.cli.conftest import FAILS, HOLDS
+from tests.patience import PATIENCE_S
 
 ROOT = Path(simdsl.__file__).parent.parent
 DRIVERS = ("sqlite3", "psycopg", "psycopg_pool", "pyodbc", "libsql_experimental", "turso")
@@ -114,7 +115,7 @@ def test_an_interrupted_run_ends_in_good_order(
         if "run 3," in line:
             break
     process.send_signal(sent)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code
     assert "interrupted after 0 plans" in out
     assert err == ""
@@ -142,7 +143,7 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path, environment: Mapp
     process.stdout.close()
     err = process.stderr.read()
     process.stderr.close()
-    assert process.wait(timeout=60) == 141
+    assert process.wait(timeout=PATIENCE_S) == 141
     assert err == b""
 
 
@@ -164,7 +165,7 @@ def on_a_terminal(command: list[str], directory: Path, environment: Mapping[str,
 
     text = b"".join(chunks()).decode()
     os.close(master)
-    process.wait(timeout=60)
+    process.wait(timeout=PATIENCE_S)
     return text
 
 

@@ -14,6 +14,7 @@ from lxml import etree
 
 import simdsl
 from tests.cli.conftest import BAD, FAILS, HOLDS, SILENT, TASKS, Shell
+from tests.patience import PATIENCE_S
 from tests.report.test_junit import valid
 
 ENDLESS = HOLDS.split("steps:")[0].replace("plan: holds", "plan: endless") + (
@@ -192,7 +193,7 @@ def test_an_interrupted_call_reports_what_had_ended(tmp_path: Path) -> None:
         if "run 3," in line:
             break
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (130, "")
     assert cases(tmp_path / "j.xml") == [("holds", ["system-out"])]
     page = (tmp_path / "r.html").read_text()

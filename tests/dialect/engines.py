@@ -13,8 +13,9 @@ from simdsl.backends.registry import resolve
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.sql import Dialect, Sql, SqlKind, TransactionAction, TransactionControl, Variable
 from simdsl.plan.values import Value
+from tests.patience import PATIENCE_US
 
-LIMIT_US = 20_000_000
+LIMIT_US = PATIENCE_US
 
 
 class Engine(Protocol):

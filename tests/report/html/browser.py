@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tests.patience import PATIENCE_S
+
 HOW_TO_GET: Final = "there is no Chromium; `apt-get install chromium` brings it"
 
-PATIENCE_S: Final = 60
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS: Final = (
@@ -74,7 +75,7 @@ class Browser:
     def close(self) -> None:
         """End it."""
         self._send("Browser.close", {}, None)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=PATIENCE_S)
         os.close(self._commands)
         os.close(self._answers)
 
