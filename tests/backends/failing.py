@@ -1,8 +1,8 @@
-"""A backend that makes some databases and then no more: its server has gone, or its driver has a bug."""
+"""A backend that makes some databases and then no more: its driver has a bug."""
 
 from __future__ import annotations
 
-from simdsl.backends.protocol import Backend, BackendUnavailable, Database
+from simdsl.backends.protocol import Backend, Database
 from simdsl.backends.registry import resolve
 from simdsl.backends.wrappers import WrappedBackend
 
@@ -20,11 +20,6 @@ class FailingBackend(WrappedBackend):
             raise self._error
         self._left -= 1
         return super().create()
-
-
-def gone(after: str = "1") -> Backend:
-    """The factory ``python:tests.backends.failing:gone?after=N``."""
-    return FailingBackend(int(after), BackendUnavailable("the server has gone"))
 
 
 def broken() -> Backend:
