@@ -6,9 +6,10 @@ has become IR it looks at what holds across steps: names, waiting, schedules.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
-from simdsl.core import gc_pause
+from simdsl.core.gc_pause import gc_paused
 from simdsl.language.blocking import check_waiting
 from simdsl.language.name_resolution import check_names
 from simdsl.language.sections import check_names_of, check_schedule, read_params, read_schedule
@@ -26,7 +27,7 @@ from simdsl.plan.workload import Workload
 from simdsl.syntax.document import Data, Document, source_text
 from simdsl.syntax.fields import FieldReader, StepContext, describe_data
 from simdsl.syntax.files import ReadResult, read_file, read_text
-from simdsl.syntax.problems import Problems, nearest
+from simdsl.syntax.problems import MAX_PROBLEMS, Problems, TooManyErrors, nearest
 from simdsl.syntax.sql_lexer import dialect_of
 
 
@@ -37,6 +38,7 @@ class LoadResult:
     plan: Plan | None
     problems: tuple[Problem, ...]
     document: Document
+    is_cut: bool = False  # there are more problems than are collected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,38 +51,44 @@ class CheckResult:
 
 
 def load(document: Document) -> LoadResult:
-    """Load what was read. Never raises for what stands in the document."""
-    with gc_pause.gc_paused():
+    """Load what was read. Never raises because of what the document contains."""
+    plan: Plan | None = None
+    with gc_paused():
         problems = Problems(document.is_refused)
-        plan = _Loader(problems, document.data).plan()
+        with suppress(TooManyErrors):
+            plan = _Loader(problems, document.data).plan()
     found = tuple(problems.found)
     if len(found) > 1:
         found = _in_file_order(found, document)
-    return LoadResult(plan=None if problems.has_errors else plan, problems=found, document=document)
+    return LoadResult(plan=None if problems.has_errors else plan, problems=found, document=document, is_cut=problems.is_cut)
 
 
 def check(reading: ReadResult) -> CheckResult:
-    """Load what was read and join what the reader and the loader found, in the order of the file."""
+    """Load what was read, and join what the reader and the loader found, in the order of the file.
+
+    If there was more than is collected, the last diagnostic says so (W003).
+    """
     document = reading.document
     if document is None:
-        return CheckResult(plan=None, diagnostics=reading.problems, document=None)
+        return CheckResult(plan=None, diagnostics=_with_note(reading.problems, reading.is_cut), document=None)
     loaded = load(document)
     diagnostics = (*reading.problems, *map(document.diagnose, loaded.problems))
     if reading.problems:
         diagnostics = tuple(sorted(diagnostics, key=_place))
     refused = any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
+    diagnostics = _with_note(diagnostics, reading.is_cut or loaded.is_cut)
     return CheckResult(plan=None if refused else loaded.plan, diagnostics=diagnostics, document=document)
 
 
 def check_text(text: str, name: str = "<text>") -> CheckResult:
     """Read and load a text."""
-    with gc_pause.gc_paused():
+    with gc_paused():
         return check(read_text(text, name))
 
 
 def check_file(path: str) -> CheckResult:
     """Read and load a file."""
-    with gc_pause.gc_paused():
+    with gc_paused():
         return check(read_file(path))
 
 
@@ -98,6 +106,15 @@ def _plan(checked: CheckResult) -> Plan:
     if checked.plan is None:
         raise PlanError(checked.diagnostics)
     return checked.plan
+
+
+def _with_note(diagnostics: tuple[Diagnostic, ...], is_cut: bool) -> tuple[Diagnostic, ...]:
+    """The diagnostics, and behind them a note if they are not all that could be said."""
+    if not is_cut:
+        return diagnostics
+    message = f"there are more problems; only the first {MAX_PROBLEMS:,} errors and {MAX_PROBLEMS:,} warnings are collected"
+    note = Diagnostic(code=Code.W003, message=message, file=diagnostics[0].file, help="correct these, and check again")
+    return (*diagnostics, note)
 
 
 def _in_file_order(problems: tuple[Problem, ...], document: Document) -> tuple[Problem, ...]:

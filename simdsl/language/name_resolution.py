@@ -40,7 +40,7 @@ from simdsl.syntax.document import Data, source_text
 from simdsl.syntax.expectations import bound_names, read_names
 from simdsl.syntax.expressions import subexpressions
 from simdsl.syntax.fields import value_at
-from simdsl.syntax.problems import ParseIssue, Problems, did_you_mean
+from simdsl.syntax.problems import MAX_OPTIONS, ParseIssue, Problems, did_you_mean
 from simdsl.syntax.sql_lexer import first_word
 
 
@@ -266,8 +266,9 @@ class _NameChecker:
             message = f"`${name}` is bound by the task `{other}`"
             self._at(Code.N008, message, where, pattern, "a task reads params, setup's variables and its own")
             return
+        few = scope.variables if len(scope.variables) <= MAX_OPTIONS else ()  # writing out 100,000 names takes 10 ms
         help_ = (
-            did_you_mean(f"${name}", tuple(f"${known}" for known in scope.variables))
+            did_you_mean(f"${name}", tuple(f"${known}" for known in few))
             or "`?x` in an expectation binds, and so does `params:`"
         )
         if where[0] in ("finally", "invariants"):
@@ -284,7 +285,7 @@ class _NameChecker:
         elif other is not None:
             self._at(Code.N005, f"no step before this one has the label `{label}`", where, pattern, None)
         else:
-            help_ = did_you_mean(label, tuple(self._labels))
+            help_ = did_you_mean(label, self._labels)
             self._at(Code.N005, f"no step has the label `{label}`", where, pattern, help_)
 
     # Where a step's text stands, asked only in order to complain

@@ -171,6 +171,7 @@ class Code(Enum):
     # W: warnings
     W001 = "a comment ends a line without an expectation"
     W002 = "nothing in this plan is judged"
+    W003 = "more problems than are collected"
 
     @property
     def title(self) -> str:

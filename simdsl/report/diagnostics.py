@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Final, assert_never
 
+from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic, Severity
 from simdsl.plan.source import SourceSpan
 from simdsl.report.screen import Screen, Style, excerpt, visible
@@ -114,11 +115,16 @@ def diagnostic_annotation(diagnostic: Diagnostic) -> str:
 
 def _of_each_file(diagnostics: Sequence[Diagnostic], screen: Screen) -> Iterator[str]:
     for file, found in groupby(diagnostics, key=lambda diagnostic: diagnostic.file):
-        told = list(found)
-        yield from (diagnostic_text(diagnostic, screen) for diagnostic in told[:MOST_DIAGNOSTICS])
-        if len(told) > MOST_DIAGNOSTICS:
-            rest = f"{len(told) - MOST_DIAGNOSTICS:,} more of {visible(file)}"
-            yield screen.wrap(f"{rest}; `simdsl check --output-format json` has them all", first="... and ", rest="  ")
+        collected = list(found)
+        # The note that there is more than is collected comes last, and is shown however much before it is left out.
+        notes = [diagnostic for diagnostic in collected if diagnostic.code is Code.W003]
+        others = [diagnostic for diagnostic in collected if diagnostic.code is not Code.W003]
+        yield from (diagnostic_text(diagnostic, screen) for diagnostic in others[:MOST_DIAGNOSTICS])
+        if len(others) > MOST_DIAGNOSTICS:
+            rest = f"{len(others) - MOST_DIAGNOSTICS:,} more of {visible(file)}"
+            them = "these" if notes else "them all"
+            yield screen.wrap(f"{rest}; `simdsl check --output-format json` has {them}", first="... and ", rest="  ")
+        yield from (diagnostic_text(note, screen) for note in notes)
 
 
 def count_severities(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:

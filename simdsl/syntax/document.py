@@ -20,10 +20,10 @@ from simdsl.syntax.source_map import (
     ListNode,
     MapNode,
     Node,
+    NodeFinder,
     ScalarNode,
     ScalarStyle,
     char_offsets,
-    find_node,
     steps_of,
 )
 
@@ -81,7 +81,7 @@ def resolve_scalar(text: str) -> str | PlainScalar | AmbiguousScalar:
 class Document:
     """A text that was read. ``data`` is the root; everything else is about places in the text."""
 
-    __slots__ = ("_positions", "_read_tree", "_root", "bom", "data", "refused", "source")
+    __slots__ = ("_found", "_positions", "_read_tree", "bom", "data", "refused", "source")
 
     def __init__(
         self,
@@ -99,15 +99,19 @@ class Document:
         self.refused = refused  # the paths under which the reader found something that it refused
         self.bom = bom  # whether the file began with a byte order mark, which the source text lacks
         self._read_tree = read_tree
-        self._root = root
+        self._found = None if root is None else NodeFinder(root)
         self._positions: LineIndex | None = None
 
     @property
     def root(self) -> Node:
         """The positioned tree, read when first asked for."""
-        if self._root is None:
-            self._root = self._read_tree(self.source.text)
-        return self._root
+        return self._finder.root
+
+    @property
+    def _finder(self) -> NodeFinder:
+        if self._found is None:
+            self._found = NodeFinder(self._read_tree(self.source.text))
+        return self._found
 
     @property
     def positions(self) -> LineIndex:
@@ -128,7 +132,7 @@ class Document:
         """The line and column of a place, as long as it goes on in that line. None for an empty text."""
         if not self.source.text:
             return None
-        key, node, whole = find_node(self.root, at.path)
+        key, node, whole = self._finder.find(at.path)
         if at.key or not whole:
             node = key or node
         elif isinstance(node, ScalarNode) and (at.start or at.end is not None):
@@ -150,7 +154,7 @@ class Document:
 
     def scalar(self, path: Path) -> ScalarNode | None:
         """The scalar at a path, as it is written."""
-        _, node, whole = find_node(self.root, path)
+        _, node, whole = self._finder.find(path)
         return node if whole and isinstance(node, ScalarNode) else None
 
     def path_at(self, line: int) -> Path | None:

@@ -112,7 +112,7 @@ class FieldReader:
 
     def words(self, data: Data, path: Path, options: Sequence[str] | None = None) -> tuple[str, ...]:
         """A list of texts, each once; of a closed set of words if ``options`` are given."""
-        found: list[str] = []
+        found: dict[str, None] = {}
         for index, item in enumerate(self.items(data, path) or ()):
             place = (*path, index)
             text = self.text(item, place) if options is None else self.word(item, place, options)
@@ -123,7 +123,7 @@ class FieldReader:
             elif not text.strip():
                 self.problems.add(Code.S005, "text is wanted here, not an empty one", place)
             else:
-                found.append(text)
+                found[text] = None
         return tuple(found)
 
     def task_name(self, text: str, path: Path, *, key: bool = True) -> bool:

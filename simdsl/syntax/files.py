@@ -34,6 +34,7 @@ class ReadResult:
 
     document: Document | None
     problems: tuple[Diagnostic, ...] = ()
+    is_cut: bool = False  # there are more problems than are collected
 
 
 def read_file(path: str) -> ReadResult:
@@ -94,10 +95,11 @@ def _read_json(source: SourceText, bom: bool) -> ReadResult:
         data=data,
         read_tree=json_reader.read_tree,
         root=events.root,
-        refused=tuple(events.refused),
+        refused=tuple(events.issues.refused),
         bom=bom,
     )
-    return ReadResult(document=document, problems=tuple(map(positions.diagnose, events.findings)))
+    problems = tuple(map(positions.diagnose, events.issues.found))
+    return ReadResult(document=document, problems=problems, is_cut=events.issues.is_cut)
 
 
 def _read_yaml(source: SourceText, bom: bool) -> ReadResult:
@@ -111,19 +113,21 @@ def _read_yaml(source: SourceText, bom: bool) -> ReadResult:
         return _refused(source.name, Code.F006, message, "install it: pip install ruamel.yaml.clib")
     if events.root is None:
         return _unreadable(source, events)
-    traps = find_ambiguities(events.root, source.text)
-    findings = sorted(events.findings + traps.findings, key=lambda finding: finding.start)
-    refused: tuple[Path, ...] = (*events.refused, *traps.refused)
+    ambiguities = find_ambiguities(events.root, source.text)
+    issues = sorted(events.issues.found + ambiguities.found, key=lambda issue: issue.start)
+    refused: tuple[Path, ...] = (*events.issues.refused, *ambiguities.refused)
     document = Document(
         source=source, data=to_data(events.root), read_tree=read_tree, root=events.root, refused=refused, bom=bom
     )
-    return ReadResult(document=document, problems=tuple(map(document.positions.diagnose, findings)))
+    problems = tuple(map(document.positions.diagnose, issues))
+    return ReadResult(document=document, problems=problems, is_cut=events.issues.is_cut or ambiguities.is_cut)
 
 
 def _unreadable(source: SourceText, events: PositionedRead) -> ReadResult:
     # What cannot be encoded cannot be printed either.
     clean = SourceText(name=source.name, text=source.text.encode(errors="replace").decode())
-    return ReadResult(document=None, problems=tuple(map(LineIndex(clean).diagnose, events.findings)))
+    problems = tuple(map(LineIndex(clean).diagnose, events.issues.found))
+    return ReadResult(document=None, problems=problems, is_cut=events.issues.is_cut)
 
 
 def _too_large(name: str) -> ReadResult:

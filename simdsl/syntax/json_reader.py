@@ -12,8 +12,8 @@ from simdsl.plan.codes import Code
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.syntax.document import Data, PlainScalar, resolve_scalar
-from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ScalarNode, ScalarStyle
-from simdsl.syntax.yaml_reader import MAX_DEPTH, MAX_FINDINGS, MAX_NODES, PositionedRead, too_many
+from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ReaderIssues, ScalarNode, ScalarStyle
+from simdsl.syntax.yaml_reader import MAX_DEPTH, MAX_NODES, PositionedRead, too_many
 
 
 def is_json(text: str, name: str) -> bool:
@@ -43,8 +43,8 @@ def read_slow(text: str) -> PositionedRead:
     try:
         root = reader.read()
     except _Stop as stop:
-        return PositionedRead(findings=[stop.finding])
-    return PositionedRead(root=root, findings=reader.findings, refused=reader.refused)
+        return PositionedRead(issues=ReaderIssues([stop.issue]))
+    return PositionedRead(root=root, issues=reader.issues)
 
 
 def read_tree(text: str) -> Node:
@@ -139,11 +139,11 @@ _WORDS: Final = {None: PlainScalar("null", None), True: PlainScalar("true", True
 
 
 class _Stop(Exception):
-    """A finding after which nothing more can be read."""
+    """An issue after which nothing more can be read."""
 
-    def __init__(self, finding: ReaderIssue) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
+    def __init__(self, issue: ReaderIssue) -> None:
+        super().__init__(issue.message)
+        self.issue = issue
 
 
 class _JsonReader:
@@ -151,8 +151,7 @@ class _JsonReader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.findings: list[ReaderIssue] = []
-        self.refused: list[Path] = []
+        self.issues = ReaderIssues()
         self.count = 0
 
     def read(self) -> Node:
@@ -259,11 +258,7 @@ class _JsonReader:
         raise _Stop(ReaderIssue(Code.J001, at, at + 1, message, hint))
 
     def _find(self, code: Code, start: int, end: int, message: str, hint: str, path: Path = ()) -> None:
-        if len(self.findings) >= MAX_FINDINGS:
-            return
-        self.findings.append(ReaderIssue(code, start, end, message, hint))
-        if path:
-            self.refused.append(path)
+        self.issues.add(ReaderIssue(code, start, end, message, hint), path)
 
 
 _BLANK: Final = lazy_regex(r"[ \t\n\r]*")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -37,14 +37,32 @@ class ParseError(Exception):
         self.troubles = troubles
 
 
-class Problems:
-    """The problems of one load, kept out of places that the reader has complained about already."""
+MAX_PROBLEMS: Final = 1_000
+"""How many errors, and how many warnings, of one file are collected.
 
-    __slots__ = ("_is_refused", "_problems")
+A program that writes plans makes one mistake 100,000 times. Explaining each (where it stands, what was meant) took 90 s
+and told its author nothing new.
+"""
+
+
+class TooManyErrors(Exception):
+    """``MAX_PROBLEMS`` errors were collected, so the rest of the file is not looked at."""
+
+
+class Problems:
+    """The problems of one load, without those at places that the reader has already reported.
+
+    ``is_cut`` tells whether there were more than are collected. Only errors end the load (by ``TooManyErrors``): a plan
+    with nothing but warnings, however many, is a plan.
+    """
+
+    __slots__ = ("_is_refused", "_problems", "_warnings", "is_cut")
 
     def __init__(self, is_refused: Callable[[Path], bool]) -> None:
         self._is_refused = is_refused
         self._problems: list[Problem] = []
+        self._warnings = 0
+        self.is_cut = False
 
     def add(self, code: Code, message: str, path: Path, *, key: bool = False, help: str | None = None) -> None:  # noqa: A002
         """Complain about what stands at a path, or about the key that the path ends in."""
@@ -66,11 +84,20 @@ class Problems:
     @property
     def has_errors(self) -> bool:
         """Whether anything so far refuses the plan."""
-        return any(problem.severity is Severity.ERROR for problem in self._problems)
+        return len(self._problems) > self._warnings
 
     def _put(self, problem: Problem) -> None:
-        if not self._is_refused(problem.at.path):
-            self._problems.append(replace(problem, message=_one_line(problem.message)))
+        if self._is_refused(problem.at.path):
+            return
+        if problem.severity is Severity.WARNING:
+            if self._warnings == MAX_PROBLEMS:
+                self.is_cut = True
+                return
+            self._warnings += 1
+        elif len(self._problems) - self._warnings == MAX_PROBLEMS:
+            self.is_cut = True
+            raise TooManyErrors
+        self._problems.append(replace(problem, message=_one_line(problem.message)))
 
 
 def _one_line(message: str) -> str:
@@ -79,13 +106,16 @@ def _one_line(message: str) -> str:
     return line if len(line) <= _MAX_MESSAGE else f"{line[: _MAX_MESSAGE - 3]}..."
 
 
-def nearest(word: str, options: Sequence[str]) -> str | None:
+def nearest(word: str, options: Collection[str]) -> str | None:
     """The option that was probably meant, or None. The same word and options always give the same answer."""
+    if len(options) > MAX_OPTIONS:
+        # Comparing one word takes about 10 us: among the variables of a plan of 100,000 steps, a second for each mistake.
+        return None
     found = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
     return found[0] if found else None
 
 
-def did_you_mean(word: str, options: Sequence[str]) -> str | None:
+def did_you_mean(word: str, options: Collection[str]) -> str | None:
     """A line of help that names the nearest option, or all of them where they are few."""
     option = nearest(word, options)
     if option is not None:
@@ -108,3 +138,5 @@ def within_one_edit(word: str, other: str) -> bool:
 
 
 _MAX_MESSAGE: Final = 300
+MAX_OPTIONS: Final = 1_000
+"""Among how many names a mistyped one is looked for."""

@@ -9,14 +9,16 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import field
 from enum import StrEnum
 from itertools import chain
 from typing import Final, TypeAlias
 
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.diagnostics import Diagnostic, Severity, severity_of
 from simdsl.plan.source import Path, SourceSpan, SourceText
+from simdsl.syntax.problems import MAX_PROBLEMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,32 @@ class ReaderIssue:
     end: int
     message: str
     help: str | None = None
+
+
+@dataclass(slots=True)
+class ReaderIssues:
+    """What a reader found wrong, in the order in which it did: up to ``MAX_PROBLEMS`` errors and as many warnings.
+
+    ``is_cut`` tells whether there were more. ``refused`` are the paths whose text is not what was meant, so that the
+    loader does not report them a second time.
+    """
+
+    found: list[ReaderIssue] = field(default_factory=list)
+    refused: list[Path] = field(default_factory=list)
+    is_cut: bool = False
+    warnings: int = 0
+
+    def add(self, issue: ReaderIssue, path: Path | None = None) -> None:
+        """Report an issue, and with ``path`` refuse what stands there."""
+        is_warning = severity_of(issue.code) is Severity.WARNING
+        if (self.warnings if is_warning else len(self.found) - self.warnings) >= MAX_PROBLEMS:
+            # A warning never takes the place of an error, or a plan with many warnings would load in spite of it.
+            self.is_cut = True
+            return
+        self.warnings += is_warning
+        self.found.append(issue)
+        if path:
+            self.refused.append(path)
 
 
 class LineIndex:
@@ -62,10 +90,10 @@ class LineIndex:
         text = self.line(span.line) if span else ""
         return Diagnostic(code=code, message=message, file=self.source.name, span=span, line=text, help=hint)
 
-    def diagnose(self, finding: ReaderIssue) -> Diagnostic:
-        """A finding as a person reads it."""
-        span = self.span(finding.start, finding.end)
-        return self.diagnostic(finding.code, finding.message, span, finding.help)
+    def diagnose(self, issue: ReaderIssue) -> Diagnostic:
+        """An issue as a person reads it."""
+        span = self.span(issue.start, issue.end)
+        return self.diagnostic(issue.code, issue.message, span, issue.help)
 
     def _cut(self, number: int) -> str:
         stop = self.starts[number] - 1 if number < len(self.starts) else len(self.source.text)
@@ -131,19 +159,42 @@ def child_node(node: Node, step: str | int) -> tuple[ScalarNode | None, Node] | 
             return None
 
 
-def find_node(root: Node, path: Path) -> tuple[ScalarNode | None, Node, bool]:
-    """The key and value at a path, or of the deepest ancestor that there is; and whether the whole path was there.
+class NodeFinder:
+    """Finds nodes by path. Looking for each of 300,000 keys by walking over those before it would take an hour."""
 
-    A list element has no key of its own.
-    """
-    key: ScalarNode | None = None
-    node = root
-    for step in path:
-        found = child_node(node, step)
-        if found is None:
-            return key, node, False
-        key, node = found
-    return key, node, True
+    __slots__ = ("_indexes", "root")
+
+    def __init__(self, root: Node) -> None:
+        self.root = root
+        self._indexes: dict[int, dict[str, int]] = {}  # of large mappings, by id; they live as long as the root
+
+    def find(self, path: Path) -> tuple[ScalarNode | None, Node, bool]:
+        """The key and value at a path, or of its deepest ancestor that exists; and whether the whole path exists.
+
+        A list element has no key of its own.
+        """
+        key: ScalarNode | None = None
+        node = self.root
+        for step in path:
+            found = self._child(node, step)
+            if found is None:
+                return key, node, False
+            key, node = found
+        return key, node, True
+
+    def _child(self, node: Node, step: str | int) -> tuple[ScalarNode | None, Node] | None:
+        if not isinstance(node, MapNode) or len(node.entries) < _LARGE_MAPPING or isinstance(step, int):
+            return child_node(node, step)
+        index = self._indexes.get(id(node))
+        if index is None:
+            index = self._indexes[id(node)] = {}
+            for number, (key, _) in enumerate(node.entries):
+                index.setdefault(key.text, number)  # of a key that is there twice, the first, as everywhere
+        number_of = index.get(step)
+        return None if number_of is None else node.entries[number_of]
+
+
+_LARGE_MAPPING: Final = 32
 
 
 def steps_of(root: Node) -> list[tuple[Path, int, int]]:

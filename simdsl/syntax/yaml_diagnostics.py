@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import field
 from typing import Any, Final
 
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS, VERBS
-from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ScalarNode, ScalarStyle, step_lists
+from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ReaderIssues, ScalarNode, ScalarStyle, step_lists
 
 USE_A_BLOCK: Final = "use a `|` block: write `|` here and the text on the next line, indented further; YAML leaves it alone"
 
 
-def syntax_finding(error: Any, text: str) -> ReaderIssue:
-    """The one finding for libyaml's error. ``error`` is ruamel.yaml's ``MarkedYAMLError``."""
+def syntax_issue(error: Any, text: str) -> ReaderIssue:
+    """The one issue for libyaml's error. ``error`` is ruamel.yaml's ``MarkedYAMLError``."""
     noticed = _index(getattr(error, "problem_mark", None), text)
     began = _index(getattr(error, "context_mark", None), text)
     problem = str(getattr(error, "problem", None) or error)
@@ -185,20 +183,12 @@ _EXPLANATIONS: Final[tuple[tuple[str, Callable[[str, int, int], ReaderIssue]], .
 )
 
 
-@dataclass(slots=True)
-class Ambiguities:
-    """What a tree hides from its author, and the paths whose text is therefore not what was meant."""
-
-    findings: list[ReaderIssue] = field(default_factory=list)
-    refused: list[Path] = field(default_factory=list)
-
-
-def find_ambiguities(root: Node, text: str) -> Ambiguities:
-    """All traps of a document, in the order of its text."""
+def find_ambiguities(root: Node, text: str) -> ReaderIssues:
+    """All ambiguities of a document, in the order of its text, and the paths whose text is therefore not what was meant."""
     walk = _Walk(text)
     for path, body in step_lists(root):
         walk.steps(body, path)
-    return walk.traps
+    return walk.issues
 
 
 def is_harmless_comment(line: str, comment: str) -> bool:
@@ -214,7 +204,7 @@ def is_harmless_comment(line: str, comment: str) -> bool:
 class _Walk:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.traps = Ambiguities()
+        self.issues = ReaderIssues()
 
     def steps(self, node: Node, path: Path) -> None:
         """A list of steps. What is no list is the loader's to refuse."""
@@ -292,9 +282,7 @@ class _Walk:
             self._find(Code.W001, rest.start("cut"), rest.end("cut"), message, hint, None)
 
     def _find(self, code: Code, start: int, end: int, message: str, hint: str, path: Path | None) -> None:
-        self.traps.findings.append(ReaderIssue(code, start, end, message, hint))
-        if path is not None:
-            self.traps.refused.append(path)
+        self.issues.add(ReaderIssue(code, start, end, message, hint), path)
 
 
 def _is_torn(key: ScalarNode, value: Node) -> bool:

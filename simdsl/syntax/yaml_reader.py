@@ -16,15 +16,13 @@ from typing import Any, Final
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
+from simdsl.plan.source import Path, SourceText
 from simdsl.syntax.document import Data, resolve_scalar
-from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ScalarNode, ScalarStyle
-from simdsl.syntax.yaml_diagnostics import syntax_finding
+from simdsl.syntax.problems import MAX_PROBLEMS
+from simdsl.syntax.source_map import LineIndex, ListNode, MapNode, Node, ReaderIssue, ReaderIssues, ScalarNode, ScalarStyle
+from simdsl.syntax.yaml_diagnostics import syntax_issue
 
 MAX_DEPTH: Final = 64
-
-
-MAX_FINDINGS: Final = 200
 
 
 MAX_NODES: Final = 1_000_000
@@ -41,26 +39,27 @@ class YamlParserMissing(Exception):
 
 @dataclass(slots=True)
 class PositionedRead:
-    """What came of a text. Without a root the only finding says why; ``refused`` are the paths that were refused."""
+    """What came of a text. Without a root, the issues say why."""
 
     root: Node | None = None
-    findings: list[ReaderIssue] = field(default_factory=list)
-    refused: list[Path] = field(default_factory=list)
+    issues: ReaderIssues = field(default_factory=ReaderIssues)
 
 
 def read_events(text: str) -> PositionedRead:
     """The tree of a text without byte order mark, and what in it is refused. Raises ``YamlParserMissing``."""
-    hidden = [*map(_hidden, islice(HIDDEN.finditer(text), MAX_FINDINGS))]
-    if hidden:
-        return PositionedRead(findings=hidden)
+    hidden = ReaderIssues()
+    for match in islice(HIDDEN.finditer(text), MAX_PROBLEMS + 1):
+        hidden.add(_hidden(match))
+    if hidden.found:
+        return PositionedRead(issues=hidden)
     parser_type, error_type = _parser()
     reader = _YamlReader(text, parser_type(text).get_event)
     try:
         reader.read()
     except _Stop as stop:
-        return PositionedRead(findings=[stop.finding])
+        return PositionedRead(issues=ReaderIssues([stop.issue]))
     except error_type as error:
-        return PositionedRead(findings=[syntax_finding(error, text)])
+        return PositionedRead(issues=ReaderIssues([syntax_issue(error, text)]))
     return reader.result
 
 
@@ -111,11 +110,11 @@ def too_many(at: int) -> ReaderIssue:
 
 
 class _Stop(Exception):
-    """A finding after which nothing more can be read."""
+    """An issue after which nothing more can be read."""
 
-    def __init__(self, finding: ReaderIssue) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
+    def __init__(self, issue: ReaderIssue) -> None:
+        super().__init__(issue.message)
+        self.issue = issue
 
 
 class _YamlReader:
@@ -126,6 +125,7 @@ class _YamlReader:
         self.next_event = next_event
         self.result = PositionedRead()
         self.last_end = 0
+        self.lines: LineIndex | None = None
         self.muted = 0  # inside something that was refused as a whole
         self.count = 0
         self.has_tabs = "\t" in text
@@ -149,7 +149,7 @@ class _YamlReader:
         after = self.next_event()
         if type(after).__name__ != "StreamEndEvent":
             self._find(Code.Y002, after.start_mark.index, 3, "a second document begins here", "a file holds one plan")
-        self.result.findings.sort(key=lambda finding: finding.start)
+        self.result.issues.found.sort(key=lambda issue: issue.start)
 
     def _directives(self, start: Any) -> None:
         if start.version is not None or start.tags:
@@ -269,9 +269,9 @@ class _YamlReader:
         return key.style is not ScalarStyle.ALIAS
 
     def _twice(self, key: ScalarNode, first: int) -> None:
-        if len(self.result.findings) >= MAX_FINDINGS:
-            return  # counting lines takes time
-        line = self.text.count("\n", 0, first) + 1
+        if self.lines is None:
+            self.lines = LineIndex(SourceText(name="", text=self.text))
+        line = self.lines.line_of(first)
         message = f"`{key.text}` is there twice in one mapping"
         self._find(
             Code.Y009, key.start, key.end - key.start, message, f"the first one is in line {line}; YAML would keep only one"
@@ -283,11 +283,8 @@ class _YamlReader:
         self.muted -= 1
 
     def _find(self, code: Code, start: int, length: int, message: str, hint: str, path: Path | None = None) -> None:
-        if self.muted or len(self.result.findings) >= MAX_FINDINGS:
-            return
-        self.result.findings.append(ReaderIssue(code, start, start + length, message, hint))
-        if path:
-            self.result.refused.append(path)
+        if not self.muted:
+            self.result.issues.add(ReaderIssue(code, start, start + length, message, hint), path)
 
 
 _STYLES: Final = {

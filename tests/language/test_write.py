@@ -205,6 +205,6 @@ def test_every_text_reads_back(text: str, place: str) -> None:
 def test_what_is_plain_is_plain_for_the_parser_too(text: str) -> None:
     if is_plain(text):
         events = read_events(f"x:\n  - {text}\n")
-        assert events.findings == []
+        assert events.issues.found == []
         assert events.root is not None
         assert to_data(events.root) == {"x": [text]}

@@ -88,7 +88,7 @@ TREES = st.recursive(
 def test_both_readers_agree(data: dict[str, object], ascii_only: bool) -> None:
     text = json.dumps(data, ensure_ascii=ascii_only)
     slow = read_slow(text)
-    assert slow.findings == []
+    assert slow.issues.found == []
     assert slow.root is not None
     fast = read_fast(text)
     assert fast is None or fast == to_data(slow.root)
@@ -115,7 +115,7 @@ NESTED = st.recursive(
 def test_the_fast_reader_answers_unless_a_key_is_there_twice(text: str) -> None:
     slow = read_slow(text)
     assert slow.root is not None
-    assert read_fast(text) == (None if slow.findings else to_data(slow.root))
+    assert read_fast(text) == (None if slow.issues.found else to_data(slow.root))
 
 
 @given(st.text(alphabet='{}[]",:01e.-+ntrufals\\ \n\ud800NI', max_size=40).map(lambda rest: "{" + rest))

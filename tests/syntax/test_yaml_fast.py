@@ -51,9 +51,9 @@ def agrees(text: str) -> bool:
     if data is None:
         return False
     events = read_events(text)
-    assert events.findings == []
+    assert events.issues.found == []
     assert events.root is not None
-    assert find_ambiguities(events.root, text).findings == []
+    assert find_ambiguities(events.root, text).found == []
     assert to_data(events.root) == data
     return True
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from simdsl.plan.codes import Code
 from simdsl.syntax.document import AmbiguousScalar, PlainScalar
 from simdsl.syntax.files import ReadResult, read_text
+from simdsl.syntax.problems import MAX_PROBLEMS
 from simdsl.syntax.yaml_reader import MAX_DEPTH
 
 HEAD = "simdsl: 1\nplan: p\nsteps:\n"
@@ -220,14 +221,16 @@ def test_crlf_and_a_byte_order_mark() -> None:
     assert reading.document.data == {"simdsl": PlainScalar("1", 1), "steps": [{"a": "SELECT 1\n=> @\n"}]}
 
 
-def test_a_bomb_of_aliases_is_many_findings_and_not_one_expansion() -> None:
+def test_a_bomb_of_aliases_is_many_issues_and_not_one_expansion() -> None:
     lines = ["a: &a [x, x]", *(f"b{n}: [*a, *a, *a]" for n in range(500))]
-    assert 100 < len(read("\n".join(lines)).problems) <= 200
+    reading = read("\n".join(lines))
+    assert len(reading.problems) == MAX_PROBLEMS
+    assert reading.is_cut
 
 
-def test_many_findings_in_one_long_line_share_it() -> None:
-    problems = read("a: " + "x\x01" * 1_000).problems
-    assert len(problems) == 200
+def test_many_issues_in_one_long_line_share_it() -> None:
+    problems = read("a: " + "x\x01" * 1_001).problems
+    assert len(problems) == MAX_PROBLEMS
     assert all(problem.line is problems[0].line for problem in problems)
 
 
