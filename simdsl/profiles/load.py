@@ -14,11 +14,10 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
 from simdsl.plan.source import Location, Path
 from simdsl.plan.values import Json
-from simdsl.profiles import profile_files
 from simdsl.profiles.knobs import DOC, NAME, Key, from_keys, knobs, to_keys
 from simdsl.profiles.overrides import ORIGIN, read_overrides
 from simdsl.profiles.profile import Profile
-from simdsl.profiles.profile_files import ProfileFile
+from simdsl.profiles.profile_files import ProfileFile, available_profiles, file_at, files_named, is_path, is_same_file
 from simdsl.profiles.schema_checks import problems_of
 from simdsl.syntax.document import Data, Document
 from simdsl.syntax.fields import value_at
@@ -64,9 +63,9 @@ def load_profile(name_or_path: str, overrides: Sequence[str] = ()) -> Profile:
 
 def check_profile(name_or_path: str, overrides: Sequence[str] = ()) -> CheckedProfile:
     """The profile of this name or in this file, merged."""
-    if profile_files.is_path(name_or_path):
-        place = profile_files.file_at(name_or_path)
-    elif found := profile_files.files_named(name_or_path):
+    if is_path(name_or_path):
+        place = file_at(name_or_path)
+    elif found := files_named(name_or_path):
         place = found[0]
     else:
         message = f"there is no profile `{name_or_path}`"
@@ -77,7 +76,7 @@ def check_profile(name_or_path: str, overrides: Sequence[str] = ()) -> CheckedPr
 
 def check_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> CheckedProfile:
     """The profile that a text says."""
-    return check_reading(read_text(text, name), profile_files.file_at(name), overrides)
+    return check_reading(read_text(text, name), file_at(name), overrides)
 
 
 def check_reading(reading: ReadResult, place: ProfileFile, overrides: Sequence[str] = ()) -> CheckedProfile:
@@ -121,11 +120,11 @@ def _base(name: str, layers: list[_Layer]) -> ProfileFile | Problem:
     """The file that is meant by ``extends``: never the very file that says it, so that one may extend its namesake."""
     place = layers[-1].place
     at = Location(path=("extends",))
-    found = profile_files.files_named(name, place.path)
-    others = [one for one in found if not profile_files.is_same_file(one, place)]
+    found = files_named(name, place.path)
+    others = [one for one in found if not is_same_file(one, place)]
     if not found:
         return Problem(code=Code.P009, message=f"there is no profile `{name}`", at=at, help=_nearest(name))
-    if not others or any(profile_files.is_same_file(others[0], layer.place) for layer in layers):
+    if not others or any(is_same_file(others[0], layer.place) for layer in layers):
         names = [layer.place.label for layer in layers]
         message = f"this goes round in a circle: {', '.join(names)}, and again {(others or found)[0].label}"
         return Problem(code=Code.P010, message=message, at=at)
@@ -175,7 +174,7 @@ def _nothing_to_draw(values: Mapping[Key, Json], layers: Sequence[_Layer]) -> li
 
 
 def _nearest(name: str) -> str | None:
-    return did_you_mean(name, [place.name for place in profile_files.available_profiles() if place.name])
+    return did_you_mean(name, [place.name for place in available_profiles() if place.name])
 
 
 def _refused(diagnostics: Sequence[Diagnostic]) -> bool:
