@@ -27,7 +27,7 @@ if str(ROOT) not in sys.path:
 from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
 from simdsl.cli import exits  # noqa: E402
-from simdsl.cli.commands import COMMANDS, Command  # noqa: E402
+from simdsl.cli.command_line import COMMANDS, Command  # noqa: E402
 from simdsl.cli.option_groups import PANELS  # noqa: E402
 from simdsl.cli.options import Field  # noqa: E402
 from simdsl.generation.plans import UNSUPPORTED_KNOBS  # noqa: E402
@@ -39,10 +39,16 @@ from simdsl.plan import resources  # noqa: E402
 from simdsl.plan.codes import Code  # noqa: E402
 from simdsl.plan.outcomes import ErrorClass  # noqa: E402
 from simdsl.plan.sql import Dialect  # noqa: E402
-from simdsl.profiles.knobs import NAME, Knob, KnobType, knobs, to_keys  # noqa: E402
-from simdsl.profiles.knobs import schema as profile_schema  # noqa: E402
 from simdsl.profiles.load import DEFAULT, check_profile  # noqa: E402
-from simdsl.profiles.profile import Profile  # noqa: E402
+from simdsl.profiles.profile import (  # noqa: E402
+    NAME_KEY,
+    Knob,
+    KnobType,
+    Profile,  # noqa: E402
+    knobs,
+    to_keys,
+)
+from simdsl.profiles.profile import schema as profile_schema  # noqa: E402
 from simdsl.properties.registry import find  # noqa: E402
 
 _PARTS: Final = ("Claim", "Steps", "Violated when", "Evidence")
@@ -504,7 +510,7 @@ _TAKES: Final = {
 
 
 def _knobs(shown: tuple[Knob, ...]) -> Iterator[str]:
-    defaults = to_keys(Profile(name=NAME[0]))
+    defaults = to_keys(Profile(name=NAME_KEY[0]))
     yield "| key | takes | default | meaning |"
     yield "|---|---|---|---|"
     for knob in shown:

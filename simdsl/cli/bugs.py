@@ -1,32 +1,48 @@
-"""``simdsl bugs``: list, show, replay, mark and prune stored bugs."""
+"""``simdsl bugs``, and the listener of ``--bugbase-dir``, which stores what fails."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import field
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
+from simdsl.backends.protocol import Backend, BackendUnavailable
+from simdsl.backends.registry import resolve
+from simdsl.backends.urls import mask
+from simdsl.bugbase.capture import BugCapture
 from simdsl.bugbase.entry import TRACE, BugbaseError, BugEntry, BugObject
-from simdsl.bugbase.replay import ReplayVerdict
-from simdsl.bugbase.states import BugState
+from simdsl.bugbase.replay import BugReplay, ReplayVerdict
+from simdsl.bugbase.replay import replay_bug as replayed
+from simdsl.bugbase.states import BugState, RunMode
 from simdsl.bugbase.store import BugStore
-from simdsl.cli.backend_options import backend_url
-from simdsl.cli.bug_recording import stop
-from simdsl.cli.commands import BugsListRequest, BugsMarkRequest, BugsPruneRequest, BugsReplayRequest, BugsShowRequest
-from simdsl.cli.errors import usage
-from simdsl.cli.exits import Exit
-from simdsl.cli.output import print_diagnostics
-from simdsl.cli.replay import ReplayAttempt, exit_of, replay_bug
+from simdsl.cli.execution import Execute, PlanExecutor, plan_runner
+from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.listeners import CallContext, RunListener
+from simdsl.cli.option_values import backend_url
+from simdsl.cli.output import counted, print_diagnostics, usage
+from simdsl.cli.requests import BugsListRequest, BugsMarkRequest, BugsPruneRequest, BugsReplayRequest, BugsShowRequest
 from simdsl.core.clock import utc_now
+from simdsl.core.verdicts import FailureKind, PlanStarted, Progress, RunEnded, RunReport
+from simdsl.failures.same_failure import FailureIdentity, OtherFailure
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.plan import Plan
 from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.values import Json
 from simdsl.report.screen import visible
+from simdsl.report.secrets import MASK, Secrets, secrets_given
+from simdsl.runs.context import RunOptions
 
 _P = ParamSpec("_P")
+
+
 _R = TypeVar("_R")
+
 
 _DATE: Final = lazy_regex(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
 
@@ -39,7 +55,7 @@ def _stopping(function: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             return function(*args, **kwargs)
         except BugbaseError as error:
-            raise stop(error) from None
+            raise bugbase_stop(error) from None
 
     return call
 
@@ -87,7 +103,7 @@ def replay_bugs(request: BugsReplayRequest) -> Exit | None:
         _print_json([_answer(one) for one in tried])
     elif not tried and not problems:
         sys.stderr.write(f"no bugs in {request.bugbase}\n")
-    code = exit_of(tried)
+    code = replay_exit(tried)
     refused = _told(problems)
     return code if code is Exit.FAILURE else refused or code
 
@@ -199,3 +215,156 @@ def _print(line: str) -> None:
 
 def _print_json(data: BugObject | list[BugObject]) -> None:
     print(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+_VARIABLES: Final = ("SIMDSL_BACKEND", "SIMDSL_MSSQL_URL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayAttempt:
+    """A bug that was run again, and whether an unavailable backend kept it from an answer."""
+
+    replayed: BugReplay
+    is_unavailable: bool = False
+
+
+def replay_bug(entry: BugEntry, given: Sequence[str], *, shrunk: bool, runs: int = 1) -> ReplayAttempt:
+    """Run a bug again, up to ``runs`` times. ``given`` are URLs to use instead of those of the bug, in their order."""
+    stored = tuple(party.url for party in entry.config.backends)
+    if given and len(given) != len(stored):
+        found, named = counted(len(stored), "backend"), counted(len(given), "backend")
+        return _error(entry, f"it was found on {found}, and the call names {named}")
+    urls = tuple(given) or tuple(_with_secret(url, os.environ) for url in stored)
+    secrets = secrets_given(*urls)
+    if any(MASK in url for url in urls):
+        hint = f"name it by --backend, or in {_VARIABLES[0]}"
+        return _error(entry, f"the secret of `{next(url for url in urls if MASK in url)}` is not stored: {hint}", True)
+    try:
+        with PlanExecutor(urls=urls, backends=tuple(map(resolve, urls))) as executor:
+            file = str(entry.plan_file(shrunk=shrunk))
+            again = plan_runner(_execution(entry, executor), file, RunOptions(seed=entry.config.seed))
+            return ReplayAttempt(replayed=replayed(entry, again, shrunk=shrunk, repeats=runs))
+    except BackendUnavailable as error:
+        return _error(entry, secrets.hide(str(error)), True)
+
+
+def _execution(entry: BugEntry, executor: PlanExecutor) -> Execute:
+    """How the plan was executed when it failed; a crash needs a subprocess."""
+    if entry.record.bug.kind == FailureKind.CRASH:
+        return executor.isolated
+    return executor.doublechecked if entry.config.how is RunMode.DOUBLECHECK else executor.here
+
+
+def replay_exit(tried: Sequence[ReplayAttempt]) -> Exit:
+    """A failure outweighs a bug without an answer, and that outweighs everything that is as it should be."""
+    if any(one.replayed.is_failure for one in tried):
+        return Exit.FAILURE
+    if any(one.is_unavailable for one in tried):
+        return Exit.UNAVAILABLE
+    unsaid = not tried or any(one.replayed.answer is ReplayVerdict.ERROR for one in tried)
+    return Exit.NOTHING_CHECKED if unsaid else Exit.OK
+
+
+def _with_secret(url: str, environment: Mapping[str, str]) -> str:
+    """The URL of the environment that is this one when it is masked, else this one."""
+    if MASK not in url:
+        return url
+    return next((one for one in map(environment.get, _VARIABLES) if one and mask(one) == url), url)
+
+
+def _error(entry: BugEntry, reason: str, is_unavailable: bool = False) -> ReplayAttempt:
+    return ReplayAttempt(
+        replayed=BugReplay(entry=entry, answer=ReplayVerdict.ERROR, reason=reason), is_unavailable=is_unavailable
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class BugStorage:
+    """Stores failing runs. ``profile`` is the expanded profile of generated plans; ``note`` shows a line for each bug."""
+
+    directory: str
+    urls: Sequence[str]  # as they were given, the first one, and those that it is compared with
+    backends: Sequence[Backend]
+    secrets: Secrets
+    how: RunMode
+    note: Callable[[str], None]
+    profile: Json = None
+    _store: BugStore = field(init=False)
+    _finder: BugCapture = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._store = BugStore(self.directory)
+        self._finder = BugCapture(
+            backends=self.backends, backend_urls=self.urls, secrets=self.secrets, how=self.how, profile=self.profile
+        )
+
+    def store(self, plan: Plan, report: RunReport, file: str, seed: int) -> str:
+        """Store a failing run; the name of its bug. Raises ``Stop`` if the bug base cannot be used."""
+        started = PlanStarted(plan=plan, file=file, backend=report.backend, seed=seed)
+        try:
+            kept = self._store.add(self._finder.found(started, report), utc_now())
+        except BugbaseError as error:
+            raise bugbase_stop(error) from None
+        self.note(f"{'stored as' if kept.is_new else 'seen again:'} {self._store.directory / kept.name}")
+        return kept.name
+
+    def store_shrunk(self, name: str, plan: Plan) -> None:
+        """Store the shrunk plan of a bug. Raises ``Stop``."""
+        try:
+            self._store.add_shrunk(name, plan)
+        except BugbaseError as error:
+            raise bugbase_stop(error) from None
+
+
+class BugRecorder(RunListener):
+    """``--bugbase-dir DIR``: stores every run that fails."""
+
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        request = context.request
+        assert request.bugbase is not None
+        self.last: str | None = None
+        """The name of the bug that was stored last."""
+        self.storage = BugStorage(
+            directory=request.bugbase,
+            urls=context.urls,
+            backends=context.backends,
+            secrets=context.secrets,
+            how=run_mode(len(context.urls), doublecheck=request.doublecheck),
+            note=context.note,
+            profile=context.profile,
+        )
+        self._started: PlanStarted | None = None
+
+    def tell(self, progress: Progress) -> None:
+        """Store a failing run. Raises ``Stop`` if the bug base cannot be used."""
+        if isinstance(progress, PlanStarted):
+            self._started = progress
+        elif isinstance(progress, RunEnded) and progress.report.failure is not None:
+            started = self._started
+            assert started is not None
+            self.last = self.storage.store(started.plan, progress.report, started.file, started.seed)
+
+
+def run_mode(backends: int, *, doublecheck: bool) -> RunMode:
+    """How plans are run by a call: what replays a bug of it."""
+    return RunMode.DOUBLECHECK if doublecheck else RunMode.DIFFERENTIAL if backends > 1 else RunMode.ONCE
+
+
+def other_bugs_line(
+    others: Mapping[FailureIdentity, OtherFailure], storage: BugStorage | None, file: str, seed: int
+) -> str | None:
+    """Store the other bugs that shrinking came across, if there is a bug base; a line about them, if there are any."""
+    if not others:
+        return None
+    met = "1 other bug was found" if len(others) == 1 else f"{len(others)} other bugs were found"
+    if storage is None:
+        return f"{met}; `--bugbase-dir` stores such bugs: {', '.join(bug.fingerprint for bug in others)}"
+    for other in others.values():
+        storage.store(other.plan, other.report, file, seed)
+    return f"{met}: {storage.directory}"
+
+
+def bugbase_stop(error: BugbaseError) -> Stop:
+    """The end of a call that the bug base cannot serve."""
+    return Stop(Exit.BAD_INPUT, error.diagnostic)

@@ -23,13 +23,11 @@ from simdsl.campaign.local_pool import LocalPool
 from simdsl.campaign.messages import CampaignSubject
 from simdsl.campaign.progress import CampaignEnded, CampaignListener, EndReason
 from simdsl.campaign.views import JsonLinesView, TerminalView
-from simdsl.cli.backend_options import describe_backends, resolve_backends
-from simdsl.cli.commands import CampaignRequest
-from simdsl.cli.durations import duration_us
-from simdsl.cli.errors import usage
 from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.generated_plans import generated_plans
-from simdsl.cli.option_conflicts import check_snapshots
+from simdsl.cli.generate import generated_plans
+from simdsl.cli.option_values import check_snapshots, describe_backends, duration_us, resolve_backends
+from simdsl.cli.output import usage
+from simdsl.cli.requests import CampaignRequest
 from simdsl.core.clock import real_ns
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass

@@ -1,19 +1,105 @@
-"""The fast path from a command line to the request of its command.
+"""The table of commands, the list of them that ``simdsl --help`` prints, and the fast path from arguments to a request.
 
-Importing typer takes 45 ms of CPU, four times what a bare interpreter takes; most command lines need none of what it can
-do. So a command line that is complete and correct is read here, and every other one (a request for help, a mistake, a
-shell that completes a word) is left to ``typer_app``, which words the answer. Both read the same declarations, and a
-test compares them over generated command lines.
+Importing typer takes 45 ms of CPU, four times what a bare interpreter takes, and most command lines need none of it. So a
+command line that is complete and correct is parsed here; every other one (a request for help, a mistake, a shell that
+completes a word) is left to ``typer_app``, which words the answer. Both read the same declarations, and a test compares
+their results over generated command lines.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from simdsl.cli.commands import COMMANDS, GROUPS, Command
+from simdsl import __version__
+from simdsl.cli.exits import EXIT_CODES
 from simdsl.cli.options import Field, Request
+from simdsl.cli.requests import (
+    BackendsRequest,
+    BugsListRequest,
+    BugsMarkRequest,
+    BugsPruneRequest,
+    BugsReplayRequest,
+    BugsShowRequest,
+    CampaignRequest,
+    CheckRequest,
+    ExplainRequest,
+    FmtRequest,
+    GenerateRequest,
+    InitRequest,
+    ProfileCheckRequest,
+    ProfileListRequest,
+    ProfileShowRequest,
+    PropertiesRequest,
+    RunRequest,
+    SchemaRequest,
+    ShrinkRequest,
+)
+
+RUNNING: Final = "Run plans"
+WRITING: Final = "Write and check plans"
+FINDING: Final = "Find and keep bugs"
+LOOKING_UP: Final = "Look things up"
+
+
+class Command:
+    """A command: its name as typed (``bugs list``), its request class, the function that does it, its heading in help."""
+
+    __slots__ = ("heading", "name", "request", "work")
+
+    def __init__(self, name: str, request: type[Request], work: str, heading: str) -> None:
+        self.name = name
+        self.request = request
+        self.work = work
+        self.heading = heading
+
+    @property
+    def help(self) -> str:
+        """The paragraphs of its help, without the indentation of the docstring."""
+        return "\n".join(line.removeprefix("    ") for line in (self.request.__doc__ or "").strip().splitlines())
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of its help, on one line."""
+        return " ".join(self.help.split("\n\n")[0].split())
+
+
+def _commands(*commands: Command) -> dict[str, Command]:
+    return {command.name: command for command in commands}
+
+
+COMMANDS: Final = _commands(
+    Command("run", RunRequest, "simdsl.cli.run:run", RUNNING),
+    Command("campaign", CampaignRequest, "simdsl.cli.campaign:campaign", FINDING),
+    Command("shrink", ShrinkRequest, "simdsl.cli.shrink:shrink", FINDING),
+    Command("bugs list", BugsListRequest, "simdsl.cli.bugs:list_bugs", FINDING),
+    Command("bugs show", BugsShowRequest, "simdsl.cli.bugs:show_bug", FINDING),
+    Command("bugs replay", BugsReplayRequest, "simdsl.cli.bugs:replay_bugs", FINDING),
+    Command("bugs mark", BugsMarkRequest, "simdsl.cli.bugs:mark_bug", FINDING),
+    Command("bugs prune", BugsPruneRequest, "simdsl.cli.bugs:prune_bugs", FINDING),
+    Command("init", InitRequest, "simdsl.cli.init:init", WRITING),
+    Command("check", CheckRequest, "simdsl.cli.check:check", WRITING),
+    Command("fmt", FmtRequest, "simdsl.cli.fmt:fmt", WRITING),
+    Command("generate", GenerateRequest, "simdsl.cli.generate:generate", WRITING),
+    Command("explain", ExplainRequest, "simdsl.cli.explain:explain", LOOKING_UP),
+    Command("properties", PropertiesRequest, "simdsl.cli.explain:properties", LOOKING_UP),
+    Command("backends", BackendsRequest, "simdsl.cli.explain:backends", LOOKING_UP),
+    Command("profile list", ProfileListRequest, "simdsl.cli.profile:list_profiles", LOOKING_UP),
+    Command("profile show", ProfileShowRequest, "simdsl.cli.profile:show_profile", LOOKING_UP),
+    Command("profile check", ProfileCheckRequest, "simdsl.cli.profile:check_profiles", LOOKING_UP),
+    Command("schema", SchemaRequest, "simdsl.cli.init:schema", LOOKING_UP),
+)
+"""Every command, in the order of the help."""
+
+
+GROUPS: Final = {
+    "bugs": "List, show, replay, mark and prune stored bugs.",
+    "profile": "List, show and check the profiles of generated plans.",
+}
+"""The groups of commands, with their help."""
+
 
 HELP_NAMES: Final = ("--help", "-h")
 
@@ -163,3 +249,70 @@ def _converted(field: Field, text: str) -> Any:
     if field.option.minimum is not None and value < field.option.minimum:
         raise _LeftToTyper
     return value
+
+
+COMMANDS_WITH_EXIT_CODES: Final = frozenset({"run", "campaign"})
+SUMMARY: Final = "One plan, any backend, every interleaving."
+_NARROWEST: Final = 40
+_WIDEST: Final = 100
+_OPTIONS: Final = (
+    ("--version", "Show the version and exit."),
+    ("--install-completion", "Install completion for the current shell."),
+    ("--show-completion", "Print the completion script of the current shell."),
+    ("-h, --help", "Show this message and exit."),
+)
+
+
+def root_help() -> str:
+    """What ``simdsl --help`` prints: it is asked for often, so it is written without typer, which takes 45 ms to import."""
+    width = max(_NARROWEST, min(_columns() - 1, _WIDEST))
+    return "\n".join(_lines(width)) + "\n"
+
+
+def _columns() -> int:
+    """The width of the terminal. That of `shutil` is the same, and costs 5 ms to import."""
+    try:
+        return int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        pass
+    try:
+        return os.get_terminal_size(1).columns
+    except OSError:
+        return 80
+
+
+def version_line() -> str:
+    """What ``simdsl --version`` prints."""
+    return f"simdsl {__version__}"
+
+
+def _lines(width: int) -> Iterator[str]:
+    yield "Usage: simdsl [OPTIONS] COMMAND [ARGS]..."
+    yield ""
+    yield from _paragraph(f"{SUMMARY} `simdsl COMMAND --help` explains a command.", width)
+    headings: dict[str, dict[str, str]] = {}
+    for name, command in COMMANDS.items():
+        first = name.partition(" ")[0]
+        headings.setdefault(command.heading, {})[first] = GROUPS.get(first) or command.summary
+    for heading, entries in headings.items():
+        yield ""
+        yield f"{heading}:"
+        yield from _table(entries.items(), width)
+    yield ""
+    yield "Options:"
+    yield from _table(_OPTIONS, width)
+    yield ""
+    yield from _paragraph(EXIT_CODES, width)
+
+
+def _paragraph(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
+
+
+def _table(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
+    """Names on the left, wrapped text on the right, in the same columns for every table."""
+    column = max(map(len, dict(_OPTIONS))) + 2
+    for name, text in rows:
+        yield from textwrap.wrap(
+            text, width, initial_indent=f"  {name:<{column}}", subsequent_indent=" " * (column + 2), break_on_hyphens=False
+        )

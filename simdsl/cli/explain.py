@@ -1,16 +1,23 @@
-"""``simdsl explain``: what a diagnostic code means, what a property claims, what SQL a backend is sent for a plan."""
+"""``simdsl explain``, ``properties`` and ``backends``: look things up."""
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
+import sys
+from collections.abc import Iterator
 
-from simdsl.cli.commands import ExplainRequest
-from simdsl.cli.errors import usage
+from simdsl.backends.protocol import Capabilities, Description
+from simdsl.backends.registry import InstalledBackend, installed, resolve
 from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.output import usage
+from simdsl.cli.requests import BackendsRequest, ExplainRequest, PropertiesRequest
 from simdsl.language.property_names import is_property, known_names
 from simdsl.plan.codes import Code
 from simdsl.plan.resources import page
+from simdsl.properties import registry
+from simdsl.report.screen import screen_of
 
 
 def explain(request: ExplainRequest) -> None:
@@ -46,8 +53,8 @@ def _print_property(name: str) -> None:
 
 def _print_sql(path: str, request: ExplainRequest) -> None:
     # Drivers and the interpreter, which no code needs.
-    from simdsl.cli.backend_options import resolve_backends
-    from simdsl.cli.show_sql import sql_lines
+    from simdsl.cli.option_values import resolve_backends
+    from simdsl.cli.run_files import sql_lines
     from simdsl.language.load import check_file
 
     checked = check_file(path)
@@ -66,3 +73,55 @@ def _unknown(text: str, name: str) -> Stop:
         f"there is no diagnostic code `{text}`",
         help=f"did you mean `{close[0]}`?" if close else "`simdsl explain` lists them all",
     )
+
+
+def properties(request: PropertiesRequest) -> None:
+    """Print them; what is wrong with those of installed packages goes to standard error."""
+    found = list(registry.every())
+    for problem in filter(None, map(registry.problem, known_names())):
+        print(problem, file=sys.stderr)
+    if request.json:
+        data = [
+            {"name": one.name, "claim": one.claim, "needs": [str(need) for need in one.needs], "specification": text}
+            for one in found
+            for text in [one.specification.strip()]
+        ]
+        print(json.dumps(data, indent=2, ensure_ascii=False))
+        return
+    screen = screen_of(sys.stdout)
+    width = max(len(one.name) for one in found)
+    for one in found:
+        print(screen.wrap(f"{one.name:<{width}}  {one.claim}", rest="    "))
+
+
+def backends(request: BackendsRequest) -> None:
+    """Print each backend with its versions, its capabilities and whether it can be reached."""
+    screen = screen_of(sys.stdout)
+    for entry in installed():
+        for line in _lines(entry):
+            print(screen.wrap(line, rest="    "))
+
+
+def _lines(entry: InstalledBackend) -> Iterator[str]:
+    yield f"{entry.name}: {'connected' if entry.problem is None else 'unavailable: ' + entry.problem}"
+    if entry.description is not None:
+        yield from _versions(entry.description)
+    if entry.problem is None:
+        yield from _abilities(resolve(entry.name).capabilities)
+
+
+def _versions(description: Description) -> Iterator[str]:
+    yield f"  engine  {description.engine} {description.engine_version}"
+    yield f"  driver  {description.driver} {description.driver_version}"
+    yield f"  pool    {description.pool}"
+
+
+def _abilities(capabilities: Capabilities) -> Iterator[str]:
+    can = [name.replace("_", " ") for name in capabilities.__dataclass_fields__ if getattr(capabilities, name) is True]
+    cannot = [name.replace("_", " ") for name in capabilities.__dataclass_fields__ if getattr(capabilities, name) is False]
+    yield f"  can     {', '.join(can)}"
+    yield f"  cannot  {', '.join(cannot)}"
+    yield f"  levels  {', '.join(sorted(capabilities.isolation_levels)) or 'none'}"
+    yield f"  begins  {', '.join(sorted(capabilities.begin_modes)) or 'none'}"
+    yield f"  faults  {', '.join(sorted(capabilities.faults)) or 'none'}"
+    yield f"  errors  {', '.join(sorted(capabilities.error_classes))}"

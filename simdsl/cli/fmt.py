@@ -6,10 +6,10 @@ import difflib
 import io
 import sys
 
-from simdsl.cli.commands import FmtRequest
 from simdsl.cli.exits import Exit
 from simdsl.cli.output import print_diagnostics, unwritable
 from simdsl.cli.plan_files import STDIN, PlanPath, find_files, read_path
+from simdsl.cli.requests import FmtRequest
 from simdsl.language.formatter import format_text
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.report.screen import Screen, Style, screen_of

@@ -1,4 +1,4 @@
-"""``simdsl init``: write a first plan."""
+"""``simdsl init`` and ``simdsl schema``: a first plan, and the JSON Schemas for editors."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from simdsl.cli.commands import InitRequest
-from simdsl.cli.errors import usage
-from simdsl.cli.output import unwritable
+from simdsl.cli.output import unwritable, usage
+from simdsl.cli.requests import InitRequest, SchemaRequest
 from simdsl.plan import resources
 from simdsl.plan.codes import Code
 
@@ -26,6 +25,8 @@ steps:
   - a: COMMIT
   - b: SELECT id, v FROM t => (1, 10)
 """
+
+
 SCHEMA: Final = "plan.schema.json"
 
 
@@ -51,3 +52,8 @@ def init(request: InitRequest) -> None:
 def _slug(stem: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
     return slug if slug[:1].isalpha() else f"plan-{slug}".rstrip("-")
+
+
+def schema(request: SchemaRequest) -> None:
+    """Print the schema as it is published."""
+    print(resources.path(f"schemas/{request.subject}.schema.json").read_text(encoding="utf-8").rstrip())

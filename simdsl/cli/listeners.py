@@ -13,8 +13,8 @@ from typing import Self
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.urls import mask
-from simdsl.cli.commands import RunRequest
 from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.requests import RunRequest
 from simdsl.cli.selection import SelectedPlan, Selection
 from simdsl.core.verdicts import AllPlansEnded, Progress, RunReport
 from simdsl.plan.values import Json

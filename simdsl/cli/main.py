@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from simdsl.cli.commands import Command
+    from simdsl.cli.command_line import Command
     from simdsl.cli.exits import Stop
     from simdsl.cli.options import Request
     from simdsl.report.secrets import Secrets
@@ -54,7 +54,7 @@ def _call(arguments: Sequence[str]) -> int:
     except Stop as stop:
         return _stopped(stop, arguments)
     except Exception as error:
-        from simdsl.cli.errors import DEBUG_VARIABLE, internal
+        from simdsl.cli.output import DEBUG_VARIABLE, internal
 
         if os.environ.get(DEBUG_VARIABLE):
             import traceback
@@ -72,10 +72,10 @@ def _answer(arguments: Sequence[str]) -> None:
     from simdsl.cli.command_line import HELP_NAMES, find_command, is_completion, parse, with_current_names
 
     if not is_completion() and (not arguments or arguments[0] in (*HELP_NAMES, "--version")):
-        from simdsl.cli import root_help
+        from simdsl.cli import command_line
 
         is_version = bool(arguments) and arguments[0] == "--version"
-        _write(f"{root_help.version_line()}\n" if is_version else root_help.root_help())
+        _write(f"{command_line.version_line()}\n" if is_version else command_line.root_help())
         raise SystemExit(0 if arguments else 2)
     parsed = parse(arguments)
     if parsed is not None:

@@ -22,7 +22,7 @@ QUICK: Final = "quick"
 
 DEFAULT_BUGBASE: Final = ".simdsl/bugs"
 
-HEALTH: Final = "simdsl.cli.generation_health:GenerationHealth"
+HEALTH: Final = "simdsl.cli.generate:GenerationHealth"
 """What listens to the runs of generated plans: it counts what they exercised."""
 
 PATHS: Final = Option(metavar="PATHS")
@@ -50,7 +50,7 @@ PROPERTIES: Final = Option(
     metavar="NAME",
     panel=WHAT,
     help="Run generated plans that check this property, instead of PATHS; repeatable; `all` selects every property.",
-    completion="simdsl.cli.completion:property_names",
+    completion="property",
     listener=HEALTH,
 )
 SHRINK_FOR: Final = Option(
@@ -73,7 +73,7 @@ BUGBASE_DIR: Final = Option(
     metavar="DIR",
     panel=FAILURE,
     help="The directory of the bug base, which stores each distinct failure; see `simdsl bugs`.",
-    listener="simdsl.cli.bug_recording:BugRecorder",
+    listener="simdsl.cli.bugs:BugRecorder",
 )
 MIN_ASSERTIONS: Final = Option(
     "--min-assertions",
@@ -175,7 +175,7 @@ class BackendOptions(ServerOptions):
     @property
     def backend_url(self) -> str:
         """The backend's URL. Raises ``Stop`` if the options of servers do not fit it."""
-        from simdsl.cli.backend_options import backend_url  # most commands that parse this never ask
+        from simdsl.cli.option_values import backend_url  # most commands that parse this never ask
 
         return backend_url(self.backend, self.server_options())
 
@@ -232,7 +232,7 @@ class ProfileOptions(Request):
             "--profile",
             metavar="NAME",
             panel=GENERATION,
-            completion="simdsl.cli.completion:profile_names",
+            completion="profile",
             help=f"Profile of generated plans: a name, or the path of a file (default `{QUICK}`); see `simdsl profile`.",
         ),
     ] = None

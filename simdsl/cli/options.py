@@ -27,7 +27,7 @@ class Option:
     position. ``off`` is the spelling that turns a flag off, ``aliases`` are older spellings that stay valid
     and are not shown. ``variable`` is an environment variable that stands in for the option. ``knob`` is the knob of a
     profile that the option sets. ``listener`` names (``module:Class``) what listens to the runs if the option is given.
-    ``completion`` names (``module:function``) what completes a value in the shell.
+    ``completion`` is the kind of name that the shell completes: a ``profile``, ``property`` or ``code``.
     """
 
     __slots__ = (

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from simdsl.cli.errors import usage
+from simdsl.cli.output import usage
 from simdsl.language.load import check
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass

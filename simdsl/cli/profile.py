@@ -7,16 +7,14 @@ import sys
 from typing import Final
 
 from simdsl.cli.check import print_findings
-from simdsl.cli.commands import ProfileCheckRequest, ProfileListRequest, ProfileShowRequest
 from simdsl.cli.exits import Exit
-from simdsl.cli.generated_plans import find_profile
+from simdsl.cli.generate import find_profile
 from simdsl.cli.output import counted, print_diagnostics
 from simdsl.cli.plan_files import STDIN, find_files, read_path
+from simdsl.cli.requests import ProfileCheckRequest, ProfileListRequest, ProfileShowRequest
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
-from simdsl.profiles.load import check_profile, check_reading
-from simdsl.profiles.profile_files import available_profiles, file_at
-from simdsl.profiles.serialize import to_json_text, to_yaml
+from simdsl.profiles.load import available_profiles, check_profile, check_reading, file_at, to_json_text, to_yaml
 from simdsl.report.screen import screen_of, visible
 from simdsl.syntax.files import ReadResult, read_file
 

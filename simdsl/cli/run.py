@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.urls import mask
-from simdsl.cli.backend_options import describe_backends, resolve_backends
-from simdsl.cli.commands import RunRequest
-from simdsl.cli.errors import exit_of, unavailable, usage
 from simdsl.cli.execution import Execute, PlanExecutor
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.listeners import CallContext, RunListener
-from simdsl.cli.option_conflicts import check_options, check_snapshots
+from simdsl.cli.option_values import check_options, check_snapshots, describe_backends, resolve_backends
 from simdsl.cli.options import load
+from simdsl.cli.output import run_exit, unavailable, usage
 from simdsl.cli.plan_files import STDIN
+from simdsl.cli.requests import RunRequest
 from simdsl.cli.selection import SelectedPlan, Selection, select_plans
 from simdsl.core.choices import SEED_BITS, choose_below, fresh_seed
 from simdsl.core.verdicts import Progress
@@ -35,8 +34,8 @@ from simdsl.runs.context import RunOptions
 
 # A plain run of a file imports nothing of what only other options need: it starts a fifth sooner.
 if TYPE_CHECKING:
-    from simdsl.cli.event_files import JsonEvents
-    from simdsl.cli.generated_plans import GeneratedPlans
+    from simdsl.cli.generate import GeneratedPlans
+    from simdsl.cli.run_files import JsonEvents
 
 _STOPPED: Final = (Exit.INTERRUPTED, Exit.TERMINATED)
 
@@ -99,7 +98,7 @@ def _run_once(request: RunRequest) -> Exit:
         backends = resolve_backends(urls)
         description = CallHeader(seed=seed, backend=describe_backends(urls, backends, secrets), plans=selection.count)
     if request.doublecheck and not request.is_generated:
-        from simdsl.cli.doublecheck import refuse_nondeterministic  # few calls check determinism
+        from simdsl.cli.execution import refuse_nondeterministic  # few calls check determinism
 
         refuse_nondeterministic(selection.all())
     with ExitStack() as stack:
@@ -166,7 +165,7 @@ class _Call:
         self._tell(ended)
         if code is not None:
             return code
-        code = exit_of(ended)
+        code = run_exit(ended)
         for listener in context.listeners:
             code = listener.exit_code(code)
         return code
@@ -199,7 +198,7 @@ class _Call:
 
 
 def _generated(request: RunRequest) -> GeneratedPlans:
-    from simdsl.cli.generated_plans import generated_plans  # the generator and the SQL parser
+    from simdsl.cli.generate import generated_plans  # the generator and the SQL parser
 
     return generated_plans(request.properties, request, use_profile=request.generate)
 
@@ -208,7 +207,7 @@ def _screen(context: CallContext) -> TerminalReport | JsonEvents:
     """What shows the call to whoever watches it."""
     request = context.request
     if request.json:
-        from simdsl.cli.event_files import JsonEvents  # most calls are watched by people
+        from simdsl.cli.run_files import JsonEvents  # most calls are watched by people
 
         url = mask(context.urls[0])
         return JsonEvents(sys.stdout.buffer, url=url, secrets=context.secrets, reproduce=context.reproduce)

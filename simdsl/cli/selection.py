@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from simdsl.cli.commands import RunRequest
-from simdsl.cli.errors import usage
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.option_groups import ScheduleOptions
-from simdsl.cli.output import print_diagnostics
+from simdsl.cli.output import print_diagnostics, usage
 from simdsl.cli.plan_files import OpenedPlan, find_files, open_plans
+from simdsl.cli.requests import RunRequest
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Severity
@@ -29,7 +28,7 @@ from simdsl.syntax.problems import ParseError
 from simdsl.syntax.verb_arguments import parse_schedule
 
 if TYPE_CHECKING:
-    from simdsl.cli.generated_plans import GeneratedPlans
+    from simdsl.cli.generate import GeneratedPlans
 
 DEFAULT_RUNS: Final = 3
 """How many plans are generated, of each property, unless the call says."""

@@ -1,32 +1,36 @@
-"""``simdsl shrink``: from a failing plan to the smallest one with the same failure."""
+"""``simdsl shrink`` and ``--shrink-on-failure``: from a failing plan to the smallest one with the same failure."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import field
+from typing import TextIO
 
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.cli.backend_options import resolve_backends
-from simdsl.cli.bug_recording import BugStorage, other_bugs_line, run_mode
-from simdsl.cli.commands import ShrinkRequest
-from simdsl.cli.durations import deadline
-from simdsl.cli.errors import unavailable, usage
-from simdsl.cli.execution import PlanExecutor, replay
+from simdsl.cli.bugs import BugRecorder, BugStorage, other_bugs_line, run_mode
+from simdsl.cli.execution import PlanExecutor, plan_runner
 from simdsl.cli.exits import Exit
-from simdsl.cli.option_conflicts import conflict
-from simdsl.cli.output import write_plan
+from simdsl.cli.listeners import CallContext, RunListener
+from simdsl.cli.option_values import conflict, deadline, resolve_backends
+from simdsl.cli.output import unavailable, usage, write_plan
+from simdsl.cli.requests import ShrinkRequest
 from simdsl.cli.selection import SelectedPlan, open_files, select
-from simdsl.cli.shrink_progress import ShrinkProgress
 from simdsl.core.choices import fresh_seed
-from simdsl.core.verdicts import RunReport
+from simdsl.core.clock import real_ns
+from simdsl.core.verdicts import PlanEnded, Progress, RunReport
 from simdsl.failures.same_failure import PlanRunner, failed_run, primary_failure
+from simdsl.language.dump import dump
 from simdsl.plan.codes import Code
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
+from simdsl.report.screen import screen_of
 from simdsl.report.secrets import Secrets, secrets_given
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
-from simdsl.runs.shrink_driver import NotReproducible, ShrinkDriver, ShrinkLimits
+from simdsl.runs.shrink_driver import FailureRate, NotReproducible, ShrinkDriver, ShrinkLimits, runs_needed
 from simdsl.shrinker.case import count_steps
+from simdsl.shrinker.driver import ShrinkSnapshot
 
 
 def shrink(request: ShrinkRequest) -> Exit:
@@ -61,7 +65,7 @@ def _shrink(
     name, seed = selected.name, selected.seed
     options = RunOptions(seed=seed, translators=TranslatorCache())
     # Until it is known how the plan fails, it may kill its process, so the first runs are isolated.
-    first = replay(executor.doublechecked if request.doublecheck else executor.isolated, name, options)
+    first = plan_runner(executor.doublechecked if request.doublecheck else executor.isolated, name, options)
     report = _failing_run(first, selected.plan, limits.repeats)
     if report is None:
         sys.stderr.write(f"{name} does not fail (seed {seed}): there is nothing to shrink\n")
@@ -69,10 +73,10 @@ def _shrink(
     progress = ShrinkProgress(sys.stderr, steps=count_steps(selected.plan))
     failure = primary_failure(report)
     progress.note(f"{name}: {secrets.hide(failure.message)}")
-    again = replay(executor.isolated if request.isolated else executor.for_failure(failure), name, options)
+    again = plan_runner(executor.isolated if request.isolated else executor.for_failure(failure), name, options)
     passes_on = None
     if reference is not None:
-        passes_on = replay(reference.isolated if request.isolated else reference.here, name, options)
+        passes_on = plan_runner(reference.isolated if request.isolated else reference.here, name, options)
     shrinking = ShrinkDriver(selected.plan, report, seed, again, limits, passes_on)
     storage = None if request.bugbase is None else _storage(request, request.bugbase, executor, secrets, progress)
     bug = None if storage is None else storage.store(selected.plan, report, name, seed)
@@ -125,3 +129,91 @@ def _storage(
         how=run_mode(len(executor.urls), doublecheck=request.doublecheck),
         note=progress.note,
     )
+
+
+class ShrinkOnFailure(RunListener):
+    """Shrinks a plan when it has failed, and shows the result. The bug base, if there is one, stores it."""
+
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        deadline("--shrink-for", context.request.shrink_for)  # refuses what is no duration before anything runs
+        recorders = (one for one in context.listeners if isinstance(one, BugRecorder))
+        self._recorder = next(recorders, None)
+
+    def tell(self, progress: Progress) -> None:
+        """Shrink what failed. Raises ``BackendUnavailable``."""
+        if isinstance(progress, PlanEnded) and progress.failed is not None:
+            with PlanExecutor(urls=self.context.urls, backends=self.context.backends) as executor:
+                self._shrink(progress, progress.failed, executor)
+
+    def _shrink(self, ended: PlanEnded, report: RunReport, executor: PlanExecutor) -> None:
+        request, note = self.context.request, self.context.note
+        options = RunOptions(seed=ended.seed, translators=self.context.translators)
+        again = plan_runner(executor.for_failure(primary_failure(report)), ended.file, options)
+        # Each plan has the whole time for itself.
+        limits = ShrinkLimits(rounds=request.shrink_rounds, is_over=deadline("--shrink-for", request.shrink_for))
+        shrinking = ShrinkDriver(ended.plan, report, ended.seed, again, limits)
+        line = ShrinkProgress(sys.stderr, steps=count_steps(ended.plan))
+        try:
+            line.follow(shrinking)
+        except NotReproducible as error:
+            note(f"{ended.file} {error}, so it is not shrunk")
+            return
+        best = line.end(shrinking)
+        if best is None:
+            return
+        for text in dump(best.case.plan).splitlines():
+            note(text)
+        storage = None if self._recorder is None else self._recorder.storage
+        if self._recorder is not None and self._recorder.last is not None:
+            self._recorder.storage.store_shrunk(self._recorder.last, best.case.plan)
+        others = other_bugs_line(shrinking.others, storage, ended.file, ended.seed)
+        if others is not None:
+            note(others)
+
+
+@dataclass(slots=True, kw_only=False)
+class ShrinkProgress:
+    """`shrinking 412 -> 6 steps (131 tries, 2.1 s)`: one line, which is updated in place on a terminal."""
+
+    out: TextIO
+    steps: int
+    began_ns: int = field(default_factory=real_ns)
+    best: ShrinkSnapshot | None = None
+
+    def note(self, line: str) -> None:
+        """A separate line."""
+        self.out.write(f"{line}\n")
+
+    def tell(self, best: ShrinkSnapshot) -> None:
+        """Show the progress, if standard error is a terminal."""
+        if screen_of(self.out).live:
+            self.out.write(f"\r{self._line(best)}\x1b[K")
+            self.out.flush()
+
+    def follow(self, shrinking: ShrinkDriver) -> None:
+        """Shrink, and show the progress. Raises what shrinking raises."""
+        said = False
+        for self.best in shrinking:
+            if shrinking.failure_rate is not None and not said:
+                said = True
+                rate = shrinking.failure_rate
+                self.note(f"flaky: fails {rate}; running each candidate up to {runs_needed(rate)} times")
+            self.tell(self.best)
+
+    def end(self, shrinking: ShrinkDriver) -> ShrinkSnapshot | None:
+        """Write the last line; the best plan, or None if there was no candidate with the failure."""
+        best = self.best
+        if best is None:
+            return None
+        begin = "\r" if screen_of(self.out).live else ""
+        stopped = "" if best.is_minimal else "; stopped early"
+        often: FailureRate | None = shrinking.final_failure_rate
+        rate = "" if often is None else f"; fails {often}"
+        self.out.write(f"{begin}{self._line(best)}{stopped}{rate}\n")
+        return best
+
+    def _line(self, best: ShrinkSnapshot) -> str:
+        seconds = (real_ns() - self.began_ns) / 1e9
+        tries = "1 try" if best.asked == 1 else f"{best.asked:,} tries"
+        return f"shrinking {self.steps:,} -> {count_steps(best.case.plan):,} steps ({tries}, {seconds:.1f} s)"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from simdsl.cli.commands import COMMANDS, GROUPS, Command
+from simdsl.cli.command_line import COMMANDS, COMMANDS_WITH_EXIT_CODES, GROUPS, Command, root_help, version_line
 from simdsl.cli.exits import EXIT_CODES
 from simdsl.cli.option_groups import PANELS
-from simdsl.cli.options import Field, Request, load
-from simdsl.cli.root_help import COMMANDS_WITH_EXIT_CODES, root_help, version_line
+from simdsl.cli.options import Field, Request
 
 _SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 
@@ -91,7 +90,7 @@ def _parameter(field: Field) -> inspect.Parameter:
 
 def _info(field: Field) -> Any:
     option = field.option
-    complete = None if option.completion is None else _completion(option.completion)
+    complete = None if option.completion is None else _completed(option.completion)
     if option.is_argument:
         metavar = option.metavar if field.is_required or field.repeats else f"[{option.metavar}]"
         return typer.Argument(
@@ -115,13 +114,28 @@ def _info(field: Field) -> Any:
     )
 
 
-def _completion(reference: str) -> Callable[[str], Any]:
-    """A function that completes; what it needs is imported when the shell asks, and not for help."""
+def _completed(kind: str) -> Callable[[str], list[str]]:
+    """The names of a kind that begin with what is typed."""
 
-    def complete(incomplete: str) -> Any:
-        return load(reference)(incomplete)
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in _names(kind) if name.startswith(incomplete)]
 
     return complete
+
+
+def _names(kind: str) -> Iterable[str]:
+    # Imported here, since only a shell that completes a word needs any of it.
+    from simdsl.language.property_names import known_names
+    from simdsl.plan.codes import Code
+    from simdsl.profiles.load import available_profiles
+
+    match kind:
+        case "profile":
+            return [place.name for place in available_profiles() if place.name]
+        case "property":
+            return known_names()
+        case _:  # "code"; a misspelled kind would fail in the test that completes a code
+            return Code.__members__
 
 
 class _Grouped(TyperCommand):

@@ -1,24 +1,28 @@
-"""From a name or a path to a profile, or to everything that is wrong with it, its bases and the options.
+"""Find, load, merge and write profiles.
 
-What a file says counts more than what it extends; what no file says is the default; options count most.
+What a file says overrides what it extends; what no file says is the default; options override everything. A profile is
+found beside the file that names it, in ``./profiles``, and among those bundled with simdsl, in this order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from simdsl.language.emitter import is_plain
 from simdsl.language.json_schema import to_json
+from simdsl.plan import resources
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
+from simdsl.plan.plan import VERSION
+from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Location, Path
 from simdsl.plan.values import Json
-from simdsl.profiles.knobs import DOC, NAME, Key, from_keys, knobs, to_keys
-from simdsl.profiles.overrides import ORIGIN, read_overrides
-from simdsl.profiles.profile import Profile
-from simdsl.profiles.profile_files import ProfileFile, available_profiles, file_at, files_named, is_path, is_same_file
-from simdsl.profiles.schema_checks import problems_of
+from simdsl.profiles.checks import ORIGIN, problems_of, read_overrides
+from simdsl.profiles.profile import DOC_KEY, NAME_KEY, Key, Profile, from_keys, knobs, nested, to_keys
 from simdsl.syntax.document import Data, Document
 from simdsl.syntax.fields import value_at
 from simdsl.syntax.files import ReadResult, read_file, read_text
@@ -145,11 +149,11 @@ def _merge(layers: Sequence[_Layer], options: Mapping[Key, Json]) -> MergedProfi
     name = str(layers[0].data["profile"])
     values = to_keys(Profile(name=name))
     origins = dict.fromkeys(values, DEFAULT)
-    origins[NAME] = layers[0].place.label
+    origins[NAME_KEY] = layers[0].place.label
     for layer in reversed(layers):
         for knob in knobs():
             said = value_at(dict(layer.data), knob.key)
-            if said is not None and (knob.key != DOC or layer is layers[0]):
+            if said is not None and (knob.key != DOC_KEY or layer is layers[0]):
                 values[knob.key] = to_json(said)
                 origins[knob.key] = layer.place.label
     for key, value in options.items():
@@ -179,3 +183,143 @@ def _nearest(name: str) -> str | None:
 
 def _refused(diagnostics: Sequence[Diagnostic]) -> bool:
     return any(one.severity is Severity.ERROR for one in diagnostics)
+
+
+FOLDER: Final = "profiles"
+SUFFIXES: Final = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileFile:
+    """A file of a profile. ``label`` is what people are told; ``name`` is what it was found by, None for a path."""
+
+    path: str
+    label: str
+    name: str | None = None
+
+
+def is_path(text: str) -> bool:
+    """Whether a text names a file rather than a profile."""
+    return text.endswith(SUFFIXES) or "/" in text or os.sep in text
+
+
+def file_at(path: str) -> ProfileFile:
+    """A file that was named by its path."""
+    return ProfileFile(path=path, label=path)
+
+
+def files_named(name: str, backend_outputs: str | None = None) -> list[ProfileFile]:
+    """The files that a name may mean, the one that counts first. ``beside`` is the file that names it."""
+    folders = [FOLDER, _bundled()]
+    if backend_outputs is not None:
+        folders.insert(0, os.path.dirname(backend_outputs))
+    found: dict[str, ProfileFile] = {}
+    for folder in folders:
+        for suffix in SUFFIXES:
+            path = os.path.join(folder, name + suffix)
+            if os.path.isfile(path):
+                found.setdefault(os.path.realpath(path), _place(path, name))
+    return list(found.values())
+
+
+def available_profiles() -> list[ProfileFile]:
+    """Every profile that a name means here, in the order of the names."""
+    found: dict[str, ProfileFile] = {}
+    for folder in (FOLDER, _bundled()):
+        for file in sorted(os.listdir(folder)) if os.path.isdir(folder) and os.access(folder, os.R_OK) else ():
+            name, suffix = os.path.splitext(file)
+            if suffix in SUFFIXES and not file.startswith("."):
+                found.setdefault(name, files_named(name)[0])
+    return [found[name] for name in sorted(found)]
+
+
+def is_same_file(one: ProfileFile, other: ProfileFile) -> bool:
+    """Whether two places are one file."""
+    return os.path.realpath(one.path) == os.path.realpath(other.path)
+
+
+def _place(path: str, name: str) -> ProfileFile:
+    folder, file = os.path.split(path)
+    return ProfileFile(path=path, label=f"bundled {file}" if folder == _bundled() else path, name=name)
+
+
+def _bundled() -> str:
+    return str(resources.path(FOLDER))
+
+
+_COLUMN: Final = 24  # where comments begin, if what stands before them is not longer
+_ESCAPED: Final = lazy_regex("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    text: str
+    origin: str | None = None
+
+    def shown(self) -> str:
+        return self.text if self.origin is None else f"{self.text:<{_COLUMN}}  # {visible(self.origin)}"
+
+
+def to_yaml(merged: MergedProfile, width: int) -> str:
+    """The profile as a file that says the same and extends nothing. Long texts and lists are broken at ``width``."""
+    return "".join(f"{line.shown()}\n" for line in _lines(merged, width))
+
+
+def to_json_text(merged: MergedProfile) -> str:
+    """The profile under ``profile``, and under ``origins`` who said the value of each knob, by its dotted name."""
+    origins = {".".join(key): merged.origins[key] for key in (NAME_KEY, *merged.values)}
+    data: Json = {"profile": nested(merged.profile.name, merged.values), "origins": dict(origins)}
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def visible(label: str) -> str:
+    """The name of a file on one line, whatever it is called."""
+    return "".join(character if character.isprintable() else "?" for character in label)
+
+
+def _lines(merged: MergedProfile, width: int) -> Iterator[_Line]:
+    yield _Line(text=f"simdsl: {VERSION}")
+    yield _Line(text=f"profile: {merged.profile.name}", origin=merged.origins[NAME_KEY])
+    group = ""
+    for knob in knobs():
+        if knob.key not in merged.values:
+            continue
+        if len(knob.key) > 1 and knob.key[0] != group:
+            group = knob.key[0]
+            yield _Line(text=f"{group}:")
+        yield from _value(knob.key, merged.values[knob.key], merged.origins[knob.key], width)
+
+
+def _value(key: Key, value: Json, origin: str, width: int) -> Iterator[_Line]:
+    indent = "  " * (len(key) - 1)
+    head = f"{indent}{key[-1]}:"
+    whole = _Line(text=f"{head} {_written(value)}", origin=origin)
+    if len(whole.shown()) <= width:
+        yield whole
+    elif isinstance(value, list):
+        yield _Line(text=head, origin=origin)
+        yield from (_Line(text=f"{indent}  - {item}") for item in value)
+    elif isinstance(value, str) and is_plain(value) and "  " not in value:
+        yield _Line(text=f"{head} >-", origin=origin)
+        yield from (_Line(text=f"{indent}  {line}") for line in _folded(value, width - len(indent) - 2))
+    else:
+        yield whole
+
+
+def _folded(text: str, width: int) -> Iterator[str]:
+    line = ""
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > width:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    yield line
+
+
+def _written(value: Json) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    if not isinstance(value, str) or is_plain(value):
+        return str(value)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))

@@ -96,7 +96,7 @@ class IsolatedWorker:
         self._child = None  # whoever leaves in the middle leaves it behind
         try:
             child.ask(
-                RunRequest(plan=plan, file=file, options=replace(options, translators=TranslatorCache(), observer=None))
+                PlanRequest(plan=plan, file=file, options=replace(options, translators=TranslatorCache(), observer=None))
             )
             tally: PlanSummary | None = None
             for progress in child.answers(self._limit_us):
@@ -172,7 +172,7 @@ class _WorkerProcess:
         self._process.start()
         theirs.close()
 
-    def ask(self, asked: RunRequest) -> None:
+    def ask(self, asked: PlanRequest) -> None:
         """Raises ``BackendUnavailable`` never: what is wrong is the answer."""
         with contextlib.suppress(OSError):  # it has died, which its answer will say
             self._pipe.send(asked)
@@ -256,7 +256,7 @@ def crash_report(plan: Plan, tally: PlanSummary, last: InterruptedRun | None, wh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class PlanRequest:
     """A plan to be run. The answer is its events, without what the one who asks has already: plan and run that failed."""
 
     plan: Plan
@@ -296,7 +296,7 @@ def serve(asked: Connection, urls: Sequence[str], words: str) -> None:
     onlooker = CrashJournal(file=file, label=lambda backend: labels(backends)[backends.index(backend)])
     try:
         while True:
-            request: RunRequest = asked.recv()
+            request: PlanRequest = asked.recv()
             options = replace(request.options, translators=translators, observer=onlooker)
             try:
                 backends = backends or tuple(map(resolve, urls))
@@ -312,7 +312,7 @@ def serve(asked: Connection, urls: Sequence[str], words: str) -> None:
         return
 
 
-def _events(request: RunRequest, backends: Sequence[Backend], options: RunOptions) -> Iterator[Progress]:
+def _events(request: PlanRequest, backends: Sequence[Backend], options: RunOptions) -> Iterator[Progress]:
     if len(backends) == 1:
         return run_plan(request.plan, request.file, backends[0], options)
     return run_differential(request.plan, request.file, backends, options)

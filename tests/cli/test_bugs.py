@@ -15,9 +15,9 @@ from simdsl import __version__
 from simdsl.backends.registry import resolve
 from simdsl.bugbase.states import BugState, RunMode
 from simdsl.bugbase.store import DEFAULT_BUGBASE_DIR, BugStore
-from simdsl.cli.bug_recording import BugStorage
+from simdsl.cli.bugs import BugStorage
 from simdsl.cli.exits import Stop
-from simdsl.cli.generated_plans import generated_plans
+from simdsl.cli.generate import generated_plans
 from simdsl.cli.option_groups import DEFAULT_BUGBASE as HOME
 from simdsl.cli.option_groups import ProfileOptions
 from simdsl.core.verdicts import RunEnded
@@ -98,7 +98,7 @@ def fresh(shell: Shell, *arguments: str, fault: str = FAULT) -> subprocess.Compl
     """simdsl in another process, in which the faulty driver can be imported. Last it says what it has of the generator."""
     script = (
         "import sys; from tests.runs.faulty_sqlite import install; from simdsl.cli.main import call; "
-        f"install({fault!r}); code = call(sys.argv[1:]); makers = ('simdsl.generation', 'simdsl.cli.generated_plans'); "
+        f"install({fault!r}); code = call(sys.argv[1:]); makers = ('simdsl.generation', 'simdsl.cli.generate'); "
         "sys.stderr.write(''.join(one for one in sys.modules if one.startswith(makers))); sys.exit(code)"
     )
     return subprocess.run(
@@ -183,7 +183,7 @@ def test_a_later_version_in_a_fresh_process_says_failed_and_then_fixed(shell: Sh
     data = json.loads(config.read_text())
     config.write_text(json.dumps({**data, "simdsl": "0.0.1"}))
     assert only(shell)["config"]["simdsl"] == "0.0.1" != __version__
-    assert fresh(shell, "run", "--property", "tx-rollback-invisible", "--runs", "1").stderr == "simdsl.cli.generated_plans"
+    assert fresh(shell, "run", "--property", "tx-rollback-invisible", "--runs", "1").stderr == "simdsl.cli.generate"
     failed = fresh(shell, "bugs", "replay", fault=fault)
     assert (failed.returncode, failed.stderr) == (1, "")
     assert failed.stdout.startswith(f"FAILED  {bug['name']} (open): ")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simdsl.cli.doublecheck import MASKS
+from simdsl.cli.execution import MASKS
 from tests.cli.conftest import FAILS, HOLDS, SILENT, Shell
 
 INTERLEAVED = """\

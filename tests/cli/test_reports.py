@@ -217,7 +217,7 @@ def test_a_plain_run_imports_no_report_of_these(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(HOLDS)
     script = (
         "import sys\nfrom simdsl.cli.main import call\nassert call(sys.argv[1:]) == 0\n"
-        "names = ('simdsl.report', 'simdsl.cli.report_files', 'xml')\n"
+        "names = ('simdsl.report', 'simdsl.cli.run_files', 'xml')\n"
         "print(*sorted(name for name in sys.modules if name.startswith(names)))\n"
     )
     environment = {key: value for key, value in os.environ.items() if key != "GITHUB_ACTIONS"} | {"PYTHONPATH": str(ROOT)}
@@ -227,7 +227,7 @@ def test_a_plain_run_imports_no_report_of_these(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
         return set(done.stdout.splitlines()[-1].split())
 
-    heavy = {"simdsl.cli.report_files", "simdsl.report.junit", "simdsl.report.github", "simdsl.report.html.page"}
+    heavy = {"simdsl.cli.run_files", "simdsl.report.junit", "simdsl.report.github", "simdsl.report.html.page"}
     assert imported().isdisjoint({*heavy, "simdsl.report.html", "xml.etree.ElementTree"})
     assert imported("--junit", "j.xml").isdisjoint({"simdsl.report.github", "simdsl.report.html.page"})
     assert heavy <= imported("--junit", "j.xml", "--html", "r.html", "--github")

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from simdsl.cli.generated_plans import find_profile
+from simdsl.cli.generate import find_profile
 from simdsl.language.load import load_text
 from simdsl.properties.property import PlanSize
 from simdsl.properties.registry import find

@@ -249,7 +249,7 @@ def test_other_bugs_that_are_met_are_kept_too(shell: Shell) -> None:
     replayed = json.loads(shell("bugs", "replay", "--json", "--bugbase-dir", "bugs").out)
     assert [one["answer"] for one in replayed] == ["FAILED", "FAILED"]
     run = shell("run", "two.yaml", *backends, "--shrink-on-failure", "--bugbase-dir", "others")
-    assert "1 other bug was met: others" in run.out
+    assert "1 other bug was found: others" in run.out
 
 
 def test_what_fails_for_want_of_what_was_cut_is_no_bug(shell: Shell) -> None:

@@ -17,8 +17,8 @@ from simdsl.plan.expectations import Cell, FixedPoint, Scalar
 from simdsl.plan.plan import Plan
 from simdsl.plan.sql import Dialect, SqlKind, Variable
 from simdsl.plan.steps import Checkout, Sleep, SqlStep, Step
-from simdsl.profiles.knobs import Knob, KnobType, knobs
 from simdsl.profiles.load import load_profile
+from simdsl.profiles.profile import Knob, KnobType, knobs
 from simdsl.syntax.sql_lexer import parse_sql
 
 SEEDS = range(6)

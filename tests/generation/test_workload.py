@@ -21,8 +21,8 @@ from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.plan import Plan
 from simdsl.plan.sql import TransactionAction, TransactionControl, Variable
 from simdsl.plan.steps import Await, Check, Checkout, Return, SqlStep
-from simdsl.profiles.knobs import KnobType, knobs
 from simdsl.profiles.load import load_profile
+from simdsl.profiles.profile import KnobType, knobs
 from tests.plans.bundled import problem
 from tests.running import run_loaded
 from tests.runs.comparing import compare_loaded
@@ -34,7 +34,7 @@ PRINT = """
 from hashlib import sha256
 from simdsl.generation.plans import generate
 from simdsl.language.emitter import dump
-from simdsl.profiles.knobs import Kind, knobs
+from simdsl.profiles.profile import Kind, knobs
 from simdsl.profiles.load import load_profile
 for name in ("quick", "read-heavy"):
     for seed in range(4):

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from simdsl.plan.values import Json
-from simdsl.profiles.knobs import Key, to_keys
-from simdsl.profiles.profile import Profile
+from simdsl.profiles.profile import Key, Profile, to_keys
 
 
 @pytest.fixture

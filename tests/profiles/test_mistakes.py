@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simdsl.plan.codes import Code
-from simdsl.profiles.knobs import knobs
 from simdsl.profiles.load import check_text
+from simdsl.profiles.profile import knobs
 
 HEAD = "simdsl: 1\nprofile: p\n"
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simdsl.plan.codes import Code
-from simdsl.profiles.knobs import knobs
-from simdsl.profiles.overrides import read_overrides
+from simdsl.profiles.checks import read_overrides
+from simdsl.profiles.profile import knobs
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,21 @@ from dataclasses import fields
 import pytest
 
 from simdsl.language.json_schema import violations
-from simdsl.profiles.knobs import GROUPS, Knob, KnobType, field_keys, field_of, from_keys, knobs, nested, schema, to_keys
-from simdsl.profiles.profile import ColumnType, IndexKind, Profile
+from simdsl.profiles.profile import (
+    GROUPS,
+    ColumnType,
+    IndexKind,
+    Knob,
+    KnobType,
+    Profile,
+    field_keys,
+    field_of,
+    from_keys,
+    knobs,
+    nested,
+    schema,
+    to_keys,
+)
 
 DEFAULTS = Profile(name="defaults")
 

@@ -10,11 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simdsl.plan.values import Json
-from simdsl.profiles.knobs import Key, Knob, KnobType, from_keys, knobs, to_keys
-from simdsl.profiles.load import MergedProfile, check_profile, check_text
-from simdsl.profiles.profile import Profile
-from simdsl.profiles.profile_files import available_profiles
-from simdsl.profiles.serialize import to_json_text, to_yaml
+from simdsl.profiles.load import MergedProfile, available_profiles, check_profile, check_text, to_json_text, to_yaml
+from simdsl.profiles.profile import Key, Knob, KnobType, Profile, from_keys, knobs, to_keys
 
 WIDE = 10_000
 NAMES = ("concurrent", "ddl-heavy", "faulty", "quick", "read-heavy", "stress", "write-heavy")

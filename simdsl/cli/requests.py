@@ -1,10 +1,10 @@
-"""Every command of simdsl: what it accepts, what its help says, and where its work is done.
+"""What each command accepts and what its help says: the request classes.
 
-The docstring of a request class is the help of its command, and its first sentence the line in ``simdsl --help``. The
-work is a function of the command's own module, which is imported only when that command is run.
+The docstring of a class is the help of its command, and its first paragraph the line in ``simdsl --help``. The fields are
+its options. Defining the classes must stay cheap, since every start does it: nothing that does work is imported here.
 """
 
-# No postponed annotations: see ``options``.
+# Annotations are evaluated where they stand, as ``options`` explains: no ``from __future__ import annotations`` here.
 
 from enum import StrEnum
 from typing import Annotated, Final
@@ -38,11 +38,6 @@ from simdsl.cli.option_groups import (
 )
 from simdsl.cli.options import Option, Request
 from simdsl.report.diagnostics import DiagnosticFormat
-
-RUNNING: Final = "Run plans"
-WRITING: Final = "Write and check plans"
-FINDING: Final = "Find and keep bugs"
-LOOKING_UP: Final = "Look things up"
 
 
 class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
@@ -113,7 +108,7 @@ class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
             "--show-sql",
             panel=OUTPUT,
             help="Show the SQL sent for each statement that is translated.",
-            listener="simdsl.cli.show_sql:ShowSql",
+            listener="simdsl.cli.run_files:ShowSql",
         ),
     ] = False
     min_assertions: Annotated[int | None, MIN_ASSERTIONS] = None
@@ -124,7 +119,7 @@ class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
             metavar="FILE",
             panel=REPORTS,
             help="Write every event of every run as JSON lines.",
-            listener="simdsl.cli.event_files:TraceFile",
+            listener="simdsl.cli.run_files:TraceFile",
         ),
     ] = None
     dump: Annotated[
@@ -134,7 +129,7 @@ class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
             metavar="FILE",
             panel=FAILURE,
             help="Write the failing run as a plan that replays it exactly.",
-            listener="simdsl.cli.plan_dumps:FailureDump",
+            listener="simdsl.cli.run_files:FailureDump",
         ),
     ] = None
     unroll: Annotated[
@@ -144,7 +139,7 @@ class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
             metavar="FILE",
             panel=REPORTS,
             help="Write the first failing run, or else the first run, as a plan with a single order of `steps:`.",
-            listener="simdsl.cli.plan_dumps:UnrolledRun",
+            listener="simdsl.cli.run_files:UnrolledRun",
         ),
     ] = None
     bugbase: Annotated[str | None, BUGBASE_DIR] = None
@@ -154,7 +149,7 @@ class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
             "--shrink-on-failure",
             panel=FAILURE,
             help="Shrink each failing plan to the smallest one with the same failure, and show it.",
-            listener="simdsl.cli.shrink_on_failure:ShrinkOnFailure",
+            listener="simdsl.cli.shrink:ShrinkOnFailure",
         ),
     ] = False
     shrink_rounds: Annotated[int | None, SHRINK_ROUNDS] = None
@@ -165,7 +160,7 @@ class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
             "--accept",
             panel=FAILURE,
             help="Update expectations that fail to what the database returned, in the plan files.",
-            listener="simdsl.cli.acceptance:AcceptExpectations",
+            listener="simdsl.cli.run_files:AcceptExpectations",
         ),
     ] = False
     junit: Annotated[
@@ -175,7 +170,7 @@ class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
             metavar="FILE",
             panel=REPORTS,
             help="Write JUnit XML with a test case for each plan.",
-            listener="simdsl.cli.report_files:JUnitFile",
+            listener="simdsl.cli.run_files:JUnitFile",
         ),
     ] = None
     html: Annotated[
@@ -185,7 +180,7 @@ class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
             metavar="FILE",
             panel=REPORTS,
             help="Write an HTML page that shows the runs as timelines, with a lane for each task.",
-            listener="simdsl.cli.report_files:HtmlFile",
+            listener="simdsl.cli.run_files:HtmlFile",
         ),
     ] = None
     html_passing: Annotated[
@@ -201,7 +196,7 @@ class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
             off="--no-github",
             panel=REPORTS,
             help="Write annotations and a job summary for GitHub Actions (default: if GITHUB_ACTIONS is `true`).",
-            listener="simdsl.cli.report_files:GitHubAnnotations",
+            listener="simdsl.cli.run_files:GitHubAnnotations",
         ),
     ] = None
     quiet: Annotated[
@@ -268,6 +263,9 @@ class InitRequest(Request):
     file: Annotated[str, Option(metavar="FILE", help="The plan file to write.")] = "first.yaml"
 
 
+PROFILE: Final = Option(metavar="NAME", help="A profile, or the path of its file.", completion="profile")
+
+
 class SchemaSubject(StrEnum):
     """The formats that have a JSON Schema."""
 
@@ -300,7 +298,7 @@ class GenerateRequest(ProfileOptions, SeedOption):
             metavar="NAME",
             panel=WHAT,
             help="Generate a plan that checks this property.",
-            completion="simdsl.cli.completion:property_names",
+            completion="property",
         ),
     ] = None
     output: Annotated[str | None, OUTPUT_FILE] = None
@@ -497,7 +495,7 @@ class ExplainRequest(BackendOptions):
         Option(
             metavar="CODE",
             help="A code such as G201, a property or a plan file; without it, all codes are listed.",
-            completion="simdsl.cli.completion:code_names",
+            completion="code",
         ),
     ] = None
 
@@ -513,11 +511,6 @@ class PropertiesRequest(Request):
 
 class BackendsRequest(Request):
     """List the backends: version, capabilities, and whether each is available."""
-
-
-PROFILE: Final = Option(
-    metavar="NAME", help="A profile, or the path of its file.", completion="simdsl.cli.completion:profile_names"
-)
 
 
 class ProfileListRequest(Request):
@@ -552,59 +545,3 @@ class ProfileCheckRequest(Request):
     output_format: Annotated[DiagnosticFormat, Option("--output-format", help="Format of the diagnostics.")] = (
         DiagnosticFormat.TEXT
     )
-
-
-class Command:
-    """A command: its name as typed (``bugs list``), its request class, the function that does it, its heading in help."""
-
-    __slots__ = ("heading", "name", "request", "work")
-
-    def __init__(self, name: str, request: type[Request], work: str, heading: str) -> None:
-        self.name = name
-        self.request = request
-        self.work = work
-        self.heading = heading
-
-    @property
-    def help(self) -> str:
-        """The paragraphs of its help, without the indentation of the docstring."""
-        return "\n".join(line.removeprefix("    ") for line in (self.request.__doc__ or "").strip().splitlines())
-
-    @property
-    def summary(self) -> str:
-        """The first sentence of its help, on one line."""
-        return " ".join(self.help.split("\n\n")[0].split())
-
-
-def _commands(*commands: Command) -> dict[str, Command]:
-    return {command.name: command for command in commands}
-
-
-COMMANDS: Final = _commands(
-    Command("run", RunRequest, "simdsl.cli.run:run", RUNNING),
-    Command("campaign", CampaignRequest, "simdsl.cli.campaign:campaign", FINDING),
-    Command("shrink", ShrinkRequest, "simdsl.cli.shrink:shrink", FINDING),
-    Command("bugs list", BugsListRequest, "simdsl.cli.bugs:list_bugs", FINDING),
-    Command("bugs show", BugsShowRequest, "simdsl.cli.bugs:show_bug", FINDING),
-    Command("bugs replay", BugsReplayRequest, "simdsl.cli.bugs:replay_bugs", FINDING),
-    Command("bugs mark", BugsMarkRequest, "simdsl.cli.bugs:mark_bug", FINDING),
-    Command("bugs prune", BugsPruneRequest, "simdsl.cli.bugs:prune_bugs", FINDING),
-    Command("init", InitRequest, "simdsl.cli.init:init", WRITING),
-    Command("check", CheckRequest, "simdsl.cli.check:check", WRITING),
-    Command("fmt", FmtRequest, "simdsl.cli.fmt:fmt", WRITING),
-    Command("generate", GenerateRequest, "simdsl.cli.generate:generate", WRITING),
-    Command("explain", ExplainRequest, "simdsl.cli.explain:explain", LOOKING_UP),
-    Command("properties", PropertiesRequest, "simdsl.cli.properties:properties", LOOKING_UP),
-    Command("backends", BackendsRequest, "simdsl.cli.backends:backends", LOOKING_UP),
-    Command("profile list", ProfileListRequest, "simdsl.cli.profile:list_profiles", LOOKING_UP),
-    Command("profile show", ProfileShowRequest, "simdsl.cli.profile:show_profile", LOOKING_UP),
-    Command("profile check", ProfileCheckRequest, "simdsl.cli.profile:check_profiles", LOOKING_UP),
-    Command("schema", SchemaRequest, "simdsl.cli.schema:schema", LOOKING_UP),
-)
-"""Every command, in the order of the help."""
-
-GROUPS: Final = {
-    "bugs": "List, show, replay, mark and prune stored bugs.",
-    "profile": "List, show and check the profiles of generated plans.",
-}
-"""The groups of commands, with their help."""

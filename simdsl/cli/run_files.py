@@ -1,0 +1,376 @@
+"""What a call writes about its runs: traces, events, plans, reports, and the SQL that was sent.
+
+Each is a listener that its option names (``Option.listener``). Reports are written at the end of the call, even if it is
+broken off, and say so: a file must never be taken for the complete report of a call, or for the report of this call if it
+is from an earlier one.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import BinaryIO, Final
+
+from simdsl import __version__
+from simdsl.backends.protocol import Backend
+from simdsl.backends.urls import mask
+from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.listeners import CallContext, RunListener
+from simdsl.cli.output import open_for_writing, unwritable, usage, write_plan
+from simdsl.cli.plan_files import find_files
+from simdsl.cli.requests import RunRequest
+from simdsl.cli.selection import SelectedPlan
+from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport
+from simdsl.plan.codes import Code
+from simdsl.plan.plan import Plan
+from simdsl.plan.source import Path
+from simdsl.report import json_lines
+from simdsl.report.context import CallHeader
+from simdsl.report.json_lines import TraceWriter
+from simdsl.report.secrets import Secrets
+from simdsl.report.trace_events import JsonObject
+from simdsl.rewriting.accept import ExpectationAcceptor
+from simdsl.rewriting.pin import pin_run
+from simdsl.rewriting.unroll import unroll_run
+from simdsl.runner.lowering import Skipped, lower
+from simdsl.syntax.files import replace_file
+
+
+class TraceFile(RunListener):
+    """``--trace FILE``: every event of every run."""
+
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        path = context.request.trace
+        assert path is not None
+        self._out = open_for_writing(path)
+        self._writer = TraceWriter(self._out, context.backends, context.secrets)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._out.close()
+
+    def tell(self, progress: Progress) -> None:
+        self._writer.tell(progress)
+
+
+class JsonEvents:
+    """``--json``: events on standard output, notes on standard error."""
+
+    def __init__(
+        self, out: BinaryIO, *, url: str, secrets: Secrets, reproduce: Callable[[str, RunReport, int], str]
+    ) -> None:
+        """``url`` is the backend's, masked; ``reproduce`` gives the command that shows a failing run again."""
+        self._out = out
+        self._url = url
+        self._secrets = secrets
+        self._reproduce = reproduce
+
+    def start(self, call: CallHeader) -> None:
+        """The seed comes first."""
+        backend, url = call.backend, self._url
+        self._write({"event": "call_started", "simdsl": __version__, "seed": call.seed, "backend": backend, "url": url})
+
+    def tell(self, progress: Progress) -> None:
+        """One line for each event; that of a failing plan has the command that shows it again."""
+        data = json_lines.progress_json(progress)
+        if isinstance(progress, PlanEnded):
+            failed = progress.failed
+            data["reproduce"] = self._reproduce(progress.file, failed, progress.seed) if failed else None
+        self._write(data)
+
+    def note(self, text: str) -> None:
+        """What is not an event must not mix with those that are."""
+        sys.stderr.write(f"{self._secrets.hide(text)}\n")
+
+    def _write(self, data: JsonObject) -> None:
+        json_lines.write_line(self._out, data, self._secrets)
+        self._out.flush()
+
+
+class ShowSql(RunListener):
+    """``--show-sql``: before a plan runs, notes the statements that are translated for its backends."""
+
+    def plan_selected(self, selected: SelectedPlan) -> None:
+        for backend in self.context.backends:
+            for line in sql_lines(selected.plan, backend, only_translated=True):
+                self.context.note(line)
+
+
+def sql_lines(plan: Plan, backend: Backend, *, only_translated: bool) -> Iterator[str]:
+    """A line that names the backend, then two for each statement, or only for those that are sent in another form."""
+    program = lower(plan, backend, plan.params[0] if plan.params else ())
+    if isinstance(program, Skipped):
+        yield f"{plan.name} is skipped on {backend.name}: {program.reason}"
+        return
+    found = False
+    for code in (program.setup, *program.strands, program.finally_, program.invariants):
+        for op in code:
+            if op.statement is None or (only_translated and op.statement.text == op.what):
+                continue
+            if not found:
+                yield f"{plan.name} on {backend.name} ({backend.dialect}):"
+                found = True
+            yield f"  {_place(op.path)} {op.task}: {op.what}"
+            bound = f"    -- {', '.join(f'${name}' for name in op.statement.parameters)}" if op.statement.parameters else ""
+            yield f"    {op.statement.text}{bound}"
+    if not found:
+        yield f"{plan.name} on {backend.name} ({backend.dialect}): every statement is sent unchanged"
+
+
+def _place(path: Path) -> str:
+    return ".".join(str(part + 1) if isinstance(part, int) else part for part in path)
+
+
+class FailureDump(RunListener):
+    """``--dump-plan-on-failure FILE``: the failing run of each plan, as a plan that replays it exactly."""
+
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        assert context.request.dump is not None
+        self._files = _PlanFiles(context, context.request.dump, "replay")
+
+    def tell(self, progress: Progress) -> None:
+        if isinstance(progress, PlanEnded) and progress.failed is not None:
+            self._files.write(pin_run(progress.plan, progress.failed, progress.seed))
+
+
+class UnrolledRun(RunListener):
+    """``--unroll FILE``: the failing run of each plan, or else its first run, as a single order of ``steps:``."""
+
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        assert context.request.unroll is not None
+        self._files = _PlanFiles(context, context.request.unroll, "as steps")
+        self._first: RunReport | None = None
+
+    def tell(self, progress: Progress) -> None:
+        if isinstance(progress, PlanStarted):
+            self._first = None
+        elif isinstance(progress, RunEnded):
+            self._first = self._first or progress.report
+        elif isinstance(progress, PlanEnded):
+            shown = progress.failed or self._first
+            if shown is not None:
+                self._files.write(unroll_run(progress.plan, shown))
+
+
+class _PlanFiles:
+    """A file for the first plan, and files beside it with a number for further ones."""
+
+    def __init__(self, context: CallContext, path: str, what: str) -> None:
+        self._context = context
+        self._path = path
+        self._what = what
+        self._count = 0
+
+    def write(self, plan: Plan) -> None:
+        self._count += 1
+        stem, suffix = os.path.splitext(self._path)
+        path = self._path if self._count == 1 else f"{stem}-{self._count}{suffix}"
+        write_plan(plan, path)
+        first, *others = map(mask, self._context.urls)
+        words = ["simdsl", "run", path, "--backend", first]
+        for url in others:
+            words += ["--differential", url]
+        self._context.note(f"{self._what}: {shlex.join(words)}")
+
+
+class AcceptExpectations(RunListener):
+    """Collects what the runs of a plan returned, and rewrites its file when they are over."""
+
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        self._left = 0  # failures that no new expectation can express
+        self._selected: SelectedPlan | None = None
+        self._accepting: ExpectationAcceptor | None = None
+
+    def plan_selected(self, selected: SelectedPlan) -> None:
+        self._selected = selected
+        self._accepting = ExpectationAcceptor(selected.document, selected.original)
+
+    def tell(self, progress: Progress) -> None:
+        if isinstance(progress, RunEnded) and self._accepting is not None:
+            self._accepting.tell(progress.report)
+
+    def plan_left(self) -> None:
+        """Write the file; note which lines changed, and which did not and why. Raises ``Stop``."""
+        selected, accepting = self._selected, self._accepting
+        if selected is None or accepting is None:
+            return
+        accepted = accepting.accepted()
+        document = selected.document
+        if accepted.changes:
+            content = ("\ufeff" if document.bom else "") + accepted.text
+            try:
+                replace_file(selected.file, content.encode())
+            except OSError as error:
+                raise unwritable(selected.file, error) from None
+        for change in accepted.changes:
+            self.context.note(f"accepted {selected.file}:{change.line}: {change.before} becomes {change.after}")
+        for left in accepted.left:
+            place = selected.file if left.line is None else f"{selected.file}:{left.line}"
+            self.context.note(f"left {place}: {left.why}")
+        self._left += len(accepted.left)
+
+    def exit_code(self, code: Exit) -> Exit:
+        """A failure whose expectation was updated is no failure any more."""
+        return Exit.OK if code is Exit.FAILURE and not self._left else code
+
+
+SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
+
+
+class _Report(RunListener):
+    """Writes itself at the end of the call, whether it comes to an end or not."""
+
+    _is_written = False
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if not self._is_written:
+            reason = f": {error}" if error is not None and str(error) else ""
+            self._write_once(f"the call did not finish{reason}")
+
+    def tell(self, progress: Progress) -> None:
+        self._take(progress)
+        if isinstance(progress, AllPlansEnded):
+            self._write_once(None)
+
+    def _write_once(self, broken: str | None) -> None:
+        self._is_written = True
+        self._write(broken)
+
+    def _take(self, progress: Progress) -> None:
+        raise NotImplementedError
+
+    def _write(self, broken: str | None) -> None:
+        """Write the whole report. ``broken`` says why the call did not finish. Raises ``Stop``."""
+        raise NotImplementedError
+
+
+class JUnitFile(_Report):
+    """``--junit FILE``."""
+
+    def __init__(self, context: CallContext) -> None:
+        from simdsl.report.junit import JUnitReport  # XML, which nothing else needs
+
+        super().__init__(context)
+        assert context.request.junit is not None
+        self._path = context.request.junit
+        open_for_writing(self._path).close()
+        self._report = JUnitReport(
+            context.description, secrets=context.secrets, told=context.source, reproduce=context.reproduce
+        )
+
+    @classmethod
+    def refused(cls, request: RunRequest, stop: Stop, secrets: Secrets) -> None:
+        from simdsl.report import junit
+
+        if request.junit is not None and not _is_plan(request, request.junit):
+            _put(request.junit, junit.render_refused(stop.diagnostics, secrets))
+
+    def _take(self, progress: Progress) -> None:
+        self._report.tell(progress)
+
+    def _write(self, broken: str | None) -> None:
+        _put(self._path, self._report.document(broken))
+
+
+class HtmlFile(_Report):
+    """``--html FILE``."""
+
+    def __init__(self, context: CallContext) -> None:
+        from simdsl.report.html.page import DEFAULT_PASSING, HtmlReport
+
+        super().__init__(context)
+        request = context.request
+        assert request.html is not None
+        self._path = request.html
+        open_for_writing(self._path).close()
+        self._report = HtmlReport(
+            context.description,
+            secrets=context.secrets,
+            told=context.source,
+            reproduce=context.reproduce,
+            passing=DEFAULT_PASSING if request.html_passing is None else request.html_passing,
+        )
+
+    def _take(self, progress: Progress) -> None:
+        self._report.tell(progress)
+
+    def _write(self, broken: str | None) -> None:
+        _put(self._path, self._report.page(broken).encode())
+
+
+class GitHubAnnotations(_Report):
+    """``--github``: annotations on the output, and the summary of the job."""
+
+    def __init__(self, context: CallContext) -> None:
+        from simdsl.report.github import GitHubReport
+
+        super().__init__(context)
+        self._report = GitHubReport(
+            secrets=context.secrets, told=context.source, reproduce=context.reproduce, place=_in_repository
+        )
+
+    @classmethod
+    def refused(cls, request: RunRequest, stop: Stop, secrets: Secrets) -> None:
+        from simdsl.report import github
+
+        _annotate(request, github.annotate_diagnostics(stop.diagnostics, secrets, _in_repository))
+
+    def _take(self, progress: Progress) -> None:
+        self._report.tell(progress)
+
+    def _write(self, broken: str | None) -> None:
+        _annotate(self.context.request, self._report.annotations(broken))
+        _summarize(self._report.summary(broken))
+
+
+def _is_plan(request: RunRequest, path: str) -> bool:
+    """Whether this file is one of the plans of the call, which must not be overwritten."""
+    named = find_files(request.paths, lines=True).targets if request.paths else ()
+    return os.path.realpath(path) in {os.path.realpath(target.file) for target in named}
+
+
+def _put(path: str, content: bytes) -> None:
+    """The whole file at once; what is not a regular file, such as a pipe, is written to directly."""
+    try:
+        if os.path.isfile(path):
+            replace_file(path, content)
+        else:
+            with open(path, "wb") as out:
+                out.write(content)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def _annotate(request: RunRequest, lines: str) -> None:
+    """GitHub reads both streams; standard output belongs to the events where there are any."""
+    out = sys.stderr if request.json else sys.stdout
+    out.write(lines)
+    out.flush()
+
+
+def _summarize(text: str) -> None:
+    path = os.environ.get(SUMMARY_VARIABLE)
+    if not path:
+        return
+    try:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as out:
+            out.write(text)
+    except OSError as error:
+        raise usage(Code.U009, f"{SUMMARY_VARIABLE} cannot be written: {error.strerror}", about=path) from None
+
+
+def _in_repository(file: str) -> str | None:
+    """The path of a plan in the checkout, as GitHub names its files."""
+    if not os.path.isfile(file):
+        return None
+    path = os.path.realpath(file)
+    root = os.environ.get("GITHUB_WORKSPACE")
+    root = os.path.realpath(root) if root else os.getcwd()
+    inside = os.path.commonpath([path, root]) == root
+    return os.path.relpath(path, root) if inside else file
