@@ -44,7 +44,7 @@ from simdsl.profiles.profile import (  # noqa: E402
     NAME_KEY,
     Knob,
     KnobType,
-    Profile,  # noqa: E402
+    Profile,
     knobs,
     to_keys,
 )

@@ -25,7 +25,7 @@ from simdsl.campaign.progress import CampaignEnded, CampaignListener, EndReason
 from simdsl.campaign.views import JsonLinesView, TerminalView
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.generate import generated_plans
-from simdsl.cli.option_values import check_snapshots, describe_backends, duration_us, resolve_backends
+from simdsl.cli.option_values import check_snapshots, describe_backends, duration_us, resolve_backends, urls_of
 from simdsl.cli.output import usage
 from simdsl.cli.requests import CampaignRequest
 from simdsl.core.clock import real_ns
@@ -45,7 +45,7 @@ def campaign(request: CampaignRequest) -> Exit:
     seeds = seed_range(request.seeds)
     shrink_us = duration_us("--shrink-for", request.shrink_for) if request.shrink else None
     time_us = None if request.time is None else duration_us("--time", request.time)
-    urls = request.urls
+    urls = urls_of(request)
     work = _work(request, urls)
     secrets = secrets_given(*urls)
     backends = resolve_backends(urls)

@@ -53,14 +53,14 @@ def _print_property(name: str) -> None:
 
 def _print_sql(path: str, request: ExplainRequest) -> None:
     # Drivers and the interpreter, which no code needs.
-    from simdsl.cli.option_values import resolve_backends
+    from simdsl.cli.option_values import resolve_backends, url_of
     from simdsl.cli.run_files import sql_lines
     from simdsl.language.load import check_file
 
     checked = check_file(path)
     if checked.plan is None:
         raise Stop(Exit.BAD_INPUT, *checked.diagnostics)
-    (backend,) = resolve_backends((request.backend_url,))
+    (backend,) = resolve_backends((url_of(request),))
     for line in sql_lines(checked.plan, backend, only_translated=False):
         print(line)
 

@@ -1,18 +1,15 @@
-"""``simdsl generate``, the generators that options name, and what their plans exercised when they ran."""
+"""``simdsl generate``, and the generators that the options of other commands name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.listeners import CallContext, RunListener
 from simdsl.cli.option_groups import QUICK, ProfileOptions
 from simdsl.cli.output import usage, write_plan
 from simdsl.cli.requests import GenerateRequest
 from simdsl.core.choices import fresh_seed
-from simdsl.core.verdicts import AllPlansEnded, Progress
 from simdsl.language.dump import dump
 from simdsl.language.load import check_text
 from simdsl.language.property_names import known_names
@@ -24,7 +21,6 @@ from simdsl.profiles.load import MergedProfile, check_profile
 from simdsl.profiles.profile import nested
 from simdsl.properties import registry
 from simdsl.properties.property import DEFAULT_SIZE, PlanSize, Property
-from simdsl.report.health import DEFAULT_FLOOR, HealthCollector, health_lines
 from simdsl.runs.plan_generator import PlanGenerator
 from simdsl.syntax.document import Document
 from simdsl.syntax.problems import nearest
@@ -132,24 +128,3 @@ def find_property(name: str) -> Property:
     if problem is not None:
         raise usage(Code.N012, problem)
     return registry.find(name)
-
-
-class GenerationHealth(RunListener):
-    """``--generate`` and ``--property``: the assertions evaluated by each generator's plans, and what never occurred."""
-
-    def __init__(self, context: CallContext) -> None:
-        super().__init__(context)
-        request = context.request
-        floor = DEFAULT_FLOOR if request.min_assertions is None else request.min_assertions
-        generators = context.selection.generators
-        self._tally = HealthCollector(generators, are_properties=bool(request.properties), floor=floor)
-
-    def tell(self, progress: Progress) -> None:
-        if not isinstance(progress, AllPlansEnded):
-            self._tally.tell(progress)
-
-    def ending(self, ended: AllPlansEnded) -> AllPlansEnded:
-        health = self._tally.end()
-        for line in health_lines(health):
-            self.context.note(line)
-        return replace(ended, health=health)

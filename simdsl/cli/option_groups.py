@@ -22,7 +22,7 @@ QUICK: Final = "quick"
 
 DEFAULT_BUGBASE: Final = ".simdsl/bugs"
 
-HEALTH: Final = "simdsl.cli.generate:GenerationHealth"
+HEALTH: Final = "simdsl.cli.run_files:GenerationHealth"
 """What listens to the runs of generated plans: it counts what they exercised."""
 
 PATHS: Final = Option(metavar="PATHS")
@@ -172,23 +172,11 @@ class BackendOptions(ServerOptions):
         ),
     ] = "sqlite"
 
-    @property
-    def backend_url(self) -> str:
-        """The backend's URL. Raises ``Stop`` if the options of servers do not fit it."""
-        from simdsl.cli.option_values import backend_url  # most commands that parse this never ask
-
-        return backend_url(self.backend, self.server_options())
-
 
 class ComparisonOptions(BackendOptions):
     """The backend to run on, and those to compare it with."""
 
     differential: Annotated[tuple[str, ...], DIFFERENTIAL] = ()
-
-    @property
-    def urls(self) -> tuple[str, ...]:
-        """The URLs of all backends, the one that the others are compared with first. Raises ``Stop``."""
-        return (self.backend_url, *self.differential)
 
 
 class SeedOption(Request):

@@ -10,7 +10,7 @@ from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
 from simdsl.cli.exits import Stop
-from simdsl.cli.option_groups import GENERATION
+from simdsl.cli.option_groups import GENERATION, BackendOptions, ComparisonOptions
 from simdsl.cli.options import Request
 from simdsl.cli.output import unavailable, usage
 from simdsl.cli.requests import RunRequest
@@ -44,6 +44,16 @@ def backend_url(backend: str, options: Mapping[str, str | int | None]) -> str:
         if selector not in _BACKENDS[family]:
             raise usage(Code.U008, f"--{name} and a URL both say where the backend is", help="give only one of them")
     return f"{alias}{equals}{_url(given)}"
+
+
+def urls_of(request: ComparisonOptions) -> tuple[str, ...]:
+    """The URLs of all backends of a call, the one that the others are compared with first. Raises ``Stop``."""
+    return (url_of(request), *request.differential)
+
+
+def url_of(request: BackendOptions) -> str:
+    """The URL of the backend of a call. Raises ``Stop`` if the options that name a server do not fit it."""
+    return backend_url(request.backend, request.server_options())
 
 
 def resolve_backends(urls: Sequence[str]) -> tuple[Backend, ...]:

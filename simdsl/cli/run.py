@@ -16,7 +16,7 @@ from simdsl.backends.urls import mask
 from simdsl.cli.execution import Execute, PlanExecutor
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.listeners import CallContext, RunListener
-from simdsl.cli.option_values import check_options, check_snapshots, describe_backends, resolve_backends
+from simdsl.cli.option_values import check_options, check_snapshots, describe_backends, resolve_backends, urls_of
 from simdsl.cli.options import load
 from simdsl.cli.output import run_exit, unavailable, usage
 from simdsl.cli.plan_files import STDIN
@@ -84,7 +84,7 @@ def _run_once(request: RunRequest) -> Exit:
     seed = next((seed for seed in (request.seed, None if generated is None else generated.seed) if seed is not None), None)
     seed = fresh_seed() if seed is None else seed
     with _refusals_reported(request):
-        urls = request.urls
+        urls = urls_of(request)
         selection = select_plans(request, seed, generated)
     if request.list_only:
         return _list(selection)

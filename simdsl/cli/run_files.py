@@ -11,6 +11,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import BinaryIO, Final
 
@@ -29,6 +30,7 @@ from simdsl.plan.plan import Plan
 from simdsl.plan.source import Path
 from simdsl.report import json_lines
 from simdsl.report.context import CallHeader
+from simdsl.report.health import DEFAULT_FLOOR, HealthCollector, health_lines
 from simdsl.report.json_lines import TraceWriter
 from simdsl.report.secrets import Secrets
 from simdsl.report.trace_events import JsonObject
@@ -374,3 +376,24 @@ def _in_repository(file: str) -> str | None:
     root = os.path.realpath(root) if root else os.getcwd()
     inside = os.path.commonpath([path, root]) == root
     return os.path.relpath(path, root) if inside else file
+
+
+class GenerationHealth(RunListener):
+    """``--generate`` and ``--property``: the assertions evaluated by each generator's plans, and what never occurred."""
+
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        request = context.request
+        floor = DEFAULT_FLOOR if request.min_assertions is None else request.min_assertions
+        generators = context.selection.generators
+        self._tally = HealthCollector(generators, are_properties=bool(request.properties), floor=floor)
+
+    def tell(self, progress: Progress) -> None:
+        if not isinstance(progress, AllPlansEnded):
+            self._tally.tell(progress)
+
+    def ending(self, ended: AllPlansEnded) -> AllPlansEnded:
+        health = self._tally.end()
+        for line in health_lines(health):
+            self.context.note(line)
+        return replace(ended, health=health)

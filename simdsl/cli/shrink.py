@@ -12,7 +12,7 @@ from simdsl.cli.bugs import BugRecorder, BugStorage, other_bugs_line, run_mode
 from simdsl.cli.execution import PlanExecutor, plan_runner
 from simdsl.cli.exits import Exit
 from simdsl.cli.listeners import CallContext, RunListener
-from simdsl.cli.option_values import conflict, deadline, resolve_backends
+from simdsl.cli.option_values import conflict, deadline, resolve_backends, urls_of
 from simdsl.cli.output import unavailable, usage, write_plan
 from simdsl.cli.requests import ShrinkRequest
 from simdsl.cli.selection import SelectedPlan, open_files, select
@@ -39,7 +39,7 @@ def shrink(request: ShrinkRequest) -> Exit:
         rounds=request.shrink_rounds, is_over=deadline("--shrink-for", request.shrink_for), repeats=request.runs
     )
     _check_options(request)
-    urls = request.urls
+    urls = urls_of(request)
     selected = _select(request)
     secrets = secrets_given(*urls, *([request.holds_on] if request.holds_on else ()))
     with ExitStack() as stack:
