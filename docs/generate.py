@@ -31,7 +31,7 @@ from simdsl.cli.command_line import COMMANDS, Command  # noqa: E402
 from simdsl.cli.option_groups import PANELS  # noqa: E402
 from simdsl.cli.options import Field  # noqa: E402
 from simdsl.generation.plans import UNSUPPORTED_KNOBS  # noqa: E402
-from simdsl.language.property_names import BUILT_IN  # noqa: E402
+from simdsl.language.property_names import built_in  # noqa: E402
 from simdsl.oracles.documented_differences import KNOWN_DIFFERENCES  # noqa: E402
 from simdsl.oracles.equivalence import RULES  # noqa: E402
 from simdsl.oracles.known_differences import Known, KnownDifference, KnownKeys, KnownOrder, KnownValues  # noqa: E402
@@ -541,9 +541,9 @@ def _properties() -> Iterator[str]:
     yield ""
     yield "| property | claim | needs |"
     yield "|---|---|---|"
-    found = list(map(find, BUILT_IN))
+    found = list(map(find, built_in()))
     for one in found:
-        yield f"| [{one.name}](#{one.name}) | {one.claim} | {', '.join(one.needs)} |"
+        yield f"| [{one.name}](#{one.name}) | {one.claim} | {', '.join(one.requires)} |"
     yield ""
     for one in found:
         yield f"## {one.name}"
@@ -552,7 +552,7 @@ def _properties() -> Iterator[str]:
             head, colon, rest = paragraph.partition(":")
             yield f"**{head}**:{rest}" if colon and "\n" not in head and head in _PARTS else paragraph
             yield ""
-        yield f"Not judged if {one.never}."
+        yield f"Not judged if {one.unchecked}."
         yield ""
     yield "## Your own"
     yield ""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from simdsl.language.property_names import BUILT_IN
+from simdsl.language.property_names import built_in
 from simdsl.plan.expectations import (
     Alternative,
     Binding,
@@ -617,7 +617,7 @@ def plans(draw: DrawFn) -> Plan:
         reset=draw(optional(st.builds(Reset, tables=sets_of(WORDS), mode=st.sampled_from(ResetMode)))),
         setup=setup,
         finally_=writer.section("finally"),
-        properties=draw(sets_of(st.sampled_from(BUILT_IN), 2)),
+        properties=draw(sets_of(st.sampled_from(built_in()), 2)),
         seed=draw(optional(INTEGERS)),
         timeout_us=draw(optional(DURATIONS_US)),
         **ours,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from simdsl.language.property_names import BUILT_IN
+from simdsl.language.property_names import built_in
 
 
 class Kind(StrEnum):
@@ -103,7 +103,7 @@ def _parts() -> Iterator[Part]:
             what=f"the plans of every property, of the profile quick, on {url}",
             kind=Kind.PROPERTY,
             backends=(url,),
-            subjects=BUILT_IN,
+            subjects=built_in(),
             seeds=seeds,
             chunk=chunk,
         )
@@ -112,7 +112,7 @@ def _parts() -> Iterator[Part]:
         what="the plans of every property, of the profile stress, on sqlite",
         kind=Kind.PROPERTY,
         backends=("sqlite",),
-        subjects=BUILT_IN,
+        subjects=built_in(),
         seeds=100,
         chunk=10,
         profile="stress",
@@ -142,7 +142,7 @@ def _parts() -> Iterator[Part]:
         what="the metamorphic properties, of the profile stress, on the newest SQLite in memory",
         kind=Kind.PROPERTY,
         backends=(_APSW,),
-        subjects=tuple(name for name in METAMORPHIC if name in BUILT_IN),
+        subjects=tuple(name for name in METAMORPHIC if name in built_in()),
         seeds=0,
         chunk=50,
         target=1_000_000,

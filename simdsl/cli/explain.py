@@ -13,7 +13,7 @@ from simdsl.backends.registry import InstalledBackend, installed, resolve
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.output import usage
 from simdsl.cli.requests import BackendsRequest, ExplainRequest, PropertiesRequest
-from simdsl.language.property_names import is_property, known_names
+from simdsl.language.property_names import aliases, is_property, known_names
 from simdsl.plan.codes import Code
 from simdsl.plan.resources import page
 from simdsl.properties import registry
@@ -47,8 +47,9 @@ def _print_property(name: str) -> None:
         print(problem)
         return
     found = registry.find(name)
-    needs = f"\n\nNeeds: {', '.join(found.needs)}." if found.needs else ""
-    print(f"{found.name}: {found.specification.strip()}{needs}")
+    needs = f"\n\nNeeds: {', '.join(found.requires)}." if found.requires else ""
+    papers = f" ({', '.join(aliases(found.name))})" if aliases(found.name) else ""
+    print(f"{found.name}{papers}: {found.specification.strip()}{needs}")
 
 
 def _print_sql(path: str, request: ExplainRequest) -> None:
@@ -82,16 +83,22 @@ def properties(request: PropertiesRequest) -> None:
         print(problem, file=sys.stderr)
     if request.json:
         data = [
-            {"name": one.name, "claim": one.claim, "needs": [str(need) for need in one.needs], "specification": text}
+            {
+                "name": one.name,
+                "aliases": list(aliases(one.name)),
+                "claim": one.claim,
+                "needs": [str(requirement) for requirement in one.requires],
+                "specification": one.specification.strip(),
+            }
             for one in found
-            for text in [one.specification.strip()]
         ]
         print(json.dumps(data, indent=2, ensure_ascii=False))
         return
     screen = screen_of(sys.stdout)
     width = max(len(one.name) for one in found)
     for one in found:
-        print(screen.wrap(f"{one.name:<{width}}  {one.claim}", rest="    "))
+        papers = "".join(f" [{alias}]" for alias in aliases(one.name))
+        print(screen.wrap(f"{one.name:<{width}}  {one.claim}{papers}", rest="    "))
 
 
 def backends(request: BackendsRequest) -> None:

@@ -10,12 +10,12 @@ from typing import Final, TypeAlias
 from simdsl.generation.column_values import ORDERED_TYPES, TEXT_TYPES, ColumnValue, ColumnValues, draw_typical, value_literal
 from simdsl.generation.expressions.compiled_evaluation import compile_expression
 from simdsl.generation.expressions.ir import (
+    Between,
     Coalesce,
     ColumnRef,
     Compare,
     Connective,
     InList,
-    InRange,
     IsDistinct,
     IsNull,
     IsTruth,
@@ -23,7 +23,7 @@ from simdsl.generation.expressions.ir import (
     Like,
     Literal,
     Logic,
-    LogicalNot,
+    Not,
     NullIf,
     Parameter,
     SqlExpression,
@@ -93,7 +93,7 @@ class ConditionGenerator:
             return self._leaf(draws)
         left = self._drawn(draws, depth - 1)
         if form < 2:
-            return LogicalNot(operand=left)
+            return Not(operand=left)
         if form == 2:
             return IsTruth(operand=left, truth=draws.below(2) == 1, negated=draws.below(2) == 1)
         connective = Connective.AND if form < 5 else Connective.OR
@@ -178,7 +178,7 @@ class ConditionGenerator:
         else:
             least = self._id(draws) - draws.below(3)
             position, low, high = 0, self._literal(0, least), self._literal(0, least + draws.below(6))
-        return InRange(operand=self._column(position), low=low, high=high, negated=negated)
+        return Between(operand=self._column(position), low=low, high=high, negated=negated)
 
     def _column(self, position: int) -> ColumnRef:
         column = self._table.columns[position]

@@ -18,9 +18,9 @@ from simdsl.generation.session_model import POOL, ModelSession, ModelTransaction
 from simdsl.generation.statements import (
     BoundParameters,
     DatabaseState,
-    affected,
+    expect_affected,
     expect_rows,
-    nothing_is_lent,
+    nothing_checked_out,
     release,
     rollback_to,
     savepoint,
@@ -66,7 +66,7 @@ class WorkloadGenerator:
             write = self._writer.insert(Sampler(self._seed, "setup", number), self._tables, self._database.state, number)
             state = self._database.state
             self._database.state = (*state[:number], write.rows, *state[number + 1 :])
-            yield SqlStep(task="setup", sql=write.sql, expect=affected(write.affected))
+            yield SqlStep(task="setup", sql=write.sql, expect=expect_affected(write.affected))
 
     def steps(self) -> Iterator[Step]:
         """About as many steps as the profile says; at the end everybody has finished and nothing is lent."""
@@ -154,7 +154,7 @@ class WorkloadGenerator:
             case _:
                 write = self._writer.upsert(draws, self._tables, state, number)
         database.written(session, write.number, write.rows, write.touched)
-        yield SqlStep(task=session.name, sql=write.sql, expect=affected(write.affected))
+        yield SqlStep(task=session.name, sql=write.sql, expect=expect_affected(write.affected))
 
     def _mistaken(self, draws: Sampler, session: ModelSession) -> Step:
         may_write = session.transaction is None and self._database.writer is None
@@ -249,7 +249,7 @@ class WorkloadGenerator:
         yield from self._crew.end_all(draws)
         while lent := [session for session in self._crew.sessions if session.is_connected]:
             yield from self._crew.give_back(lent[0])
-        yield Check(expression=nothing_is_lent(POOL))
+        yield Check(expression=nothing_checked_out(POOL))
 
 
 _WRITE_KINDS: Final = frozenset({"insert", "update", "delete", "upsert"})

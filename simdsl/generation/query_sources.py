@@ -81,7 +81,7 @@ class QuerySampler:
         if kind != "CROSS JOIN":
             said = render("{said} ON {test}", said=said, test=self.predicate(columns))
         pairs = tuple(
-            {**_aliased_row("a", one), **_aliased_row("b", other)} for one in left.rows[:3] for other in right.rows[:2]
+            {**aliased_row("a", one), **aliased_row("b", other)} for one in left.rows[:3] for other in right.rows[:2]
         )
         return QuerySource(text=said, columns=columns, tables=(left, right), sample=pairs)
 
@@ -156,7 +156,8 @@ def _with_table(text: str, old: str, new: str) -> str:
     return f"{new}{text[len(old) :]}" if text.startswith(f"{old} ") else text
 
 
-def _aliased_row(alias: str, row: RowCells) -> RowCells:
+def aliased_row(alias: str, row: RowCells) -> RowCells:
+    """The row by the names that its columns have under an alias."""
     return {f"{alias}.{name}": value for name, value in row.items()}
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from simdsl.generation.sampler import Sampler
-from simdsl.generation.statements import BEGIN, COMMIT, ROLLBACK, DatabaseState, TableRows
+from simdsl.generation.statements import BEGIN_SERIALIZABLE, COMMIT, ROLLBACK, DatabaseState, TableRows
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Blocks, Expectation, ExpectedError, Ok
 from simdsl.plan.outcomes import ErrorClass
@@ -141,7 +141,7 @@ class SessionModel:
     def begin(self, session: ModelSession) -> Step:
         """The session is in a transaction."""
         session.transaction = ModelTransaction()
-        return SqlStep(task=session.name, sql=BEGIN)
+        return SqlStep(task=session.name, sql=BEGIN_SERIALIZABLE)
 
     def end(self, session: ModelSession, *, commits: bool) -> Iterator[Step]:
         """The session's transaction ends; whoever waited for it goes on."""

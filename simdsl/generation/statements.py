@@ -5,16 +5,28 @@ In the text of a statement that is being built, a variable stands between two ``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from simdsl.generation.column_values import INTEGER_TYPES, ColumnValue, ColumnValues, expected_cell, value_literal
 from simdsl.generation.sampler import Sampler
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.expectations import ComparisonOperator, Count, CountUnit, ExactRows, Expectation, Scalar
+from simdsl.plan.expectations import (
+    ComparisonOperator,
+    Count,
+    CountUnit,
+    ExactRows,
+    Expectation,
+    ExpectedError,
+    Scalar,
+)
 from simdsl.plan.expressions import BinaryOperation, BinaryOperator, Constant, Expression, PoolCounter, PoolReference
+from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.plan import Param
-from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionAction, TransactionControl, Variable
+from simdsl.plan.sql import Dialect, IsolationLevel, Sql, SqlKind, TransactionAction, TransactionControl, Variable
 from simdsl.profiles.profile import ColumnType
+from simdsl.syntax.sql_lexer import parse_sql
 
 TableRows: TypeAlias = Mapping[int, ColumnValues]
 """The rows of a table by their id."""
@@ -98,18 +110,60 @@ def sql(text: str, kind: SqlKind, *, ordered: bool = False) -> Sql:
     return Sql(fragments=tuple(parts), kind=kind, ordered=ordered)
 
 
-def affected(n: int) -> Expectation:
+def sql_of(text: str, *, ordered: bool = False) -> Sql:
+    """The SQL of a statement without variables, comments and semicolons, as the loader would lex it, without blanks around.
+
+    The kind is read off the first keyword. ``ordered``: ORDER BY stands at depth 0, which the caller knows, while the
+    lexer would have to scan the text for it. Transaction control has a grammar of its own and few texts: it is lexed,
+    once for each text.
+    """
+    text = text.strip()
+    first = text.split(maxsplit=1)[0].upper()
+    if first in _TRANSACTION_KEYWORDS:
+        return _lexed(text)
+    return Sql(fragments=(text,), kind=_KINDS.get(first, SqlKind.OTHER), ordered=ordered)
+
+
+@lru_cache(maxsize=64)
+def _lexed(text: str) -> Sql:
+    return parse_sql(text, Dialect.SQLITE)
+
+
+def expect_affected(n: int) -> Expectation:
     """``n affected``."""
     return (Count(what=CountUnit.AFFECTED, comparison=ComparisonOperator.EQ, n=n),)
+
+
+def expect_row_count(n: int) -> Expectation:
+    """``n rows``."""
+    return (Count(what=CountUnit.ROWS, comparison=ComparisonOperator.EQ, n=n),)
+
+
+def expect_column_count(n: int) -> Expectation:
+    """``n columns``."""
+    return (Count(what=CountUnit.COLUMNS, comparison=ComparisonOperator.EQ, n=n),)
+
+
+def expect_error(*classes: ErrorClass) -> Expectation:
+    """``error a or error b``: one alternative for each class."""
+    return tuple(ExpectedError(error_class=one) for one in classes)
 
 
 def expect_rows(rows: Sequence[ColumnValues], *, many: int = MANY) -> Expectation:
     """Exactly these rows, or where there are more than ``many`` so many rows."""
     if 0 < len(rows) <= many:
         return (ExactRows(rows=tuple(tuple(map(expected_cell, row)) for row in rows)),)
-    return (Count(what=CountUnit.ROWS, comparison=ComparisonOperator.EQ, n=len(rows)),)
+    return expect_row_count(len(rows))
 
 
+_KINDS: Final = MappingProxyType(
+    {
+        "SELECT": SqlKind.QUERY,
+        **dict.fromkeys(("INSERT", "UPDATE", "DELETE"), SqlKind.DML),
+        **dict.fromkeys(("CREATE", "DROP", "ALTER"), SqlKind.DDL),
+    }
+)
+_TRANSACTION_KEYWORDS: Final = frozenset(("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"))
 _BOUND: Final = (ColumnType.INTEGER, ColumnType.BIGINT, ColumnType.SMALLINT, ColumnType.TEXT, ColumnType.VARCHAR)
 
 
@@ -128,8 +182,8 @@ def release(name: str) -> Sql:
     return _transaction_control(f"RELEASE {name}", TransactionAction.RELEASE, name=name)
 
 
-def nothing_is_lent(pool: str) -> Expression:
-    """The pool has all of its connections, and nobody waits for one."""
+def nothing_checked_out(pool: str) -> Expression:
+    """A `check:` that the pool has all of its connections, and no task waits for one."""
     left, right = _is_zero(pool, PoolCounter.BUSY), _is_zero(pool, PoolCounter.WAITING)
     return BinaryOperation(operator=BinaryOperator.AND, left=left, right=right)
 
@@ -146,7 +200,7 @@ def _transaction_control(
     return Sql(fragments=(text,), kind=SqlKind.TRANSACTION, transaction=said)
 
 
-BEGIN: Final = _transaction_control(
+BEGIN_SERIALIZABLE: Final = _transaction_control(
     "BEGIN ISOLATION LEVEL SERIALIZABLE", TransactionAction.BEGIN, isolation=IsolationLevel.SERIALIZABLE
 )
 

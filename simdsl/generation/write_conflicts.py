@@ -13,9 +13,9 @@ from typing import Final
 from simdsl.generation.sampler import Sampler
 from simdsl.generation.schema import TableDef
 from simdsl.generation.session_model import CommittedState, ModelSession, ModelTransaction, WriteConflict
-from simdsl.generation.statements import DatabaseState, affected, sql
+from simdsl.generation.statements import DatabaseState, expect_affected, expect_error, sql
 from simdsl.generation.writes import WriteGenerator
-from simdsl.plan.expectations import Blocks, Expectation, ExpectedError
+from simdsl.plan.expectations import Blocks, Expectation
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.steps import Override
@@ -29,7 +29,7 @@ def draw_autocommit_conflict(draws: Sampler, tables: Sequence[TableDef], holder:
     name = tables[number].columns[1].name
 
     def wakes(state: DatabaseState, commits: bool) -> Expectation:
-        return affected(1 if key in state[number] else 0)
+        return expect_affected(1 if key in state[number] else 0)
 
     text = f"UPDATE {tables[number].name} SET {name} = {name} WHERE id = {key}"
     return WriteConflict(sql=sql(text, SqlKind.DML), refused=_BUSY, locked=_WAITS, wakes=wakes)
@@ -80,11 +80,11 @@ def draw_stale_snapshot_write(
         return None
     number, key = draws.one_of(changed)
     text = writer.overwrite(draws, tables, seen, number, key)
-    failed = _expect_errors(ErrorClass.SERIALIZATION_FAILURE)
+    failed = expect_error(ErrorClass.SERIALIZATION_FAILURE)
     if database.writer is not None:
         return WriteConflict(sql=text, refused=_BUSY, locked=failed)
     libsql = (Override(backend="libsql", expect=_BUSY),)
-    return WriteConflict(sql=text, refused=_expect_errors(ErrorClass.SNAPSHOT_CONFLICT), overrides=libsql, locked=failed)
+    return WriteConflict(sql=text, refused=expect_error(ErrorClass.SNAPSHOT_CONFLICT), overrides=libsql, locked=failed)
 
 
 def _same_row(
@@ -97,7 +97,7 @@ def _same_row(
     number, key = draws.one_of(locked)
 
     def wakes(state: DatabaseState, commits: bool) -> Expectation:
-        return _expect_errors(ErrorClass.SERIALIZATION_FAILURE) if commits else affected(1)
+        return expect_error(ErrorClass.SERIALIZATION_FAILURE) if commits else expect_affected(1)
 
     text = writer.overwrite(draws, tables, state, number, key)
     return WriteConflict(sql=text, refused=_BUSY, locked=_WAITS, wakes=wakes)
@@ -119,11 +119,11 @@ def _same_key(
 
     def wakes(state: DatabaseState, commits: bool) -> Expectation:
         if not commits:
-            return affected(1)
+            return expect_affected(1)
         if key in state[number]:
             # The other row may be seen before its key is: then it is a conflict of snapshots.
-            return _expect_errors(ErrorClass.UNIQUE_VIOLATION, ErrorClass.SERIALIZATION_FAILURE)
-        return (*affected(1), *_expect_errors(ErrorClass.SERIALIZATION_FAILURE))
+            return expect_error(ErrorClass.UNIQUE_VIOLATION, ErrorClass.SERIALIZATION_FAILURE)
+        return (*expect_affected(1), *expect_error(ErrorClass.SERIALIZATION_FAILURE))
 
     text = writer.again(draws, tables, state, number, key)
     return WriteConflict(sql=text, refused=_BUSY, locked=_WAITS, wakes=wakes)
@@ -145,14 +145,10 @@ def _other_row(
     if not free:
         return None
     number, key = draws.one_of(free)
-    return WriteConflict(sql=writer.overwrite(draws, tables, state, number, key), refused=_BUSY, locked=affected(1))
+    return WriteConflict(sql=writer.overwrite(draws, tables, state, number, key), refused=_BUSY, locked=expect_affected(1))
 
 
-def _expect_errors(*classes: ErrorClass) -> Expectation:
-    return tuple(ExpectedError(error_class=one) for one in classes)
-
-
-_BUSY: Final = _expect_errors(ErrorClass.BUSY)
+_BUSY: Final = expect_error(ErrorClass.BUSY)
 
 
 _WAITS: Final[Expectation] = (Blocks(),)

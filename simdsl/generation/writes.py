@@ -9,8 +9,8 @@ from simdsl.generation.column_values import INTEGER_TYPES, TEXT_TYPES, ColumnVal
 from simdsl.generation.conditions import ConditionGenerator
 from simdsl.generation.sampler import Sampler
 from simdsl.generation.schema import ColumnDef, TableDef
-from simdsl.generation.statements import BoundParameters, DatabaseState, TableRows, WriteStatement, sql
-from simdsl.plan.expectations import Expectation, ExpectedError
+from simdsl.generation.statements import BoundParameters, DatabaseState, TableRows, WriteStatement, expect_error, sql
+from simdsl.plan.expectations import Expectation
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Sql, SqlKind
 from simdsl.profiles.profile import Profile
@@ -219,14 +219,10 @@ def draw_failing_statement(
                 broken.append((i, value_literal(draws.one_of(used)), ErrorClass.UNIQUE_VIOLATION))
     if not broken:
         if draws.below(2):
-            return sql("SELECT id FROM missing", SqlKind.QUERY), _expect_error(ErrorClass.UNDEFINED_TABLE)
-        return sql(f"SELECT missing FROM {table.name}", SqlKind.QUERY), _expect_error(ErrorClass.UNDEFINED_COLUMN)
+            return sql("SELECT id FROM missing", SqlKind.QUERY), expect_error(ErrorClass.UNDEFINED_TABLE)
+        return sql(f"SELECT missing FROM {table.name}", SqlKind.QUERY), expect_error(ErrorClass.UNDEFINED_COLUMN)
     position, text, error = draws.one_of(broken)
     _, texts = writer.fresh_row(draws, table, state, number)
     texts[position] = text
     said = f"INSERT INTO {table.name} ({table.names}) VALUES ({', '.join(texts)})"
-    return sql(said, SqlKind.DML), _expect_error(error)
-
-
-def _expect_error(error: ErrorClass) -> Expectation:
-    return (ExpectedError(error_class=error),)
+    return sql(said, SqlKind.DML), expect_error(error)

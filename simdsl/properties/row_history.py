@@ -1,7 +1,11 @@
-"""The keyed model: what every row of every keyed table has been, who wrote it, and what became of that.
+"""The version history of keyed tables: every value of every row, the step that wrote it, and how that write ended.
 
-A book is read from a trace alone. It follows the transactions of each task and says, of every row that a query gave or
-did not give, which values the query was allowed to see. What it does not understand it forgets.
+The history is read from a trace alone. It follows the transactions of each task and tells, for every row that a query
+returned or left out, which versions the query was allowed to see. A statement that cannot be understood for certain ends
+what is known of its table: a checker must never report a violation that is only a gap in its own knowledge.
+
+Source: versions and their order as in Adya, Weak Consistency: A Generalized Theory and Optimistic Implementations for
+Distributed Transactions, PhD thesis, MIT 1999, for tables of one key and one value.
 """
 
 from __future__ import annotations
@@ -32,11 +36,11 @@ from simdsl.properties.keyed_statements import (
 from simdsl.syntax.sql_statements import parse_transaction
 
 KeyedValues: TypeAlias = tuple[Value, ...]
-"""The value of a row: one, none where there is no such row, several where a key came twice."""
+"""The values of a key: one for a row, none where there is no such row, several if a query returned the key twice."""
 
 
 class WriteOutcome(StrEnum):
-    """What became of a change."""
+    """How a write ended."""
 
     OPEN = "not committed"
     COMMITTED = "committed"
@@ -48,72 +52,72 @@ class WriteOutcome(StrEnum):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class RowVersion:
-    """A row was given a value. ``sealed`` is the step that decided its fate."""
+    """One write to one row. ``ended_by`` is the step that decided its outcome."""
 
     table: _TableHistory | None = None
     key: int
-    cell: KeyedValues
+    values: KeyedValues
     by: StepCompleted
-    fate: WriteOutcome = WriteOutcome.OPEN
-    sealed: StepCompleted | None = None
-    kept: StepCompleted | None = None  # a ROLLBACK TO or a RELEASE that has left it as it was
+    outcome: WriteOutcome = WriteOutcome.OPEN
+    ended_by: StepCompleted | None = None
+    kept_by: StepCompleted | None = None  # a ROLLBACK TO or a RELEASE that left it in place
     committed_at: int = -1
     is_sum: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a query said of one row: ``got``, and the changes of which it should have been one."""
+    """What a query returned for one row: ``got``, and the versions that it was allowed to return."""
 
     read: StepCompleted
     table: str
     key: int
     got: KeyedValues
     allowed: tuple[RowVersion, ...]
-    history: tuple[RowVersion, ...]  # every change of the row so far
-    own: bool  # the reader had changed the row itself
+    history: tuple[RowVersion, ...]  # every version of the row so far
+    own: bool  # the reader had written the row itself
 
     @property
     def holds(self) -> bool:
-        """Whether it is a value that was allowed."""
-        return any(change.cell == self.got for change in self.allowed)
+        """Whether it is an allowed version."""
+        return any(change.values == self.got for change in self.allowed)
 
-    def could_show(self, fate: WriteOutcome) -> bool:
-        """Whether some change of that fate would have been seen, had it stayed."""
-        allowed = [change.cell for change in self.allowed]
-        return any(change.fate is fate and change.cell not in allowed for change in self.history)
+    def could_show(self, outcome: WriteOutcome) -> bool:
+        """Whether a write with that outcome could have been seen by mistake: it left another value than those allowed."""
+        allowed = [change.values for change in self.allowed]
+        return any(change.outcome is outcome and change.values not in allowed for change in self.history)
 
     @property
     def culprit(self) -> RowVersion | None:
-        """The last change that gave the row this value; None where nobody did."""
+        """The last write that could have left this value; None if no step wrote it."""
         others = [
             c
             for c in self.history
-            if c.cell == self.got and not (c.fate is WriteOutcome.OPEN and c.by.task == self.read.task)
+            if c.values == self.got and not (c.outcome is WriteOutcome.OPEN and c.by.task == self.read.task)
         ]
         return others[-1] if others else None
 
     def evidence(self, *changes: RowVersion | None) -> tuple[str, ...]:
-        """Those changes and what sealed them, and then the query."""
+        """Those writes and the steps that ended them, and then the query."""
         steps: list[str] = []
         for change in changes:
             if change is not None:
-                steps += [told(step) for step in (change.by, change.kept, change.sealed) if step is not None]
+                steps += [describe_step(step) for step in (change.by, change.kept_by, change.ended_by) if step is not None]
         return (*dict.fromkeys(steps), f"{_step_text(self.read)} gave {self.shown(self.got)}")
 
-    def shown(self, cell: KeyedValues) -> str:
-        """A value of this row, in words."""
-        return ", ".join(keyed_row_literal(self.key, value) for value in cell) or f"no row with key {self.key}"
+    def shown(self, values: KeyedValues) -> str:
+        """Values of this row, as text."""
+        return ", ".join(keyed_row_literal(self.key, value) for value in values) or f"no row with key {self.key}"
 
 
 @dataclass(slots=True, eq=False)
 class _OpenTransaction:
-    """A transaction."""
+    """A transaction that has not ended."""
 
     changes: list[RowVersion] = field(default_factory=list)
-    marks: list[tuple[str, int]] = field(default_factory=list)
+    savepoints: list[tuple[str, int]] = field(default_factory=list)
     since: int | None = None  # the number of its first statement
-    dirty: bool = False  # it may see what is not committed, or nobody knows what it sees
+    dirty: bool = False  # it may see uncommitted rows, or it is uncertain what it sees
     implicit: bool = False  # begun by SAVEPOINT
 
 
@@ -125,8 +129,8 @@ class _TableHistory:
     committed: dict[int, list[RowVersion]] = field(default_factory=dict)
 
 
-def told(step: StepCompleted) -> str:
-    """A step and what came of it, in one line."""
+def describe_step(step: StepCompleted) -> str:
+    """A step and its outcome, in one line."""
     came = describe(step.outcome)[0]
     return _step_text(step) if came == "ok" else f"{_step_text(step)}: {came}"
 
@@ -142,20 +146,20 @@ def keyed_row_literal(key: int, value: Value) -> str:
 
 
 class VersionHistory:
-    """One reading of one trace."""
+    """The versions of all rows of one trace, whose events are fed to it in order."""
 
     def __init__(self) -> None:
         self._tables: dict[str, _TableHistory] = {}
         self._open: dict[str, _OpenTransaction] = {}
-        self._dirty: set[str] = set()  # tasks that may see what is not committed
+        self._dirty: set[str] = set()  # tasks that may see uncommitted rows
         self._number = 0
 
     def read(self, events: Iterable[TraceEvent]) -> Iterator[Observation]:
-        """What every query said, in the order of the trace."""
+        """Follow the events; yield what each query of a known table returned, row by row."""
         for event in events:
             self._number += 1
             if isinstance(event, SessionRolledBack):
-                self._seal(event.task, WriteOutcome.ROLLED_BACK, None)
+                self._end(event.task, WriteOutcome.ROLLED_BACK, None)
             elif isinstance(event, StepCompleted):
                 yield from self._step(event)
 
@@ -165,18 +169,18 @@ class VersionHistory:
 
     @property
     def open_tasks(self) -> tuple[str, ...]:
-        """Who is in a transaction at this moment."""
+        """The tasks that are in a transaction at this moment."""
         return tuple(self._open)
 
-    # What is certain of one row, for a statement that comes next
+    # What is certain of a row for the next statement
 
     def last(self, task: str, table: str, key: int) -> RowVersion | None:
-        """The change that made the row what it is for a task; None where that is not certain.
+        """The version of the row that a task sees; None if that is not certain.
 
-        A row that nobody wrote is a change with an empty ``cell``.
+        A row that was never written is a version with empty ``values``.
         """
-        known, mine = self._tables.get(table), self._open.get(task)
-        if known is None or task in self._dirty or (mine is not None and mine.dirty):
+        known, open_ = self._tables.get(table), self._open.get(task)
+        if known is None or task in self._dirty or (open_ is not None and open_.dirty):
             return None
         own = self._own(task, known, key)
         if own is not None:
@@ -184,14 +188,14 @@ class VersionHistory:
         if self.pending(task, table, key):
             return None
         versions = known.committed.get(key, ())
-        last = (
-            versions[-1] if versions else RowVersion(table=known, key=key, cell=(), by=_INITIAL, fate=WriteOutcome.COMMITTED)
-        )
-        old = mine is not None and mine.since is not None and last.committed_at > mine.since
-        return None if old and not last.cell else last
+        never = RowVersion(table=known, key=key, values=(), by=_INITIAL, outcome=WriteOutcome.COMMITTED)
+        last = versions[-1] if versions else never
+        # A row that was deleted after the transaction's first statement may still be there for its snapshot.
+        is_newer = open_ is not None and open_.since is not None and last.committed_at > open_.since
+        return None if is_newer and not last.values else last
 
     def pending(self, task: str, table: str, key: int) -> tuple[RowVersion, ...]:
-        """What others have done to the row and not committed: the last change of each."""
+        """The uncommitted writes of other tasks to the row: the last one of each task."""
         known = self._tables.get(table)
         if known is None:
             return ()
@@ -199,25 +203,25 @@ class VersionHistory:
         return tuple(change for change in found if change is not None)
 
     def written(self, step: StepCompleted, like: RowVersion) -> RowVersion | None:
-        """The change that this step has made to the same row, if it was a change."""
+        """The version that this step wrote of the same row, or None."""
         history = like.table.history.get(like.key, ()) if like.table is not None else ()
-        return next((one for one in reversed(history) if one.by is step and one.fate is not WriteOutcome.FAILED), None)
+        return next((one for one in reversed(history) if one.by is step and one.outcome is not WriteOutcome.FAILED), None)
 
     def stands(self, change: RowVersion) -> bool:
-        """Whether nobody has deleted the row since."""
+        """Whether the row has not been deleted since."""
         history = change.table.history.get(change.key, ()) if change.table is not None else []
         after = history[history.index(change) + 1 :] if change in history else ()
-        return all(one.cell for one in after)
+        return all(one.values for one in after)
 
     def was_undone(self, table: str, key: int) -> bool:
-        """Whether a change of the row was rolled back, as the last thing that happened to it."""
+        """Whether the last write to the row was rolled back."""
         known = self._tables.get(table)
         history = known.history.get(key, ()) if known is not None else ()
-        return len(history) > 0 and history[-1].fate in (WriteOutcome.ROLLED_BACK, WriteOutcome.TO_SAVEPOINT)
+        return len(history) > 0 and history[-1].outcome in (WriteOutcome.ROLLED_BACK, WriteOutcome.TO_SAVEPOINT)
 
     def _step(self, step: StepCompleted) -> Iterator[Observation]:
         if step.what == "return":
-            self._seal(step.task, WriteOutcome.RETURNED, step)
+            self._end(step.task, WriteOutcome.RETURNED, step)
             return
         transaction = parse_transaction(step.what)
         if transaction is not None:
@@ -230,73 +234,75 @@ class VersionHistory:
             yield from self._query(step, statement)
         else:
             self._write(step, statement)
-        mine = self._open.get(step.task)
-        if mine is not None and mine.since is None and not step.what.startswith(("checkout", "return")):
-            mine.since = self._number
+        open_ = self._open.get(step.task)
+        if open_ is not None and open_.since is None and not step.what.startswith(("checkout", "return")):
+            open_.since = self._number
         if isinstance(step.outcome, Failed) and step.in_transaction is False:
-            self._seal(step.task, WriteOutcome.ROLLED_BACK, step)
+            self._end(step.task, WriteOutcome.ROLLED_BACK, step)
 
     # Transactions
 
     def _control(self, step: StepCompleted, transaction: TransactionControl) -> None:
         failed = step.outcome if isinstance(step.outcome, Failed) else None
-        mine = self._open.get(step.task)
+        open_ = self._open.get(step.task)
         if failed is not None:
             gone = failed.error_class in (ErrorClass.IN_FAILED_SQL_TRANSACTION, ErrorClass.NO_ACTIVE_TRANSACTION)
             if step.in_transaction is False or (gone and transaction.action is TransactionAction.COMMIT):
-                self._seal(step.task, WriteOutcome.ROLLED_BACK, step)
+                self._end(step.task, WriteOutcome.ROLLED_BACK, step)
             return
         name = (transaction.name or "").lower()
         match transaction.action:
             case TransactionAction.BEGIN:
-                vague = (
+                # What BEGIN CONCURRENT and READ UNCOMMITTED see is not the subject of any property here.
+                is_vague = (
                     transaction.mode is TransactionMode.CONCURRENT
                     or transaction.isolation is IsolationLevel.READ_UNCOMMITTED
                 )
-                early = transaction.mode not in (None, TransactionMode.DEFERRED)  # it may have its snapshot already
-                self._open[step.task] = _OpenTransaction(dirty=vague, since=self._number if early else None)
+                # BEGIN IMMEDIATE takes its snapshot at once, a deferred BEGIN with its first statement.
+                early = transaction.mode not in (None, TransactionMode.DEFERRED)
+                self._open[step.task] = _OpenTransaction(dirty=is_vague, since=self._number if early else None)
             case TransactionAction.COMMIT:
                 self._commit(step)
             case TransactionAction.ROLLBACK:
-                self._seal(step.task, WriteOutcome.ROLLED_BACK, step)
+                self._end(step.task, WriteOutcome.ROLLED_BACK, step)
             case TransactionAction.SAVEPOINT:
-                mine = self._open.setdefault(step.task, _OpenTransaction(implicit=True)) if mine is None else mine
-                mine.marks.append((name, len(mine.changes)))
-                mine.since = self._number if mine.since is None else mine.since  # Turso takes its snapshot here
-            case TransactionAction.ROLLBACK_TO if mine is not None:
-                at = _savepoint_index(mine, name)
+                open_ = self._open.setdefault(step.task, _OpenTransaction(implicit=True)) if open_ is None else open_
+                open_.savepoints.append((name, len(open_.changes)))
+                open_.since = self._number if open_.since is None else open_.since  # Turso takes its snapshot here
+            case TransactionAction.ROLLBACK_TO if open_ is not None:
+                at = _savepoint_index(open_, name)
                 if at is not None:
-                    for change in mine.changes[mine.marks[at][1] :]:
-                        change.fate, change.sealed = WriteOutcome.TO_SAVEPOINT, step
-                    del mine.changes[mine.marks[at][1] :]
-                    for change in mine.changes:
-                        change.kept = step
-                    del mine.marks[at + 1 :]
-            case TransactionAction.RELEASE if mine is not None:
-                at = _savepoint_index(mine, name)
+                    for change in open_.changes[open_.savepoints[at][1] :]:
+                        change.outcome, change.ended_by = WriteOutcome.TO_SAVEPOINT, step
+                    del open_.changes[open_.savepoints[at][1] :]
+                    for change in open_.changes:
+                        change.kept_by = step
+                    del open_.savepoints[at + 1 :]
+            case TransactionAction.RELEASE if open_ is not None:
+                at = _savepoint_index(open_, name)
                 if at is not None:
-                    for change in mine.changes[mine.marks[at][1] :]:
-                        change.kept = step
-                    del mine.marks[at:]
-                if mine.implicit and not mine.marks:
+                    for change in open_.changes[open_.savepoints[at][1] :]:
+                        change.kept_by = step
+                    del open_.savepoints[at:]
+                if open_.implicit and not open_.savepoints:
                     self._commit(step)
-            case _:
-                pass
+            case TransactionAction.ROLLBACK_TO | TransactionAction.RELEASE:
+                pass  # outside of a transaction there is no savepoint that it could name
 
     def _commit(self, step: StepCompleted) -> None:
-        mine = self._open.pop(step.task, None)
-        for change in mine.changes if mine is not None else ():
+        open_ = self._open.pop(step.task, None)
+        for change in open_.changes if open_ is not None else ():
             self._committed(change, step)
 
     def _committed(self, change: RowVersion, step: StepCompleted | None) -> None:
-        change.fate, change.sealed, change.committed_at = WriteOutcome.COMMITTED, step, self._number
+        change.outcome, change.ended_by, change.committed_at = WriteOutcome.COMMITTED, step, self._number
         if change.table is not None:
             change.table.committed.setdefault(change.key, []).append(change)
 
-    def _seal(self, task: str, fate: WriteOutcome, step: StepCompleted | None) -> None:
-        mine = self._open.pop(task, None)
-        for change in mine.changes if mine is not None else ():
-            change.fate, change.sealed = fate, step
+    def _end(self, task: str, outcome: WriteOutcome, step: StepCompleted | None) -> None:
+        open_ = self._open.pop(task, None)
+        for change in open_.changes if open_ is not None else ():
+            change.outcome, change.ended_by = outcome, step
 
     # Writing
 
@@ -308,31 +314,38 @@ class VersionHistory:
         if isinstance(statement, ChangeIndex):
             return
         if isinstance(statement, CreateKeyed):
+            # A table that is created in a transaction may be rolled back with it: its rows are left unknown.
             if not isinstance(step.outcome, Failed) and step.task not in self._open:
                 self._tables[statement.table] = _TableHistory(statement.key, statement.value)
             return
         table = self._tables.get(statement.table) if statement is not None else None
-        mine = self._open.get(step.task)
-        if statement is None or table is None or (mine is not None and mine.dirty) or not _matches_columns(statement, table):
+        open_ = self._open.get(step.task)
+        if (
+            statement is None
+            or table is None
+            or (open_ is not None and open_.dirty)
+            or not _matches_columns(statement, table)
+        ):
             self._forget(step)
             return
-        wanted = self._wanted(step.task, table, statement)
-        if wanted is None:
+        intended = self._intended(step.task, table, statement)
+        if intended is None:
             self._forget(step)
         elif isinstance(step.outcome, Failed):
-            if len(wanted) > 1 and step.outcome.error_class in PARTIAL_FAILURES:
-                self._record(step, table, statement, wanted, WriteOutcome.FAILED)
+            if len(intended) > 1 and step.outcome.error_class in PARTIAL_FAILURES:
+                self._record(step, table, statement, intended, WriteOutcome.FAILED)
         elif isinstance(step.outcome, Affected) and step.outcome.n == 0:
             return
-        elif isinstance(step.outcome, Affected) and step.outcome.n != len(wanted):
-            self._forget(step)  # a statement that waited does not do what came meanwhile
+        elif isinstance(step.outcome, Affected) and step.outcome.n != len(intended):
+            # A statement that waited for a lock may have seen other rows than those that were known when it began.
+            self._forget(step)
         else:
-            self._record(step, table, statement, wanted, WriteOutcome.OPEN)
+            self._record(step, table, statement, intended, WriteOutcome.OPEN)
 
-    def _wanted(
+    def _intended(
         self, task: str, table: _TableHistory, statement: InsertRows | SetValue | AddToValue | DeleteRow
     ) -> dict[int, KeyedValues] | None:
-        """What the statement makes of the rows that it touches, None where that cannot be told."""
+        """The values that the statement leaves in the rows that it touches; None if that is uncertain."""
         match statement:
             case InsertRows(rows=rows):
                 return {key: (value,) for key, value in rows}
@@ -340,11 +353,11 @@ class VersionHistory:
                 return {key: ()}
             case SetValue() | AddToValue():
                 keys = table.history if statement.key is None else (statement.key,)
-                now = {key: self._now(task, table, key) for key in keys}
-                now = {key: cell for key, cell in now.items() if cell}
+                now = {key: self._current(task, table, key) for key in keys}
+                now = {key: values for key, values in now.items() if values}
                 if isinstance(statement, SetValue):
                     return dict.fromkeys(now, (statement.value,))
-                sums = {key: cell[0] + statement.delta for key, cell in now.items() if isinstance(cell[0], int)}
+                sums = {key: values[0] + statement.delta for key, values in now.items() if isinstance(values[0], int)}
                 return {key: (total,) for key, total in sums.items()} if len(sums) == len(now) else None
 
     def _record(
@@ -352,33 +365,33 @@ class VersionHistory:
         step: StepCompleted,
         table: _TableHistory,
         statement: InsertRows | SetValue | AddToValue | DeleteRow,
-        wanted: dict[int, KeyedValues],
-        fate: WriteOutcome,
+        intended: dict[int, KeyedValues],
+        outcome: WriteOutcome,
     ) -> None:
-        mine = self._open.get(step.task)
-        for key, cell in wanted.items():
+        open_ = self._open.get(step.task)
+        for key, values in intended.items():
             is_sum = isinstance(statement, AddToValue)
-            change = RowVersion(table=table, key=key, cell=cell, by=step, fate=fate, is_sum=is_sum)
+            change = RowVersion(table=table, key=key, values=values, by=step, outcome=outcome, is_sum=is_sum)
             table.history.setdefault(key, []).append(change)
-            if fate is WriteOutcome.FAILED:
-                continue
-            if mine is not None:
-                mine.changes.append(change)
+            if outcome is WriteOutcome.FAILED:
+                continue  # it is in the history, so that a query which shows it finds its culprit, and is never visible
+            if open_ is not None:
+                open_.changes.append(change)
             else:
                 self._committed(change, None)
 
-    def _now(self, task: str, table: _TableHistory, key: int) -> KeyedValues:
-        mine = self._own(task, table, key)
+    def _current(self, task: str, table: _TableHistory, key: int) -> KeyedValues:
+        own = self._own(task, table, key)
         versions = table.committed.get(key, ())
-        return mine.cell if mine is not None else versions[-1].cell if versions else ()
+        return own.values if own is not None else versions[-1].values if versions else ()
 
     def _own(self, task: str, table: _TableHistory, key: int) -> RowVersion | None:
-        mine = self._open.get(task)
-        changes = mine.changes if mine is not None else ()
+        open_ = self._open.get(task)
+        changes = open_.changes if open_ is not None else ()
         return next((change for change in reversed(changes) if change.table is table and change.key == key), None)
 
     def _forget(self, step: StepCompleted) -> None:
-        """Something was done to a table, and nobody knows what."""
+        """Nothing is certain any more of the tables that a statement may have changed."""
         if isinstance(step.outcome, Rows) and step.what.lstrip()[:6].upper() == "SELECT":
             return
         if not isinstance(step.outcome, Failed):
@@ -389,14 +402,14 @@ class VersionHistory:
     # Reading
 
     def _query(self, step: StepCompleted, statement: ReadRows) -> Iterator[Observation]:
-        table, mine = self._tables.get(statement.table), self._open.get(step.task)
-        if table is None or not isinstance(step.outcome, Rows) or step.task in self._dirty or (mine and mine.dirty):
+        table, open_ = self._tables.get(statement.table), self._open.get(step.task)
+        if table is None or not isinstance(step.outcome, Rows) or step.task in self._dirty or (open_ and open_.dirty):
             return
         if statement.columns[:2] != (table.key, table.value) or any(name != table.key for name in statement.columns[2:]):
             return
         got: dict[int, KeyedValues] = {}
         for key, value in step.outcome.rows:
-            if isinstance(key, int):
+            if isinstance(key, int):  # else `check_table_content` notices that there are more rows than versions
                 got[key] = (*got.get(key, ()), value)
         keys = dict.fromkeys((*table.history, *got)) if statement.key is None else (statement.key,)
         for key in keys:
@@ -412,12 +425,16 @@ class VersionHistory:
             )
 
     def _visible(self, step: StepCompleted, table: _TableHistory, key: int) -> tuple[RowVersion, ...]:
-        """The last committed value; within a transaction also those since its first statement: a snapshot may be older."""
-        versions = [RowVersion(key=key, cell=(), by=step, fate=WriteOutcome.COMMITTED), *table.committed.get(key, ())]
-        mine = self._open.get(step.task)
-        if mine is None or mine.since is None:
+        """The last committed version; in a transaction also those that were committed since its first statement.
+
+        Under READ COMMITTED the transaction sees the last one, under a snapshot the one that was last when it began, and
+        the trace does not tell when an engine takes its snapshot. Every version since then is allowed.
+        """
+        versions = [RowVersion(key=key, values=(), by=step, outcome=WriteOutcome.COMMITTED), *table.committed.get(key, ())]
+        open_ = self._open.get(step.task)
+        if open_ is None or open_.since is None:
             return (versions[-1],)
-        first = max(i for i, change in enumerate(versions) if change.committed_at <= mine.since)
+        first = max(i for i, change in enumerate(versions) if change.committed_at <= open_.since)
         return tuple(versions[first:])
 
 
@@ -444,11 +461,11 @@ PARTIAL_FAILURES: Final = frozenset(
         ErrorClass.DATATYPE_MISMATCH,
     )
 )
-"""The errors that a statement may meet at one row after it has done others."""
+"""The errors with which a statement may fail at one row after it has written others."""
 
 
 def _matches_columns(statement: InsertRows | SetValue | AddToValue | DeleteRow, table: _TableHistory) -> bool:
-    """Whether its columns are those of the table, where they should be."""
+    """Whether the columns that it names are the table's key and value, each where it belongs."""
     match statement:
         case InsertRows():
             return True
@@ -458,5 +475,5 @@ def _matches_columns(statement: InsertRows | SetValue | AddToValue | DeleteRow, 
             return column == table.value and where in (None, table.key)
 
 
-def _savepoint_index(mine: _OpenTransaction, name: str) -> int | None:
-    return next((i for i in range(len(mine.marks) - 1, -1, -1) if mine.marks[i][0] == name), None)
+def _savepoint_index(open_: _OpenTransaction, name: str) -> int | None:
+    return next((i for i in range(len(open_.savepoints) - 1, -1, -1) if open_.savepoints[i][0] == name), None)

@@ -1,7 +1,7 @@
-"""Which tables there are: what a trace tells for certain, for each task and at each moment of it.
+"""Which tables exist: what a trace tells for certain, for each task and at each moment of it.
 
-A change counts for its own task at once and for everybody when it is committed. Within a transaction nobody knows whether
-a change of somebody else counts already (a snapshot may be older), and nobody knows it while that one has not ended.
+A change counts for its own task at once, and for the others when it is committed. Until then it is uncertain for the
+others, and it stays uncertain for a transaction that began before the commit, whose snapshot may be older.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import TransactionAction, TransactionControl
 from simdsl.properties.keyed_statements import has_unknown_effects, mentions_table
-from simdsl.properties.metamorphic import CONTENTION
+from simdsl.properties.relations import CONTENTION
 from simdsl.syntax.sql_statements import parse_transaction
 
 
 class Presence(StrEnum):
     """What is certain of a table."""
 
-    THERE = "there"
+    EXISTS = "exists"
     GONE = "gone"
 
 
@@ -41,7 +41,7 @@ class TableState:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _TableChange:
     table: str
-    presence: Presence | None  # None: nobody knows
+    presence: Presence | None  # None: uncertain
     by: StepCompleted
 
 
@@ -49,7 +49,7 @@ class _TableChange:
 class _OpenTransaction:
     since: int
     changes: list[_TableChange] = field(default_factory=list)
-    marks: list[tuple[str, int]] = field(default_factory=list)
+    savepoints: list[tuple[str, int]] = field(default_factory=list)
     implicit: bool = False  # begun by SAVEPOINT
 
 
@@ -60,29 +60,29 @@ class _CommittedTable:
 
 
 class TableCatalog:
-    """One reading of one trace, event by event."""
+    """The tables of one trace, whose events are fed to it in order."""
 
     def __init__(self) -> None:
         self._open: dict[str, _OpenTransaction] = {}
         self._committed: dict[str, _CommittedTable] = {}
         self._number = 0
-        self._lost_at = -1  # when a statement may have done anything
+        self._lost_at = -1  # the number of the last event that may have changed any table
 
     def known(self, task: str, table: str) -> TableState | None:
         """What is certain of a table for the next statement of a task."""
         table = table.lower()
-        mine = self._open.get(task)
-        own = [change for change in mine.changes if change.table == table] if mine is not None else []
+        open_ = self._open.get(task)
+        own = [change for change in open_.changes if change.table == table] if open_ is not None else []
         if own:
             last = own[-1]
             return None if last.presence is None else TableState(presence=last.presence, because=(last.by,))
         others = (other for name, other in self._open.items() if name != task)
         if any(change.table == table for other in others for change in other.changes):
             return None
-        standing = self._committed.get(table)
-        if standing is None or standing.at <= self._lost_at or (mine is not None and standing.at > mine.since):
+        committed = self._committed.get(table)
+        if committed is None or committed.at <= self._lost_at or (open_ is not None and committed.at > open_.since):
             return None
-        return standing.known
+        return committed.known
 
     def follow(self, event: TraceEvent) -> None:
         """Take note of an event."""
@@ -107,14 +107,14 @@ class TableCatalog:
                 self._undo(step.task, step)
         else:
             for change in self._changes(step):
-                mine = self._open.get(step.task)
-                if mine is None:
+                open_ = self._open.get(step.task)
+                if open_ is None:
                     self._commit(change, None)
                 else:
-                    mine.changes.append(change)
+                    open_.changes.append(change)
 
     def _control(self, step: StepCompleted, transaction: TransactionControl) -> None:
-        mine = self._open.get(step.task)
+        open_ = self._open.get(step.task)
         name = (transaction.name or "").lower()
         match transaction.action:
             case TransactionAction.BEGIN:
@@ -124,40 +124,40 @@ class TableCatalog:
             case TransactionAction.ROLLBACK:
                 self._undo(step.task, step)
             case TransactionAction.SAVEPOINT:
-                if mine is None:
-                    mine = self._open[step.task] = _OpenTransaction(since=self._number, implicit=True)
-                mine.marks.append((name, len(mine.changes)))
-            case TransactionAction.ROLLBACK_TO if mine is not None:
-                at = _savepoint_index(mine, name)
+                if open_ is None:
+                    open_ = self._open[step.task] = _OpenTransaction(since=self._number, implicit=True)
+                open_.savepoints.append((name, len(open_.changes)))
+            case TransactionAction.ROLLBACK_TO if open_ is not None:
+                at = _savepoint_index(open_, name)
                 if at is not None:
-                    del mine.changes[mine.marks[at][1] :]
-                    del mine.marks[at + 1 :]
-            case TransactionAction.RELEASE if mine is not None:
-                at = _savepoint_index(mine, name)
+                    del open_.changes[open_.savepoints[at][1] :]
+                    del open_.savepoints[at + 1 :]
+            case TransactionAction.RELEASE if open_ is not None:
+                at = _savepoint_index(open_, name)
                 if at is not None:
-                    del mine.marks[at:]
-                if mine.implicit and not mine.marks:
+                    del open_.savepoints[at:]
+                if open_.implicit and not open_.savepoints:
                     self._commit_all(step)
-            case _:
-                pass
+            case TransactionAction.ROLLBACK_TO | TransactionAction.RELEASE:
+                pass  # outside of a transaction there is no savepoint that it could name
 
     def _changes(self, step: StepCompleted) -> Iterator[_TableChange]:
         what = " ".join(step.what.split())
         if match := CREATE_TABLE.match(what) or _CREATE_IF_NOT_EXISTS.match(what):
-            yield _TableChange(table=match[1].lower(), presence=Presence.THERE, by=step)
+            yield _TableChange(table=match[1].lower(), presence=Presence.EXISTS, by=step)
         elif match := DROP_TABLE.fullmatch(what):
             yield _TableChange(table=match[1].lower(), presence=Presence.GONE, by=step)
         elif has_unknown_effects(what):
             self._lost_at = self._number
-        elif what.split(None, 1)[0].upper() in ("CREATE_TABLE", "DROP_TABLE", "ALTER") and not _INDEX.match(what):
+        elif what.split(None, 1)[0].upper() in ("CREATE", "DROP", "ALTER") and not _INDEX.match(what):
             names = (*self._committed, *(change.table for one in self._open.values() for change in one.changes))
             for table in dict.fromkeys(names):
                 if mentions_table(what, table):
                     yield _TableChange(table=table, presence=None, by=step)
 
     def _commit_all(self, step: StepCompleted) -> None:
-        mine = self._open.pop(step.task, None)
-        for change in mine.changes if mine is not None else ():
+        open_ = self._open.pop(step.task, None)
+        for change in open_.changes if open_ is not None else ():
             self._commit(change, step)
 
     def _commit(self, change: _TableChange, step: StepCompleted | None) -> None:
@@ -166,18 +166,18 @@ class TableCatalog:
         self._committed[change.table] = _CommittedTable(known=known, at=self._number)
 
     def _undo(self, task: str, step: StepCompleted | None) -> None:
-        """What a transaction changed is as it was; from now on that is something to be judged."""
-        mine = self._open.pop(task, None)
-        for change in mine.changes if mine is not None else ():
-            standing = self._committed.get(change.table)
-            if standing is not None and standing.known is not None and change.presence is not standing.known.presence:
-                because = (*standing.known.because, change.by, *((step,) if step is not None else ()))
-                known = TableState(presence=standing.known.presence, because=because, undone=True)
-                self._committed[change.table] = _CommittedTable(known=known, at=standing.at)
+        """Undo what a transaction changed. That the table is as before is from now on worth checking: ``undone``."""
+        open_ = self._open.pop(task, None)
+        for change in open_.changes if open_ is not None else ():
+            committed = self._committed.get(change.table)
+            if committed is not None and committed.known is not None and change.presence is not committed.known.presence:
+                because = (*committed.known.because, change.by, *((step,) if step is not None else ()))
+                known = TableState(presence=committed.known.presence, because=because, undone=True)
+                self._committed[change.table] = _CommittedTable(known=known, at=committed.at)
 
 
-def _savepoint_index(mine: _OpenTransaction, name: str) -> int | None:
-    return next((i for i in range(len(mine.marks) - 1, -1, -1) if mine.marks[i][0] == name), None)
+def _savepoint_index(open_: _OpenTransaction, name: str) -> int | None:
+    return next((i for i in range(len(open_.savepoints) - 1, -1, -1) if open_.savepoints[i][0] == name), None)
 
 
 _NAME: Final = r"([a-z_][a-z0-9_]*)"
@@ -202,4 +202,4 @@ _INDEX: Final = lazy_regex(r"(?:CREATE (?:UNIQUE )?|DROP )INDEX\b", re.IGNORECAS
 
 
 NOT_EXECUTED: Final = CONTENTION | {ErrorClass.IN_FAILED_SQL_TRANSACTION}
-"""The errors of a statement that was not tried, because of other sessions or of an error before it."""
+"""The errors of a statement that was not executed, because of other sessions or of an earlier error."""

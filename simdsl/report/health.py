@@ -96,7 +96,7 @@ class HealthCollector:
             count.skipped[reason] = count.skipped.get(reason, 0) + 1
 
     def _never(self, name: str) -> str:
-        return registry.find(name).never if self._are_properties and name in known_names() else "nothing was compared"
+        return registry.find(name).unchecked if self._are_properties and name in known_names() else "nothing was compared"
 
     def _look(self, trace: Trace) -> None:
         for _, event in trace.between:

@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from simdsl.language.load import load_file
-from simdsl.language.property_names import BUILT_IN
+from simdsl.language.property_names import built_in
 from simdsl.properties.registry import find
 from tests.cli.conftest import HOLDS, Shell
 from tests.runs.faulty_sqlite import install
@@ -23,16 +23,28 @@ def narrow(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_they_are_listed(shell: Shell) -> None:
     said = shell("properties")
     assert said.code == 0
-    assert [line.split()[0] for line in said.out.splitlines() if not line.startswith(" ")] == list(BUILT_IN)
+    assert [line.split()[0] for line in said.out.splitlines() if not line.startswith(" ")] == list(built_in())
     assert all(len(line) <= 60 for line in said.out.splitlines())
 
 
 def test_they_are_listed_as_json(shell: Shell) -> None:
     data = json.loads(shell("properties", "--json").out)
-    assert [one["name"] for one in data] == list(BUILT_IN)
-    assert data[2]["needs"] == ["pools", "fault: disconnect"]
-    assert data[3]["claim"] == find("tx-commit-visible").claim
-    assert "Violated when:" in data[3]["specification"]
+    assert [one["name"] for one in data] == list(built_in())
+    by_name = {one["name"]: one for one in data}
+    assert by_name["pool-survives-kill"]["needs"] == ["pools", "fault: disconnect"]
+    assert by_name["select-select-optimizer"]["aliases"] == ["norec"]
+    assert by_name["tx-commit-visible"]["claim"] == find("tx-commit-visible").claim
+    assert "Violated when:" in by_name["tx-commit-visible"]["specification"]
+
+
+def test_the_names_of_papers_select_properties(shell: Shell) -> None:
+    papers = ("norec", "tlp", "pqs", "coddtest", "dqe")
+    options = [word for name in papers for word in ("--property", name)]
+    said = shell("run", *options, "--property", "select-select-optimizer", "--runs", "1", "--seed", "3", "--quiet")
+    assert said.code == 0, said.out + said.err
+    assert "5 plans: 5 passed" in " ".join(said.out.split())
+    assert shell("explain", "tlp").out.startswith("where-true-false-null (tlp): ")
+    assert "did you mean `norec`?" in shell("run", "--property", "norecc").err
 
 
 def test_one_is_explained(shell: Shell) -> None:
@@ -57,10 +69,10 @@ def test_all_of_them_run_and_what_is_skipped_says_why(shell: Shell) -> None:
     said = shell("run", "--property", "all", "--runs", "1", "--seed", "7", "--quiet")
     assert said.code == 0, said.out
     summary = " ".join(said.out.split())
-    for name in BUILT_IN:
+    for name in built_in():
         assert f"{name}: 1 generated, judged " in summary
     assert "0 failed, 1 skipped (sqlite cannot do `fault: disconnect`)" in summary
-    assert f"{len(BUILT_IN)} plans: {len(BUILT_IN) - 1} passed, 0 failed, 1 skipped, 0 warned" in summary
+    assert f"{len(built_in())} plans: {len(built_in()) - 1} passed, 0 failed, 1 skipped, 0 warned" in summary
 
 
 def test_nothing_judged_is_no_pass(shell: Shell) -> None:

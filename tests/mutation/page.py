@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from simdsl.language.property_names import BUILT_IN
+from simdsl.language.property_names import built_in
 from tests.mutation.bug import Bug, Kind
 from tests.mutation.catalogue import BUGS
 from tests.mutation.hunting import PROFILES, SEEDS, STARTS, SURVEY, Hunt
@@ -77,7 +77,7 @@ def _properties(hunts: Mapping[str, Hunt]) -> Iterator[str]:
     yield ""
     yield "| property | bugs | those planted for it | others |"
     yield "|---|---:|---|---|"
-    for name in BUILT_IN:
+    for name in built_in():
         own = [hunt.bug for hunt in hunts.values() if hunt.finder == name and hunt.profile is not None]
         others = [hunt.bug for hunt in hunts.values() if name in hunt.also and hunt.bug not in own]
         yield f"| {name} | {len(own) + len(others)} | {', '.join(own)} | {', '.join(others)} |"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from simdsl.language.load import check_text
 from simdsl.plan.codes import Code
 from simdsl.properties import registry
 from simdsl.properties.property import Property, PropertyHeld
-from tests.running import run
+from tests.running import run, run_loaded
 from tests.runs.faulty_sqlite import install
 
 PLAN = """\
@@ -34,8 +37,8 @@ params:
 MINE = Property(
     name="mine",
     specification="Mine holds.",
-    make=lambda seed, size: registry.find("tx-commit-visible").plan(seed, size),
-    judge=lambda plan, events: iter([PropertyHeld()]),
+    build=lambda seed, size: registry.find("tx-commit-visible").plan(seed, size),
+    check=lambda plan, events: iter([PropertyHeld()]),
 )
 
 
@@ -65,6 +68,35 @@ def test_a_violation_is_a_failure_of_its_own_kind() -> None:
         "a: ROLLBACK",
         "b: SELECT id, v FROM t gave (1, 1)",
     )
+
+
+@pytest.mark.parametrize(("paper", "name"), property_names.PAPER_NAMES.items())
+def test_a_paper_name_stands_for_a_property(paper: str, name: str) -> None:
+    assert paper not in property_names.built_in()
+    assert registry.find(paper) == registry.find(name)
+    assert property_names.aliases(name) == (paper,)
+
+
+def test_a_plan_may_name_a_property_as_papers_do_and_is_checked_once() -> None:
+    plan = registry.find("norec").plan(1)
+    ran = run_loaded(replace(plan, properties=("norec", "select-select-optimizer")))
+    assert [one.name for one in ran.last.properties] == ["select-select-optimizer"]
+    checked = check_text("simdsl: 1\nplan: p\nproperties: [tlp]\nsteps:\n  - a: SELECT 1 => 1\n")
+    assert checked.plan is not None
+    assert checked.plan.properties == ("tlp",)
+
+
+def test_asking_for_one_property_imports_no_other() -> None:
+    script = (
+        "import sys\n"
+        "from simdsl.language.property_names import built_in\n"
+        "assert len(built_in()) > 20\n"
+        "from simdsl.properties.registry import find\n"
+        "find('norec')\n"
+        "print([one for one in sys.modules if one.startswith('simdsl.properties.builtin.')])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
+    assert said == "['simdsl.properties.builtin.select_select_optimizer']\n"
 
 
 def test_a_run_that_failed_otherwise_is_judged_too() -> None:
@@ -106,9 +138,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.mark.usefixtures("installed")
 def test_a_property_of_another_package_is_found_by_its_entry_point() -> None:
-    assert property_names.known_names() == (*property_names.BUILT_IN, "gone", "mine", "other")
+    assert property_names.known_names() == (*property_names.built_in(), "gone", "mine", "other")
     assert registry.find("mine") == MINE
-    assert [one.name for one in registry.every()] == [*property_names.BUILT_IN, "mine"]
+    assert [one.name for one in registry.every()] == [*property_names.built_in(), "mine"]
     ran = run("properties: [mine]\nsteps:\n  - a: SELECT 1\n")
     assert ran.ended.verdict is Verdict.PASS
     assert ran.last.properties == (PropertyResult("mine", 1, 0),)

@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 
 from bench.soak.parts import METAMORPHIC, PARTS, PROFILES, Kind, Part
-from simdsl.language.property_names import BUILT_IN
+from simdsl.language.property_names import built_in
 from simdsl.profiles.load import load_profile
 
 PLAIN = Part(
@@ -38,10 +38,10 @@ def test_a_target_has_no_last_seed() -> None:
 
 
 def test_every_property_and_every_profile_is_measured() -> None:
-    assert set(METAMORPHIC) <= set(BUILT_IN)
+    assert set(METAMORPHIC) <= set(built_in())
     for part in PARTS.values():
         if part.kind is Kind.PROPERTY and part.target is None:
-            assert part.subjects == BUILT_IN
+            assert part.subjects == built_in()
         if part.kind in (Kind.PLAN, Kind.DIFFERENTIAL):
             assert part.subjects == PROFILES
     for name in PROFILES:

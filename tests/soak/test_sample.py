@@ -25,7 +25,7 @@ from simdsl.properties.registry import every, find
 SEEDS: Final = 200
 A_SEED: Final = 3  # properties
 BACKENDS: Final = ("sqlite", "apsw", "libsql", "turso", "postgres")
-RUNNABLE: Final = tuple(one.name for one in every() if Requirement.DISCONNECT not in one.needs)
+RUNNABLE: Final = tuple(one.name for one in every() if Requirement.DISCONNECT not in one.requires)
 CHECKS: Final = 20_000
 MEANING: Final = tuple(name for name in METAMORPHIC if name in RUNNABLE)
 CHUNK: Final = 25

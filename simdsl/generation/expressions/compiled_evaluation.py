@@ -14,18 +14,18 @@ from typing import Any, Final, TypeAlias
 
 from simdsl.generation.expressions.evaluation import LOWER, Undefined, evaluate, like_pattern
 from simdsl.generation.expressions.ir import (
+    Between,
     ColumnRef,
     Compare,
     Connective,
     InList,
-    InRange,
     IsDistinct,
     IsNull,
     IsTruth,
     Like,
     Literal,
     Logic,
-    LogicalNot,
+    Not,
     Parameter,
     SqlExpression,
 )
@@ -79,7 +79,7 @@ def _part(node: SqlExpression, positions: Mapping[str, int], given: Mapping[str,
         case Logic():
             left, right = _part(node.left, positions, given), _part(node.right, positions, given)
             return _joined(left, right, decides=node.connective is Connective.OR)
-        case LogicalNot():
+        case Not():
             return _not(_part(node.operand, positions, given))
         case IsNull(negated=negated):
             operand = _part(node.operand, positions, given)
@@ -90,7 +90,7 @@ def _part(node: SqlExpression, positions: Mapping[str, int], given: Mapping[str,
         case IsDistinct(negated=negated):
             left, right = _part(node.left, positions, given), _part(node.right, positions, given)
             return lambda row: (left(row) != right(row)) is not negated
-        case InRange():
+        case Between():
             low = Compare(comparison=ComparisonOperator.GE, left=node.operand, right=node.low)
             high = Compare(comparison=ComparisonOperator.LE, left=node.operand, right=node.high)
             within = _joined(_compare(low, positions, given), _compare(high, positions, given), decides=False)

@@ -19,6 +19,7 @@ from simdsl.generation.expressions.ir import (
     Abs,
     Arithmetic,
     ArithmeticOperator,
+    Between,
     CaseBranch,
     Cast,
     ChangeCase,
@@ -29,7 +30,6 @@ from simdsl.generation.expressions.ir import (
     Connective,
     Extreme,
     InList,
-    InRange,
     IsDistinct,
     IsNull,
     IsTruth,
@@ -37,8 +37,8 @@ from simdsl.generation.expressions.ir import (
     Like,
     Literal,
     Logic,
-    LogicalNot,
     Negate,
+    Not,
     NullIf,
     SearchedCase,
     SimpleCase,
@@ -143,7 +143,7 @@ def _logic(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, pa
 
 
 def _not(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, path: str, wanted: SqlType) -> SqlExpression:
-    return LogicalNot(operand=drawer.condition(depth, path + "0"))
+    return Not(operand=drawer.condition(depth, path + "0"))
 
 
 def _is_null(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, path: str, wanted: SqlType) -> SqlExpression:
@@ -169,7 +169,7 @@ def _distinct(
 def _between(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, path: str, wanted: SqlType) -> SqlExpression:
     negated, subject = digits.below(4) == 0, drawer.subject(digits)
     low, high = drawer.second(subject, 0, path + "1"), drawer.second(subject, 0, path + "2")
-    return InRange(operand=drawer.drawn(subject, depth, path + "0"), low=low, high=high, negated=negated)
+    return Between(operand=drawer.drawn(subject, depth, path + "0"), low=low, high=high, negated=negated)
 
 
 def _in(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, path: str, wanted: SqlType) -> SqlExpression:
@@ -371,7 +371,7 @@ def rectify(condition: SqlExpression, row: Mapping[str, Value]) -> SqlExpression
         case True:
             return condition
         case False:
-            return LogicalNot(operand=condition)
+            return Not(operand=condition)
         case None:
             return IsNull(operand=condition)
         case Undefined():

@@ -26,6 +26,7 @@ from simdsl.generation.expressions.ir import (
     Abs,
     Arithmetic,
     ArithmeticOperator,
+    Between,
     CaseBranch,
     Cast,
     ChangeCase,
@@ -36,7 +37,6 @@ from simdsl.generation.expressions.ir import (
     Connective,
     Extreme,
     InList,
-    InRange,
     IsDistinct,
     IsNull,
     IsTruth,
@@ -44,8 +44,8 @@ from simdsl.generation.expressions.ir import (
     Like,
     Literal,
     Logic,
-    LogicalNot,
     Negate,
+    Not,
     NullIf,
     Parameter,
     SearchedCase,
@@ -106,7 +106,7 @@ def _value(expression: SqlExpression, row: NamedRow, given: NamedRow) -> _Any:
             return _compared(expression.comparison, _value(left, row, given), _value(right, row, given))
         case Logic(left=left, right=right):
             return _joined(expression.connective, _value(left, row, given), _value(right, row, given))
-        case LogicalNot(operand=operand):
+        case Not(operand=operand):
             return _not(_value(operand, row, given))
         case Arithmetic(left=left, right=right):
             return _computed(expression.operator, _value(left, row, given), _value(right, row, given))
@@ -122,7 +122,7 @@ def _value(expression: SqlExpression, row: NamedRow, given: NamedRow) -> _Any:
             return (_value(operand, row, given) is expression.truth) is not expression.negated
         case IsDistinct(left=left, right=right):
             return (_value(left, row, given) != _value(right, row, given)) is not expression.negated
-        case InRange():
+        case Between():
             value, low = _value(expression.operand, row, given), _value(expression.low, row, given)
             within = _within(value, low, _value(expression.high, row, given))
             return _not(within) if expression.negated else within

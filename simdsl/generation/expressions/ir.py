@@ -111,7 +111,7 @@ class _Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogicalNot(_Condition):
+class Not(_Condition):
     """NOT of a condition; NULL stays NULL."""
 
     operand: SqlExpression
@@ -162,7 +162,7 @@ class Logic(_Condition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InRange(_Condition):
+class Between(_Condition):
     """``operand >= low AND operand <= high``, or its NOT."""
 
     operand: SqlExpression
@@ -359,13 +359,13 @@ SqlExpression: TypeAlias = (
     | Parameter
     | Negate
     | Arithmetic
-    | LogicalNot
+    | Not
     | Compare
     | IsNull
     | IsTruth
     | IsDistinct
     | Logic
-    | InRange
+    | Between
     | InList
     | Like
     | SearchedCase

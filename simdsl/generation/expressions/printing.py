@@ -16,6 +16,7 @@ from simdsl.generation.expressions.ir import (
     Abs,
     Arithmetic,
     ArithmeticOperator,
+    Between,
     Cast,
     ChangeCase,
     Coalesce,
@@ -25,7 +26,6 @@ from simdsl.generation.expressions.ir import (
     Connective,
     Extreme,
     InList,
-    InRange,
     IsDistinct,
     IsNull,
     IsTruth,
@@ -33,8 +33,8 @@ from simdsl.generation.expressions.ir import (
     Like,
     Literal,
     Logic,
-    LogicalNot,
     Negate,
+    Not,
     NullIf,
     Parameter,
     SearchedCase,
@@ -141,7 +141,7 @@ class Printer(ABC):
             case Logic(connective=connective, left=left, right=right):
                 rank, next_rank = _CONNECTIVES[connective]
                 return (f"{within(left, rank)} {connective} {within(right, next_rank)}", rank)
-            case LogicalNot():
+            case Not():
                 return (f"NOT {within(expression.operand, Precedence.CONDITION)}", Precedence.NOT)
             case Arithmetic(operator=operator, left=left, right=right):
                 rank, next_rank = _OPERATORS[operator]
@@ -157,7 +157,7 @@ class Printer(ABC):
                 return _condition(f"{operand(expression.operand)} {said}")
             case IsDistinct(left=left, right=right):
                 return _condition(self.distinct(operand(left), operand(right), negated=expression.negated))
-            case InRange(low=low, high=high, negated=negated):
+            case Between(low=low, high=high, negated=negated):
                 said = f"{operand(expression.operand)}{' NOT' if negated else ''} BETWEEN"
                 return _condition(f"{said} {operand(low)} AND {operand(high)}")
             case InList(items=items, negated=negated):

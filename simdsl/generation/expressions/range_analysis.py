@@ -14,12 +14,12 @@ from simdsl.generation.expressions.ir import (
     Abs,
     Arithmetic,
     ArithmeticOperator,
+    Between,
     CaseBranch,
     Cast,
     Coalesce,
     ColumnRef,
     Extreme,
-    InRange,
     Length,
     Literal,
     Negate,
@@ -108,7 +108,7 @@ def exponents(expression: SqlExpression) -> Exponents:
         case NullIf(left=left):
             return exponents(left)
         case SearchedCase(
-            branches=(CaseBranch(test=InRange(operand=Abs(operand=tested), negated=False), result=result),)
+            branches=(CaseBranch(test=Between(operand=Abs(operand=tested), negated=False), result=result),)
         ) if tested == result and expression == clamp_real(result):
             return NARROW_REAL
         case _:
@@ -118,7 +118,7 @@ def exponents(expression: SqlExpression) -> Exponents:
 def clamp_real(real: SqlExpression) -> SearchedCase:
     """A real if it is as small as those of a narrow column, else zero. It is written out twice, so it is better short."""
     lowest, greatest = (Literal(type=SqlType.REAL, value=value) for value in (SMALLEST_SAFE_REAL, GREATEST_SAFE_REAL))
-    is_tame = InRange(operand=Abs(operand=real), low=lowest, high=greatest)
+    is_tame = Between(operand=Abs(operand=real), low=lowest, high=greatest)
     return SearchedCase(branches=(CaseBranch(test=is_tame, result=real),), otherwise=Literal(type=SqlType.REAL, value=0.0))
 
 

@@ -13,6 +13,7 @@ from simdsl.generation.expressions.evaluation import Undefined, evaluate
 from simdsl.generation.expressions.ir import (
     FALSE,
     TRUE,
+    Between,
     CaseBranch,
     Coalesce,
     ColumnRef,
@@ -20,14 +21,13 @@ from simdsl.generation.expressions.ir import (
     Connective,
     Extreme,
     InList,
-    InRange,
     IsDistinct,
     IsNull,
     IsTruth,
     Like,
     Literal,
     Logic,
-    LogicalNot,
+    Not,
     NullIf,
     Parameter,
     SearchedCase,
@@ -77,28 +77,28 @@ def draw_rewrite(expression: SqlExpression, *, seed: int, place: tuple[int | str
 def de_morgan(node: SqlExpression) -> SqlExpression | None:
     """NOT (a AND b) is NOT a OR NOT b, and the other way round. Kleene's logic keeps De Morgan's laws."""
     match node:
-        case LogicalNot(operand=Logic(connective=connective, left=left, right=right)):
-            return Logic(connective=_OTHER[connective], left=LogicalNot(operand=left), right=LogicalNot(operand=right))
+        case Not(operand=Logic(connective=connective, left=left, right=right)):
+            return Logic(connective=_OTHER[connective], left=Not(operand=left), right=Not(operand=right))
     return None
 
 
 def without_two_nots(node: SqlExpression) -> SqlExpression | None:
     """NOT NOT a is a. NULL is its own NOT."""
     match node:
-        case LogicalNot(operand=LogicalNot(operand=inner)):
+        case Not(operand=Not(operand=inner)):
             return inner
     return None
 
 
 def with_two_nots(node: SqlExpression) -> SqlExpression | None:
     """A condition is NOT NOT of it."""
-    return LogicalNot(operand=LogicalNot(operand=node)) if node.type is SqlType.BOOLEAN else None
+    return Not(operand=Not(operand=node)) if node.type is SqlType.BOOLEAN else None
 
 
 def negated_comparison(node: SqlExpression) -> SqlExpression | None:
     """NOT a < b is a >= b: both are NULL with NULL, and there is no NaN."""
     match node:
-        case LogicalNot(operand=Compare(comparison=comparison, left=left, right=right)):
+        case Not(operand=Compare(comparison=comparison, left=left, right=right)):
             return Compare(comparison=_OPPOSITE[comparison], left=left, right=right)
     return None
 
@@ -106,17 +106,17 @@ def negated_comparison(node: SqlExpression) -> SqlExpression | None:
 def negated_inside(node: SqlExpression) -> SqlExpression | None:
     """NOT a IN ... is a NOT IN ..., and so of LIKE, BETWEEN, IS NULL, IS TRUE and IS DISTINCT FROM."""
     match node:
-        case LogicalNot(operand=InList(operand=operand, items=items, negated=negated)):
+        case Not(operand=InList(operand=operand, items=items, negated=negated)):
             return InList(operand=operand, items=items, negated=not negated)
-        case LogicalNot(operand=Like(operand=operand, pattern=pattern, exact=exact, negated=negated)):
+        case Not(operand=Like(operand=operand, pattern=pattern, exact=exact, negated=negated)):
             return Like(operand=operand, pattern=pattern, exact=exact, negated=not negated)
-        case LogicalNot(operand=InRange(operand=operand, low=low, high=high, negated=negated)):
-            return InRange(operand=operand, low=low, high=high, negated=not negated)
-        case LogicalNot(operand=IsNull(operand=operand, negated=negated)):
+        case Not(operand=Between(operand=operand, low=low, high=high, negated=negated)):
+            return Between(operand=operand, low=low, high=high, negated=not negated)
+        case Not(operand=IsNull(operand=operand, negated=negated)):
             return IsNull(operand=operand, negated=not negated)
-        case LogicalNot(operand=IsTruth(operand=operand, truth=truth, negated=negated)):
+        case Not(operand=IsTruth(operand=operand, truth=truth, negated=negated)):
             return IsTruth(operand=operand, truth=truth, negated=not negated)
-        case LogicalNot(operand=IsDistinct(left=left, right=right, negated=negated)):
+        case Not(operand=IsDistinct(left=left, right=right, negated=negated)):
             return IsDistinct(left=left, right=right, negated=not negated)
     return None
 
@@ -142,7 +142,7 @@ def swapped_logic(node: SqlExpression) -> SqlExpression | None:
 def between_as_comparisons(node: SqlExpression) -> SqlExpression | None:
     """a BETWEEN b AND c is a >= b AND a <= c. It is FALSE, not NULL, where one side is FALSE and the other NULL."""
     match node:
-        case InRange(operand=operand, low=low, high=high, negated=negated):
+        case Between(operand=operand, low=low, high=high, negated=negated):
             at_least = Compare(comparison=ComparisonOperator.GE, left=operand, right=low)
             at_most = Compare(comparison=ComparisonOperator.LE, left=operand, right=high)
             return _said(Logic(connective=Connective.AND, left=at_least, right=at_most), negated)
@@ -233,9 +233,7 @@ def condition_as_case(node: SqlExpression) -> SqlExpression | None:
     """A condition is CASE WHEN a THEN TRUE WHEN NOT a THEN FALSE END, which is NULL where a is."""
     if node.type is not SqlType.BOOLEAN or isinstance(node, (Literal, SearchedCase)):
         return None
-    return SearchedCase(
-        branches=(CaseBranch(test=node, result=TRUE), CaseBranch(test=LogicalNot(operand=node), result=FALSE))
-    )
+    return SearchedCase(branches=(CaseBranch(test=node, result=TRUE), CaseBranch(test=Not(operand=node), result=FALSE)))
 
 
 def folded_constant(node: SqlExpression) -> SqlExpression | None:
@@ -252,7 +250,7 @@ def folded_constant(node: SqlExpression) -> SqlExpression | None:
 
 
 def _said(condition: SqlExpression, negated: bool) -> SqlExpression:
-    return LogicalNot(operand=condition) if negated else condition
+    return Not(operand=condition) if negated else condition
 
 
 _OTHER: Final = {Connective.AND: Connective.OR, Connective.OR: Connective.AND}

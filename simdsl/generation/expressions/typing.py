@@ -8,6 +8,7 @@ from simdsl.generation.expressions.ir import (
     Abs,
     Arithmetic,
     ArithmeticOperator,
+    Between,
     CaseBranch,
     Cast,
     ChangeCase,
@@ -17,7 +18,6 @@ from simdsl.generation.expressions.ir import (
     Concat,
     Extreme,
     InList,
-    InRange,
     IsDistinct,
     IsNull,
     IsTruth,
@@ -25,8 +25,8 @@ from simdsl.generation.expressions.ir import (
     Like,
     Literal,
     Logic,
-    LogicalNot,
     Negate,
+    Not,
     NullIf,
     Parameter,
     SearchedCase,
@@ -78,7 +78,7 @@ def _of_node(node: SqlExpression) -> str | None:
             return _among((left,), allowed) or _alike(left, right)
         case Negate(operand=operand) | Abs(operand=operand):
             return _among((operand,), NUMBERS)
-        case LogicalNot(operand=operand) | IsTruth(operand=operand):
+        case Not(operand=operand) | IsTruth(operand=operand):
             return _among((operand,), (SqlType.BOOLEAN,))
         case Logic(left=left, right=right):
             return _among((left, right), (SqlType.BOOLEAN,))
@@ -86,7 +86,7 @@ def _of_node(node: SqlExpression) -> str | None:
             return _alike(left, right)
         case Extreme(left=left, right=right):
             return _alike(left, right)
-        case InRange(operand=operand, low=low, high=high):
+        case Between(operand=operand, low=low, high=high):
             return _alike(operand, low, high)
         case InList(operand=operand, items=items):
             return _alike(operand, *items) if items else "a list needs an item"

@@ -23,7 +23,7 @@ from simdsl.core.trace import (
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.source import Path
-from simdsl.properties.row_history import told
+from simdsl.properties.row_history import describe_step
 from simdsl.report.transcript import statement_with_values
 from simdsl.syntax.printer import duration_text
 
@@ -191,7 +191,7 @@ class _TimelineBuilder:
             outcome=event.outcome,
             note=self.of_pools.pop(event.task, ""),
             is_bad=isinstance(event.outcome, Failed) and not event.has_expectation,
-            told=told(event),
+            told=describe_step(event),
             told_as=f"{event.task}: {event.what}",
         )
         item = self._numbered(step)

@@ -13,7 +13,7 @@ from simdsl.generation.expressions.ir import (
     ArithmeticOperator,
     ColumnRef,
     Literal,
-    LogicalNot,
+    Not,
     NullIf,
     SearchedCase,
     SqlExpression,
@@ -95,7 +95,7 @@ def test_predicates_are_rectified_in_all_three_ways() -> None:
         assert found is not None
         assert evaluate(found, row) is True
         made["itself" if found is original else type(found).__name__] += 1
-    assert min(made[way] for way in ("itself", "LogicalNot", "IsNull")) >= 10, made
+    assert min(made[way] for way in ("itself", "Not", "IsNull")) >= 10, made
 
 
 def test_rewrites_agree(engines: tuple[Engine, ...]) -> None:
@@ -109,7 +109,7 @@ def test_rewrites_agree(engines: tuple[Engine, ...]) -> None:
         wanted = SqlType.BOOLEAN if i % 3 else list(SqlType)[i % 5]
         original = draw_expression(seed=6, place=(i,), wanted=wanted, columns=COLUMNS, depth=2, rates=RATES)
         if wanted is SqlType.BOOLEAN and i % 2:
-            original = LogicalNot(operand=original)  # which much of the rewriting is about
+            original = Not(operand=original)  # which much of the rewriting is about
         values = [evaluate(original, row) for row in rows]
         for made in all_rewrites(original):
             assert made.expression.type is original.type

@@ -7,7 +7,7 @@ import pytest
 from simdsl.generation.expressions.compiled_evaluation import compile_expression
 from simdsl.generation.expressions.drawing import draw_expression
 from simdsl.generation.expressions.evaluation import Undefined, evaluate
-from simdsl.generation.expressions.ir import InList, Like, LogicalNot, Parameter, SqlExpression, SqlType
+from simdsl.generation.expressions.ir import InList, Like, Not, Parameter, SqlExpression, SqlType
 from tests.generation.expressions.short import A, S, equal, lit, math, null
 from tests.generation.expressions.tables import COLUMNS, WILD, drawn_rows
 
@@ -38,7 +38,7 @@ def test_what_is_drawn_is_worth_the_same(wanted: SqlType, depth: int) -> None:
         (InList(operand=A, items=(lit(1),)), (None, None), None),
         (Like(operand=S, pattern="a_%", exact=False), (0, "AB\n"), True),
         (Like(operand=S, pattern="a_%", exact=True), (0, "AB"), False),
-        (LogicalNot(operand=Like(operand=S, pattern="%", exact=False)), (0, None), None),
+        (Not(operand=Like(operand=S, pattern="%", exact=False)), (0, None), None),
         (equal(A, Parameter(name="p", type=SqlType.INTEGER)), (3, None), True),
         (equal(A, Parameter(name="n", type=SqlType.INTEGER)), (3, None), None),
     ],

@@ -15,6 +15,7 @@ from simdsl.generation.expressions.evaluation import (
 )
 from simdsl.generation.expressions.ir import (
     Abs,
+    Between,
     CaseBranch,
     Cast,
     ChangeCase,
@@ -23,14 +24,13 @@ from simdsl.generation.expressions.ir import (
     Concat,
     Extreme,
     InList,
-    InRange,
     IsDistinct,
     IsNull,
     IsTruth,
     Length,
     Like,
-    LogicalNot,
     Negate,
+    Not,
     NullIf,
     Parameter,
     SearchedCase,
@@ -67,7 +67,7 @@ def test_and_or(left: bool | None, right: bool | None, conjunction: bool | None,
 
 @pytest.mark.parametrize(("value", "negation"), [(True, False), (False, True), (None, None)])
 def test_not(value: bool | None, negation: bool | None) -> None:
-    assert evaluate(LogicalNot(operand=truth(value)), {}) is negation
+    assert evaluate(Not(operand=truth(value)), {}) is negation
 
 
 @pytest.mark.parametrize("value", [True, False, None])
@@ -89,10 +89,10 @@ _VALUES: list[tuple[SqlExpression, Value]] = [
     (InList(operand=lit(1), items=(lit(2), null()), negated=True), None),
     (InList(operand=lit(1), items=(lit(2),), negated=True), True),
     (InList(operand=null(), items=(lit(2),)), None),
-    (InRange(operand=lit(1), low=lit(2), high=null()), False),
-    (InRange(operand=lit(1), low=lit(2), high=null(), negated=True), True),
-    (InRange(operand=lit(3), low=lit(2), high=null()), None),
-    (InRange(operand=lit(3), low=lit(2), high=lit(3)), True),
+    (Between(operand=lit(1), low=lit(2), high=null()), False),
+    (Between(operand=lit(1), low=lit(2), high=null(), negated=True), True),
+    (Between(operand=lit(3), low=lit(2), high=null()), None),
+    (Between(operand=lit(3), low=lit(2), high=lit(3)), True),
     (IsNull(operand=null()), True),
     (IsNull(operand=null(), negated=True), False),
     (IsDistinct(left=null(), right=null()), False),
