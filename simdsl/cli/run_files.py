@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from importlib import import_module
 from types import TracebackType
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, ClassVar, Final
 
 from simdsl import __version__
 from simdsl.backends.protocol import Backend
@@ -32,6 +33,7 @@ from simdsl.report import json_lines
 from simdsl.report.context import CallHeader
 from simdsl.report.health import DEFAULT_FLOOR, HealthCollector, health_lines
 from simdsl.report.json_lines import TraceWriter
+from simdsl.report.protocol import Destination, Report, ReportContext, ReportOutput
 from simdsl.report.secrets import Secrets
 from simdsl.report.trace_events import JsonObject
 from simdsl.rewriting.accept import ExpectationAcceptor
@@ -225,110 +227,95 @@ class AcceptExpectations(RunListener):
 SUMMARY_VARIABLE: Final = "GITHUB_STEP_SUMMARY"
 
 
-class _Report(RunListener):
-    """Writes itself at the end of the call, whether it comes to an end or not."""
+class _ReportFile(RunListener):
+    """Feeds a report and delivers it at the end of the call, whether it comes to an end or not."""
 
-    _is_written = False
+    module: ClassVar[str]  # see ``report.protocol.ReportModule``; imported when the option is given
+
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
+        self._is_written = False
+        path = self.file(context.request)
+        if path is not None:
+            open_for_writing(path).close()
+        self._report: Report = self.loaded().open_report(
+            ReportContext(
+                header=context.description,
+                secrets=context.secrets,
+                source_of=context.source,
+                reproduce=context.reproduce,
+                repository_path=_in_repository,
+                passing_runs=context.request.html_passing,
+            )
+        )
+
+    @classmethod
+    def file(cls, request: RunRequest) -> str | None:
+        """The file that the option names; None for a report without one."""
+        return None
+
+    @classmethod
+    def loaded(cls) -> Any:
+        """The module of the report, a ``ReportModule``."""
+        return import_module(cls.module)
+
+    @classmethod
+    def refused(cls, request: RunRequest, stop: Stop, secrets: Secrets) -> None:
+        path = cls.file(request)
+        if path is None or not _is_plan(request, path):
+            _deliver(request, cls.loaded().refused(stop.diagnostics, secrets, _in_repository), path)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if not self._is_written:
             reason = f": {error}" if error is not None and str(error) else ""
-            self._write_once(f"the call did not finish{reason}")
+            self._write(f"the call did not finish{reason}")
 
     def tell(self, progress: Progress) -> None:
-        self._take(progress)
+        self._report.tell(progress)
         if isinstance(progress, AllPlansEnded):
-            self._write_once(None)
-
-    def _write_once(self, broken: str | None) -> None:
-        self._is_written = True
-        self._write(broken)
-
-    def _take(self, progress: Progress) -> None:
-        raise NotImplementedError
+            self._write(None)
 
     def _write(self, broken: str | None) -> None:
-        """Write the whole report. ``broken`` says why the call did not finish. Raises ``Stop``."""
-        raise NotImplementedError
+        self._is_written = True
+        _deliver(self.context.request, self._report.outputs(broken), self.file(self.context.request))
 
 
-class JUnitFile(_Report):
+class JUnitFile(_ReportFile):
     """``--junit FILE``."""
 
-    def __init__(self, context: CallContext) -> None:
-        from simdsl.report.junit import JUnitReport  # XML, which nothing else needs
-
-        super().__init__(context)
-        assert context.request.junit is not None
-        self._path = context.request.junit
-        open_for_writing(self._path).close()
-        self._report = JUnitReport(
-            context.description, secrets=context.secrets, told=context.source, reproduce=context.reproduce
-        )
+    module = "simdsl.report.junit"
 
     @classmethod
-    def refused(cls, request: RunRequest, stop: Stop, secrets: Secrets) -> None:
-        from simdsl.report import junit
-
-        if request.junit is not None and not _is_plan(request, request.junit):
-            _put(request.junit, junit.render_refused(stop.diagnostics, secrets))
-
-    def _take(self, progress: Progress) -> None:
-        self._report.tell(progress)
-
-    def _write(self, broken: str | None) -> None:
-        _put(self._path, self._report.document(broken))
+    def file(cls, request: RunRequest) -> str | None:
+        return request.junit
 
 
-class HtmlFile(_Report):
+class HtmlFile(_ReportFile):
     """``--html FILE``."""
 
-    def __init__(self, context: CallContext) -> None:
-        from simdsl.report.html.page import DEFAULT_PASSING, HtmlReport
-
-        super().__init__(context)
-        request = context.request
-        assert request.html is not None
-        self._path = request.html
-        open_for_writing(self._path).close()
-        self._report = HtmlReport(
-            context.description,
-            secrets=context.secrets,
-            told=context.source,
-            reproduce=context.reproduce,
-            passing=DEFAULT_PASSING if request.html_passing is None else request.html_passing,
-        )
-
-    def _take(self, progress: Progress) -> None:
-        self._report.tell(progress)
-
-    def _write(self, broken: str | None) -> None:
-        _put(self._path, self._report.page(broken).encode())
-
-
-class GitHubAnnotations(_Report):
-    """``--github``: annotations on the output, and the summary of the job."""
-
-    def __init__(self, context: CallContext) -> None:
-        from simdsl.report.github import GitHubReport
-
-        super().__init__(context)
-        self._report = GitHubReport(
-            secrets=context.secrets, told=context.source, reproduce=context.reproduce, place=_in_repository
-        )
+    module = "simdsl.report.html.page"
 
     @classmethod
-    def refused(cls, request: RunRequest, stop: Stop, secrets: Secrets) -> None:
-        from simdsl.report import github
+    def file(cls, request: RunRequest) -> str | None:
+        return request.html
 
-        _annotate(request, github.annotate_diagnostics(stop.diagnostics, secrets, _in_repository))
 
-    def _take(self, progress: Progress) -> None:
-        self._report.tell(progress)
+class GitHubAnnotations(_ReportFile):
+    """``--github``: annotations on the output, and the summary of the job."""
 
-    def _write(self, broken: str | None) -> None:
-        _annotate(self.context.request, self._report.annotations(broken))
-        _summarize(self._report.summary(broken))
+    module = "simdsl.report.github"
+
+
+def _deliver(request: RunRequest, outputs: Sequence[ReportOutput], path: str | None) -> None:
+    for output in outputs:
+        match output.destination:
+            case Destination.FILE:
+                assert path is not None
+                _put(path, output.content)
+            case Destination.LOG:
+                _annotate(request, output.content.decode())
+            case Destination.SUMMARY:
+                _summarize(output.content.decode())
 
 
 def _is_plan(request: RunRequest, path: str) -> bool:

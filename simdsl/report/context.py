@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import Final
 
 from simdsl.core.verdicts import AllPlansEnded, GeneratorHealth, PlanEnded, Progress, RunReport, Verdict
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Identifier, Param, Plan
 from simdsl.plan.values import literal
 from simdsl.syntax.document import Document
+
+NOTHING_ASSERTED: Final = "no assertion was evaluated, so nothing was tested"
+"""What a call says that ran plans which assert nothing: it must not look like success."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
-from simdsl.core.verdicts import AllPlansEnded, Failure, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.core.verdicts import AllPlansEnded, Failure, PlanEnded, PlanStarted, Progress, RunEnded, Verdict
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.source import SourceSpan
-from simdsl.report.context import PlanSource
-from simdsl.report.diagnostics import diagnostic_annotation as of_diagnostic
-from simdsl.report.diagnostics import escape_command_data, escape_command_property
+from simdsl.report.diagnostics import diagnostic_annotation, escape_command_data, escape_command_property
 from simdsl.report.failure_text import failure_span
+from simdsl.report.protocol import Destination, Report, ReportContext, ReportOutput
 from simdsl.report.screen import visible
 from simdsl.report.secrets import Secrets
 
@@ -31,19 +30,8 @@ _LINES: Final = 20
 class GitHubReport:
     """Folds a call into the lines of its annotations, and into its part of the summary."""
 
-    def __init__(
-        self,
-        *,
-        secrets: Secrets,
-        told: Callable[[str], PlanSource],
-        reproduce: Callable[[str, RunReport, int], str],
-        place: Callable[[str], str | None],
-    ) -> None:
-        """``place`` gives the path of a plan within the repository, or None for a plan that is in no file."""
-        self._secrets = secrets
-        self._told = told
-        self._reproduce = reproduce
-        self._place = place
+    def __init__(self, context: ReportContext) -> None:
+        self._context = context
         self._annotations: list[str] = []
         self._failed: list[tuple[PlanEnded, str]] = []
         self._counts = dict.fromkeys(Verdict, 0)
@@ -62,6 +50,13 @@ class GitHubReport:
             case _:
                 assert_never(progress)
 
+    def outputs(self, broken: str | None = None) -> Sequence[ReportOutput]:
+        """The annotations for the log, and the part of the summary."""
+        return [
+            ReportOutput(Destination.LOG, self.annotations(broken).encode()),
+            ReportOutput(Destination.SUMMARY, self.summary(broken).encode("utf-8", "backslashreplace")),
+        ]
+
     def annotations(self, broken: str | None = None) -> str:
         """The workflow commands in a group of their own, which the log shows folded; empty if there is nothing to say.
 
@@ -69,9 +64,9 @@ class GitHubReport:
         """
         lines = list(self._annotations)
         if broken is not None:
-            file = self._place(self._running.file) if self._running is not None else None
+            file = self._context.repository_path(self._running.file) if self._running is not None else None
             lines.append(annotation("error", broken, title="simdsl", file=file))
-        return grouped(list(map(self._secrets.hide, lines)))
+        return grouped(list(map(self._context.secrets.hide, lines)))
 
     def summary(self, broken: str | None = None) -> str:
         """Markdown: the counts, and of each plan that failed what it is and how to show it again."""
@@ -84,14 +79,14 @@ class GitHubReport:
             parts.append("\n| plan | where | what |\n|---|---|---|\n")
             parts += self._bounded([self._line(ended) for ended, _ in self._failed], SUMMARY_SIZE // 2)
             parts.append("\n<details><summary>how to reproduce</summary>\n\n")
-            commands = [f"{_fenced(self._secrets.hide(again))}\n" for _, again in self._failed]
+            commands = [f"{_fenced(self._context.secrets.hide(again))}\n" for _, again in self._failed]
             parts += self._bounded(commands, SUMMARY_SIZE // 2)
             parts.append("</details>\n")
         return "".join([*parts, "\n"])
 
     def _ended(self, ended: PlanEnded) -> None:
         self._counts[ended.verdict] += 1
-        file = self._place(ended.file)
+        file = self._context.repository_path(ended.file)
         if ended.verdict is Verdict.WARN and ended.warnings:
             text = "\n".join(ended.warnings)
             self._annotations.append(annotation("warning", text, title=f"simdsl {ended.plan.name}", file=file))
@@ -99,9 +94,9 @@ class GitHubReport:
         if report is None or report.failure is None:
             return
         failure = report.failure
-        again = self._reproduce(ended.file, report, ended.seed)
+        again = self._context.reproduce(ended.file, report, ended.seed)
         self._failed.append((ended, again))
-        where = failure_span(failure, self._told(ended.file))
+        where = failure_span(failure, self._context.source_of(ended.file))
         span = where[0] if where is not None else None
         title = f"simdsl {ended.plan.name}: {str(failure.kind).replace('_', ' ')}"
         text = "\n".join([*_told_lines(failure), f"reproduce: {again}"])
@@ -111,15 +106,15 @@ class GitHubReport:
         report = ended.failed
         assert report is not None
         assert report.failure is not None
-        where = failure_span(report.failure, self._told(ended.file))
-        file = self._place(ended.file) or ended.file
+        where = failure_span(report.failure, self._context.source_of(ended.file))
+        file = self._context.repository_path(ended.file) or ended.file
         place = f"{file}:{where[0].line}" if where is not None else file
         kind = str(report.failure.kind).replace("_", " ")
         what = f"**{kind}**: {self._markdown(report.failure.message)} ({self._markdown(report.backend)})"
         return f"| {self._markdown(ended.plan.name)} | {self._markdown(place)} | {what} |\n"
 
     def _markdown(self, text: str) -> str:
-        return markdown(self._secrets.hide(text[: _LONGEST * 10]))
+        return markdown(self._context.secrets.hide(text[: _LONGEST * 10]))
 
     def _bounded(self, lines: Sequence[str], size: int) -> Iterator[str]:
         """As many as there is room for, and how many are left out."""
@@ -132,12 +127,18 @@ class GitHubReport:
             yield line
 
 
-def annotate_diagnostics(
-    diagnostics: Sequence[Diagnostic], secrets: Secrets, place: Callable[[str], str | None] = lambda file: file
-) -> str:
-    """The annotations of plans that could not be read. ``place`` is that of a report."""
-    placed = [replace(diagnostic, file=place(diagnostic.file) or diagnostic.file) for diagnostic in diagnostics]
-    return grouped([secrets.hide(of_diagnostic(diagnostic)) for diagnostic in placed])
+def open_report(context: ReportContext) -> Report:
+    """See ``protocol.ReportModule``."""
+    return GitHubReport(context)
+
+
+def refused(
+    diagnostics: Sequence[Diagnostic], secrets: Secrets, repository_path: Callable[[str], str | None]
+) -> Sequence[ReportOutput]:
+    """The annotations of plans that could not be read."""
+    placed = [replace(one, file=repository_path(one.file) or one.file) for one in diagnostics]
+    lines = grouped([secrets.hide(diagnostic_annotation(one)) for one in placed])
+    return [ReportOutput(Destination.LOG, lines.encode())]
 
 
 def annotation(level: str, text: str, *, title: str, file: str | None = None, span: SourceSpan | None = None) -> str:

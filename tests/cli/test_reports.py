@@ -145,7 +145,7 @@ def test_how_many_passing_runs_are_shown_can_be_said(shell: Shell) -> None:
     for number in range(3):
         shell.write(f"{number}.yaml", HOLDS)
     shell("run", ".", "--html", "r.html", "--html-passing", "1")
-    assert (shell.home / "r.html").read_text().count("<details class='run pass'") == 1
+    assert (shell.home / "r.html").read_text().count('<details class="run pass"') == 1
 
 
 def test_no_report_has_a_secret(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

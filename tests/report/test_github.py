@@ -13,10 +13,12 @@ from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
 from simdsl.plan.source import SourceSpan
+from simdsl.report import github
 from simdsl.report.context import PlanSource
-from simdsl.report.github import SUMMARY_SIZE, GitHubReport, annotate_diagnostics, annotation, markdown
+from simdsl.report.github import SUMMARY_SIZE, GitHubReport, annotation, markdown
+from simdsl.report.protocol import ReportContext
 from simdsl.report.secrets import NO_SECRETS, Secrets
-from tests.report.test_junit import PLAN, ended, run
+from tests.report.test_junit import HEADER, PLAN, ended, run
 
 TEXT = "simdsl: 1\nplan: p\nsteps:\n  - a: SELECT 1 => 2\n"
 CHECKED = check_text(TEXT, "plans/a.yaml")
@@ -26,11 +28,12 @@ def report(*, secrets: Secrets = NO_SECRETS, **more: Any) -> GitHubReport:
     assert CHECKED.plan is not None
     told = PlanSource(file="plans/a.yaml", plan=CHECKED.plan, document=CHECKED.document)
     given: dict[str, Any] = {
-        "told": lambda file: told,
+        "header": HEADER,
+        "source_of": lambda file: told,
         "reproduce": lambda file, report, seed: f"simdsl run {file} --seed {seed}",
-        "place": lambda file: file if file.endswith(".yaml") else None,
+        "repository_path": lambda file: file if file.endswith(".yaml") else None,
     }
-    return GitHubReport(secrets=secrets, **(given | more))
+    return GitHubReport(ReportContext(secrets=secrets, **(given | more)))
 
 
 def fold(*progress: Progress, secrets: Secrets = NO_SECRETS, **more: Any) -> GitHubReport:
@@ -151,7 +154,8 @@ def test_diagnostics_are_a_group() -> None:
     found = Diagnostic(
         code=Code.N003, message="no `hunter22`", file="a.yaml", span=SourceSpan(line=1, column=2, length=3), help="h"
     )
-    assert annotate_diagnostics([found], Secrets(pairs=(("hunter22", "***"),))) == (
+    [output] = github.refused([found], Secrets(pairs=(("hunter22", "***"),)), str)
+    assert output.content.decode() == (
         "::group::simdsl: 1 annotation\n"
         "::error file=a.yaml,line=1,col=2,endColumn=5,title=simdsl N003::no `***`%0Ahelp: h\n"
         "::endgroup::\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -18,13 +18,14 @@ from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
 from simdsl.report import junit
-from simdsl.report.context import CallHeader, PlanSource
+from simdsl.report.context import NOTHING_ASSERTED, CallHeader, PlanSource
 from simdsl.report.junit import JUnitReport
+from simdsl.report.protocol import ReportContext, ReportOutput
 from simdsl.report.secrets import NO_SECRETS, Secrets
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parent / "junit.xsd"))
 PLAN = Plan(name="p")
-CALL = CallHeader(seed=7, backend="sqlite (SQLite)", plans=1)
+HEADER = CallHeader(seed=7, backend="sqlite (SQLite)", plans=1)
 MESSAGE = "got 2"
 
 
@@ -63,13 +64,18 @@ def run(failure: Failure) -> RunReport:
 def report(*, secrets: Secrets = NO_SECRETS) -> JUnitReport:
     """Each look at the clock is 1.5 seconds after the one before."""
     clock = count(0, 1_500_000_000)
-    return JUnitReport(
-        CALL,
+    context = ReportContext(
+        header=HEADER,
         secrets=secrets,
-        told=lambda file: PlanSource(file=file, plan=PLAN),
+        source_of=lambda file: PlanSource(file=file, plan=PLAN),
         reproduce=lambda file, report, seed: f"simdsl run {file} --seed {seed}",
-        now_ns=lambda: next(clock),
     )
+    return JUnitReport(context, now_ns=lambda: next(clock))
+
+
+def xml(outputs: Sequence[ReportOutput]) -> bytes:
+    [output] = outputs
+    return output.content
 
 
 def document(*progress: Progress, secrets: Secrets = NO_SECRETS, broken: str | None = None) -> Any:
@@ -77,7 +83,7 @@ def document(*progress: Progress, secrets: Secrets = NO_SECRETS, broken: str | N
     told = report(secrets=secrets)
     for one in progress:
         told.tell(one)
-    return valid(told.document(broken))
+    return valid(xml(told.outputs(broken)))
 
 
 def valid(text: bytes) -> Any:
@@ -93,9 +99,9 @@ def started() -> PlanStarted:
 def test_a_plan_is_a_case_with_its_time() -> None:
     root = document(started(), ended(Verdict.PASS))
     [case] = root.iter("testcase")
-    assert dict(case.attrib) == {"name": "p", "classname": "plans.tx.a_b", "time": "1.500"}
+    assert dict(case.attrib) == {"name": "p", "classname": "plans.tx.a_b", "time": "1.5"}
     assert [child.tag for child in case] == ["system-out"]
-    assert dict(root.attrib) == {"name": "simdsl", "tests": "1", "failures": "0", "errors": "0", "time": "1.500"}
+    assert dict(root.attrib) == {"name": "simdsl", "tests": "1", "failures": "0", "errors": "0", "time": "1.5"}
     assert {p.get("name"): p.get("value") for p in root.iter("property")}["seed"] == "7"
 
 
@@ -109,7 +115,7 @@ def test_a_plan_is_a_case_with_its_time() -> None:
         (ended(Verdict.FAIL, kind=FailureKind.SETUP), "error", "setup_failed", MESSAGE),
         (ended(Verdict.FAIL, kind=FailureKind.CRASH), "error", "crash", MESSAGE),
         (ended(Verdict.SKIP, reason="it is meant for postgres"), "skipped", "skipped", "it is meant for postgres"),
-        (ended(Verdict.WARN, assertions=0), "skipped", "nothing_judged", "nothing was judged"),
+        (ended(Verdict.WARN, assertions=0), "skipped", "no_assertions", NOTHING_ASSERTED),
         (ended(Verdict.FAIL), "error", "unknown", "the plan failed"),
     ],
 )
@@ -162,7 +168,7 @@ def test_secrets_are_masked_before_anything_is_escaped() -> None:
     failure = Failure(kind=FailureKind.ERROR, message="no: hunter<&22", path=(), got=("hunter<&22",))
     told = report(secrets=secrets)
     told.tell(ended(Verdict.FAIL, failed=run(failure), warnings=("hunter<&22",)))
-    text = told.document("hunter<&22")
+    text = xml(told.outputs("hunter<&22"))
     valid(text)
     assert b"hunter" not in text
     assert text.count(b"***") >= 4
@@ -186,7 +192,7 @@ def test_plans_that_cannot_be_read_are_errors() -> None:
         for file, code in (("a.yaml", Code.N001), ("a.yaml", Code.N003), ("b.yaml", Code.G201)):
             yield Diagnostic(code=code, message=f"bad {code.name}", file=file)
 
-    root = valid(junit.render_refused(list(diagnostics()), NO_SECRETS))
+    root = valid(xml(junit.refused(list(diagnostics()), NO_SECRETS, str)))
     cases = [(case.get("name"), case.find("error").get("type")) for case in root.iter("testcase")]
     assert cases == [("a.yaml", "N001"), ("b.yaml", "G201")]
     assert "bad N003" in root.find(".//error").text
@@ -197,7 +203,7 @@ def test_others_read_it(tmp_path: Path) -> None:
     told.tell(ended(Verdict.FAIL, kind=FailureKind.EXPECTATION))
     told.tell(ended(Verdict.SKIP, reason="no"))
     told.tell(ended(Verdict.PASS))
-    (tmp_path / "j.xml").write_bytes(told.document())
+    (tmp_path / "j.xml").write_bytes(xml(told.outputs()))
     [suite] = junitparser.JUnitXml.fromfile(str(tmp_path / "j.xml"))
     cases = list(suite)
     assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (3, 1, 0, 1)

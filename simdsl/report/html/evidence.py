@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from simdsl.core.matcher import describe
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.plan.source import Path
 from simdsl.plan.steps import Check, SqlStep
 from simdsl.report.context import PlanSource
 from simdsl.report.failure_text import failure_span
 from simdsl.report.html.lanes import LaneGroup
-from simdsl.report.html.markup import HtmlText
 from simdsl.report.html.timeline import Timeline, TimelineItem, build_timeline
-from simdsl.report.row_diff import RowPair, pair_rows, parse_rows, split_cells
+from simdsl.report.row_diff import pair_rows, parse_rows, split_cells
 from simdsl.rewriting.unroll import step_at
 from simdsl.syntax.printer import expression_text
 
@@ -29,7 +29,7 @@ def lane_groups(plan: Plan, reports: Sequence[RunReport]) -> tuple[LaneGroup, ..
     for report, drawn, hit in zip(reports, timelines, hits, strict=True):
         own = failure is not None and (report.failure is failure or failure.kind is FailureKind.DIFFERENCE)
         hit = hit if own else None
-        proof = _proof_finding(failure, drawn, hit) if own and failure is not None else ()
+        proof = _proof(failure, drawn, hit) if own and failure is not None else ()
         sides.append(LaneGroup(label=report.backend, timeline=drawn, hit=hit, proof=frozenset(proof)))
     return tuple(sides)
 
@@ -81,7 +81,7 @@ def _said(item: TimelineItem) -> str:
     return item.note if item.outcome is None else ": ".join(describe(item.outcome))
 
 
-def _proof_finding(failure: Failure, drawn: Timeline, hit: int | None) -> list[int]:
+def _proof(failure: Failure, drawn: Timeline, hit: int | None) -> list[int]:
     """The steps that a property's evidence tells: of equal ones the last that is not behind the violation."""
     if failure.kind is not FailureKind.PROPERTY:
         return []
@@ -100,115 +100,175 @@ def _is_told(item: TimelineItem, failure: Failure) -> bool:
     return item.told in failure.got or any(line.startswith(item.told_as) for line in failure.got if item.told_as)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLine:
+    """The line of the plan that a failure is about, cut around the part that is marked."""
+
+    line: int
+    before: str
+    marked: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffCell:
+    """A value of a row, and whether the row beside it has the same one."""
+
+    text: str
+    is_same: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffRow:
+    """A row that was expected and the one that came; None where there is no such row."""
+
+    is_same: bool
+    expected: Sequence[DiffCell] | None
+    got: Sequence[DiffCell] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BesideLine:
+    """What a backend answered, what it was sent, or what the plan expects."""
+
+    label: str
+    text: str
+    differs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideText:
+    """What was expected, or what came, line by line; ``name`` is a class of the page's style too."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureBlock:
+    """One failure: where it is, and of ``beside``, ``rows`` and ``sides`` the one that shows it best."""
+
+    kind: str
+    message: str
+    place: str
+    source: SourceLine | None
+    arguments: str
+    backend_outputs: Sequence[BesideLine] = ()
+    rows: Sequence[DiffRow] = ()
+    sides: Sequence[SideText] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofLine:
+    """A line of a property's evidence, and the anchor of its row where the lanes have one."""
+
+    text: str
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePanel:
+    """What stands above the lanes of a failed run. ``hit`` is the anchor of the cell that failed."""
+
+    failure: FailureBlock
+    proof: Sequence[ProofLine]
+    help: str | None
+    hit: str | None
+    consequences: Sequence[FailureBlock]
+    again: str
+
+
 def evidence_panel(
-    report: RunReport, told: PlanSource, sides: Sequence[LaneGroup], *, key: str, again: str, markup: HtmlText
-) -> Iterator[str]:
-    """The panel above the lanes of a failed run."""
-    assert report.failure is not None
-    yield f'<section class=evidence id={key}-evidence tabindex=-1 aria-label="what failed">'
-    yield from _failure(report.failure, told, markup)
-    if report.failure.kind is FailureKind.PROPERTY:
-        yield from _proof(report.failure, sides, key, markup)
-    if report.failure.help:
-        yield f"<p class=help><b>help</b> {markup.text(report.failure.help)}</p>"
-    if any(side.hit is not None for side in sides):
-        mark = next(f"{key}-hit{number or ''}" for number, side in enumerate(sides) if side.hit is not None)
-        yield f'<p><a class=jump href="#{mark}">jump to the step</a></p>'
-    for consequence in report.consequences:
-        yield "<h4>after that, in consequence</h4>"
-        yield from _failure(consequence, told, markup)
-    yield f"<p class=again><b>reproduce</b> <code>{markup.text(again)}</code> <button class=copy>copy</button></p></section>"
+    report: RunReport, source: PlanSource, groups: Sequence[LaneGroup], *, key: str, again: str
+) -> EvidencePanel:
+    """The panel of a run that failed. ``again`` is the command that runs it once more."""
+    failure = report.failure
+    assert failure is not None
+    return EvidencePanel(
+        failure=_block(failure, source),
+        proof=_proof_lines(failure, groups, key) if failure.kind is FailureKind.PROPERTY else (),
+        help=failure.help,
+        hit=next((f"{key}-hit{number or ''}" for number, group in enumerate(groups) if group.hit is not None), None),
+        consequences=[_block(consequence, source) for consequence in report.consequences],
+        again=again,
+    )
 
 
-def _failure(failure: Failure, told: PlanSource, markup: HtmlText) -> Iterator[str]:
-    kind = str(failure.kind).replace("_", " ")
-    yield f"<h3><span class=kind>{kind}</span> {markup.text(failure.message)}</h3>"
-    yield from _place(failure, told, markup)
-    if failure.arguments:
-        values = ", ".join(f"${name} = {value}" for name, value in failure.arguments)
-        yield f"<p><b>with</b> <code>{markup.text(values)}</code></p>"
-    if failure.kind is FailureKind.DIFFERENCE:
-        yield from _beside(failure, markup)
-    elif failure.kind is not FailureKind.PROPERTY and (failure.expected or failure.got):
-        yield from _compared(failure, markup)
+def _block(failure: Failure, source: PlanSource) -> FailureBlock:
+    where = failure_span(failure, source)
+    place, marked = source.file, None
+    if where is not None:
+        span, line = where
+        start, end = span.column - 1, span.column - 1 + span.length
+        override = f", for {failure.override}" if failure.override is not None else ""
+        place = f"{source.file}:{span.line}:{span.column}{override}"
+        marked = SourceLine(line=span.line, before=line[:start], marked=line[start:end], after=line[end:])
+    rows = _rows(failure)
+    return FailureBlock(
+        kind=str(failure.kind).replace("_", " "),
+        message=failure.message,
+        place=place,
+        source=marked,
+        arguments=", ".join(f"${name} = {value}" for name, value in failure.arguments),
+        backend_outputs=_beside(failure) if failure.kind is FailureKind.DIFFERENCE else (),
+        rows=rows or (),
+        sides=() if rows is not None else _sides(failure),
+    )
 
 
-def _place(failure: Failure, told: PlanSource, markup: HtmlText) -> Iterator[str]:
-    where = failure_span(failure, told)
-    if where is None:
-        yield f"<p class=faint>{markup.text(told.file)}</p>"
-        return
-    span, line = where
-    start, end = span.column - 1, span.column - 1 + span.length
-    override = f", for {failure.override}" if failure.override is not None else ""
-    yield f"<p class=faint>{markup.text(told.file)}:{span.line}:{span.column}{markup.text(override)}</p>"
-    shown = f"{markup.text(line[:start])}<mark>{markup.text(line[start:end])}</mark>{markup.text(line[end:])}"
-    yield f"<pre class=source><span class=faint>{span.line}</span>  {shown}</pre>"
+def _is_compared(failure: Failure) -> bool:
+    """Whether expected and got stand for themselves: a difference has its own table, and a property its evidence."""
+    return failure.kind not in (FailureKind.DIFFERENCE, FailureKind.PROPERTY) and bool(failure.expected or failure.got)
 
 
-def _compared(failure: Failure, markup: HtmlText) -> Iterator[str]:
-    """Expected and got: a table where both are rows, else line by line."""
-    pairs = _pairs(failure)
-    if pairs is None:
-        yield "<div class=two>"
-        for name, lines in (("expected", failure.expected), ("got", failure.got)):
-            if lines or name == "got":
-                text = "\n".join(map(markup.text, lines)) or "nothing"
-                yield f"<div class={name}><b>{name}</b><pre>{text}</pre></div>"
-        yield "</div>"
-        return
-    yield "<table class=compared><tr><th><th>expected<th>got"
-    for pair in pairs:
-        sign = "=" if pair.is_same else "≠"
-        kind = "same" if pair.is_same else "differs"
-        expected, got = _row(pair.expected, pair.got, markup), _row(pair.got, pair.expected, markup)
-        yield f"<tr class={kind}><th>{sign}<td>{expected}<td>{got}"
-    yield "</table>"
-
-
-def _pairs(failure: Failure) -> list[RowPair] | None:
+def _rows(failure: Failure) -> list[DiffRow] | None:
+    """Expected and got as a table, where both are rows."""
+    if not _is_compared(failure) or len(failure.expected) != 1:
+        return None
     values: Mapping[str, str] = dict(failure.arguments)
-    left = parse_rows(failure.expected[0]) if len(failure.expected) == 1 else None
-    right = [split_cells(line) for line in failure.got]
-    whole = [row for row in right if row is not None]
-    if left is None or len(whole) < len(right):
+    left = parse_rows(failure.expected[0])
+    whole = [row for row in map(split_cells, failure.got) if row is not None]
+    if left is None or len(whole) < len(failure.got):
         return None
     known = [tuple(values.get(cell[1:], cell) if cell.startswith("$") else cell for cell in row) for row in left]
-    return pair_rows(known, whole)
-
-
-def _row(row: tuple[str, ...] | None, other: tuple[str, ...] | None, markup: HtmlText) -> str:
-    if row is None:
-        return "<span class=faint>no such row</span>"
-    cells = [
-        markup.text(cell) if other is None or (i < len(other) and other[i] == cell) else f"<mark>{markup.text(cell)}</mark>"
-        for i, cell in enumerate(row)
+    return [
+        DiffRow(is_same=pair.is_same, expected=_cells(pair.expected, pair.got), got=_cells(pair.got, pair.expected))
+        for pair in pair_rows(known, whole)
     ]
-    return f"<code>({', '.join(cells)})</code>"
 
 
-def _beside(failure: Failure, markup: HtmlText) -> Iterator[str]:
-    """What each backend said, what the plan expects if one missed it, and what was sent, once if it is the same."""
-    sent = list(dict.fromkeys(said.sent for said in failure.backend_outputs if said.sent is not None))
-    yield "<table class=beside>"
-    if failure.expected:
-        yield f"<tr><th>expected<td>{markup.code(', '.join(failure.expected))}"
-    for said in failure.backend_outputs:
-        yield f"<tr class=differs><th>{markup.text(said.backend)}<td>{markup.code(said.said)}"
+def _cells(row: tuple[str, ...] | None, other: tuple[str, ...] | None) -> list[DiffCell] | None:
+    if row is None:
+        return None
+    return [
+        DiffCell(text=cell, is_same=other is None or (i < len(other) and other[i] == cell)) for i, cell in enumerate(row)
+    ]
+
+
+def _sides(failure: Failure) -> list[SideText]:
+    if not _is_compared(failure):
+        return []
+    sides = [SideText(name="got", text="\n".join(failure.got) or "nothing")]
+    return [SideText(name="expected", text="\n".join(failure.expected)), *sides] if failure.expected else sides
+
+
+def _beside(failure: Failure) -> list[BesideLine]:
+    """What the plan expects if one backend missed it, what each answered, and what was sent: once if it is the same."""
+    lines = [BesideLine(label="expected", text=", ".join(failure.expected))] if failure.expected else []
+    lines += [BesideLine(label=one.backend, text=one.said, differs=True) for one in failure.backend_outputs]
+    sent = list(dict.fromkeys(one.sent for one in failure.backend_outputs if one.sent is not None))
     if len(sent) == 1:
-        yield f"<tr><th>sent<td>{markup.code(sent[0])}"
+        lines.append(BesideLine(label="sent", text=sent[0]))
     elif sent:
-        for said in failure.backend_outputs:
-            yield f"<tr><th>sent to {markup.text(said.backend)}<td>{markup.code(said.sent or 'nothing')}"
-    yield "</table>"
+        lines += [BesideLine(label=f"sent to {one.backend}", text=one.sent or "nothing") for one in failure.backend_outputs]
+    return lines
 
 
-def _proof(failure: Failure, sides: Sequence[LaneGroup], key: str, markup: HtmlText) -> Iterator[str]:
-    """The steps that prove it, each with the way to its place in the lanes."""
-    yield "<b>what proves it</b><ol class=proof-list>"
+def _proof_lines(failure: Failure, groups: Sequence[LaneGroup], key: str) -> list[ProofLine]:
+    """The steps that prove it, each with the way to its row."""
+    lines: list[ProofLine] = []
     for line in failure.got:
-        found = (evidence_item(line, side.timeline, max(side.proof) + 1) for side in sides if side.proof)
+        found = (evidence_item(line, group.timeline, max(group.proof) + 1) for group in groups if group.proof)
         at = next((place for place in found if place is not None), None)
-        text = f"<code>{markup.text(line)}</code>"
-        yield f"<li>{text}" if at is None else f'<li><a href="#{key}-{at + 1}">{text}</a>'
-    yield "</ol>"
+        lines.append(ProofLine(text=line, target=None if at is None else f"{key}-{at + 1}"))
+    return lines

@@ -6,17 +6,18 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
-from importlib.resources import files
 from typing import Final, TypeAlias, assert_never
 
 from simdsl import __version__
 from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
-from simdsl.report.context import CallHeader, PlanSource, choice_list, params_text
+from simdsl.report.context import NOTHING_ASSERTED, choice_list, params_text
 from simdsl.report.html.evidence import evidence_panel, lane_groups
 from simdsl.report.html.lanes import LaneGrid, grid_rules
-from simdsl.report.html.markup import HtmlText
+from simdsl.report.html.page_templates import Html, PageTemplates, resource
+from simdsl.report.protocol import Destination, Report, ReportContext, ReportOutput
 from simdsl.report.secrets import Secrets
 
 DEFAULT_PASSING: Final = 20
@@ -31,6 +32,19 @@ _FORBIDDEN: Final = "base-uri 'none'; form-action 'none'"
 
 _Group: TypeAlias = list[RunReport]
 """The runs of all backends under one schedule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """A plan in the index of the page. ``link`` is the anchor of its first run, None where no run is shown."""
+
+    verdict: Verdict
+    name: str
+    file: str
+    link: str | None
+    runs: int
+    assertions: int
+    why: str
 
 
 @dataclass(slots=True)
@@ -61,26 +75,15 @@ class _Plan:
 class HtmlReport:
     """Folds a call into one HTML page. Every run that failed is on it, of those that passed one a plan, up to a bound."""
 
-    def __init__(
-        self,
-        call: CallHeader,
-        *,
-        secrets: Secrets,
-        told: Callable[[str], PlanSource],
-        reproduce: Callable[[str, RunReport, int], str],
-        passing: int = DEFAULT_PASSING,
-    ) -> None:
-        """``told`` finds a plan's text by its file; ``reproduce`` gives the command that shows a run again."""
-        self._call = call
-        self._markup = HtmlText(secrets=secrets)
-        self._told = told
-        self._reproduce = reproduce
-        self._passing = passing
+    def __init__(self, context: ReportContext) -> None:
+        self._context = context
+        self._templates = PageTemplates(context.secrets)
+        self._passing = DEFAULT_PASSING if context.passing_runs is None else context.passing_runs
         self._size = 0
         self._plan: _Plan | None = None
-        self._index: list[str] = []
-        self._runs: list[str] = []
-        self._told_of = self._shown = 0  # runs
+        self._index: list[PlanRow] = []
+        self._runs: list[Html] = []
+        self._runs_told = self._runs_shown = 0
         self._ended: AllPlansEnded | None = None
         self._counts = dict.fromkeys(Verdict, 0)
         self._failures = 0
@@ -94,7 +97,7 @@ class HtmlReport:
             case RunEnded(report=report):
                 assert self._plan is not None
                 self._plan.add(report)
-                self._told_of += 1
+                self._runs_told += 1
             case PlanEnded():
                 self._close(progress)
             case AllPlansEnded():
@@ -102,24 +105,29 @@ class HtmlReport:
             case _:
                 assert_never(progress)
 
+    def outputs(self, broken: str | None = None) -> Sequence[ReportOutput]:
+        """The page."""
+        return [ReportOutput(Destination.FILE, self.page(broken).encode())]
+
     def page(self, broken: str | None = None) -> str:
         """The document. ``broken`` says why the call came to no end."""
-        style = f"{_resource('report.css')}\n{grid_rules(self._columns, self._tasks, self._tasks)}"
-        script = _resource("report.js")
-        policy = f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; {_FORBIDDEN}"
-        return "".join(
-            (
-                '<!doctype html>\n<html lang=en><head><meta charset=utf-8>\n<meta http-equiv="Content-Security-Policy" ',
-                f'content="{policy}">\n<meta name=viewport content="width=device-width,initial-scale=1">\n',
-                f"<meta name=color-scheme content='light dark'><title>{self._title()}</title>\n",
-                f"<style>{style}</style></head>\n<body>",
-                *self._head(broken),
-                "<main>",
-                *self._runs,
-                "</main>",
-                f"<script>{script}</script></body></html>\n",
-            )
-        )
+        style = Html(f"{resource('report.css')}\n{grid_rules(self._columns, self._tasks, self._tasks)}")
+        script = Html(resource("report.js"))
+        values = {
+            "policy": f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; {_FORBIDDEN}",
+            "title": self._title(),
+            "style": style,
+            "script": script,
+            "header": self._context.header,
+            "version": __version__,
+            "counts": list(self._counts.items()),
+            "warnings": list(self._warnings(broken)),
+            "left_out": self._runs_told - self._runs_shown,
+            "plans": self._index,
+            "failures": self._failures,
+            "runs": self._runs,
+        }
+        return str(self._templates.render("page", values))
 
     def _close(self, ended: PlanEnded) -> None:
         plan = self._plan
@@ -134,17 +142,20 @@ class HtmlReport:
         elif not groups and ended.failed is not None:  # a run of which nobody told
             groups = [[ended.failed]]
         links = [key for group in groups if (key := self._run(ended, group)) is not None]
-        self._index.append(self._entry(ended, links))
+        self._index.append(_plan_row(ended, links))
 
     def _run(self, ended: PlanEnded, group: _Group) -> str | None:
-        """Draw one run, unless there is no room for one more that passed; its place on the page."""
+        """Render one run, unless there is no room for one more that passed; its anchor on the page.
+
+        A run is rendered as it ends and kept as text: its trace, which is larger by far, can go.
+        """
         failed = next((report for report in group if report.verdict is Verdict.FAIL), None)
         if failed is None and (self._passing <= 0 or self._size > PASSING_SIZE):
             return None
         key = f"r{len(self._runs) + 1}"
-        text = "".join(self._drawn(ended, group, failed, key))
+        text = self._rendered(ended, group, failed, key)
         self._runs.append(text)
-        self._shown += len(group)
+        self._runs_shown += len(group)
         if failed is None:
             self._passing -= 1
             self._size += len(text)
@@ -152,30 +163,26 @@ class HtmlReport:
             self._failures += 1
         return key
 
-    def _drawn(self, ended: PlanEnded, group: _Group, failed: RunReport | None, key: str) -> Iterator[str]:
-        text = self._markup.text
-        shown = _two(group, failed)
-        verdict = failed.verdict if failed is not None else max((one.verdict for one in group), key=_WEIGHTS.index)
-        sides = lane_groups(ended.plan, shown)
-        tasks = _tasks(ended.plan, [task for side in sides for task in side.timeline.tasks])
-        lanes = LaneGrid(key=key, sides=sides, tasks=tasks, markup=self._markup)
-        self._columns, self._tasks = max(self._columns, lanes.columns), max(self._tasks, len(tasks))
-        first = failed or group[0]
-        is_open = " open" if failed is not None else ""
-        yield f"<details class='run {verdict}' id={key}{is_open}><summary><span class='pill {verdict}'>{verdict}</span> "
-        yield f"<b>{text(ended.plan.name)}</b> <span class=faint>{text(self._facts(first, shown))}</span></summary>"
+    def _rendered(self, ended: PlanEnded, group: _Group, failed: RunReport | None, key: str) -> Html:
+        shown = _reference_and(failed, group)
+        groups = lane_groups(ended.plan, shown)
+        tasks = _tasks(ended.plan, [task for group in groups for task in group.timeline.tasks])
+        grid = LaneGrid(key=key, groups=groups, tasks=tasks)
+        self._columns, self._tasks = max(self._columns, grid.columns), max(self._tasks, len(tasks))
+        evidence = None
         if failed is not None:
-            again = self._reproduce(ended.file, failed, ended.seed)
-            yield from evidence_panel(failed, self._told(ended.file), sides, key=key, again=again, markup=self._markup)
-        for warning in dict.fromkeys(warning for report in group for warning in report.warnings):
-            yield f"<p class=warning>{text(warning)}</p>"
-        if len(tasks) > 1:
-            yield "<p class=filter>tasks "
-            for number, task in enumerate(tasks):
-                yield f"<button class=task data-task={number} aria-pressed=true>{text(task)}</button>"
-            yield "</p>"
-        yield from lanes.render()
-        yield "</details>\n"
+            again = self._context.reproduce(ended.file, failed, ended.seed)
+            evidence = evidence_panel(failed, self._context.source_of(ended.file), groups, key=key, again=again)
+        values = {
+            "key": key,
+            "verdict": max((one.verdict for one in group), key=_WEIGHTS.index),
+            "name": ended.plan.name,
+            "facts": self._facts(failed or group[0], shown),
+            "evidence": evidence,
+            "warnings": list(dict.fromkeys(warning for report in group for warning in report.warnings)),
+            "grid": grid,
+        }
+        return self._templates.render("run", values)
 
     def _facts(self, report: RunReport, shown: Sequence[RunReport]) -> str:
         facts = [f"run {report.run} on {' and '.join(one.backend for one in shown)}"]
@@ -183,7 +190,7 @@ class HtmlReport:
             facts.append(_brief(params_text(report.params)))
         if report.choices:
             facts.append(f"schedule {_brief(choice_list(report.choices))}")
-        facts.append(f"{report.steps:,} steps, {report.assertions:,} judged, digest {report.digest}")
+        facts.append(f"{report.steps:,} steps, {report.assertions:,} assertions, digest {report.digest}")
         return ", ".join(facts)
 
     def _title(self) -> str:
@@ -193,41 +200,13 @@ class HtmlReport:
             return f"simdsl: {failed} of {total} {'plan' if total == 1 else 'plans'} failed"
         return f"simdsl: {total} {'plan' if total == 1 else 'plans'}, none failed"
 
-    def _head(self, broken: str | None) -> Iterator[str]:
-        text = self._markup.text
-        yield f"<header><h1>{self._title()}</h1><p class=faint>"
-        yield f"seed {self._call.seed} · {text(self._call.backend)} · simdsl {__version__}</p><p class=counts>"
-        for verdict, number in self._counts.items():
-            yield f"<span class='pill {verdict if number else 'none'}'>{number} {verdict}</span>"
-        yield "</p>"
+    def _warnings(self, broken: str | None) -> Iterator[str]:
         if broken is not None:
-            yield f"<p class=warning>{text(broken)}</p>"
+            yield broken
         elif self._ended is not None and self._ended.interrupted:
-            yield "<p class=warning>interrupted: only the plans that had ended are here</p>"
+            yield "interrupted: only the plans that had ended are here"
         if self._ended is not None and not self._ended.assertions:
-            yield "<p class=warning>nothing was judged, so nothing is known</p>"
-        left_out = self._told_of - self._shown
-        if left_out:
-            yield f"<p class=faint>{left_out:,} runs that passed are left out; every run that failed is here.</p>"
-        yield "<nav aria-label=plans><table><tr><th>verdict<th>plan<th>file<th>runs<th>judged<th>"
-        yield from self._index
-        yield "</table></nav>"
-        if self._failures:
-            yield '<p><a class=jump id=first href="#">jump to the first failure</a></p>'
-        yield "<p class='faint keys'><kbd>f</kbd> <kbd>F</kbd> next, previous failure · <kbd>j</kbd> <kbd>k</kbd> next, "
-        yield "previous step · <kbd>1</kbd>…<kbd>9</kbd> a task on and off · <kbd>t</kbd> top</p></header>"
-
-    def _entry(self, ended: PlanEnded, links: Sequence[str]) -> str:
-        text = self._markup.text
-        name = text(ended.plan.name)
-        if links:
-            name = f'<a href="#{links[0]}">{name}</a>'
-        failure = ended.failed.failure if ended.failed is not None else None
-        why = failure.message if failure is not None else ended.reason or "; ".join(ended.warnings)
-        return (
-            f"<tr class={ended.verdict}><td><span class='pill {ended.verdict}'>{ended.verdict}</span><td>{name}"
-            f"<td>{text(ended.file)}<td>{ended.runs:,}<td>{ended.assertions:,}<td>{text(why)}\n"
-        )
+            yield NOTHING_ASSERTED
 
 
 _WEIGHTS: Final = (Verdict.SKIP, Verdict.PASS, Verdict.WARN, Verdict.FAIL)
@@ -242,7 +221,7 @@ def _warned(group: _Group) -> bool:
     return any(report.verdict is Verdict.WARN for report in group)
 
 
-def _two(group: _Group, failed: RunReport | None) -> _Group:
+def _reference_and(failed: RunReport | None, group: _Group) -> _Group:
     """The reference and the one that failed, else the last."""
     first, other = group[0], group[-1] if failed is None else failed
     return [first] if other is first else [first, other]
@@ -255,8 +234,29 @@ def _tasks(plan: Plan, met: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(task for task in declared if task in there), *met]))
 
 
-def _resource(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+def open_report(context: ReportContext) -> Report:
+    """See ``protocol.ReportModule``."""
+    return HtmlReport(context)
+
+
+def refused(
+    diagnostics: Sequence[Diagnostic], secrets: Secrets, repository_path: Callable[[str], str | None]
+) -> Sequence[ReportOutput]:
+    """Nothing: a page of a call in which nothing ran would have nothing to show."""
+    return ()
+
+
+def _plan_row(ended: PlanEnded, links: Sequence[str]) -> PlanRow:
+    failure = ended.failed.failure if ended.failed is not None else None
+    return PlanRow(
+        verdict=ended.verdict,
+        name=ended.plan.name,
+        file=ended.file,
+        link=links[0] if links else None,
+        runs=ended.runs,
+        assertions=ended.assertions,
+        why=failure.message if failure is not None else ended.reason or "; ".join(ended.warnings),
+    )
 
 
 def _digest(text: str) -> str:

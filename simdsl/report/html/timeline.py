@@ -60,7 +60,7 @@ class SpanKind(StrEnum):
     TRANSACTION = "tx"
 
 
-_EXTENTS: Final = {
+_SPAN_KINDS: Final = {
     BlockReason.LOCK: SpanKind.LOCK,
     BlockReason.POOL: SpanKind.POOL,
     BlockReason.SLEEP: SpanKind.SLEEP,
@@ -96,7 +96,7 @@ class TimelineSpan:
     """Something lasts in the lane of a task from one item (by its index) to another, or to the end (None)."""
 
     task: str
-    extent: SpanKind
+    kind: SpanKind
     first: int
     last: int | None
 
@@ -176,9 +176,9 @@ class _TimelineBuilder:
 
     def end(self) -> Timeline:
         for task, (first, event) in self.waiting.items():
-            self.spans.append(TimelineSpan(task=task, extent=_EXTENTS[event.wait], first=first, last=None))
+            self.spans.append(TimelineSpan(task=task, kind=_SPAN_KINDS[event.wait], first=first, last=None))
         for task, first in self.open_since.items():
-            self.spans.append(TimelineSpan(task=task, extent=SpanKind.TRANSACTION, first=first, last=None))
+            self.spans.append(TimelineSpan(task=task, kind=SpanKind.TRANSACTION, first=first, last=None))
         spans = sorted(self.spans, key=lambda span: (span.first, span.task))
         return Timeline(items=tuple(self.items), spans=tuple(spans), tasks=tuple(self.tasks))
 
@@ -223,9 +223,9 @@ class _TimelineBuilder:
         return replace(item, number=self.number)
 
     def _woken(self, item: TimelineItem, first: int, parked: TaskBlocked) -> TimelineItem:
-        extent = _EXTENTS[parked.wait]
-        self.spans.append(TimelineSpan(task=item.task, extent=extent, first=first, last=len(self.items)))
-        if extent is SpanKind.SLEEP or (isinstance(item.outcome, Failed) and item.outcome.error_class in _ENDED_BY_ENGINE):
+        kind = _SPAN_KINDS[parked.wait]
+        self.spans.append(TimelineSpan(task=item.task, kind=kind, first=first, last=len(self.items)))
+        if kind is SpanKind.SLEEP or (isinstance(item.outcome, Failed) and item.outcome.error_class in _ENDED_BY_ENGINE):
             return item
         waker = self._waker(first, parked.blockers)
         return item if waker is None else replace(item, woken_by=waker)
@@ -248,18 +248,18 @@ class _TimelineBuilder:
         due = [
             task
             for task, (_, e) in self.waiting.items()
-            if _EXTENTS[e.wait] is SpanKind.SLEEP and (e.until_us or 0) <= now_us
+            if _SPAN_KINDS[e.wait] is SpanKind.SLEEP and (e.until_us or 0) <= now_us
         ]
         for task in due:
             first, _ = self.waiting.pop(task)
-            self.spans.append(TimelineSpan(task=task, extent=SpanKind.SLEEP, first=first, last=len(self.items)))
+            self.spans.append(TimelineSpan(task=task, kind=SpanKind.SLEEP, first=first, last=len(self.items)))
 
     def _close(self, task: str, *, through: bool = False) -> None:
         """A transaction ends in front of the item that comes, or with it."""
         first = self.open_since.pop(task, None)
         if first is not None:
             last = len(self.items) + (1 if through else 0)
-            self.spans.append(TimelineSpan(task=task, extent=SpanKind.TRANSACTION, first=first, last=last))
+            self.spans.append(TimelineSpan(task=task, kind=SpanKind.TRANSACTION, first=first, last=last))
 
     def _say(self, text: str) -> None:
         self._add(TimelineItem(kind=ItemKind.NOTE, task="", what=text))

@@ -10,6 +10,7 @@ from simdsl.core.verdicts import Progress
 from simdsl.language.load import check_text
 from simdsl.report.context import CallHeader, PlanSource
 from simdsl.report.html.page import DEFAULT_PASSING, HtmlReport
+from simdsl.report.protocol import ReportContext
 from simdsl.report.secrets import NO_SECRETS, Secrets
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import run_differential
@@ -35,13 +36,14 @@ def report_of(
         assert plan is not None, checked[file].diagnostics
         return PlanSource(file=file, plan=plan, document=checked[file].document)
 
-    report = HtmlReport(
-        CallHeader(seed=1, backend=" against ".join(backends), plans=len(texts)),
+    context = ReportContext(
+        header=CallHeader(seed=1, backend=" against ".join(backends), plans=len(texts)),
         secrets=secrets,
-        told=told,
+        source_of=told,
         reproduce=lambda file, report, seed: AGAIN,
-        passing=passing,
+        passing_runs=passing,
     )
+    report = HtmlReport(context)
     for file in checked:
         for progress in _progress(told(file), backends):
             report.tell(progress)

@@ -97,7 +97,7 @@ def test_a_wait_is_drawn_from_its_beginning_to_who_ended_it(visit: Visit) -> Non
     first, second = box(page, ".lane.t0"), box(page, ".lane.t1")
     assert wake["left"] == pytest.approx((first["left"] + first["right"]) / 2, abs=2)
     assert wake["right"] == pytest.approx((second["left"] + second["right"]) / 2, abs=2)
-    assert page.evaluate("document.querySelector('.wake').title") == "a lets b go on"
+    assert page.evaluate("document.querySelector('.wake').title") == "a unblocks b"
 
 
 def test_keys_and_links_lead_to_what_failed(visit: Visit) -> None:

@@ -11,8 +11,9 @@ from simdsl.core.verdicts import AllPlansEnded
 from simdsl.language.load import check_text
 from simdsl.report.context import CallHeader, PlanSource
 from simdsl.report.html import page as page_module
-from simdsl.report.html.markup import LONG, LONGEST, MOST_ROWS, HtmlText
 from simdsl.report.html.page import HtmlReport
+from simdsl.report.html.page_templates import LONG, LONGEST, MOST_ROWS, PageTemplates
+from simdsl.report.protocol import ReportContext
 from simdsl.report.secrets import NO_SECRETS, Secrets
 from tests.report.html.pages import AGAIN, page_of, plan_text, report_of
 from tests.running import run
@@ -103,14 +104,19 @@ def test_secrets_are_masked_before_anything_is_escaped() -> None:
 
 
 def test_control_characters_are_visible() -> None:
-    assert HtmlText(secrets=NO_SECRETS).text("a\x00\x1b[31m\n\ud800<") == "a\\x00\\x1b[31m\n\\ud800&lt;"
+    assert PageTemplates(NO_SECRETS).shown("a\x00\x1b[31m\n\ud800<") == "a\\x00\\x1b[31m\n\\ud800<"
 
 
 def test_long_texts_are_folded_and_the_longest_cut() -> None:
-    markup = HtmlText(secrets=NO_SECRETS)
-    assert markup.code("x" * LONG).startswith("<code>")
-    assert markup.code("x" * (LONG + 1)).startswith("<details class=long>")
-    assert markup.text("x" * (LONGEST + 1234)).endswith("x … 1,234 more characters")
+    assert '<details class="long">' not in page_of(f"steps:\n  - a: SELECT '{'x' * (LONG - 20)}'\n")
+    assert '<details class="long">' in page_of(f"steps:\n  - a: SELECT '{'x' * LONG}'\n")
+    assert PageTemplates(NO_SECRETS).shown("x" * (LONGEST + 1234)).endswith("x … 1,234 more characters")
+
+
+def test_a_secret_is_masked_before_a_long_text_is_cut() -> None:
+    secret = "hunter22" * 4
+    text = f"steps:\n  - a: SELECT '{'x' * (LONG // 2 - 20)}{secret}{'x' * LONG}'\n"
+    assert "hunter" not in page_of(text, secrets=Secrets(pairs=((secret, "***"),)))
 
 
 def test_of_many_rows_the_first_are_shown() -> None:
@@ -147,32 +153,32 @@ schedule: all
 
 
 def test_of_a_plan_that_passes_one_run_is_shown() -> None:
-    assert len(re.findall("<details class='run", page_of(EXPLORES))) == 1
+    assert len(re.findall('<details class="run', page_of(EXPLORES))) == 1
 
 
 def test_of_a_plan_that_fails_the_run_that_failed_is_shown() -> None:
     page = page_of(EXPLORES.replace("WHERE id = 7", "WHERE id = 1"))
-    [run] = re.findall("<details class='run fail'", page)
+    [run] = re.findall('<details class="run fail"', page)
     assert run
     assert "run 2 on sqlite" in page
 
 
 def test_passing_runs_are_bounded_and_failing_ones_are_not() -> None:
     page = page_of(HOLDS, FAILS, HOLDS, FAILS, HOLDS, passing=1)
-    assert len(re.findall("<details class='run pass'", page)) == 1
-    assert len(re.findall("<details class='run fail'", page)) == 2
+    assert len(re.findall('<details class="run pass"', page)) == 1
+    assert len(re.findall('<details class="run fail"', page)) == 2
     assert "2 runs that passed are left out; every run that failed is here." in page
-    assert "<details class='run pass'" not in page_of(HOLDS, passing=0)
+    assert '<details class="run pass"' not in page_of(HOLDS, passing=0)
 
 
 def test_passing_runs_are_bounded_in_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_module, "PASSING_SIZE", 10)
-    assert len(re.findall("<details class='run pass'", page_of(HOLDS, HOLDS, HOLDS))) == 1
+    assert len(re.findall('<details class="run pass"', page_of(HOLDS, HOLDS, HOLDS))) == 1
 
 
 def test_a_run_that_warned_is_shown_rather_than_one_that_did_not() -> None:
     page = page_of("steps:\n  - a: SELECT 1\n")
-    assert "<details class='run warn'" in page
+    assert '<details class="run warn"' in page
 
 
 DIFFERS = """\
@@ -207,7 +213,7 @@ tasks:
 schedule: a
 """
     page = page_of(text, backends=("good=sqlite", f"bad={FAULTY}"))
-    [hit] = re.findall(r"id=r1-(\d+) [^>]*>\d+</a><div class=\"step[^\"]* hit\"", page)
+    [hit] = re.findall(r'id="r1-(\d+)" [^>]*>\d+</a>\s*<div class="step[^"]* hit"', page)
     assert hit == "4"
 
 
@@ -227,9 +233,9 @@ steps:
     lines = re.findall(r'<li><a href="#r1-(\d+)"><code>([^<]*)</code></a>', page)
     assert lines == [
         ("2", "a: INSERT INTO t VALUES (1, 10): 1 affected"),
-        ("5", "a: SELECT id, v FROM t gave (1, &#x27;10&#x27;)"),
+        ("5", "a: SELECT id, v FROM t gave (1, &#39;10&#39;)"),
     ]
-    assert re.findall(r'class="(step [^"]*) proof">|class="(step [^"]*) hit proof" id=r1-hit>', page) == [
+    assert re.findall(r'class="(step [^"]*) proof">|class="(step [^"]*) hit proof" id="r1-hit">', page) == [
         ("step f2 a2 t0", ""),
         ("", "step f2 a5 t0"),
     ]
@@ -248,14 +254,15 @@ def test_a_failure_of_which_no_run_was_told_is_shown() -> None:
     checked = check_text(plan_text(FAILS), "a.yaml")
     assert checked.plan is not None
     ended = run(FAILS).ended
-    report = HtmlReport(
-        CallHeader(seed=1, backend="sqlite", plans=1),
+    context = ReportContext(
+        header=CallHeader(seed=1, backend="sqlite", plans=1),
         secrets=NO_SECRETS,
-        told=lambda file: PlanSource(file=file, plan=ended.plan, document=checked.document),
+        source_of=lambda file: PlanSource(file=file, plan=ended.plan, document=checked.document),
         reproduce=lambda file, report, seed: AGAIN,
     )
+    report = HtmlReport(context)
     report.tell(ended)
-    assert "<details class='run fail' id=r1 open>" in report.page()
+    assert '<details class="run fail" id="r1" open>' in report.page()
 
 
 def test_the_same_call_gives_the_same_page() -> None:

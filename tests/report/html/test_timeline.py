@@ -22,13 +22,13 @@ def brief(item: TimelineItem) -> tuple[int | None, str, str]:
     return item.number, item.task, item.what
 
 
-def of(drawn: Timeline, extent: SpanKind) -> list[tuple[str, str, str | None]]:
+def of(drawn: Timeline, kind: SpanKind) -> list[tuple[str, str, str | None]]:
     """(task, what it begins with, what ends it)."""
     items = drawn.items
     return [
         (span.task, items[span.first].what, None if span.last is None else items[span.last].what)
         for span in drawn.spans
-        if span.extent is extent
+        if span.kind is kind
     ]
 
 
@@ -104,7 +104,7 @@ def test_who_still_waits_at_the_end_waits_for_ever() -> None:
         blockers=("a", "c"),
     )
     drawn = build_timeline([parked], lambda path: "")
-    assert drawn.spans == (TimelineSpan(task="b", extent=SpanKind.POOL, first=0, last=None),)
+    assert drawn.spans == (TimelineSpan(task="b", kind=SpanKind.POOL, first=0, last=None),)
     assert drawn.items[0].note == "waits for a connection of a, c"
 
 
