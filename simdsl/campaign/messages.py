@@ -8,6 +8,7 @@ from typing import Final
 
 from simdsl.campaign.progress import BugFound, BugShrunk, BugSighting, CampaignEnded, CampaignTotals, EndReason, WorkerDied
 from simdsl.plan.dataclasses import dataclass
+from simdsl.report.context import count_noun
 from simdsl.report.health import health_lines
 from simdsl.runs.plan_generator import PlanGenerator
 
@@ -61,13 +62,15 @@ def started_text(subject: CampaignSubject, seeds: tuple[int, int]) -> str:
 def resumed_text(subject: CampaignSubject, done: int, of: int) -> str:
     """What an earlier call has done."""
     if done == of:
-        return f"all {of:,} seeds are done already, by {subject.journal}; `--fresh` begins anew"
-    return f"goes on: {done:,} of {of:,} seeds are done"
+        return f"all {of:,} seeds are done already, by {subject.journal}; `--fresh` ignores the journal and restarts"
+    return f"resumed: {done:,} of {of:,} seeds are done"
 
 
 def workers_changed_text(count: int) -> str:
     """There are no workers, or there are some again."""
-    return f"goes on with {workers(count)}" if count else "waiting for workers: the cluster has none; Ctrl-C ends it"
+    return (
+        f"resumed with {workers(count)}" if count else "waiting for workers: the cluster has none; Ctrl-C ends the campaign"
+    )
 
 
 def bug_found_text(event: BugFound) -> str:
@@ -88,7 +91,7 @@ def bug_shrunk_text(event: BugShrunk) -> str:
 def worker_died_text(event: WorkerDied) -> str:
     """A process was lost."""
     where = "" if event.at is None else f" at {event.maker} seed {event.at.seed}"
-    return f"a worker {event.how.said}{where}; that is done again by itself"
+    return f"a worker {event.how.said}{where}; that plan is re-run in a process of its own"
 
 
 def summary_lines(subject: CampaignSubject, ended: CampaignEnded) -> Iterator[str]:
@@ -103,26 +106,25 @@ def summary_lines(subject: CampaignSubject, ended: CampaignEnded) -> Iterator[st
     if len(bugs) > LISTED:
         yield f"and {len(bugs) - LISTED:,} more bugs, which were seen less often"
     if ended.unshrunk:
-        yield f"not shrunk, for there was no time: {', '.join(ended.unshrunk)}"
+        yield f"not shrunk for lack of time: {', '.join(ended.unshrunk)}"
     for trouble in score.troubles:
-        yield f"not judged, {trouble.maker} seed {trouble.seed}: simdsl itself failed: {trouble.message}"
+        yield f"not checked, {trouble.maker} seed {trouble.seed}: simdsl itself failed: {trouble.message}"
     if score.bugs:
         yield f"replay: {subject.replay()}"
     yield from health_lines(score.health, "--seeds")
     if score.lost:
         yield f"{score.lost} worker process{'es' if score.lost > 1 else ''} lost and replaced"
     if ended.message is not None:
-        yield f"could not go on: {ended.message}"
+        yield f"could not continue: {ended.message}"
     speed = (
         f"; {span(ended.elapsed_us)}, {rate_text(ended.done_now, ended.elapsed_us)} seeds/s on {workers(subject.workers)}"
     )
     yield (
-        f"{score.seeds:,} of {of:,} seeds: {score.plans:,} plans, "
-        f"judged {score.assertions:,} times, {score.failed:,} failed, "
-        f"{len(score.bugs):,} bug{'' if len(score.bugs) == 1 else 's'}{speed if ended.done_now else ''}"
+        f"{score.seeds:,} of {of:,} seeds: {count_noun(score.plans, 'plan')}, {count_noun(score.assertions, 'assertion')}, "
+        f"{score.failed:,} failed, {count_noun(len(score.bugs), 'bug')}{speed if ended.done_now else ''}"
     )
     if ended.why is not EndReason.DONE:
-        yield f"{ended.why}; the same command goes on from there"
+        yield f"{ended.why}; the same command resumes the campaign"
 
 
 def bugs_by_count(score: CampaignTotals) -> Sequence[BugSighting]:
@@ -132,7 +134,7 @@ def bugs_by_count(score: CampaignTotals) -> Sequence[BugSighting]:
 
 def workers(count: int) -> str:
     """How many there are."""
-    return f"{count} worker{'' if count == 1 else 's'}"
+    return count_noun(count, "worker")
 
 
 def span(micros: int) -> str:

@@ -125,7 +125,7 @@ class EndReason(StrEnum):
     TIME = "time is over"
     INTERRUPTED = "interrupted"
     TERMINATED = "terminated"
-    REFUSED = "could not go on"
+    REFUSED = "could not continue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from simdsl.campaign.progress import (
     WorkerDied,
 )
 from simdsl.core.clock import real_ns
+from simdsl.report.context import count_noun
 from simdsl.report.json_lines import health_json, write_line
 from simdsl.report.screen import Screen, Style, fit, visible
 from simdsl.report.secrets import Secrets
@@ -78,7 +79,7 @@ class TerminalView:
             case WorkerDied():
                 self._say(messages.worker_died_text(event), Style.WARNING)
             case CampaignStopping():
-                self._say(f"{event.why}: waiting for the present plans; Ctrl-C ends them", Style.WARNING)
+                self._say(f"{event.why}: waiting for the plans that are running; Ctrl-C ends them", Style.WARNING)
             case CampaignEnded():
                 for line in messages.summary_lines(self._subject, event):
                     self._say(line)
@@ -124,20 +125,20 @@ class TerminalView:
         if len(event.score.makers) > 1:
             least = sorted(event.score.health.of, key=lambda one: one.assertions)
             for one in least[:_YIELDS]:
-                yield f"{one.assertions:>7,} judged {one.name}"
+                yield f"{one.assertions:>7,} assertions {one.name}"
             if len(least) > _YIELDS:
-                yield f"        more by {len(least) - _YIELDS:,} other properties"
+                yield f"        and {len(least) - _YIELDS:,} other properties"
 
     def _state(self, event: CampaignProgress) -> str:
         """What fits into 60 columns comes first."""
         done, micros = event.score.seeds + event.ahead, (real_ns() - self._began_ns) // 1_000
-        new, judged = done - self._before[0], event.score.assertions - self._before[1]
+        new, assertions = done - self._before[0], event.score.assertions - self._before[1]
         facts = [f"{done:,}/{self._total:,} seeds", f"{messages.rate_text(new, micros)}/s"]
         if new and done < self._total:
             facts.append(f"{messages.span((self._total - done) * micros // new)} left")
         count = len(event.score.bugs)
-        facts.append(f"{count:,} bug{'' if count == 1 else 's'}")
-        facts.append(f"{messages.rate_text(judged, micros)} judged/s")
+        facts.append(count_noun(count, "bug"))
+        facts.append(f"{messages.rate_text(assertions, micros)} assertions/s")
         facts.append(messages.workers(event.workers))
         if event.shrinking:
             facts.append(f"{event.shrinking} shrinking")
@@ -203,14 +204,14 @@ class JsonLinesView:
                 }
             case CampaignProgress():
                 counts = {"ahead": event.ahead, "workers": event.workers, "shrinking": event.shrinking}
-                return {"event": "campaign_went", **_counts(event.score), **counts}
+                return {"event": "campaign_progress", **_counts(event.score), **counts}
             case BugFound():
                 return {"event": "bug_found", **self._bug(event.seen), "place": event.place, "new": event.is_new}
             case BugShrunk():
                 return {"event": "bug_shrunk", **asdict(event)}
             case WorkerDied():
                 seed = None if event.at is None else event.at.seed
-                return {"event": "worker_lost", "maker": event.maker, "seed": seed, "how": event.how.word}
+                return {"event": "worker_died", "maker": event.maker, "seed": seed, "how": event.how.word}
             case CampaignStopping():
                 return {"event": "campaign_stopping", "why": str(event.why)}
             case CampaignEnded():
@@ -237,5 +238,5 @@ class JsonLinesView:
 
 
 def _counts(score: CampaignTotals) -> JsonObject:
-    counts = {"seeds": score.seeds, "plans": score.plans, "judged": score.assertions, "failed": score.failed}
+    counts = {"seeds": score.seeds, "plans": score.plans, "assertions": score.assertions, "failed": score.failed}
     return {**counts, "bug_count": len(score.bugs)}

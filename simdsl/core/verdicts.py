@@ -41,6 +41,11 @@ class FailureKind(StrEnum):
     CRASH = "crash"  # the process in which the plan ran ended, or had to be ended
     PROPERTY = "property_violated"  # a named property of the plan, judged on the trace
 
+    @property
+    def label(self) -> str:
+        """What people are shown. The value itself is part of stored fingerprints, which must not change."""
+        return "expectation failed" if self is FailureKind.EXPECTATION else self.value.replace("_", " ")
+
 
 class BackendOutput(NamedTuple):
     """What one of several backends said to a step, and what was sent to it (None: nothing that is text)."""

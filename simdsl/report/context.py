@@ -16,6 +16,11 @@ NOTHING_ASSERTED: Final = "no assertion was evaluated, so nothing was tested"
 """What a call says that ran plans which assert nothing: it must not look like success."""
 
 
+def count_noun(n: int, noun: str) -> str:
+    """``1 run``, ``1,234 runs``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSource:
     """A plan and the text it came from."""

@@ -14,9 +14,9 @@ from simdsl.report.diagnostics import gutter_width, place_lines
 from simdsl.report.screen import Screen, Style, fit, visible
 
 
-def render_failure(report: RunReport, failure: Failure, told: PlanSource, screen: Screen) -> list[str]:
+def render_failure(report: RunReport, failure: Failure, source: PlanSource, screen: Screen) -> list[str]:
     """The whole story of a failed run, without the line that reproduces it."""
-    lines = [*_head(failure, told, screen), *_run(report, screen), *_values(failure, report, screen)]
+    lines = [*_head(failure, source, screen), *_run(report, screen), *_values(failure, report, screen)]
     if failure.kind is FailureKind.DEADLOCK:
         lines += _waiting(failure, report.trace, screen)
     else:
@@ -26,35 +26,35 @@ def render_failure(report: RunReport, failure: Failure, told: PlanSource, screen
     lines += _history(report, failure, screen)
     for consequence in report.consequences:
         lines.append("")
-        lines.append(screen.wrap(f"after that, in consequence: {visible(consequence.message)}", rest="  "))
-        lines += _place(consequence, told, screen)
+        lines.append(screen.wrap(f"as a consequence: {visible(consequence.message)}", rest="  "))
+        lines += _place(consequence, source, screen)
         lines += _difference(consequence, screen)
     return lines
 
 
-def failure_span(failure: Failure, told: PlanSource) -> tuple[SourceSpan, str] | None:
+def failure_span(failure: Failure, source: PlanSource) -> tuple[SourceSpan, str] | None:
     """Where the caret goes, and the text of that line: the expectation that was missed, else the whole step."""
-    document = told.document
+    document = source.document
     if document is None or not failure.path:
         return None
-    line = step_source(document, told.plan, failure.path, failure.override)
+    line = step_source(document, source.plan, failure.path, failure.override)
     span = document.locate(line.at if line is not None else Location(path=failure.path))
     return (span, document.source.line(span.line)) if span is not None else None
 
 
-def _head(failure: Failure, told: PlanSource, screen: Screen) -> list[str]:
-    label = str(failure.kind).replace("_", " ")
+def _head(failure: Failure, source: PlanSource, screen: Screen) -> list[str]:
+    label = failure.kind.label
     text = screen.wrap(visible(failure.message), first=f"{label}: ", rest="  ")
     return [
         screen.paint(Style.ERROR, label) + screen.paint(Style.STRONG, text[len(label) :]),
-        *_place(failure, told, screen),
+        *_place(failure, source, screen),
     ]
 
 
-def _place(failure: Failure, told: PlanSource, screen: Screen) -> list[str]:
-    where = failure_span(failure, told)
+def _place(failure: Failure, source: PlanSource, screen: Screen) -> list[str]:
+    where = failure_span(failure, source)
     span, line = where if where is not None else (None, "")
-    lines = place_lines(told.file, span, line, screen)
+    lines = place_lines(source.file, span, line, screen)
     if failure.override is not None and span is not None:
         lines.append(f"{' ' * gutter_width(span)} = for {failure.override}")
     return lines
@@ -84,7 +84,7 @@ def _difference(failure: Failure, screen: Screen) -> list[str]:
             return _beside(failure, screen)
         case FailureKind.PROPERTY:
             proof = [screen.wrap(visible(line), first="     ", rest="       ") for line in failure.got]
-            return ["   what proves it", *proof]
+            return ["   evidence", *proof]
         case _:
             return (
                 row_diff.compare_rows(failure.expected, failure.got, screen, values)
@@ -127,10 +127,10 @@ def _waiting(failure: Failure, trace: Trace, screen: Screen) -> list[str]:
 
 def _history(report: RunReport, failure: Failure, screen: Screen) -> list[str]:
     in_setup = failure.kind is FailureKind.SETUP or _is_setup(failure.path)
-    told = transcript.transcript(report.trace, setup=in_setup)
-    if not told:
+    lines = transcript.transcript(report.trace, setup=in_setup)
+    if not lines:
         return []
-    return [screen.paint(Style.FAINT, "   the order so far"), *transcript.render_transcript(told, screen)]
+    return [screen.paint(Style.FAINT, "   steps so far"), *transcript.render_transcript(lines, screen)]
 
 
 def _is_setup(path: Path) -> bool:

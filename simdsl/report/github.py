@@ -98,7 +98,7 @@ class GitHubReport:
         self._failed.append((ended, again))
         where = failure_span(failure, self._context.source_of(ended.file))
         span = where[0] if where is not None else None
-        title = f"simdsl {ended.plan.name}: {str(failure.kind).replace('_', ' ')}"
+        title = f"simdsl {ended.plan.name}: {failure.kind.label}"
         text = "\n".join([*_told_lines(failure), f"reproduce: {again}"])
         self._annotations.append(annotation("error", text, title=title, file=file, span=span))
 
@@ -109,7 +109,7 @@ class GitHubReport:
         where = failure_span(report.failure, self._context.source_of(ended.file))
         file = self._context.repository_path(ended.file) or ended.file
         place = f"{file}:{where[0].line}" if where is not None else file
-        kind = str(report.failure.kind).replace("_", " ")
+        kind = report.failure.kind.label
         what = f"**{kind}**: {self._markdown(report.failure.message)} ({self._markdown(report.backend)})"
         return f"| {self._markdown(ended.plan.name)} | {self._markdown(place)} | {what} |\n"
 

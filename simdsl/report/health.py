@@ -12,6 +12,7 @@ from simdsl.language.property_names import known_names
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.properties import registry
+from simdsl.report.context import count_noun
 
 DEFAULT_FLOOR: Final = 1
 
@@ -41,23 +42,24 @@ class HealthCollector:
     def __init__(self, makers: Mapping[str, str], *, are_properties: bool, floor: int) -> None:
         """``makers`` are the names of the profile or the properties by the files of their plans.
 
-        A property was judged where its claim could have broken; a profile's plans, where an expectation was compared.
+        A property counts an assertion wherever its claim could have broken; a generated plan, wherever one of its
+        expectations was compared.
         """
         self._makers = makers
         self._are_properties = are_properties
         self._floor = floor
         self._counts: dict[str, _Count] = {name: _Count() for name in makers.values()}
-        self._tried: dict[str, int] = {}
+        self._property_assertions: dict[str, int] = {}
         self._conflicts = self._waits = self._runs = 0
 
     def tell(self, progress: Progress) -> None:
         """Count a run and look at its trace; count a plan."""
         if isinstance(progress, PlanStarted):
-            self._tried.clear()
+            self._property_assertions.clear()
         elif isinstance(progress, RunEnded):
             self._runs += 1
             for one in progress.report.properties:
-                self._tried[one.name] = self._tried.get(one.name, 0) + one.assertions
+                self._property_assertions[one.name] = self._property_assertions.get(one.name, 0) + one.assertions
             self._look(progress.report.trace)
         elif isinstance(progress, PlanEnded):
             self._count(progress)
@@ -85,12 +87,12 @@ class HealthCollector:
 
     def _count(self, ended: PlanEnded) -> None:
         name = self._makers[ended.file]
-        judged = self._tried.get(name, 0) if self._are_properties else ended.assertions
+        assertions = self._property_assertions.get(name, 0) if self._are_properties else ended.assertions
         count = self._counts[name]
         count.generated += 1
-        count.assertions += judged
+        count.assertions += assertions
         count.failed += ended.verdict is Verdict.FAIL
-        count.without_assertions += ended.verdict is not Verdict.SKIP and not judged
+        count.without_assertions += ended.verdict is not Verdict.SKIP and not assertions
         if ended.verdict is Verdict.SKIP:
             reason = _reason(ended.reason or "")
             count.skipped[reason] = count.skipped.get(reason, 0) + 1
@@ -137,18 +139,18 @@ def health_lines(health: GeneratorHealth, more: str = "--runs") -> Iterator[str]
     ``more`` is the option that makes more plans.
     """
     for one in health.of:
-        facts = [f"{one.generated} generated", f"judged {one.assertions:,} times", f"{one.failed} failed"]
+        facts = [f"{one.generated} generated", count_noun(one.assertions, "assertion"), f"{one.failed} failed"]
         facts += [f"{number} skipped ({reason})" for reason, number in one.skipped]
         if one.without_assertions:
-            facts.append(f"{one.without_assertions} not judged ({one.never})")
+            facts.append(f"{one.without_assertions} without assertions ({one.never})")
         yield f"{one.name}: {', '.join(facts)}"
     if health.runs and not health.conflicts:
-        yield "0 conflicts seen: this run proves nothing about locks"
+        yield "no lock conflicts occurred; locking was not exercised"
     if health.runs and not health.pool_waits:
-        yield "0 waits for a pool seen: this run proves nothing about pools that are too small"
+        yield "no task waited for a pool; pool exhaustion was not exercised"
     for one in health.below:
         yield (
-            f"too little judged: {one.name} {one.assertions:,} times, and at least {health.floor:,} is the floor; "
+            f"too few assertions: {one.name} has {one.assertions:,}, and the floor is {health.floor:,}; "
             f"more {more}, a larger --profile or another --seed may help"
         )
 

@@ -31,7 +31,7 @@ from simdsl.report.secrets import Secrets
 from simdsl.report.trace_events import JsonObject, decode_event, encode_event
 from simdsl.runs.differential import labels
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of the trace format. A reader refuses any other."""
 
 
@@ -86,7 +86,7 @@ def progress_json(progress: Progress) -> JsonObject:
                 "seed": progress.seed,
                 "verdict": str(progress.verdict),
                 "runs": progress.runs,
-                "judged": progress.assertions,
+                "assertions": progress.assertions,
                 "steps": progress.steps,
                 "reason": progress.reason,
                 "warnings": list(progress.warnings),
@@ -188,7 +188,7 @@ def _end(report: RunReport) -> JsonObject:
         "record": "end",
         "verdict": str(report.verdict),
         "digest": report.digest,
-        "judged": report.assertions,
+        "assertions": report.assertions,
         "steps": report.steps,
         "raced": report.raced,
         "warnings": list(report.warnings),
@@ -209,7 +209,7 @@ def _failure(failure: Failure) -> JsonObject:
         "help": failure.help,
         "arguments": dict(failure.arguments),
         "fingerprint": failure.fingerprint,
-        "beside": [said._asdict() for said in failure.backend_outputs],
+        "backend_outputs": [said._asdict() for said in failure.backend_outputs],
     }
 
 
@@ -222,10 +222,10 @@ def health_json(health: GeneratorHealth) -> JsonObject:
             {
                 "name": one.name,
                 "generated": one.generated,
-                "judged": one.assertions,
+                "assertions": one.assertions,
                 "failed": one.failed,
                 "skipped": dict(one.skipped),
-                "not_judged": one.without_assertions,
+                "without_assertions": one.without_assertions,
                 "never": one.never,
                 "below_floor": one.name in below,
             }

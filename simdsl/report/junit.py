@@ -18,7 +18,7 @@ from simdsl import __version__
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import AllPlansEnded, FailureKind, PlanEnded, PlanStarted, Progress, RunEnded, Verdict
 from simdsl.plan.diagnostics import Diagnostic, Severity
-from simdsl.report.context import NOTHING_ASSERTED
+from simdsl.report.context import NOTHING_ASSERTED, count_noun
 from simdsl.report.diagnostics import diagnostic_text
 from simdsl.report.failure_text import render_failure
 from simdsl.report.protocol import Destination, Report, ReportContext, ReportOutput
@@ -160,7 +160,8 @@ def _out(ended: PlanEnded) -> str:
     if ended.verdict is Verdict.SKIP:
         return ""
     lines = [f"warning: {warning}" for warning in ended.warnings]
-    return "\n".join([*lines, f"{ended.runs:,} runs, {ended.assertions:,} assertions on {ended.backend}, seed {ended.seed}"])
+    counts = f"{count_noun(ended.runs, 'run')}, {count_noun(ended.assertions, 'assertion')}"
+    return "\n".join([*lines, f"{counts} on {ended.backend}, seed {ended.seed}"])
 
 
 def _classname(file: str) -> str:

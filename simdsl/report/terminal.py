@@ -8,7 +8,7 @@ from typing import Final, TextIO, assert_never
 
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
-from simdsl.report.context import CallHeader, PlanSource, choice_list, params_text
+from simdsl.report.context import NOTHING_ASSERTED, CallHeader, PlanSource, choice_list, count_noun, params_text
 from simdsl.report.screen import Screen, Style, fit, visible
 from simdsl.report.secrets import Secrets
 
@@ -98,7 +98,7 @@ class TerminalReport:
             facts.append(params_text(report.params))
         if report.choices:
             facts.append(choice_list(report.choices))
-        facts += [f"digest {report.digest}", f"{report.assertions} judged"]
+        facts += [f"digest {report.digest}", count_noun(report.assertions, "assertion")]
         if report.raced:
             facts.append("raced")
         verdict = self._screen.paint(_STYLES[report.verdict], str(report.verdict))
@@ -122,8 +122,8 @@ class TerminalReport:
         if ended.verdict is Verdict.SKIP:
             facts = ended.reason or "skipped"
         else:
-            runs = f"{_count(ended.runs, 'run')}, " if ended.runs != 1 else ""
-            facts = f"{runs}{ended.assertions:,} judged"
+            runs = f"{count_noun(ended.runs, 'run')}, " if ended.runs != 1 else ""
+            facts = f"{runs}{count_noun(ended.assertions, 'assertion')}"
         ink = _STYLES[ended.verdict]
         text = self._screen.wrap(f"{visible(ended.file)} ({visible(facts)})", first="     ", rest="       ").lstrip()
         return f"{self._screen.paint(ink, str(ended.verdict))} {text}"
@@ -145,7 +145,8 @@ class TerminalReport:
         counts = ", ".join(
             (f"{ended.passed} passed", f"{ended.failed} failed", f"{ended.skipped} skipped", f"{ended.warned} warned")
         )
-        text = f"{_count(ended.plans, 'plan')}: {counts}; {_count(ended.runs, 'run')}, {ended.assertions:,} judged"
+        done = f"{count_noun(ended.runs, 'run')}, {count_noun(ended.assertions, 'assertion')}"
+        text = f"{count_noun(ended.plans, 'plan')}: {counts}; {done}"
         if ended.interrupted:
             text = f"interrupted after {text}"
         if ended.failed:
@@ -156,7 +157,7 @@ class TerminalReport:
             ink = Style.GOOD
         self._say(self._screen.paint(ink, self._screen.wrap(text, rest="  ")))
         if not ended.assertions and not ended.failed and not ended.interrupted:
-            self._say(self._screen.wrap("nothing was judged, so nothing is known", rest="  "))
+            self._say(self._screen.wrap(NOTHING_ASSERTED, rest="  "))
 
     def _draw(self) -> None:
         """The progress line, at most ten times a second."""
@@ -177,7 +178,3 @@ class TerminalReport:
             self._drawn = False
         self._out.write(self._secrets.hide(line) + "\n")
         self._out.flush()
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun if n == 1 else noun + 's'}"

@@ -32,9 +32,9 @@ JsonObject: TypeAlias = dict[str, Any]
 # The word that stands for each kind of event under the key "event".
 EVENT_NAMES: Final[Mapping[type[TraceEvent], str]] = {
     StepCompleted: "step",
-    TaskBlocked: "park",
+    TaskBlocked: "block",
     TaskChosen: "choose",
-    ScheduleEntrySkipped: "skip_word",
+    ScheduleEntrySkipped: "skip_entry",
     ClockAdvanced: "advance",
     PoolChanged: "pool",
     CheckEvaluated: "check",
@@ -60,14 +60,14 @@ def decode_event(data: JsonObject) -> TraceEvent:
         case "step":
             fields |= {"path": tuple(data["path"]), "arguments": _values(data), "names": tuple(data["names"])}
             return StepCompleted(**fields | {"outcome": decode_outcome(data["outcome"])})
-        case "park":
+        case "block":
             fields |= {"path": tuple(data["path"]), "arguments": _values(data)}
             fields |= {"wait": BlockReason(data["wait"]), "blockers": tuple(data["blockers"])}
             return TaskBlocked(**fields)
         case "choose":
             return TaskChosen(choice=data["choice"], enabled=tuple(data["enabled"]))
-        case "skip_word":
-            return ScheduleEntrySkipped(**fields)
+        case "skip_entry":
+            return ScheduleEntrySkipped(index=data["index"], word=data["entry"], why=data["why"])
         case "advance":
             return ClockAdvanced(**fields)
         case "pool":
@@ -153,7 +153,9 @@ def _fields(event: TraceEvent) -> JsonObject:
             }
         case InvariantEvaluated():
             return {"path": list(event.path), "outcome": encode_outcome(event.outcome), "held": event.held}
-        case TaskChosen() | ScheduleEntrySkipped() | ClockAdvanced() | PoolChanged() | SessionRolledBack() | RaceDetected():
+        case ScheduleEntrySkipped(index=index, word=entry, why=why):
+            return {"index": index, "entry": entry, "why": why}
+        case TaskChosen() | ClockAdvanced() | PoolChanged() | SessionRolledBack() | RaceDetected():
             return {name: _flat(getattr(event, name)) for name in event.__slots__}
         case _:
             assert_never(event)

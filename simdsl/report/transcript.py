@@ -118,7 +118,7 @@ def _entry(event: TraceEvent, number: int) -> TranscriptLine | None:
             return TranscriptLine(number=None, task="", what="invariant", result=brief_outcome(event.outcome), bad=True)
         case ClockAdvanced():
             return TranscriptLine(
-                number=None, task="", what=f"(the clock moves to {duration_text(event.now_us)})", result=""
+                number=None, task="", what=f"(virtual clock advances to {duration_text(event.now_us)})", result=""
             )
         case SessionRolledBack():
             return TranscriptLine(number=None, task=event.task, what=f"(rolled back: {event.why})", result="")

@@ -94,7 +94,7 @@ def test_the_live_lines_fit_and_are_written_over() -> None:
     assert all(0 < cell_width(line) < 60 for line in live)
     assert live[1].startswith("      8x property_violated/")
     assert "and 3 more" in live[6]
-    assert "7 judged property-with" in live[7]
+    assert "7 assertions property-with" in live[7]
 
 
 def test_the_newest_bug_comes_first() -> None:
@@ -110,7 +110,7 @@ def test_it_is_not_drawn_all_the_time() -> None:
 def test_without_a_terminal_there_are_plain_lines() -> None:
     text = shown(Screen(), BEGAN, went(), FOUND, ended())
     assert "\x1b" not in text
-    assert "goes on: 270 of 1,000 seeds are done" in text
+    assert "resumed: 270 of 1,000 seeds are done" in text
     assert "403/1,000 seeds, " in text
     assert f"new bug {seen(3).fingerprint} at {NAMES[0]} seed 3: some/bugs/bug-3" in text
 
@@ -118,7 +118,7 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
 def test_secrets_and_control_characters_stay_where_they_are() -> None:
     text = shown(Screen(), BEGAN, ended(EndReason.REFUSED, "no password hunter22"))
     assert "hunter22" not in text
-    assert "could not go on: no password ***" in text
+    assert "could not continue: no password ***" in text
     assert "\\x1b[31m" in text
 
 
@@ -127,12 +127,10 @@ def test_the_summary_says_how_each_is_run_again() -> None:
     again = f"  simdsl run --property {NAMES[0]} --runs 1 --backend sqlite --differential 'postgresql://ann:***@there/x'"
     assert f"{again} --seed 8" in lines
     assert "replay: simdsl bugs replay --bugbase-dir some/bugs" in lines
-    assert "not shrunk, for there was no time: bug-1" in lines
-    assert any(line.startswith(f"too little judged: {NAMES[5]} 7 times, and at least 9") for line in lines)
-    assert lines[-2].startswith(
-        "400 of 1,000 seeds: 2,400 plans, judged 42 times, 0 failed, 8 bugs; 1 min 05 s, 2.0 seeds/s"
-    )
-    assert lines[-1] == "interrupted; the same command goes on from there"
+    assert "not shrunk for lack of time: bug-1" in lines
+    assert any(line.startswith(f"too few assertions: {NAMES[5]} has 7, and the floor is 9") for line in lines)
+    assert lines[-2].startswith("400 of 1,000 seeds: 2,400 plans, 42 assertions, 0 failed, 8 bugs; 1 min 05 s, 2.0 seeds/s")
+    assert lines[-1] == "interrupted; the same command resumes the campaign"
 
 
 def test_other_events_have_a_line_each() -> None:
@@ -147,11 +145,11 @@ def test_other_events_have_a_line_each() -> None:
         CampaignStopping(why=EndReason.TIME),
     )
     assert text.splitlines() == [
-        f"a worker ended by SIGSEGV at {NAMES[1]} seed 7; that is done again by itself",
-        "a worker ended with code 1; that is done again by itself",
+        f"a worker ended by SIGSEGV at {NAMES[1]} seed 7; that plan is re-run in a process of its own",
+        "a worker ended with code 1; that plan is re-run in a process of its own",
         "shrunk 1,412 -> 6 steps (131 tries): bug-1",
         "not shrunk: bug-2: no",
-        "time is over: waiting for the present plans; Ctrl-C ends them",
+        "time is over: waiting for the plans that are running; Ctrl-C ends them",
     ]
 
 
@@ -163,14 +161,14 @@ def test_every_event_is_an_object() -> None:
     told = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [one["event"] for one in told] == [
         "campaign_started",
-        "campaign_went",
+        "campaign_progress",
         "bug_found",
         "campaign_stopping",
         "campaign_ended",
     ]
     assert b"hunter22" not in out.getvalue()
     assert told[-1]["bugs"][0]["reproduce"].endswith("--seed 8")
-    assert told[-1]["health"]["of"][0]["judged"] == 7
+    assert told[-1]["health"]["of"][0]["assertions"] == 7
 
 
 def test_durations_and_rates_are_for_people() -> None:

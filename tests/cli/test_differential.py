@@ -41,7 +41,7 @@ schedule: all
 
 
 def story(out: str) -> str:
-    return out[out.index("backends differ") : out.index("   the order so far")]
+    return out[out.index("backends differ") : out.index("   steps so far")]
 
 
 def test_backends_that_agree_exit_with_0(shell: Shell) -> None:
@@ -136,7 +136,7 @@ def test_events_name_each_backend(shell: Shell) -> None:
     assert failure["path"] == ["steps", 1]
     assert failure["expected"] == ["(1, 'ada'), (2, 'grace')"]
     sent = "SELECT id, name FROM t WHERE name IS NOT NULL AND length(name) < 100"
-    assert failure["beside"] == [
+    assert failure["backend_outputs"] == [
         {"backend": "sqlite", "said": "2 rows, (2, 'grace') among them", "sent": sent},
         {"backend": FAULTY, "said": "1 row", "sent": sent},
     ]
@@ -158,7 +158,7 @@ def test_a_trace_holds_the_runs_of_all_and_keeps_to_its_schema(shell: Shell) -> 
     ]
     assert runs[0].header["description"]["driver"] == "sqlite3 (stdlib)"
     assert runs[1].header["description"]["driver"] == install("drops_a_row")
-    assert runs[1].end["failure"]["beside"][1]["said"] == "1 row"
+    assert runs[1].end["failure"]["backend_outputs"][1]["said"] == "1 row"
 
 
 def test_x_stops_after_the_first_plan_that_differs(shell: Shell) -> None:
@@ -177,7 +177,7 @@ def test_list_runs_nothing(shell: Shell) -> None:
 def test_a_plan_that_fails_on_the_first_is_no_difference(shell: Shell) -> None:
     result = shell("run", shell.write("a.yaml", FAILS), "--differential", "libsql")
     assert result.code == 1
-    assert "missed expectation" in result.out
+    assert "expectation failed" in result.out
     assert "backends differ" not in result.out
 
 

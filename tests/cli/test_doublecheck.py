@@ -69,14 +69,14 @@ def test_every_run_counts_as_judged(shell: Shell) -> None:
     shell.write("silent.yaml", SILENT)
     assert shell("run", "silent.yaml").code == 5
     result = shell("run", "silent.yaml", "--doublecheck")
-    assert (result.code, "1 run, 1 judged" in result.out) == (0, True)
+    assert (result.code, "1 run, 1 assertion" in result.out) == (0, True)
 
 
 def test_a_plan_that_fails_fails_as_it_does_alone(shell: Shell) -> None:
     shell.write("a.yaml", FAILS)
     result = shell("run", "a.yaml", "--doublecheck")
     assert result.code == 1
-    assert "missed expectation" in result.out
+    assert "expectation failed" in result.out
     assert "runs differ" not in result.out
 
 

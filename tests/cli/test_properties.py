@@ -61,7 +61,7 @@ def test_its_plans_run_without_any_file(shell: Shell) -> None:
     lines = said.out.splitlines()
     assert [line.split(" (")[1] for line in lines if line.startswith("pass ")] == ["seed 42)", "seed 43)", "seed 44)"]
     assert lines[1].startswith("pass property:tx-rollback-invisible (seed 42) (4 runs,")
-    assert any(line.startswith("tx-rollback-invisible: 3 generated, judged ") for line in lines)
+    assert any(line.startswith("tx-rollback-invisible: 3 generated, ") for line in lines)
     assert all(len(line) <= 60 for line in lines[1:])
 
 
@@ -70,7 +70,7 @@ def test_all_of_them_run_and_what_is_skipped_says_why(shell: Shell) -> None:
     assert said.code == 0, said.out
     summary = " ".join(said.out.split())
     for name in built_in():
-        assert f"{name}: 1 generated, judged " in summary
+        assert f"{name}: 1 generated, " in summary
     assert "0 failed, 1 skipped (sqlite cannot do `fault: disconnect`)" in summary
     assert f"{len(built_in())} plans: {len(built_in()) - 1} passed, 0 failed, 1 skipped, 0 warned" in summary
 
@@ -84,7 +84,7 @@ def test_nothing_judged_is_no_pass(shell: Shell) -> None:
 def test_what_was_never_met_is_said(shell: Shell) -> None:
     said = shell("run", "--property", "pool-checkout-return", "--runs", "1", "--seed", "1")
     assert said.code == 0
-    assert "0 conflicts seen: this run proves nothing about locks" in " ".join(said.out.split())
+    assert "no lock conflicts occurred: this run proves nothing about locks" in " ".join(said.out.split())
 
 
 def test_a_violation_is_told_and_its_line_repeats_exactly_that_run(shell: Shell) -> None:
@@ -92,14 +92,14 @@ def test_a_violation_is_told_and_its_line_repeats_exactly_that_run(shell: Shell)
     said = shell("run", "--property", "tx-rollback-invisible", "--seed", "42", "--runs", "2", "--backend", backend)
     assert said.code == 1
     assert "property violated: tx-rollback-invisible: " in said.out
-    assert "   what proves it\n" in said.out
+    assert "   evidence\n" in said.out
     (line, *_) = [line for line in said.out.splitlines() if line.startswith("reproduce: ")]
     words = shlex.split(line.removeprefix("reproduce: simdsl "))
     assert words[:5] == ["run", "--property", "tx-rollback-invisible", "--runs", "1"]
     again = shell(*words)
     assert again.code == 1
-    proof = said.out.split("   what proves it\n")[1].split("   help: ")[0]
-    assert again.out.split("   what proves it\n")[1].split("   help: ")[0] == proof
+    proof = said.out.split("   evidence\n")[1].split("   help: ")[0]
+    assert again.out.split("   evidence\n")[1].split("   help: ")[0] == proof
     assert "1 plan: 0 passed, 1 failed" in again.out
 
 

@@ -16,8 +16,8 @@ def test_a_plan_that_holds_exits_with_0_and_says_its_counts(shell: Shell) -> Non
     result = shell("run", shell.write("a.yaml", HOLDS))
     assert result.code == 0
     assert re.match(r"seed \d+, backend sqlite \(SQLite ", result.out)
-    assert "pass a.yaml (3 judged)" in result.out
-    assert result.out.endswith("1 plan: 1 passed, 0 failed, 0 skipped, 0 warned; 1 run, 3 judged\n")
+    assert "pass a.yaml (3 assertions)" in result.out
+    assert result.out.endswith("1 plan: 1 passed, 0 failed, 0 skipped, 0 warned; 1 run, 3 assertions\n")
     assert result.err == ""
 
 
@@ -25,8 +25,8 @@ def test_a_failure_exits_with_1_and_tells_its_story(shell: Shell) -> None:
     result = shell("run", shell.write("a.yaml", FAILS), "--seed", "7")
     assert result.code == 1
     assert result.out.splitlines()[0].startswith("seed 7, ")
-    story = result.out[result.out.index("missed expectation") :]
-    assert story.startswith("missed expectation: column 2 is 10\n  --> a.yaml:11:31\n")
+    story = result.out[result.out.index("expectation failed") :]
+    assert story.startswith("expectation failed: column 2 is 10\n  --> a.yaml:11:31\n")
     assert "11 |   - b: SELECT id, v FROM t => (1, 11)\n   |                               ^^^^^^^\n" in story
     assert "   expected  (1, 11)\n   got       (1, 10)\n                 ^^\n" in story
     assert "   2 a INSERT INTO t VALUES (1, 10)  1 affected\n" in story
@@ -178,7 +178,7 @@ def test_a_line_runs_up_to_its_step(shell: Shell) -> None:
     shell.write("a.yaml", FAILS)
     result = shell("run", "a.yaml:9")
     assert result.code == 0
-    assert "2 judged" in result.out
+    assert "2 assertions" in result.out
     assert "reproduce: simdsl run a.yaml:11 " in shell("run", "a.yaml:11").out
 
 
@@ -236,13 +236,13 @@ def test_a_plan_for_other_backends_is_skipped_and_says_why(shell: Shell) -> None
     assert "skip a.yaml (it is meant for postgres)" in result.out
     alone = shell("run", "a.yaml")
     assert alone.code == 5
-    assert "nothing was judged" in alone.out
+    assert "no assertion was evaluated" in alone.out
 
 
 def test_a_call_that_judged_nothing_exits_with_5(shell: Shell) -> None:
     result = shell("run", shell.write("a.yaml", SILENT))
     assert result.code == 5
-    assert "warn a.yaml (0 judged)" in result.out
+    assert "warn a.yaml (0 assertions)" in result.out
 
 
 def test_an_unknown_backend_exits_with_3(shell: Shell) -> None:
@@ -282,7 +282,7 @@ def test_verbose_says_a_line_a_run_and_twice_verbose_its_steps(shell: Shell) -> 
     shell.write("t.yaml", TASKS.replace("=> 1\n", "=> 0 or 1\n").replace("=> 0 affected", "=> ok"))
     once = shell("run", "t.yaml", "-v")
     assert once.code == 0
-    runs = re.findall(r"^  pass run (\d), (1-1-2|1-2-1|2-1-1), digest [0-9a-f]{16}, 3 judged$", once.out, re.MULTILINE)
+    runs = re.findall(r"^  pass run (\d), (1-1-2|1-2-1|2-1-1), digest [0-9a-f]{16}, 3 assertions$", once.out, re.MULTILINE)
     assert len(runs) == 3
     assert "DELETE FROM t" not in once.out
     assert shell("run", "t.yaml", "-vv").out.count("DELETE FROM t") == 3

@@ -224,10 +224,10 @@ def test_secrets_are_masked_in_all_lines() -> None:
         (b"[]", "line 1: not a JSON object"),
         (b'{"event": "advance", "now_us": 1}', "line 1: an event has no place here"),
         (b'{"record": "end"}', "line 1: end has no place here"),
-        (b'{"record": "run", "format": 2}', "line 1: this trace has format 2, not 1"),
-        (b'{"record": "run", "format": 1}', "line 1: the file ends in the middle of a run"),
-        (b'{"record": "run", "format": 1}\n{"event": "advance"}', "line 2: not an event"),
-        (b'{"record": "run", "format": 1}\n{"event": "what"}', "line 2: not an event"),
+        (b'{"record": "run", "format": 1}', "line 1: this trace has format 1, not 2"),
+        (b'{"record": "run", "format": 2}', "line 1: the file ends in the middle of a run"),
+        (b'{"record": "run", "format": 2}\n{"event": "advance"}', "line 2: not an event"),
+        (b'{"record": "run", "format": 2}\n{"event": "what"}', "line 2: not an event"),
     ],
 )
 def test_what_is_no_trace(text: bytes, reason: str) -> None:

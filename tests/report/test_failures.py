@@ -85,7 +85,7 @@ def report(*events: TraceEvent, **more: object) -> RunReport:
         "run": 3,
         "choices": (),
         "verdict": Verdict.FAIL,
-        "judged": 1,
+        "assertions": 1,
         "steps": 1,
         "digest": "0" * 16,
         "trace": trace,
@@ -169,7 +169,7 @@ def test_a_check_shows_what_its_sides_came_to() -> None:
 def test_consequences_are_told_as_such() -> None:
     later = failure(("setup", 0), message="and this")
     lines = render_failure(report(consequences=(later,)), failure(("steps", 0)), told(), Screen())
-    assert "after that, in consequence: and this" in lines
+    assert "as a consequence: and this" in lines
 
 
 def test_the_order_so_far_names_first_and_last_steps_of_many() -> None:
@@ -231,7 +231,7 @@ def test_every_kind_of_line_of_the_order() -> None:
         "3 a SELECT 1 error busy",
         "b UPDATE b waits for a",
         "c sleep sleeps, until 5ms",
-        "(the clock moves to 1m)",
+        "(virtual clock advances to 1m)",
         "4 check does not hold",
         "a (rolled back: retry)",
         "a, b (raced: the engine chose)",

@@ -74,7 +74,7 @@ def test_a_command_is_one_line(text: str, title: str, file: str | None, span: So
 def test_a_failure_is_annotated_where_it_was_expected_otherwise() -> None:
     assert fold(failed()).annotations().splitlines() == [
         "::group::simdsl: 1 annotation",
-        "::error file=plans/a.yaml,line=4,col=20,endColumn=21,title=simdsl p%3A missed expectation::"
+        "::error file=plans/a.yaml,line=4,col=20,endColumn=21,title=simdsl p%3A expectation failed::"
         "got 1%0Aexpected: 2%0Agot: (1)%0Areproduce: simdsl run plans/a.yaml --seed 7",
         "::endgroup::",
     ]
@@ -87,7 +87,7 @@ def test_warnings_are_annotated_too_and_passes_are_not() -> None:
 
 
 def test_a_plan_in_no_file_has_no_place() -> None:
-    assert "::error title=simdsl p%3A missed" in fold(failed(file="generated:quick (seed 3)")).annotations()
+    assert "::error title=simdsl p%3A expectation failed" in fold(failed(file="generated:quick (seed 3)")).annotations()
 
 
 def test_what_came_to_no_end_is_annotated() -> None:
@@ -121,7 +121,7 @@ def test_the_summary_has_counts_a_table_and_commands() -> None:
     assert fold(RunEnded(report=report), failed(), ended(Verdict.PASS)).summary() == (
         "### simdsl: 2 plans, 1 pass, 1 fail\n"
         "\n| plan | where | what |\n|---|---|---|\n"
-        "| p | plans/a.yaml&#58;4 | **missed expectation**: got 1 (sqlite) |\n"
+        "| p | plans/a.yaml&#58;4 | **expectation failed**: got 1 (sqlite) |\n"
         "\n<details><summary>how to reproduce</summary>\n\n"
         "```sh\nsimdsl run plans/a.yaml --seed 7\n```\n\n"
         "</details>\n\n"

@@ -141,7 +141,7 @@ def test_no_failure_passes(kind: FailureKind) -> None:
 def test_the_story_ends_with_the_command() -> None:
     root = document(ended(Verdict.FAIL, kind=FailureKind.EXPECTATION))
     story = root.find(".//failure").text
-    assert story.startswith("missed expectation: got 2\n")
+    assert story.startswith("expectation failed: got 2\n")
     assert "in run 1 on sqlite, schedule 1-2" in story
     assert story.endswith("reproduce: simdsl run plans/tx/a.b.yaml --seed 7")
 

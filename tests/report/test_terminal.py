@@ -24,7 +24,7 @@ def ended(verdict: Verdict, **more: object) -> PlanEnded:
         "seed": 1,
         "verdict": verdict,
         "runs": 1200,
-        "judged": 3,
+        "assertions": 3,
         "steps": 4,
     }
     return PlanEnded(**(fields | more))  # type: ignore[arg-type]
@@ -58,9 +58,9 @@ def test_a_line_a_plan(detail: Verbosity) -> None:
         ended(Verdict.WARN, warnings=("the bound cut it",)),
         detail=detail,
     )
-    assert ("pass pass.yaml (1,200 runs, 3 judged)\n" in text) is (detail is Verbosity.PLANS)
+    assert ("pass pass.yaml (1,200 runs, 3 assertions)\n" in text) is (detail is Verbosity.PLANS)
     assert ("skip skip.yaml (it is meant for postgres)\n" in text) is (detail is Verbosity.PLANS)
-    assert "warn warn.yaml (1,200 runs, 3 judged)\n     the bound cut it\n" in text
+    assert "warn warn.yaml (1,200 runs, 3 assertions)\n     the bound cut it\n" in text
 
 
 def test_the_counts() -> None:
@@ -69,13 +69,13 @@ def test_the_counts() -> None:
         tally.tell(ended(verdict))
     end = tally.end()
     assert end == AllPlansEnded(seed=7, plans=4, passed=1, failed=1, skipped=1, warned=1, runs=4800, assertions=12)
-    assert said(end).endswith("4 plans: 1 passed, 1 failed, 1 skipped, 1 warned; 4,800 runs, 12 judged\n")
+    assert said(end).endswith("4 plans: 1 passed, 1 failed, 1 skipped, 1 warned; 4,800 runs, 12 assertions\n")
 
 
 def test_a_call_that_judged_nothing_says_so() -> None:
-    assert "nothing was judged" in said(CallCounter(seed=1).end())
+    assert "no assertion was evaluated" in said(CallCounter(seed=1).end())
     assert said(CallCounter(seed=1).end(interrupted=True)).endswith(
-        "interrupted after 0 plans: 0 passed, 0 failed, 0 skipped, 0 warned; 0 runs, 0 judged\n"
+        "interrupted after 0 plans: 0 passed, 0 failed, 0 skipped, 0 warned; 0 runs, 0 assertions\n"
     )
 
 

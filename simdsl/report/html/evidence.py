@@ -205,7 +205,7 @@ def _block(failure: Failure, source: PlanSource) -> FailureBlock:
         marked = SourceLine(line=span.line, before=line[:start], marked=line[start:end], after=line[end:])
     rows = _rows(failure)
     return FailureBlock(
-        kind=str(failure.kind).replace("_", " "),
+        kind=failure.kind.label,
         message=failure.message,
         place=place,
         source=marked,

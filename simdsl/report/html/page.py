@@ -13,7 +13,7 @@ from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
-from simdsl.report.context import NOTHING_ASSERTED, choice_list, params_text
+from simdsl.report.context import NOTHING_ASSERTED, choice_list, count_noun, params_text
 from simdsl.report.html.evidence import evidence_panel, lane_groups
 from simdsl.report.html.lanes import LaneGrid, grid_rules
 from simdsl.report.html.page_templates import Html, PageTemplates, resource
@@ -190,7 +190,7 @@ class HtmlReport:
             facts.append(_brief(params_text(report.params)))
         if report.choices:
             facts.append(f"schedule {_brief(choice_list(report.choices))}")
-        facts.append(f"{report.steps:,} steps, {report.assertions:,} assertions, digest {report.digest}")
+        facts += [count_noun(report.steps, "step"), count_noun(report.assertions, "assertion"), f"digest {report.digest}"]
         return ", ".join(facts)
 
     def _title(self) -> str:

@@ -30,7 +30,7 @@ from simdsl.syntax.printer import duration_text
 SECTIONS: Final = ("setup", "finally")
 """Parts of a plan that are no tasks (docs/adr/0009)."""
 
-# A wait that ends so was ended by the engine or by a limit: nobody let it go on.
+# A wait that ends with one of these was ended by the engine or by a limit: no other task released what it waited for.
 _ENDED_BY_ENGINE: Final = frozenset(
     {
         ErrorClass.DEADLOCK_DETECTED,
@@ -48,7 +48,7 @@ class ItemKind(StrEnum):
     STEP = "step"
     CHECK = "check"
     PARK = "park"
-    NOTE = "note"  # of a task, or of nobody: then it stands across all lanes
+    NOTE = "note"  # of a task, or of the run: then it stands across all lanes
 
 
 class SpanKind(StrEnum):
@@ -148,11 +148,11 @@ class _TimelineBuilder:
                 )
             case ClockAdvanced():
                 self._wake_sleepers(event.now_us)
-                self._say(f"the clock moves to {duration_text(event.now_us)}")
+                self._say(f"virtual clock advances to {duration_text(event.now_us)}")
             case PoolChanged():
-                moved = "lends" if event.checked_out else "takes back"
+                moved = "checked out of" if event.checked_out else "released to"
                 counts = f"{event.busy} busy, {event.idle} idle, {event.waiting} waiting"
-                self.of_pools[event.task] = f"{event.pool} {moved} connection {event.session}: {counts}"
+                self.of_pools[event.task] = f"connection {event.session} {moved} {event.pool}: {counts}"
             case InvariantEvaluated(held=False):
                 self._add(
                     TimelineItem(
@@ -170,7 +170,7 @@ class _TimelineBuilder:
             case RaceDetected():
                 self._say(f"raced: the engine chose between {', '.join(event.tasks)}")
             case ScheduleEntrySkipped():
-                self._say(f"word {event.index + 1} of the schedule, {event.word}, is skipped: {event.why}")
+                self._say(f"schedule entry {event.index + 1}, {event.word}, is skipped: {event.why}")
             case _:
                 pass
 

@@ -69,7 +69,7 @@ def test_ids_are_unique_and_links_lead_somewhere() -> None:
 
 def test_a_failure_is_shown_with_its_evidence() -> None:
     page = Reading(page_of(FAILS))
-    assert "missed expectation" in page.text
+    assert "expectation failed" in page.text
     assert "1.yaml:5:20" in page.text
     assert AGAIN in page.text
     assert page.values("id").count("r1-hit") == 1

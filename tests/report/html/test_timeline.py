@@ -76,7 +76,7 @@ def test_a_connection_that_comes_back_goes_to_the_first_who_waits() -> None:
     assert wakes(drawn) == [("a", "return", "b"), ("b", "return", "c")]
     assert of(drawn, SpanKind.POOL) == [("b", "checkout main", "checkout main"), ("c", "checkout main", "checkout main")]
     returned = next(item for item in drawn.items if item.what == "return")
-    assert returned.note.startswith("main takes back connection ")
+    assert returned.note.endswith("released to main: 1 busy, 0 idle, 1 waiting")
 
 
 def test_nobody_wakes_who_gives_up() -> None:
@@ -90,7 +90,7 @@ def test_nobody_wakes_who_gives_up() -> None:
 
 def test_a_sleep_ends_when_the_clock_moves() -> None:
     drawn = lanes("tasks:\n  a:\n    - sleep: 5ms\n    - SELECT 1\n  b:\n    - SELECT 2\nschedule: a b a\n")
-    assert of(drawn, SpanKind.SLEEP) == [("a", "sleep", "the clock moves to 5ms")]
+    assert of(drawn, SpanKind.SLEEP) == [("a", "sleep", "virtual clock advances to 5ms")]
 
 
 def test_who_still_waits_at_the_end_waits_for_ever() -> None:
