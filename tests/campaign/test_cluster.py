@@ -202,7 +202,7 @@ def test_it_waits_for_workers_and_keeps_what_is_done_when_the_scheduler_goes(tmp
             assert " ".join("".join(said).split()).endswith(f", 0 workers of {lonely.address}")
             waiting.send_signal(signal.SIGINT)
             *_, last = waiting.stdout
-            assert last == "interrupted; the same command goes on from there\n"
+            assert last == "interrupted; the same command resumes the campaign\n"
         assert waiting.returncode == Exit.INTERRUPTED
         assert lonely.tasks() == []
 

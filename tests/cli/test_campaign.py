@@ -175,7 +175,7 @@ def test_a_backend_that_cannot_be_reached(shell: Shell) -> None:
 def test_time_is_over(shell: Shell) -> None:
     result = shell("campaign", "--seeds", "1000000", "-j", "1", "--time", "300ms", *SMALL)
     assert result.code in (0, 5)  # if there was time for a plan
-    assert "time is over; the same command goes on from there" in result.out
+    assert "time is over; the same command resumes the campaign" in result.out
 
 
 def test_killed_it_goes_on_and_has_lost_nothing(home: Path, environment: Mapping[str, str]) -> None:
