@@ -32,9 +32,15 @@ from simdsl.cli.option_groups import PANELS  # noqa: E402
 from simdsl.cli.options import Field  # noqa: E402
 from simdsl.generation.plans import UNSUPPORTED_KNOBS  # noqa: E402
 from simdsl.language.property_names import built_in  # noqa: E402
-from simdsl.oracles.documented_differences import KNOWN_DIFFERENCES  # noqa: E402
 from simdsl.oracles.equivalence import RULES  # noqa: E402
-from simdsl.oracles.known_differences import Known, KnownDifference, KnownKeys, KnownOrder, KnownValues  # noqa: E402
+from simdsl.oracles.known_differences import (  # noqa: E402
+    KNOWN_DIFFERENCES,
+    Known,
+    KnownDifference,
+    KnownKeys,
+    KnownOrder,
+    KnownValues,
+)
 from simdsl.plan import resources  # noqa: E402
 from simdsl.plan.codes import Code  # noqa: E402
 from simdsl.plan.outcomes import ErrorClass  # noqa: E402

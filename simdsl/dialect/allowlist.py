@@ -1,6 +1,6 @@
-"""The closed list of what is carried. What is not in it is refused by name: nothing passes because nobody thought of it.
+"""The list of constructs that are translated. Everything else is refused by name, so that nothing slips through.
 
-``check`` looks at the tree of a statement as it was written. What it lets through, the other modules carry or mend.
+``check_allowed`` sees the tree of a statement as it was written. What it allows, the other modules translate or rewrite.
 """
 
 from __future__ import annotations
@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from simdsl.dialect.dialect_pair import DialectPair, Unsupported
 from simdsl.dialect.sqlglot_adapter import SqlTree, canonical_text, exp
-from simdsl.dialect.unsupported import check_supported
+from simdsl.dialect.unsupported import DialectPair, Unsupported, check_supported
 from simdsl.plan.sql import Dialect
 
 
 def check_allowed(tree: SqlTree, route: DialectPair) -> None:
-    """Raises ``Unsupported`` for the first construct that is not carried on this route."""
+    """Raises ``Unsupported`` for the first construct that is not translated between these dialects."""
     if not isinstance(tree, _STATEMENTS):
         raise Unsupported(canonical_text(tree).split(maxsplit=1)[0].upper())
     for node in tree.walk():
@@ -37,7 +36,7 @@ def check_allowed(tree: SqlTree, route: DialectPair) -> None:
 
 
 def _said(node: SqlTree) -> str:
-    """How a node is called in SQL."""
+    """The name of a node in SQL."""
     name = type(node).__name__
     if name in _WORDS:
         return _WORDS[name]
@@ -47,7 +46,7 @@ def _said(node: SqlTree) -> str:
 
 
 def _argument(node: SqlTree, key: str) -> str:
-    """How an argument that is not carried is called."""
+    """The name of an argument of a node that is not translated."""
     if key == "locks":
         return "FOR UPDATE" if node.args["locks"][0].args.get("update") else "FOR SHARE"
     return f"{_said(node)} with {key.rstrip('_').replace('_', ' ').upper()}"
@@ -56,9 +55,11 @@ def _argument(node: SqlTree, key: str) -> str:
 _STATEMENTS: Final = (exp.Query, exp.Values, exp.Insert, exp.Update, exp.Delete, exp.Create, exp.Alter, exp.Drop)
 
 
+# Functions without a class of their own in sqlglot.
 _ANONYMOUS: Final = {Dialect.SQLITE: ("total",)}
 
 
+# Each of these classes has statements in the corpus, which run on the engines of both dialects.
 _CARRIED_NAMES: Final = """
     Abs Add Alias Alter AlterRename And AutoIncrementColumnConstraint Avg Between BitwiseAnd BitwiseLeftShift BitwiseNot
     BitwiseOr BitwiseRightShift Boolean CTE Case Cast Ceil CharacterSet CheckColumnConstraint Chr Coalesce Collate
@@ -78,7 +79,7 @@ _CARRIED_NAMES: Final = """
 _CARRIED: Final = frozenset(_CARRIED_NAMES.split())
 
 
-# Arguments of the classes in which something could hide; what is set and not named here is refused.
+# The arguments that are translated, for classes with optional clauses. Any other argument that is set is refused.
 _ARGUMENTS: Final = {
     "Select": frozenset(
         (
@@ -123,7 +124,7 @@ _ARGUMENTS: Final = {
 }
 
 
-# What some targets lack, by the name of the class.
+# Functions and clauses that single targets lack, by the name of the class.
 _REFUSED: Final = {
     "NthValue": {Dialect.TSQL: "NTH_VALUE()"},
     "Filter": {Dialect.MYSQL: "FILTER behind an aggregate"},
@@ -131,6 +132,7 @@ _REFUSED: Final = {
 }
 
 
+# SQL's name of a class, where neither the class nor its function says it.
 _WORDS: Final = {
     "Analyze": "ANALYZE",
     "Array": "ARRAY[]",

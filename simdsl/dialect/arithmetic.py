@@ -1,10 +1,13 @@
-"""Arithmetic: division, remainders, rounding, casts, and aggregates whose type is another one elsewhere."""
+"""Arithmetic: division, remainders, rounding, casts, and aggregates whose result type depends on the engine.
+
+Every rewrite here keeps the meaning of the dialect in which the statement was written. A rewrite first checks whether its
+result is in place already, because the author of a plan, another rewrite, or sqlglot may have put it there.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from simdsl.dialect.dialect_pair import DialectPair, Unsupported
 from simdsl.dialect.sqlglot_adapter import SqlTree, disable_generator_rewrites, exp
 from simdsl.dialect.type_inference import (
     ARITHMETIC,
@@ -20,11 +23,16 @@ from simdsl.dialect.type_inference import (
     strip_parens,
     value_type,
 )
+from simdsl.dialect.unsupported import DialectPair, Unsupported
 from simdsl.plan.sql import Dialect
 
 
 def rewrite_arithmetic(tree: SqlTree, route: DialectPair) -> None:
-    """Make every number come out as where the statement was written."""
+    """Rewrite the numbers of a statement so that the target computes the values of the source dialect.
+
+    Raises ``Unsupported`` for arithmetic whose result would depend on types that only the engine knows.
+    """
+    # From the leaves up, so that a cast is rewritten before the division that looks at its type.
     for node in reversed(list(tree.walk())):
         match node:
             case exp.Div():
@@ -35,10 +43,11 @@ def rewrite_arithmetic(tree: SqlTree, route: DialectPair) -> None:
                 _cast(node, route)
             case exp.Round():
                 _round(node, route)
-            case exp.Pow() if route.target is Dialect.TSQL:  # whose result is of the type of what is raised
+            # POWER of SQL Server has the type of its base: POWER(2, -1) is 0.
+            case exp.Pow() if route.target is Dialect.TSQL:
                 node.set("this", cast_once(node.this, "FLOAT"))
             case exp.Ceil() | exp.Floor() if value_type(node.this) is ValueType.INTEGER:
-                # To SQLite it stays an integer, to PostgreSQL it becomes a real.
+                # The ceiling of an integer is that integer in SQLite, and a real in PostgreSQL.
                 whole = parenthesized(node.this)
                 real = cast_once(node.this, _real(route.target))
                 node.replace(whole if route.source is Dialect.SQLITE else real)
@@ -60,9 +69,11 @@ def rewrite_arithmetic(tree: SqlTree, route: DialectPair) -> None:
 
 def _divide(node: exp.Div, route: DialectPair) -> None:
     left, right = value_type(node.this), value_type(node.expression)
+    # A CASE with an integer and a real arm divides as an integer or a real, row by row, only in SQLite.
     if route.source is Dialect.SQLITE and (is_mixed(node.this) or is_mixed(node.expression)):
         raise Unsupported("a division of what may be an integer or a real", "cast it to INTEGER or REAL")
     disable_generator_rewrites(node)
+    # `/` of DuckDB and MySQL always divides as reals, so that their `//` and DIV are needed for two integers.
     if route.target in (Dialect.DUCKDB, Dialect.MYSQL) and ValueType.REAL not in (left, right):
         if (left, right) != (ValueType.INTEGER, ValueType.INTEGER):
             raise Unsupported("a division whose operands may be integers", "write CAST(x AS INTEGER) / CAST(y AS INTEGER)")
@@ -79,7 +90,8 @@ def _remainder(node: exp.Mod, route: DialectPair) -> None:
         raise Unsupported("% of numbers that are no integers", "cast both sides to INTEGER")
     if route.source is Dialect.SQLITE and route.target is Dialect.DUCKDB:
         for side in sides:
-            if value_type(side) is not ValueType.INTEGER:  # DuckDB has a remainder of reals
+            # SQLite cuts both sides of % to integers; DuckDB computes the remainder of reals.
+            if value_type(side) is not ValueType.INTEGER:
                 cut = exp.Anonymous(this="TRUNC", expressions=[side.copy()])
                 side.replace(exp.Cast(this=cut, to=raw_type("BIGINT")))
     _guard(node, route)
@@ -94,9 +106,9 @@ def _has_decimals(node: SqlTree) -> bool:
 
 
 def _guard(node: SqlTree, route: DialectPair) -> None:
-    """Division by zero is NULL to SQLite and an error to others.
+    """Put NULLIF around a divisor that may be zero: SQLite's quotient is then NULL, and other engines raise an error.
 
-    A literal that is not zero needs no guard, and a divisor that has one already, because somebody wrote it, gets no second.
+    Neither a literal other than zero nor a divisor that is guarded already gets a NULLIF.
     """
     if route.source is not Dialect.SQLITE or route.target is Dialect.MYSQL:
         return
@@ -104,17 +116,14 @@ def _guard(node: SqlTree, route: DialectPair) -> None:
     plain = strip_parens(divisor.this) if isinstance(divisor, exp.Neg) else divisor
     if isinstance(plain, exp.Literal) and not plain.is_string and not is_zero(plain):
         return
-    if (
-        isinstance(divisor, exp.Nullif)
-        and is_number_literal(divisor.expression)
-        and is_zero(strip_parens(divisor.expression))
-    ):
+    excluded = strip_parens(divisor.expression) if isinstance(divisor, exp.Nullif) else None
+    if isinstance(excluded, exp.Literal) and not excluded.is_string and is_zero(excluded):
         return
     node.set("expression", exp.Nullif(this=divisor.copy(), expression=exp.Literal.number(0)))
 
 
 def _operands(node: SqlTree, route: DialectPair) -> None:
-    """Arithmetic with texts is left to the engine, save where it would mean something else."""
+    """Refuse arithmetic with strings, except for one literal that every remaining engine converts in the same way."""
     texts = [side for side in (node.this, node.expression) if value_type(side) is ValueType.TEXT]
     is_plain = all(isinstance(strip_parens(side), exp.Literal) for side in texts)
     if texts and (len(texts) == 2 or not is_plain or route.target in (Dialect.TSQL, Dialect.DUCKDB)):
@@ -122,7 +131,10 @@ def _operands(node: SqlTree, route: DialectPair) -> None:
 
 
 def _compare(node: SqlTree, route: DialectPair) -> None:
-    """``1 = '1'`` is false to SQLite, in which only a column lends its type to the other side, and true to others."""
+    """Refuse the comparison of a number with a string literal.
+
+    ``1 = '1'`` is false in SQLite, where only a column's affinity converts the other side, and true elsewhere.
+    """
     if Dialect.SQLITE not in (route.source, route.target) or is_assignment(node):
         return
     for one, other in ((node.this, node.expression), (node.expression, node.this)):
@@ -132,7 +144,7 @@ def _compare(node: SqlTree, route: DialectPair) -> None:
 
 
 def _group(node: SqlTree) -> None:
-    """Operators rank differently everywhere: brackets keep what belongs together, where they are no matter of course."""
+    """Put brackets around operands wherever the dialects disagree about the precedence of the two operators."""
     for key in ("this", "expression"):
         side = node.args.get(key)
         if isinstance(node, _TESTS):
@@ -155,6 +167,7 @@ def _cast(node: exp.Cast, route: DialectPair) -> None:
         _cast_to_sqlite(node, kind, value)
     else:
         _cast_between(node, kind, value, route.target)
+    # The inner of two nested casts keeps its type: what it means is decided together with the outer one.
     if not isinstance(node.parent, exp.Cast) and kind in _TYPES.get(route.target, {}):
         node.set("to", raw_type(_TYPES[route.target][kind]))
 
@@ -179,13 +192,13 @@ def _cast_from_sqlite(node: exp.Cast, kind: exp.DType, value: SqlTree, route: Di
 
 
 def _counted(predicate: SqlTree, route: DialectPair) -> None:
-    """A predicate that is about to become a number or a text by way of 1 and 0, which some engines make of it anyway."""
+    """Cast a predicate to INTEGER, unless the target treats it as 1 or 0 anyway."""
     if route.target not in (Dialect.TSQL, Dialect.MYSQL):
         predicate.replace(cast_once(predicate, "INTEGER"))
 
 
 def _truncate(node: exp.Cast, route: DialectPair) -> None:
-    """SQLite and SQL Server cut off what stands behind the point, others round it."""
+    """Truncate before a cast to an integer: SQLite and SQL Server cut off the fraction, other engines round."""
     if route.target is Dialect.TSQL:
         return
     if route.target is Dialect.MYSQL:
@@ -196,7 +209,7 @@ def _truncate(node: exp.Cast, route: DialectPair) -> None:
 
 
 def is_number_literal(node: SqlTree) -> bool:
-    """Whether a node is a number as it stands."""
+    """Whether a node is a number literal, possibly in brackets."""
     node = strip_parens(node)
     return isinstance(node, exp.Literal) and not node.is_string
 
@@ -205,6 +218,7 @@ def _cast_to_sqlite(node: exp.Cast, kind: exp.DType, value: SqlTree) -> None:
     found = value_type(value)
     said = node.to.sql("postgres")
     if kind in _INTEGERS:
+        # PostgreSQL rounds where SQLite truncates, and it refuses strings that SQLite reads as 0.
         if is_number_literal(value) and not is_whole(value):
             node.set("this", exp.Round(this=value.copy()))
         elif found is not ValueType.INTEGER and not (isinstance(value, exp.Literal) and _is_whole_text(value.name)):
@@ -234,7 +248,7 @@ def _cast_between(node: exp.Cast, kind: exp.DType, value: SqlTree, target: Diale
     ):
         raise Unsupported(
             f"a cast to {node.to.sql('postgres')} of what may be no integer"
-        )  # it would be cut off, not rounded
+        )  # SQL Server and MySQL truncate here, PostgreSQL rounds
     found = value_type(value)
     if kind in _TEXTS and (found in (ValueType.REAL, ValueType.NUMBER) or is_mixed(value)):
         raise Unsupported(f"a cast of a real to {node.to.sql('postgres')}, which each engine writes in its own way")
@@ -243,14 +257,18 @@ def _cast_between(node: exp.Cast, kind: exp.DType, value: SqlTree, target: Diale
 
 
 def _round(node: exp.Round, route: DialectPair) -> None:
-    """SQLite rounds half away from zero and answers with a real; PostgreSQL rounds decimals so, and reals half to even."""
+    """Keep SQLite's rounding: half away from zero, with a real as the result.
+
+    PostgreSQL rounds decimals in that way, and reals half to even.
+    """
     value = strip_parens(node.this)
     number = strip_parens(value.this) if isinstance(value, exp.Neg) else value
     if value_type(value) is ValueType.TEXT:
         raise Unsupported("ROUND() of a text")
     if route.source is Dialect.POSTGRES and node.args.get("decimals") is None and not is_number_literal(number):
         raise Unsupported("ROUND() of what may be a real, which PostgreSQL rounds to even", "write ROUND(x, 0)")
-    if route.target is Dialect.TSQL:  # which wants to be told the digits, and rounds 9.5 to what does not fit
+    if route.target is Dialect.TSQL:
+        # ROUND needs its second argument, and overflows on a DECIMAL: 9.5 has no room for the 10.
         node.set("this", cast_once(node.this, "FLOAT"))
         node.set("decimals", node.args.get("decimals") or exp.Literal.number(0))
     elif route.source is Dialect.SQLITE:
@@ -263,7 +281,7 @@ def _round(node: exp.Round, route: DialectPair) -> None:
 
 
 def _sign(node: exp.Sign, route: DialectPair) -> None:
-    """SQLite's is an integer, and PostgreSQL's a real."""
+    """SIGN is an integer in SQLite and a real in PostgreSQL."""
     if route.source is not Dialect.SQLITE:
         raise Unsupported("SIGN()", "write CASE")
     if value_type(node.this) is ValueType.BOOLEAN:
@@ -273,7 +291,7 @@ def _sign(node: exp.Sign, route: DialectPair) -> None:
 
 
 def _average(node: exp.Avg, route: DialectPair) -> None:
-    """SQLite's average is a real; SQL Server's is an integer where it averages integers."""
+    """Average reals: SQLite's AVG is always a real, and SQL Server's AVG of integers is an integer."""
     if route.target is Dialect.SQLITE or (route.target is Dialect.DUCKDB and route.source is Dialect.POSTGRES):
         return
     real = _real(route.target)
@@ -289,6 +307,7 @@ def _average(node: exp.Avg, route: DialectPair) -> None:
         node.set("this", cast)
 
 
+# TOTAL is SQLite's own: like SUM, but 0.0 where there are no rows.
 def _total(node: exp.Anonymous, route: DialectPair) -> None:
     if isinstance(node.parent, exp.Filter):
         raise Unsupported("TOTAL() with FILTER", "write COALESCE(SUM(...) FILTER (...), 0.0)")
@@ -297,12 +316,15 @@ def _total(node: exp.Anonymous, route: DialectPair) -> None:
 
 
 def _real(target: Dialect) -> str:
-    """The type of 64 bits."""
+    """The target's name for a real of 64 bits."""
     return {Dialect.POSTGRES: "DOUBLE PRECISION", Dialect.TSQL: "FLOAT", Dialect.SQLITE: "REAL"}.get(target, "DOUBLE")
 
 
 def _extreme(node: exp.Greatest | exp.Least, route: DialectPair) -> None:
-    """SQLite's MAX of several values is NULL if one of them is; GREATEST skips it, MySQL's excepted."""
+    """Keep the NULL of SQLite's MAX and MIN with several arguments.
+
+    They are NULL if any argument is. GREATEST and LEAST skip NULL, except in MySQL.
+    """
     if route.source is not Dialect.SQLITE or route.target is Dialect.MYSQL:
         return
     disable_generator_rewrites(node)
@@ -310,6 +332,7 @@ def _extreme(node: exp.Greatest | exp.Least, route: DialectPair) -> None:
         if value_type(value) is ValueType.BOOLEAN:
             _counted(value, route)
     values = [node.this, *node.expressions]
+    # Strings would be compared by the collation of the server.
     if any(value_type(value) is ValueType.TEXT for value in values):
         raise Unsupported("MAX() or MIN() of several texts")
     tests: list[SqlTree] = [
@@ -326,7 +349,10 @@ def _extreme(node: exp.Greatest | exp.Least, route: DialectPair) -> None:
 
 
 def cast_once(value: SqlTree, name: str) -> SqlTree:
-    """A copy of a value under a cast to a type, written as ``name``; one that is cast to it already gets no second cast."""
+    """A copy of a value, cast to the type that the target writes as ``name``.
+
+    A value that is cast to this type already is copied as it is: no rewrite is applied twice.
+    """
     plain = strip_parens(value)
     if isinstance(plain, exp.Cast) and plain.to.args.get("kind") == name:
         return value.copy()
@@ -334,7 +360,7 @@ def cast_once(value: SqlTree, name: str) -> SqlTree:
 
 
 def raw_type(text: str) -> exp.DataType:
-    """A type that is written just so."""
+    """A type that sqlglot writes exactly as ``text``, whatever it knows about the target's types."""
     return exp.DataType(this=exp.DType.USERDEFINED, kind=text)
 
 
@@ -343,6 +369,7 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
+    # float() also reads "inf", "nan" and "1_000", which no engine takes for a number.
     return not any(letter.isalpha() for letter in text.lower().replace("e", "", 1)) and "_" not in text
 
 

@@ -1,12 +1,13 @@
-"""Conditions and values: to SQLite and MySQL they are one thing, to PostgreSQL and DuckDB two types, and SQL Server has no
-type for the former at all.
+"""Conditions and values.
+
+SQLite and MySQL do not distinguish them, PostgreSQL and DuckDB have a boolean type, and SQL Server has conditions but no
+type for their result. A condition that is used as a value, and the reverse, is rewritten to what the target knows.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from simdsl.dialect.dialect_pair import DialectPair, Unsupported
 from simdsl.dialect.sqlglot_adapter import SqlTree, exp
 from simdsl.dialect.type_inference import (
     ARITHMETIC,
@@ -21,6 +22,7 @@ from simdsl.dialect.type_inference import (
     value_type,
     with_parens,
 )
+from simdsl.dialect.unsupported import DialectPair, Unsupported
 from simdsl.plan.sql import Dialect
 
 _COUNTING: Final = (
@@ -40,13 +42,15 @@ _COUNTING: Final = (
 
 
 def rewrite_conditions(tree: SqlTree, route: DialectPair) -> None:
-    """Values that stand for conditions become conditions, and conditions that stand for values become values."""
+    """Turn values in the place of conditions into conditions, and conditions in the place of values into values."""
     if route.target in (Dialect.SQLITE, Dialect.MYSQL):
         return
+    # IS TRUE first: its result is a condition that the second pass may have to turn into a value.
     for node in reversed(list(tree.walk())):
         if isinstance(node, exp.Is) and isinstance(strip_parens(node.expression), exp.Boolean):
             _truth(node, route)
     for node in reversed(list(tree.walk())):
+        # Brackets are handled with what they hold, and a query has a condition only inside.
         if isinstance(node, (exp.Paren, exp.Query)) and not isinstance(node, exp.Subquery):
             continue
         if not isinstance(node, exp.Condition) or isinstance(node.parent, exp.Escape):
@@ -61,7 +65,7 @@ def rewrite_conditions(tree: SqlTree, route: DialectPair) -> None:
 
 
 def _is_wanted(node: SqlTree) -> bool:
-    """Whether a condition is wanted where a node stands."""
+    """Whether the grammar expects a condition in the place of a node."""
     place = with_parens(node)
     parent = place.parent
     if isinstance(parent, (exp.And, exp.Or, exp.Not, exp.Where, exp.Having, exp.CheckColumnConstraint)):
@@ -70,6 +74,7 @@ def _is_wanted(node: SqlTree) -> bool:
         return place.arg_key == "on"
     if isinstance(parent, exp.If) and place.arg_key == "this":
         case = parent.parent
+        # CASE x WHEN 1: an operand that is compared with x.
         return not (isinstance(case, exp.Case) and case.args.get("this") is not None)
     return (
         isinstance(parent, exp.Is) and place.arg_key == "this" and isinstance(strip_parens(parent.expression), exp.Boolean)
@@ -77,7 +82,7 @@ def _is_wanted(node: SqlTree) -> bool:
 
 
 def _truth(node: exp.Is, route: DialectPair) -> None:
-    """``x IS TRUE`` is never NULL. SQL Server has no such test."""
+    """Rewrite ``x IS TRUE``, which is never NULL, for SQL Server, which has no such test."""
     if route.target is not Dialect.TSQL:
         return
     condition = node.this
@@ -95,6 +100,7 @@ def _as_condition(node: SqlTree, route: DialectPair) -> None:
         truth = not is_zero(node)
         node.replace(_always(truth) if route.target is Dialect.TSQL else exp.Boolean(this=truth))
     elif kind is ValueType.NULL:
+        # NULL = 1 is unknown, as NULL is; SQL Server does not accept NULL itself as a condition.
         if route.target is Dialect.TSQL:
             node.replace(exp.Paren(this=exp.EQ(this=exp.Null(), expression=_number(1))))
     elif kind is ValueType.TEXT:
@@ -102,11 +108,12 @@ def _as_condition(node: SqlTree, route: DialectPair) -> None:
     elif route.target is Dialect.TSQL or kind in NUMERIC:
         _unequal_zero(node)
     elif route.target is Dialect.POSTGRES and kind is ValueType.UNKNOWN:
+        # The column may be a boolean or a number: PostgreSQL casts an integer, and leaves a boolean as it is.
         node.replace(exp.Cast(this=node.copy(), to=exp.DataType.build("boolean")))
 
 
 def _always(truth: bool) -> SqlTree:
-    """What SQL Server writes for TRUE and FALSE as conditions."""
+    """A condition that is always true or always false: SQL Server has no TRUE and FALSE."""
     return exp.Paren(this=exp.EQ(this=_number(1), expression=_number(int(truth))))
 
 
@@ -117,7 +124,7 @@ def _unequal_zero(node: SqlTree) -> None:
 
 
 def _as_value(node: SqlTree, route: DialectPair) -> None:
-    """A predicate where a value is wanted: a number where one is counted with, and nowhere a condition on SQL Server."""
+    """Turn a condition into a value: on SQL Server always, elsewhere only where a number is needed."""
     if route.target is Dialect.TSQL:
         node.replace(_number(int(node.this)) if isinstance(node, exp.Boolean) else _chosen(node))
     elif _is_counted(node):
@@ -125,7 +132,7 @@ def _as_value(node: SqlTree, route: DialectPair) -> None:
 
 
 def _chosen(node: SqlTree) -> SqlTree:
-    """1, 0 or NULL."""
+    """CASE that gives 1, 0 or, for a condition that is unknown, NULL."""
     yes = exp.If(this=node.copy(), true=_number(1))
     if _is_certain(node):
         return exp.Case(ifs=[yes], default=_number(0))
@@ -134,7 +141,7 @@ def _chosen(node: SqlTree) -> SqlTree:
 
 
 def _is_certain(node: SqlTree) -> bool:
-    """Whether a predicate is never NULL."""
+    """Whether a predicate cannot be NULL, so that ELSE 0 is right."""
     node = strip_parens(node)
     if isinstance(node, exp.Not):
         return _is_certain(node.this)
@@ -143,7 +150,7 @@ def _is_certain(node: SqlTree) -> bool:
 
 
 def _is_counted(node: SqlTree) -> bool:
-    """Whether a number is wanted where a predicate stands."""
+    """Whether the place of a predicate needs a number: an operand of arithmetic, or beside numbers."""
     place = with_parens(node)
     parent = place.parent
     if isinstance(parent, (exp.DPipe, *_COUNTING)):
@@ -155,7 +162,9 @@ def _is_counted(node: SqlTree) -> bool:
         return any(value_type(one) in NUMERIC for one in parent.expressions)
     if isinstance(parent, exp.Between):
         bounds = (parent.this, parent.args["low"], parent.args["high"])
+        # PostgreSQL compares booleans with booleans; one number among the three makes it a comparison of numbers.
         return any(value_type(one) in NUMERIC for one in bounds if strip_parens(one) is not node)
+    # All branches of a choice have one type: one number makes the condition beside it a number.
     choice = parent.parent if isinstance(parent, exp.If) and isinstance(parent.parent, exp.Case) else parent
     if isinstance(choice, (exp.Case, exp.If, exp.Coalesce, exp.Nullif)):
         others = [arm for arm in branches(choice) if strip_parens(arm) is not node]

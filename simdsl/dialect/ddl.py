@@ -1,23 +1,101 @@
-"""CREATE, ALTER and DROP: types, keys that number rows, defaults, indexes, views."""
+"""CREATE, ALTER and DROP: column types, keys that number rows, defaults, indexes, views."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
 
-from simdsl.dialect import datatypes
 from simdsl.dialect.arithmetic import raw_type
-from simdsl.dialect.dialect_pair import DialectPair, Unsupported
 from simdsl.dialect.sqlglot_adapter import SqlTree, exp
 from simdsl.dialect.type_inference import is_whole, strip_parens
+from simdsl.dialect.unsupported import DialectPair, Unsupported
 from simdsl.plan.sql import Dialect
 
+SERIALS: Final = (exp.DType.SERIAL, exp.DType.BIGSERIAL, exp.DType.SMALLSERIAL)
+
+
+def render_type(kind: exp.DataType, route: DialectPair, written: str, *, is_key: bool) -> str:
+    """The type in the target's SQL. ``written`` is the first word of it in the statement. Raises ``Unsupported``."""
+    said = written or kind.sql(route.source.value)
+    sizes = [size.name for size in kind.expressions]
+    if kind.this in (exp.DType.DECIMAL, exp.DType.UDECIMAL):
+        return _decimal_type(sizes, said, route)
+    if kind.this in _TEXT_TYPES:
+        return _text_type(kind.this, sizes, said, route, is_key)
+    names = _TYPE_NAMES.get(kind.this)
+    name = names.get(route.target) if names else None
+    if kind.this is exp.DType.FLOAT and route.source is Dialect.SQLITE:
+        name = _TYPE_NAMES[exp.DType.DOUBLE][route.target]  # SQLite has reals of 64 bits only
+    elif kind.this is exp.DType.FLOAT and route.target is not Dialect.TSQL:
+        raise Unsupported("the type REAL, which has 32 bits", "write DOUBLE PRECISION")
+    if name is None or (sizes and kind.this not in (exp.DType.INT,)):
+        raise Unsupported(f"the type {said}")
+    if is_key and name in ("VARBINARY(MAX)", "LONGBLOB"):
+        raise Unsupported(f"the type {said} in a key")
+    return name
+
+
+def _decimal_type(sizes: list[str], said: str, route: DialectPair) -> str:
+    if not sizes and route.target in (Dialect.TSQL, Dialect.DUCKDB, Dialect.MYSQL):
+        raise Unsupported(f"the type {said} without a size, which is another one everywhere", "write NUMERIC(p, s)")
+    return "NUMERIC" + (f"({', '.join(sizes)})" if sizes else "")
+
+
+def _text_type(kind: exp.DType, sizes: list[str], said: str, route: DialectPair, is_key: bool) -> str:
+    if kind in (exp.DType.CHAR, exp.DType.NCHAR) and route.source is Dialect.POSTGRES:
+        raise Unsupported(f"the type {said}, which pads", "write VARCHAR(n)")
+    size = f"({sizes[0]})" if sizes else ""
+    match route.target:
+        case Dialect.TSQL:
+            # A key of SQL Server has at most 900 bytes, 450 characters. The default collation of a database usually ignores
+            # case, which neither SQLite nor PostgreSQL does.
+            return f"NVARCHAR{size or ('(450)' if is_key else '(MAX)')} COLLATE Latin1_General_100_BIN2"
+        case Dialect.MYSQL:
+            return f"VARCHAR{size}" if size else "VARCHAR(191)" if is_key else "LONGTEXT"
+        case Dialect.SQLITE | Dialect.POSTGRES | Dialect.DUCKDB:
+            return f"VARCHAR{size}" if size else "TEXT"
+
+
+_TEXT_TYPES: Final = (exp.DType.TEXT, exp.DType.VARCHAR, exp.DType.CHAR, exp.DType.NCHAR, exp.DType.NVARCHAR)
+
+
+def _everywhere(name: str, **others: str) -> dict[Dialect, str]:
+    return {dialect: others.get(dialect.value, name) for dialect in Dialect if others.get(dialect.value, name)}
+
+
+# An empty name means that the target lacks the type.
+_TYPE_NAMES: Final = {
+    exp.DType.INT: _everywhere("INTEGER", tsql="INT", mysql="INT"),
+    exp.DType.BIGINT: _everywhere("BIGINT"),
+    exp.DType.SMALLINT: _everywhere("SMALLINT"),
+    exp.DType.TINYINT: _everywhere("SMALLINT"),  # missing in PostgreSQL, unsigned in SQL Server
+    exp.DType.MEDIUMINT: _everywhere("INTEGER", tsql="INT", mysql="INT"),
+    exp.DType.FLOAT: _everywhere("REAL", mysql="FLOAT"),
+    exp.DType.DOUBLE: _everywhere("DOUBLE PRECISION", tsql="FLOAT", duckdb="DOUBLE", mysql="DOUBLE", sqlite="REAL"),
+    exp.DType.BOOLEAN: _everywhere("BOOLEAN", tsql="BIT"),
+    exp.DType.VARBINARY: _everywhere("BLOB", postgres="BYTEA", tsql="VARBINARY(MAX)", mysql="LONGBLOB"),
+    exp.DType.BLOB: _everywhere("BLOB", postgres="BYTEA", tsql="VARBINARY(MAX)", mysql="LONGBLOB"),
+    exp.DType.DATE: _everywhere("DATE", sqlite="TEXT"),
+    exp.DType.TIME: _everywhere("TIME", sqlite="TEXT"),
+    exp.DType.DATETIME: _everywhere("TIMESTAMP", tsql="DATETIME2", mysql="DATETIME(6)", sqlite="TEXT"),
+    exp.DType.TIMESTAMP: _everywhere("TIMESTAMP", tsql="DATETIME2", mysql="DATETIME(6)", sqlite="TEXT"),
+    exp.DType.TIMESTAMPTZ: _everywhere("TIMESTAMPTZ", tsql="DATETIMEOFFSET", mysql="", sqlite=""),
+    exp.DType.UUID: _everywhere("UUID", tsql="UNIQUEIDENTIFIER", mysql="", sqlite=""),
+    exp.DType.SERIAL: _everywhere("INTEGER", tsql="INT", mysql="INT"),
+    exp.DType.BIGSERIAL: _everywhere("BIGINT"),
+    exp.DType.SMALLSERIAL: _everywhere("SMALLINT"),
+}
+
+
 WrittenTypeOf = Callable[[exp.ColumnDef], str]
-"""The type of a column as it was written: sqlglot takes INT and INTEGER for one, and SQLite does not."""
+"""Returns the type of a column as written: SQLite distinguishes INT and INTEGER, and sqlglot does not."""
 
 
 def rewrite_ddl(tree: SqlTree, route: DialectPair, written: WrittenTypeOf, *, rowid: bool) -> SqlTree:
-    """Mend a definition; others are left alone. ``rowid`` is False where the table was to have none."""
+    """Rewrite CREATE, ALTER and DROP; any other statement is left as it is. Returns the tree, whose root may be a new one.
+
+    ``rowid`` is False for a table WITHOUT ROWID. Raises ``Unsupported``.
+    """
     match tree:
         case exp.Create():
             return _create(tree, route, written, rowid)
@@ -52,7 +130,7 @@ def _properties(tree: exp.Create, route: DialectPair) -> None:
         return
     for one in list(properties.expressions):
         if isinstance(one, exp.StrictProperty):
-            one.pop()  # the others have no tables that are not strict
+            one.pop()  # STRICT is what all other engines always are
         elif route.target is Dialect.TSQL:
             raise Unsupported("a temporary table", "SQL Server names them `#t`")
     if not properties.expressions:
@@ -60,7 +138,7 @@ def _properties(tree: exp.Create, route: DialectPair) -> None:
 
 
 def _if_missing(tree: exp.Create, kind: str) -> SqlTree:
-    """SQL Server has IF NOT EXISTS only as a statement around the other one."""
+    """Put IF around the statement: SQL Server has no CREATE ... IF NOT EXISTS."""
     tree.set("exists", None)
     table = tree.find(exp.Table)
     assert table is not None
@@ -83,6 +161,7 @@ def _table(tree: exp.Create, route: DialectPair, written: WrittenTypeOf, rowid: 
     bare = next((one for one in tree.this.expressions if isinstance(one, exp.Identifier)), None)
     if bare is not None and tree.expression is None:
         raise Unsupported(f"the column `{bare.name}`, which has no type", "give it a type")
+    # Keys first: in SQL Server and MySQL the type of a column depends on whether it is part of a key.
     keys = _keys(tree.this)
     for column in tree.this.find_all(exp.ColumnDef):
         alone = keys.get(column.name.lower()) == "only" and route.source is Dialect.SQLITE
@@ -93,7 +172,7 @@ def _table(tree: exp.Create, route: DialectPair, written: WrittenTypeOf, rowid: 
 
 
 def _keys(schema: exp.Schema) -> dict[str, str]:
-    """The columns that are in some key; "only" for the one that is the primary key alone."""
+    """The columns of keys, in lower case: "only" for a primary key of one column, "part" for any other."""
     keys: dict[str, str] = {}
     for part in schema.find_all(exp.UniqueColumnConstraint, exp.ForeignKey, exp.PrimaryKey):
         names = [one.name.lower() for one in part.find_all(exp.Identifier)]
@@ -115,8 +194,8 @@ def _column(column: exp.ColumnDef, route: DialectPair, written: WrittenTypeOf, *
     constraints = column.args.get("constraints") or []
     counts = any(isinstance(one.args.get("kind"), _COUNTING) for one in constraints)
     is_primary = any(isinstance(one.args.get("kind"), exp.PrimaryKeyColumnConstraint) for one in constraints)
-    serial = kind.this in datatypes.SERIALS
-    column.set("kind", raw_type(datatypes.render_type(kind, route, written(column), is_key=is_key)))
+    serial = kind.this in SERIALS
+    column.set("kind", raw_type(render_type(kind, route, written(column), is_key=is_key)))
     for one in list(constraints):
         _column_constraint(one, kind, route)
     constraints = [one for one in constraints if one.parent is column]
@@ -124,7 +203,7 @@ def _column(column: exp.ColumnDef, route: DialectPair, written: WrittenTypeOf, *
         constraints = [one for one in constraints if not isinstance(one.args.get("kind"), _COUNTING)]
         constraints = _numbered(column, constraints, route, asked=counts or serial, is_primary=is_primary)
     elif route.target is Dialect.SQLITE and is_primary:
-        # SQLite lets NULL into a primary key, and numbers the rows of an INTEGER one by itself.
+        # SQLite accepts NULL in a primary key, and generates the values of an INTEGER one: INT does not.
         if column.kind is not None and column.args["kind"].args["kind"] == "INTEGER":
             column.set("kind", raw_type("INT"))
         if not any(isinstance(one.args.get("kind"), exp.NotNullColumnConstraint) for one in constraints):
@@ -135,7 +214,7 @@ def _column(column: exp.ColumnDef, route: DialectPair, written: WrittenTypeOf, *
 def _numbered(
     column: exp.ColumnDef, constraints: list[SqlTree], route: DialectPair, *, asked: bool, is_primary: bool
 ) -> list[SqlTree]:
-    """A column that numbers the rows by itself, and still takes a number that is given."""
+    """The constraints of a column whose values are generated, unless a statement gives one."""
     match route.target:
         case Dialect.POSTGRES:
             identity = exp.GeneratedAsIdentityColumnConstraint(this=False)
@@ -150,7 +229,7 @@ def _numbered(
         case Dialect.DUCKDB if asked:
             raise Unsupported(f"the column `{column.name}`, which numbers the rows", "insert the numbers yourself")
         case Dialect.TSQL if asked:
-            # It refuses numbers that are given, and says so; a key that is not asked to count takes them.
+            # IDENTITY refuses given values. A key without AUTOINCREMENT stays a plain column, which takes them.
             column.set("kind", raw_type(f"{column.args['kind'].args['kind']} IDENTITY(1, 1)"))
     return constraints
 
@@ -164,6 +243,7 @@ def _column_constraint(one: SqlTree, kind: exp.DataType, route: DialectPair) -> 
             if inside.this.name.upper() != "BINARY":
                 raise Unsupported(f"COLLATE {inside.this.name} of a column", "compare LOWER(...) of both sides")
             one.pop()
+        # Accepted and not enforced, which no error would tell.
         case exp.Reference() if route.target is Dialect.MYSQL:
             raise Unsupported("REFERENCES beside a column, which MySQL ignores", "write FOREIGN KEY")
         case exp.GeneratedAsIdentityColumnConstraint():

@@ -1,6 +1,7 @@
-"""The only door to sqlglot: everything of it that simdsl uses goes through here, and nobody imports this without need.
+"""The only module that imports sqlglot.
 
-Its logger is silent while it works: what it warns about is refused by the modules that use this door.
+Importing it costs more than a small plan takes to run, so it is imported only when a statement has to be translated.
+sqlglot's logger is silenced during each call: the modules of this package refuse what sqlglot would only warn about.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ __all__ = [
 
 
 SqlTree = exp.Expr
-"""Any node of a tree."""
+"""Any node of a syntax tree."""
 
 
 _LOGGER: Final = logging.getLogger("sqlglot")
 
 
-# By the name of the class: a flag of its writer, and the value with which the writer adds nothing.
+# By class name: a flag that sqlglot's generator reads, and the value with which the generator adds nothing.
 _FLAGS: Final[dict[str, dict[str, bool]]] = {
     "Div": {"safe": False},  # NULLIF around the divisor
     "Mod": {"safe": False},  # the same, since sqlglot 30.31
@@ -46,27 +47,31 @@ _FLAGS: Final[dict[str, dict[str, bool]]] = {
 
 
 class SqlParseError(Exception):
-    """sqlglot does not understand a statement."""
+    """sqlglot cannot parse a statement."""
 
 
 class SqlGenerationError(Exception):
-    """sqlglot says that a dialect has no way to write something. The message is its own."""
+    """sqlglot cannot express something in a dialect. The message is sqlglot's."""
 
 
 def parse_tree(text: str, dialect: Dialect) -> SqlTree:
-    """One statement as a tree. Raises ``SqlParseError``, also where sqlglot would only carry the text along."""
+    """Parse one statement.
+
+    Raises ``SqlParseError``, also for several statements and for those that sqlglot keeps as unparsed text.
+    """
     with _quietly():
         try:
             trees = Engine.get_or_raise(dialect.value).parse(text)
         except (SqlglotError, RecursionError) as error:
             raise SqlParseError(str(error)) from error
+    # A Command is a statement of which sqlglot read only the first word.
     if len(trees) != 1 or trees[0] is None or trees[0].find(exp.Command) is not None:
         raise SqlParseError(text)
     return trees[0]
 
 
 def generate_sql(tree: SqlTree, dialect: Dialect) -> str:
-    """A tree as text; comments are left out. Raises ``SqlGenerationError``."""
+    """The SQL of a tree in a dialect, without comments. Raises ``SqlGenerationError``."""
     with _quietly():
         try:
             return Engine.get_or_raise(dialect.value).generate(tree, unsupported_level=ErrorLevel.RAISE, comments=False)
@@ -75,24 +80,24 @@ def generate_sql(tree: SqlTree, dialect: Dialect) -> str:
 
 
 def disable_generator_rewrites(node: SqlTree) -> None:
-    """Switch off what sqlglot would add to a node while it writes it, because simdsl's own rewrite does that.
+    """Keep sqlglot's generator from rewriting a node that simdsl rewrites itself.
 
-    sqlglot's parsers leave a flag at a node whose meaning hangs on the dialect, and its writers act on the flag. Both would
-    then be done: `a % b` came out as `a % NULLIF(NULLIF(b, 0), 0)` when sqlglot 30.31 began to set the flag of `%`.
+    sqlglot's parsers flag a node whose meaning depends on the dialect, and its generators act on the flag. With both
+    rewrites, `a % b` became `a % NULLIF(NULLIF(b, 0), 0)` when sqlglot 30.31 began to set the flag of `%`.
     """
     for name, value in _FLAGS.get(type(node).__name__, {}).items():
         node.set(name, value)
 
 
 def canonical_text(tree: SqlTree) -> str:
-    """Some text for a tree, of whatever dialect: trees that say the same have the same one. It is not for an engine."""
+    """A text that identifies a tree: equal trees have equal texts. It is not meant for an engine."""
     with _quietly():
-        # Of the dialects this one leaves most as it is. sqlglot's own has no way to write an empty blob.
+        # The SQLite generator changes least; sqlglot's default dialect cannot express an empty blob.
         return Engine.get_or_raise(Dialect.SQLITE.value).generate(tree, unsupported_level=ErrorLevel.IGNORE)
 
 
 def token_spans(text: str, dialect: Dialect) -> list[tuple[int, int, str]]:
-    """Where each token of a text begins and ends, and what it is. Raises ``SqlParseError``."""
+    """Start, end and text of each token: offsets into ``text``, the end exclusive. Raises ``SqlParseError``."""
     try:
         tokens = Engine.get_or_raise(dialect.value).tokenize(text)
     except SqlglotError as error:
@@ -102,6 +107,7 @@ def token_spans(text: str, dialect: Dialect) -> list[tuple[int, int, str]]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
+    # Restored afterwards, because an application may use sqlglot beside simdsl.
     was = _LOGGER.disabled
     _LOGGER.disabled = True
     try:

@@ -1,15 +1,16 @@
-"""Texts: LIKE and GLOB, concatenation, parts of texts, lengths, collations, blobs."""
+"""Strings: LIKE and GLOB, concatenation, substrings, lengths, collations, blobs."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from simdsl.dialect.arithmetic import cast_once, raw_type
-from simdsl.dialect.dialect_pair import DialectPair, Unsupported
 from simdsl.dialect.sqlglot_adapter import SqlTree, exp
 from simdsl.dialect.type_inference import COMPARISONS, ValueType, is_mixed, is_whole, parenthesized, strip_parens, value_type
+from simdsl.dialect.unsupported import DialectPair, Unsupported
 from simdsl.plan.sql import Dialect
 
+# Collations of SQL Server: without case but with accents, as SQLite's LIKE compares ASCII; and by code point.
 _ANY_CASE: Final = "Latin1_General_100_CI_AS_SC"
 
 
@@ -17,8 +18,12 @@ _EXACT: Final = "Latin1_General_100_BIN2"
 
 
 def rewrite_strings(tree: SqlTree, route: DialectPair) -> None:
-    """Make every text come out as where the statement was written."""
-    for node in reversed(list(tree.walk())):  # these look at what is inside, so they come before the inside changes
+    """Rewrite the string operations of a statement so that the target computes the strings of the source dialect.
+
+    Raises ``Unsupported`` for an operation whose result would depend on the collation or on text of a number.
+    """
+    # SUBSTR and LENGTH look at the kind of their argument, so they come before anything inside them is rewritten.
+    for node in reversed(list(tree.walk())):
         match node:
             case exp.Substring():
                 _part(node, route)
@@ -45,13 +50,14 @@ def rewrite_strings(tree: SqlTree, route: DialectPair) -> None:
             case exp.Literal() if node.is_string and "\\" in node.name and route.target is Dialect.MYSQL:
                 raise Unsupported("a text with a backslash")
     if route.target is Dialect.TSQL:
+        # A plain literal is converted to the code page of the database, and loses what is not in it.
         for literal in list(tree.find_all(exp.Literal)):
             if literal.is_string and not literal.name.isascii():
                 literal.replace(exp.National(this=literal.name))
 
 
 def _code_point(node: exp.Unicode) -> None:
-    """The code point of an empty text is NULL to SQLite, and 0 or an error to others."""
+    """Keep UNICODE('') NULL: other engines return 0 or raise an error."""
     text = strip_parens(node.this)
     empty = text.expression if isinstance(text, exp.Nullif) else None
     if not (isinstance(empty, exp.Literal) and empty.is_string and not empty.name):
@@ -59,7 +65,11 @@ def _code_point(node: exp.Unicode) -> None:
 
 
 def _like(node: exp.Like | exp.ILike, route: DialectPair) -> None:
-    """SQLite's LIKE ignores the case of ASCII letters and knows no escape; PostgreSQL's heeds it and escapes by ``\\``."""
+    """Keep the case sensitivity and the escape character of LIKE.
+
+    SQLite's LIKE ignores the case of ASCII letters and has no escape character unless one is given. PostgreSQL's LIKE is
+    case-sensitive, and ``\\`` escapes.
+    """
     escaped = isinstance(node.parent, exp.Escape)
     pattern = strip_parens(node.expression)
     known = pattern.name if isinstance(pattern, exp.Literal) and pattern.is_string else None
@@ -84,6 +94,7 @@ def _fold(node: exp.Like | exp.ILike, folds: bool, *, unescaped: bool, route: Di
     if not folds:
         return
     made: SqlTree = exp.ILike(**{key: _copied(value) for key, value in node.args.items()})
+    # ESCAPE '' is PostgreSQL's way to switch off the backslash.
     if unescaped and route.target is Dialect.POSTGRES:
         negated = made.args.get("negate")
         made.set("negate", None)
@@ -94,7 +105,7 @@ def _fold(node: exp.Like | exp.ILike, folds: bool, *, unescaped: bool, route: Di
 
 
 def _like_tsql(node: exp.Like | exp.ILike, known: str | None, *, folds: bool, escaped: bool) -> None:
-    """SQL Server decides by the collation, and reads ``[`` as the beginning of a set."""
+    """Set the collation that decides about case, and escape ``[``, which begins a set of characters in SQL Server."""
     pattern = node.expression.copy()
     if known is not None:
         if "[" in known:
@@ -122,6 +133,7 @@ def _glob(node: exp.Glob, route: DialectPair) -> None:
         return
     pattern = strip_parens(node.expression)
     known = pattern.name if isinstance(pattern, exp.Literal) and pattern.is_string else None
+    # GLOB's sets and LIKE's wildcards would have to be escaped in each other.
     if known is None or any(letter in known for letter in "[%_\\") or route.target is Dialect.MYSQL:
         raise Unsupported("GLOB", "write LIKE where the case does not matter")
     text = exp.Literal.string(known.replace("*", "%").replace("?", "_"))
@@ -132,7 +144,10 @@ def _glob(node: exp.Glob, route: DialectPair) -> None:
 
 
 def _join(node: exp.DPipe, route: DialectPair) -> None:
-    """SQL Server adds numbers where one side of its ``+`` is a number, so all that is not surely a text is cast to one."""
+    """Cast operands of ``||`` to strings where the target would not concatenate them.
+
+    ``||`` becomes ``+`` in SQL Server, which adds if one side is a number.
+    """
     for side in (node.this, node.expression):
         found = value_type(side)
         if found is ValueType.REAL or is_mixed(side):
@@ -148,7 +163,10 @@ def _join(node: exp.DPipe, route: DialectPair) -> None:
 
 
 def _part(node: exp.Substring, route: DialectPair) -> None:
-    """SQLite counts a negative start from the end; a start of 0, and a negative length, mean something else everywhere."""
+    """Rewrite SUBSTR with a start below 1, which counts from the end in SQLite.
+
+    A start of 0 and a negative length have a meaning of their own in each engine, and are refused.
+    """
     start, length = node.args.get("start"), node.args.get("length")
     first = _whole(start)
     if first is None and not _is_positive(start):
@@ -168,7 +186,7 @@ def _part(node: exp.Substring, route: DialectPair) -> None:
 
 
 def _is_positive(node: SqlTree | None, *, zero: bool = False) -> bool:
-    """Whether an expression cannot be below 1, or below 0: a position plus a number."""
+    """Whether a length or position plus a number is at least 1, or with ``zero`` at least 0, for all data."""
     if node is None:
         return False
     node = strip_parens(node)
@@ -183,9 +201,10 @@ def _is_positive(node: SqlTree | None, *, zero: bool = False) -> bool:
 
 
 def _length(node: exp.Length, route: DialectPair) -> None:
-    """SQL Server's LEN does not count blanks at the end."""
+    """Append a character before LEN of SQL Server, which does not count trailing blanks."""
     if value_type(node.this) in (ValueType.INTEGER, ValueType.REAL, ValueType.NUMBER, ValueType.BOOLEAN):
         raise Unsupported("LENGTH() of a number")
+    # Bytes here, characters there, or no such function at all.
     if isinstance(strip_parens(node.this), exp.HexString) and route.target not in (Dialect.POSTGRES, Dialect.SQLITE):
         raise Unsupported("LENGTH() of a blob")
     if route.target is Dialect.TSQL:
@@ -201,7 +220,7 @@ def _position(node: exp.StrPosition, route: DialectPair) -> None:
 
 
 def _list(node: exp.GroupConcat, route: DialectPair) -> None:
-    """Only SQLite and MySQL make texts of numbers by themselves."""
+    """Cast the values of GROUP_CONCAT to strings, which only SQLite and MySQL do implicitly."""
     separator = node.args.get("separator")
     if route.target is Dialect.SQLITE and isinstance(node.this, exp.Distinct):
         if separator is not None and separator.name != ",":
@@ -225,6 +244,7 @@ def _collate(node: exp.Collate, route: DialectPair) -> None:
     if isinstance(node.parent, exp.Ordered) and isinstance(node.parent.parent, exp.IndexParameters):
         raise Unsupported(f"COLLATE {name} in an index", "index LOWER(...)")
     comparison = node.parent
+    # LOWER is what NOCASE compares: both fold ASCII letters only in SQLite, and the corpus has no others.
     if name == "BINARY":
         node.replace(node.this.copy())
     elif isinstance(comparison, COMPARISONS):
@@ -245,7 +265,7 @@ def _blob(node: exp.HexString, route: DialectPair) -> None:
 
 
 def _whole(node: SqlTree | None) -> int | None:
-    """The value of an integer literal."""
+    """The value of an integer literal, with its sign; None for anything else."""
     if node is None or not is_whole(node):
         return None
     node = strip_parens(node)

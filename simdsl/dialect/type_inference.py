@@ -1,4 +1,4 @@
-"""What can be told of a value by looking at its expression: nothing is known of columns and variables."""
+"""Infer the type of an expression from its syntax alone: the types of columns and variables are unknown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simdsl.dialect.sqlglot_adapter import SqlTree, exp
 
 
 class ValueType(Enum):
-    """The kind of an expression's value."""
+    """What is known about the type of an expression's value."""
 
     INTEGER = auto()
     REAL = auto()
@@ -56,28 +56,29 @@ BITWISE: Final = (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseLeft
 
 
 def strip_parens(node: SqlTree) -> SqlTree:
-    """A node without the brackets around it."""
+    """The node inside of all brackets."""
     while isinstance(node, exp.Paren):
         node = node.this
     return node
 
 
 def parenthesized(node: SqlTree) -> SqlTree:
-    """A copy of a node that may stand anywhere: in brackets, unless it is one word or a call."""
+    """A copy of a node that is safe as an operand: in brackets, unless it is a single word or a call."""
     simple = (exp.Column, exp.Literal, exp.Placeholder, exp.Paren, exp.Func, exp.Subquery, exp.Null, exp.Boolean)
-    is_operator = isinstance(node, (exp.And, exp.Or, exp.Case))  # which sqlglot counts among the functions
+    # sqlglot derives these three from its class of functions.
+    is_operator = isinstance(node, (exp.And, exp.Or, exp.Case))
     return node.copy() if isinstance(node, simple) and not is_operator else exp.Paren(this=node.copy())
 
 
 def with_parens(node: SqlTree) -> SqlTree:
-    """A node with the brackets around it."""
+    """The outermost of the brackets around a node, or the node itself."""
     while isinstance(node.parent, exp.Paren):
         node = node.parent
     return node
 
 
 def is_predicate(node: SqlTree) -> bool:
-    """Whether a node is a condition by its form; LIKE may stand inside its ESCAPE."""
+    """Whether a node is a condition by its syntax. The ESCAPE of a LIKE is the node around it."""
     node = strip_parens(node)
     if is_assignment(node):
         return False
@@ -85,14 +86,14 @@ def is_predicate(node: SqlTree) -> bool:
 
 
 def is_assignment(node: SqlTree) -> bool:
-    """Whether a node looks like a comparison and sets a column."""
+    """Whether a node is the `a = b` of a SET clause, for which sqlglot uses the class of a comparison."""
     return (
         isinstance(node, exp.EQ) and isinstance(node.parent, (exp.Update, exp.OnConflict)) and node.arg_key == "expressions"
     )
 
 
 def value_type(node: SqlTree) -> ValueType:
-    """The kind of a node's value."""
+    """The type of a node's value, as far as its syntax tells."""
     node = strip_parens(node)
     if is_predicate(node):
         return ValueType.BOOLEAN
@@ -123,7 +124,7 @@ def value_type(node: SqlTree) -> ValueType:
 
 
 def branches(node: SqlTree) -> list[SqlTree]:
-    """The expressions one of which is the value."""
+    """The expressions one of which becomes the value."""
     if isinstance(node, exp.Case):
         default = node.args.get("default")
         return [arm.args["true"] for arm in node.args["ifs"]] + ([default] if default is not None else [])
@@ -136,7 +137,7 @@ def branches(node: SqlTree) -> list[SqlTree]:
 
 
 def is_mixed(node: SqlTree) -> bool:
-    """Whether a value is an integer or a real to SQLite as it comes, and always a real to engines with types."""
+    """Whether SQLite may give an integer in one row and a real in the next, where typed engines always give a real."""
     node = strip_parens(node)
     if isinstance(node, (exp.Ceil, exp.Floor)):
         return value_type(node.this) not in (ValueType.INTEGER, ValueType.REAL)
@@ -153,12 +154,12 @@ def is_mixed(node: SqlTree) -> bool:
 
 
 def is_zero(number: exp.Literal) -> bool:
-    """Whether a number literal is 0."""
+    """Whether a number literal is zero, as in 0, 0.0 and 0e5."""
     return not number.name.lower().partition("e")[0].strip("0.")
 
 
 def is_whole(node: SqlTree) -> bool:
-    """Whether a node is an integer literal, also under a sign or in brackets."""
+    """Whether a node is an integer literal, possibly with a sign or in brackets."""
     node = strip_parens(node)
     return is_whole(node.this) if isinstance(node, exp.Neg) else isinstance(node, exp.Literal) and node.is_int
 
@@ -168,7 +169,7 @@ def _number(kind: ValueType) -> ValueType:
 
 
 def _joined(kinds: list[ValueType]) -> ValueType:
-    """The kind that values of these kinds have in common."""
+    """The type that branches of these types have in common. NULL adapts to the others."""
     found = {kind for kind in kinds if kind is not ValueType.NULL}
     if len(found) == 1:
         return found.pop()

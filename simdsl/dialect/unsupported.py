@@ -1,18 +1,38 @@
-"""Forms that some routes do not carry, although their class is known: looked for class by class."""
+"""Constructs that cannot be translated between two dialects, and the checks that find them.
+
+``allowlist`` decides by the class of a node; the checks here look at its arguments and at its place.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
 
-from simdsl.dialect.dialect_pair import DialectPair, Unsupported
 from simdsl.dialect.sqlglot_adapter import SqlTree, exp
 from simdsl.dialect.type_inference import COMPARISONS, is_assignment, is_whole, strip_parens
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.sql import Dialect
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialectPair:
+    """The dialect in which a statement is written, and the one to which it is translated."""
+
+    source: Dialect
+    target: Dialect
+
+
+class Unsupported(Exception):
+    """A statement contains ``construct``, which has no translation. ``advice`` names a form that both dialects have."""
+
+    def __init__(self, construct: str, advice: str | None = None) -> None:
+        super().__init__(construct)
+        self.construct = construct
+        self.advice = advice
+
+
 def check_supported(node: SqlTree, route: DialectPair) -> None:
-    """Raises ``Unsupported`` if this form of a node is not carried on a route."""
+    """Raises ``Unsupported`` if this form of a node has no translation for this pair of dialects."""
     found = _CHECKS.get(type(node).__name__)
     if found is not None:
         found(node, route)
@@ -38,13 +58,14 @@ def _cte(node: SqlTree, route: DialectPair) -> None:
 def _column(node: SqlTree, route: DialectPair) -> None:
     if node.name.lower() in ("rowid", "_rowid_") and route.source is Dialect.SQLITE:
         raise Unsupported("the rowid of a table", "name a column of its own as INTEGER PRIMARY KEY")
+    # System columns, and functions without brackets that sqlglot parses as columns.
     system = ("ctid", "xmin", "xmax", "tableoid", "current_catalog", "session_user", "user", "current_role")
     if node.name.lower() in system and route.source is Dialect.POSTGRES and not node.this.args.get("quoted"):
         raise Unsupported(f"`{node.name}` of PostgreSQL")
 
 
 def _compared(node: SqlTree, route: DialectPair) -> None:
-    """``a = b LIKE c`` is read from the left by SQLite, and from the right by everybody else."""
+    """Refuse ``a = b LIKE c``: SQLite parses it from the left, every other engine from the right."""
     if is_assignment(node):
         return
     if route.source is Dialect.SQLITE and isinstance(node, (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is)):
@@ -115,6 +136,7 @@ def _distinct(node: SqlTree, route: DialectPair) -> None:
 
 
 def _set_operation(node: SqlTree, route: DialectPair) -> None:
+    # EXCEPT ALL and INTERSECT ALL: neither SQLite nor SQL Server counts duplicates.
     bag = not node.args.get("distinct") and not isinstance(node, exp.Union)
     if bag and route.target in (Dialect.SQLITE, Dialect.TSQL):
         raise Unsupported(f"{type(node).__name__.upper()} ALL")
@@ -145,6 +167,7 @@ def _table(node: SqlTree, route: DialectPair) -> None:
     schema = node.args.get("db")
     if schema is None:
         return
+    # Schemas that exist without being created: no other engine has one of the same name.
     own = {Dialect.SQLITE: ("main", "temp"), Dialect.POSTGRES: ("public", "pg_catalog", "information_schema")}
     if route.target is Dialect.SQLITE or schema.name.lower() in own.get(route.source, ()):
         raise Unsupported(f"the schema `{schema.name}`", "leave it out")
@@ -161,6 +184,7 @@ def _spec(node: SqlTree, route: DialectPair) -> None:
 
 
 def _window(node: SqlTree, route: DialectPair) -> None:
+    # OVER (w ORDER BY ...): the dialects disagree about which clauses of w may be extended.
     named = isinstance(node.args.get("alias"), exp.Identifier)
     if named and isinstance(node.this, exp.Func) and (node.args.get("order") or node.args.get("spec")):
         raise Unsupported("a window that builds on another one", "write the window out")
@@ -179,7 +203,7 @@ def _update(node: SqlTree, route: DialectPair) -> None:
 
 
 def _in_turn(node: SqlTree) -> None:
-    """MySQL sets one column after the other, and what it has set counts at once."""
+    """Refuse an UPDATE that MySQL would run differently: it sets columns in turn, and reads what it has set already."""
     changed: set[str] = set()
     for pair in node.expressions:
         if any(column.name.lower() in changed for column in pair.expression.find_all(exp.Column)):
@@ -208,6 +232,7 @@ def _concat(node: SqlTree, route: DialectPair) -> None:
         raise Unsupported("CONCAT()", "write `||`")
 
 
+# PostgreSQL ignores NULL arguments; DuckDB and SQL Server do so too.
 def _greatest(node: SqlTree, route: DialectPair) -> None:
     if route.source is Dialect.POSTGRES and route.target not in (Dialect.DUCKDB, Dialect.TSQL):
         raise Unsupported(f"{type(node).__name__.upper()}(), which skips NULL")
@@ -229,6 +254,7 @@ def _chr(node: SqlTree, route: DialectPair) -> None:
         raise Unsupported("CHAR(), which is bytes there", "write the character itself")
 
 
+# The time of a statement or of a transaction, with or without a zone, in a text or a type: no two engines agree.
 def _timestamp(node: SqlTree, route: DialectPair) -> None:
     if not isinstance(node.parent, exp.DefaultColumnConstraint):
         is_date, is_time = isinstance(node, exp.CurrentDate), isinstance(node, exp.CurrentTime)
@@ -262,6 +288,7 @@ def _total(node: SqlTree, route: DialectPair) -> None:
         raise Unsupported("TOTAL() as a window function", "write COALESCE(SUM(...) OVER (...), 0.0)")
 
 
+# By the name of a class, because sqlglot renames and adds classes, and a name that is missing must not stop the import.
 _CHECKS: Final[dict[str, Callable[[SqlTree, DialectPair], None]]] = {
     "Anonymous": _total,
     "CTE": _cte,

@@ -1,8 +1,8 @@
-"""Always-on invariants of pools and transactions, judged over the trace of every run.
+"""The built-in invariants of pools and transactions, which are checked on the trace of every run.
 
 A connection has at most one owner; a connection in a transaction has an owner; a pool's counts add up; no statement
-runs on a returned connection; after a successful COMMIT or ROLLBACK no transaction is open, and
-after a successful BEGIN one is.
+runs on a returned connection; after a successful COMMIT or ROLLBACK no transaction is open, and after a successful BEGIN
+one is.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from simdsl.plan.sql import TransactionAction
 
 
 def violations(trace: Trace, actions: Mapping[Path, TransactionAction], *, pooled: bool) -> Iterator[Failure]:
-    """Every invariant that the trace breaks, in its order.
+    """A failure for each violation of an invariant, in the order of the trace.
 
-    ``actions`` tells which steps control transactions; ``pooled`` whether the plan has pools, so that every step matters.
+    ``actions`` maps the steps that control transactions to what they do. ``pooled`` says whether the plan has pools.
     """
+    # Without pools only the steps that control transactions matter, and a trace finds those without building the others.
     owners = _Owners()
     for event in trace if pooled else trace.control():
         match event:
@@ -35,18 +36,18 @@ def violations(trace: Trace, actions: Mapping[Path, TransactionAction], *, poole
                 action = actions.get(event.path)
                 if action is not None:
                     yield from _transaction(event, action)
-            case _:
+            case _:  # the other events change neither an owner nor a transaction
                 pass
 
 
 @dataclass(slots=True, eq=False)
 class _Owners:
-    """Who has which connection of which pool."""
+    """Which task has which connection, and what each pool has lent."""
 
     by_session: dict[int, str] = field(default_factory=dict)
     pooled: set[int] = field(default_factory=set)
     checked_out: dict[str, int] = field(default_factory=dict)
-    queued: dict[str, str] = field(default_factory=dict)  # who waits for a connection, and at which step
+    queued: dict[str, str] = field(default_factory=dict)  # the tasks that wait for a connection, and their steps
 
     def moved(self, event: PoolChanged) -> Iterator[Failure]:
         self.pooled.add(event.session)
@@ -59,12 +60,14 @@ class _Owners:
                 yield _pool(f"pool {event.pool} lent {event.task} a connection that {owner} still has", event.task)
             self.by_session[event.session] = event.task
         else:
+            # Recorded after the pool has reset the connection: what is open now, the next owner gets.
             self.by_session.pop(event.session, None)
             if event.in_transaction:
                 yield _pool(
                     f"pool {event.pool} took a connection back from {event.task} and left its transaction open", event.task
                 )
-        # Who has left the queue without a word was handed a connection this very moment, or its checkout was called off.
+        # A pool may count a connection as busy before the trace says so: a waiter that has left the queue without an event
+        # was just handed a connection, or its checkout was canceled.
         left = sum(step == f"checkout {event.pool}" for step in self.queued.values()) - event.waiting
         if not 0 <= event.busy - self.checked_out[event.pool] <= left:
             yield _pool(
@@ -88,6 +91,7 @@ class _Owners:
 
 
 def _transaction(event: StepCompleted, action: TransactionAction) -> Iterator[Failure]:
+    # A COMMIT that fails may leave the transaction open, and engines differ about it.
     if isinstance(event.outcome, Failed):
         return
     match action:
@@ -95,7 +99,7 @@ def _transaction(event: StepCompleted, action: TransactionAction) -> Iterator[Fa
             yield _tx(f"{event.task}'s {event.what} succeeded and left a transaction open", event)
         case TransactionAction.BEGIN if event.in_transaction is False:
             yield _tx(f"{event.task}'s {event.what} succeeded and no transaction is open", event)
-        case _:
+        case _:  # savepoints neither begin nor end a transaction in every engine
             pass
 
 

@@ -1,8 +1,8 @@
-"""When two engines mean the same value, by declared rules.
+"""Rules by which values of two engines are equal.
 
-Two of a kind (two builds of one engine, a server direct and behind a proxy) have to give the very same values. Between
-engines of different kinds the rules of ``RULES`` hold too: each names a difference of type systems that no plan can do
-anything about, and lets nothing else through.
+Two backends of one dialect (two builds of an engine, a server behind a proxy) have to return identical values. Between
+dialects the rules of ``RULES`` hold too. Each stands for a difference of type systems that a plan cannot avoid, and is as
+narrow as possible, so that it hides nothing else.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.values import Row, Value, as_text, row_key, same, sorted_rows
 
 TOLERANCE: Final = 1e-9
-"""Relative: two reals are one if they differ by no more than this part of the larger."""
+"""Relative tolerance: two reals are equal if they differ by at most this fraction of the larger one."""
 
 NEAR_ZERO: Final = 1e-12
-"""Absolute: a real that is smaller is what rounding left where a decimal is exactly zero."""
+"""Absolute tolerance: a real below it may be a rounding error where a decimal is exactly zero."""
 
-_MATCHED: Final = 300  # rows above which only those are matched that have no equal on the other side
+_MATCHED: Final = 300  # with more rows than this, identical ones are paired first: matching takes cubic time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Two values of different kinds, or of one kind with different habits, are the same."""
+    """A rule by which two values that are not identical are equal. ``holds`` is tried in both directions."""
 
     name: str
     says: str
@@ -39,31 +39,31 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equivalence:
-    """Which rules hold between two backends, besides identity."""
+    """The rules that hold between two backends, besides identity."""
 
     rules: tuple[Rule, ...]
 
     def cells(self, left: Value, right: Value) -> bool:
-        """Whether two values are the same."""
+        """Whether two values are equal."""
         return same(left, right) or any(rule.holds(left, right) or rule.holds(right, left) for rule in self.rules)
 
     def rows(self, left: Row, right: Row) -> bool:
-        """Whether two rows are, cell by cell."""
+        """Whether two rows are equal, cell by cell."""
         return len(left) == len(right) and all(map(self.cells, left, right))
 
     def sequences(self, left: Sequence[Row], right: Sequence[Row]) -> bool:
-        """Whether two lists of rows are, in their order."""
+        """Whether two lists of rows are equal, in this order."""
         return len(left) == len(right) and all(map(self.rows, left, right))
 
     def bags(self, left: Sequence[Row], right: Sequence[Row]) -> bool:
-        """Whether two lists of rows are in any order."""
+        """Whether two lists of rows are equal in some order."""
         if len(left) != len(right):
             return False
         if not self.rules:
             return self.sequences(sorted_rows(left), sorted_rows(right))
         if self.sequences(sorted(left, key=_key), sorted(right, key=_key)):
             return True
-        # Two values that the tolerance makes one may be sorted apart.
+        # Equality within a tolerance is not transitive, so that equal values may not be neighbors after sorting.
         if len(left) > _MATCHED:
             left, right = _unequal(left, right)
         return len(left) <= _MATCHED and _matched(left, right, self.rows)
@@ -87,7 +87,7 @@ def _real(left: Value, right: Value) -> bool:
     other = float(right)
     if not (math.isfinite(left) and math.isfinite(other)):
         return left == other or (math.isnan(left) and math.isnan(other))
-    # Between two reals nothing is allowed near zero: a value that was lost must not pass for a small one.
+    # Two reals get no absolute tolerance: 0.0 instead of a small value may be a lost value.
     near = NEAR_ZERO if right == 0 and isinstance(right, Decimal) else 0.0
     return math.isclose(left, other, rel_tol=TOLERANCE, abs_tol=near)
 
@@ -99,7 +99,7 @@ def _text_of_moment(left: Value, right: Value) -> bool:
 
 
 def _read_moment(like: datetime | time, text: str) -> datetime | time | None:
-    """The moment that a text means, in UTC where one has a zone and the other does not say which."""
+    """The point in time of a text, in UTC if only ``like`` has a time zone; None if the text is something else."""
     try:
         if isinstance(like, datetime):
             moment = datetime.fromisoformat(text)
@@ -178,14 +178,14 @@ RULES: Final = (
         holds=_json,
     ),
 )
-"""What holds between engines of different kinds. ``-0.0`` is ``0.0``, NaN is NaN and 1.50 is 1.5 everywhere."""
+"""The rules between different dialects. ``-0.0`` equals ``0.0``, NaN equals NaN and 1.50 equals 1.5 without a rule."""
 
 IDENTICAL: Final = Equivalence(rules=())
 ACROSS: Final = Equivalence(rules=RULES)
 
 
 def _key(row: Row) -> Any:
-    """An order in which values that a rule may make one stand together."""
+    """A sort key under which values that a rule may make equal are neighbors."""
     return row_key(tuple(map(_representative, row)))
 
 
@@ -202,12 +202,14 @@ def _representative(value: Value) -> Value:
             return value.decode("utf-8", "backslashreplace").rstrip(" ")
         case None:
             return None
-        case _:
+        case date() | time():
             return as_text(value)
+        case _:
+            assert_never(value)
 
 
 def _unequal(left: Sequence[Row], right: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """The rows of each that are left when all that are identical have been paired."""
+    """The rows that remain on each side when identical rows have been paired."""
     counts = Counter(map(row_key, left)), Counter(map(row_key, right))
     found: list[list[Row]] = []
     for rows, others in ((left, counts[1]), (right, counts[0])):
@@ -224,7 +226,7 @@ def _unequal(left: Sequence[Row], right: Sequence[Row]) -> tuple[list[Row], list
 
 
 def _matched(left: Sequence[Row], right: Sequence[Row], equal: Callable[[Row, Row], bool]) -> bool:
-    """Whether each row on the left can have one on the right for itself (augmenting paths, Kuhn)."""
+    """Whether the rows can be paired one to one: bipartite matching by augmenting paths (Kuhn)."""
     owner: dict[int, int] = {}
 
     def place(i: int, seen: set[int]) -> bool:

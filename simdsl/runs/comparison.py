@@ -15,11 +15,9 @@ from typing import Literal, TypeAlias
 from simdsl.backends.protocol import Backend
 from simdsl.core.matcher import describe
 from simdsl.core.verdicts import BackendOutput, Failure, FailureKind, RunReport, Verdict
-from simdsl.oracles.backend_run import BackendRun
-from simdsl.oracles.comparator import Aspect, Divergence, SortKeys, compare
-from simdsl.oracles.documented_differences import find_known_difference
+from simdsl.oracles.comparator import Aspect, BackendRun, Divergence, SortKeys, compare
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
-from simdsl.oracles.known_differences import ComparedEngine, PlanContext
+from simdsl.oracles.known_differences import ComparedEngine, PlanContext, find_known_difference
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Binding, ExactRows
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
@@ -229,7 +227,7 @@ def _sort_keys(plan: Plan, reference: ComparedBackend) -> SortKeys:
 
     def keys(text: str) -> tuple[int, ...] | None:
         # sqlglot takes 200 ms to import; it is needed only where the rows of two backends come in different orders.
-        from simdsl.dialect.sort_keys import columns_of, sort_keys
+        from simdsl.dialect.statements import columns_of, sort_keys
 
         return sort_keys(text, dialect, columns_of(reference.statements, dialect))
 

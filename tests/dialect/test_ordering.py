@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.dialect.sort_keys import columns_of, sort_keys
+from simdsl.dialect.statements import columns_of, sort_keys
 from simdsl.plan.sql import Dialect
 
 TABLES = columns_of(["CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, v INTEGER, UNIQUE (name))"], Dialect.SQLITE)

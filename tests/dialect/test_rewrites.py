@@ -11,10 +11,10 @@ from collections import Counter
 import pytest
 
 from simdsl.dialect.allowlist import check_allowed
-from simdsl.dialect.dialect_pair import DialectPair, Unsupported
 from simdsl.dialect.sqlglot_adapter import SqlGenerationError, SqlParseError, SqlTree, exp, generate_sql, parse_tree
 from simdsl.dialect.transpile import rewrite
 from simdsl.dialect.type_inference import strip_parens
+from simdsl.dialect.unsupported import DialectPair, Unsupported
 from simdsl.plan.sql import Dialect
 from tests.dialect.corpus import TARGETS, Collection, collections
 from tests.dialect.test_translation import DUCKDB, POSTGRES, SQLITE, TSQL, carried

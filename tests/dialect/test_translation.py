@@ -112,7 +112,7 @@ def test_a_name_from_a_param_inside_a_text_is_refused() -> None:
 def test_a_refusal_says_what_to_write() -> None:
     found = refused("SELECT typeof(a) FROM t", TSQL)
     assert found == Untranslatable(construct="TYPEOF()", target=TSQL, help="write `mssql: ...` beside it")
-    assert found.message == "TYPEOF() cannot be carried to tsql"
+    assert found.message == "TYPEOF() cannot be translated to tsql"
     assert refused("SELECT changes()", POSTGRES).help.endswith("; or write `postgres: ...` beside it")
 
 

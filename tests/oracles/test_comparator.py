@@ -10,8 +10,7 @@ from decimal import Decimal
 import pytest
 
 from simdsl.core.trace import BlockReason, CheckEvaluated, SessionRolledBack, StepCompleted, TaskBlocked, Trace, TraceEvent
-from simdsl.oracles.backend_run import BackendRun, describe_one
-from simdsl.oracles.comparator import Aspect, Comparison, compare
+from simdsl.oracles.comparator import Aspect, BackendRun, Comparison, compare, describe_one
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.source import Path
@@ -61,7 +60,7 @@ class Op:
     path: Path
     what: str
     ordered: bool
-    assertions: bool = False
+    has_expectation: bool = False
     parameters: tuple[str, ...] = ()
     nondeterministic: bool = False
 

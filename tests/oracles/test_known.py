@@ -7,8 +7,14 @@ from datetime import datetime
 
 import pytest
 
-from simdsl.oracles.documented_differences import KNOWN_DIFFERENCES, find_known_difference
-from simdsl.oracles.known_differences import ComparedEngine, KnownKeys, KnownOrder, PlanContext
+from simdsl.oracles.known_differences import (
+    KNOWN_DIFFERENCES,
+    ComparedEngine,
+    KnownKeys,
+    KnownOrder,
+    PlanContext,
+    find_known_difference,
+)
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Row, Value
