@@ -1,7 +1,13 @@
-"""What a process that may die says before each statement: enough for another one to tell the run up to there.
+"""The crash journal: what a process that may die writes before each statement, so that another one can tell how far it got.
 
-A file that is begun anew with each run takes everything that the trace has got since the last time, and what is about to
-begin. Whoever finds the process dead reads it.
+The journal is a file that starts over with each run. Before anything that may end the process, the journal receives what
+the trace gained since the last entry, and what is about to start. When the process is gone, whoever started it reads the
+file (``read_journal``) and reports the statement that never ended.
+
+Two things shape it. It must be cheap, because a statement takes microseconds: an entry holds only what is new, and none
+is written where nothing has changed. And it must survive the crash: an entry goes to the file by ``os.write``, without a
+buffer in this process, so an abort, a SIGKILL or a driver that calls ``_exit`` loses nothing; a half-written entry at the
+end is ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +33,7 @@ from simdsl.runner.program import Instruction, Program
 
 
 class StepDescription(NamedTuple):
-    """What a trace needs of an instruction, and nothing that only its process has. See ``trace.Described``."""
+    """A ``trace.TracedInstruction`` that can be pickled: an instruction itself holds compiled matchers and statements."""
 
     task: str
     path: Path
@@ -39,25 +45,27 @@ class StepDescription(NamedTuple):
 
     @classmethod
     def of(cls, op: TracedInstruction) -> StepDescription:
-        """The same step."""
+        """The description of an instruction."""
         return cls(op.task, op.path, op.what, op.has_expectation, op.ordered, op.parameters, op.nondeterministic)
 
 
 def picklable_trace(trace: Trace) -> Trace:
-    """The same trace, which can be sent to another process. A step that runs again is told once."""
-    told: dict[int, StepDescription] = {}
+    """The same trace in a form that can be sent to another process."""
+    # An instruction in a loop appears once for each iteration. One description for all of them keeps the pickle small,
+    # since pickle writes an object once and refers to it afterwards.
+    described: dict[int, StepDescription] = {}
     ops: list[TracedInstruction] = []
     for op in trace.ops:
-        if id(op) not in told:
-            told[id(op)] = StepDescription.of(op)
-        ops.append(told[id(op)])
+        if id(op) not in described:
+            described[id(op)] = StepDescription.of(op)
+        ops.append(described[id(op)])
     copy = trace.copy()
     copy.ops = ops
     return copy
 
 
 class RunStarted(NamedTuple):
-    """A run began."""
+    """An entry of the journal: a run starts."""
 
     backend: str  # its label
     params: tuple[Param, ...]
@@ -66,7 +74,7 @@ class RunStarted(NamedTuple):
 
 
 class StatementStarted(NamedTuple):
-    """A statement is about to begin."""
+    """A part of an entry: a statement is about to start."""
 
     op: StepDescription
     kind: SqlKind
@@ -76,47 +84,47 @@ class StatementStarted(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterruptedRun:
-    """The run in which a process died. ``doing`` is the statement that it was at, None where it was at none."""
+    """The run during which a process died. ``statement`` is the one that had started, None if none had."""
 
-    begun: RunStarted
+    started: RunStarted
     trace: Trace
-    doing: StatementStarted | None
+    statement: StatementStarted | None
 
-    def ended(self, why: str) -> Trace:
-        """The trace, and in it the statement that never ended."""
+    def completed_trace(self, why: str) -> Trace:
+        """The trace with the statement that never ended as its last step, failed with ``why``."""
         trace = self.trace.copy()
-        if self.doing is not None:
+        if self.statement is not None:
             now_us = trace.moments[-1][0] if trace.moments else 0
-            trace.ops.append(self.doing.op)
-            trace.arguments.append(self.doing.arguments)
+            trace.ops.append(self.statement.op)
+            trace.arguments.append(self.statement.arguments)
             trace.outcomes.append(Failed(ErrorClass.DRIVER_PANIC, why))
-            trace.moments.append((now_us, self.doing.session))
+            trace.moments.append((now_us, self.statement.session))
         return trace
 
 
 def read_journal(file: IO[bytes]) -> InterruptedRun | None:
-    """What the process that wrote this file said last; None if it had not begun a run."""
-    begun: RunStarted | None = None
+    """The run that the journal describes, or None if the process had not started one."""
+    started: RunStarted | None = None
     trace = Trace()
-    doing: StatementStarted | None = None
+    statement: StatementStarted | None = None
     while True:
         try:
-            said = pickle.load(file)
-        except (EOFError, pickle.UnpicklingError):  # the process died while it wrote
+            entry = pickle.load(file)
+        except (EOFError, pickle.UnpicklingError):  # the process died while it wrote this entry
             break
-        match said:
+        match entry:
             case RunStarted():
-                begun, trace, doing = said, Trace(), None
+                started, trace, statement = entry, Trace(), None
             case _TraceDelta():
-                said.add_to(trace)
-                doing = said.doing
+                entry.add_to(trace)
+                statement = entry.statement
             case _:
-                raise AssertionError("only what is written here is read")
-    return None if begun is None else InterruptedRun(begun=begun, trace=trace, doing=doing)
+                raise AssertionError(f"not an entry of a crash journal: {entry!r}")
+    return None if started is None else InterruptedRun(started=started, trace=trace, statement=statement)
 
 
 class _TraceDelta(NamedTuple):
-    """What a trace has got since the last time."""
+    """An entry of the journal: what the trace gained since the last one, and what is about to start."""
 
     ops: tuple[StepDescription, ...]
     arguments: Sequence[tuple[Value, ...]]
@@ -124,7 +132,7 @@ class _TraceDelta(NamedTuple):
     moments: Sequence[Moment]
     transactions: Mapping[int, int]
     between: Sequence[tuple[int, TraceEvent]]
-    doing: StatementStarted | None
+    statement: StatementStarted | None
 
     def add_to(self, trace: Trace) -> None:
         trace.ops += self.ops
@@ -137,17 +145,17 @@ class _TraceDelta(NamedTuple):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class CrashJournal:
-    """Writes them. ``label`` says what reports call a backend. See ``arena.Onlooker``."""
+    """Writes the journal. A ``runs.context.RunObserver``; ``label`` says what reports call a backend."""
 
     file: int  # its descriptor, open for writing
     label: Callable[[Backend], str]
     _trace: Trace = field(default_factory=Trace)
-    _steps: int = 0  # of the trace, that are written
-    _others: int = 0
-    _doing: StatementStarted | None = None
+    _steps: int = 0  # of the trace, that are in the journal
+    _others: int = 0  # events of the trace that are no steps, likewise
+    _statement: StatementStarted | None = None
 
     def wrap_database(self, database: Database, program: Program) -> Database:
-        """The database, wrapped so that everything that may end the process is written down before it happens."""
+        """The database, wrapped so that everything that may end the process is recorded before it happens."""
         codes = (program.setup, *program.strands, program.finally_, program.invariants)
         ops = {id(op.statement): op for code in codes for op in code if op.statement is not None}
         return _JournaledDatabase(database, self, ops)
@@ -155,109 +163,110 @@ class CrashJournal:
     def run_started(
         self, trace: Trace, *, backend: Backend, params: tuple[Param, ...], number: int, seed: int | None
     ) -> None:
-        """A run begins; setup is number 0."""
-        self._trace, self._steps, self._others, self._doing = trace, 0, 0, None
+        """A run starts; setup is number 0."""
+        self._trace, self._steps, self._others, self._statement = trace, 0, 0, None
         os.ftruncate(self.file, 0)
         os.lseek(self.file, 0, os.SEEK_SET)
         self._write(RunStarted(backend=self.label(backend), params=params, number=number, seed=seed))
-        self.say()
+        self.record()
 
-    def say(self, doing: StatementStarted | None = None) -> None:
-        """Write down what is new, and what is about to be done; None is anything but a statement."""
+    def record(self, statement: StatementStarted | None = None) -> None:
+        """Record what is new, and the statement that is about to start; None for any other call into the driver."""
         trace, steps, others = self._trace, self._steps, self._others
-        if doing is None is self._doing and steps == len(trace.ops) and others == len(trace.between):
+        if statement is None is self._statement and steps == len(trace.ops) and others == len(trace.between):
             return
+        # Transaction states are keyed by step and only ever added, so the new ones are the last ones.
         states = {
             step: trace.transactions[step] for step in takewhile(lambda step: step >= steps, reversed(trace.transactions))
         }
-        news = _TraceDelta(
+        delta = _TraceDelta(
             tuple(map(StepDescription.of, trace.ops[steps:])),
             trace.arguments[steps:],
             trace.outcomes[steps:],
             trace.moments[steps:],
             states,
             trace.between[others:],
-            doing,
+            statement,
         )
-        self._steps, self._others, self._doing = len(trace.ops), len(trace.between), doing
-        self._write(news)
+        self._steps, self._others, self._statement = len(trace.ops), len(trace.between), statement
+        self._write(delta)
 
-    def _write(self, said: RunStarted | _TraceDelta) -> None:
-        left = memoryview(pickle.dumps(said, pickle.HIGHEST_PROTOCOL))
+    def _write(self, entry: RunStarted | _TraceDelta) -> None:
+        left = memoryview(pickle.dumps(entry, pickle.HIGHEST_PROTOCOL))
         while left:
             left = left[os.write(self.file, left) :]
 
 
 class _JournaledDatabase(WrappedDatabase):
-    """Says before everything that may end the process that it is about to be done."""
+    """Records before every call that may end the process."""
 
-    def __init__(self, inner: Database, words: CrashJournal, ops: Mapping[int, Instruction]) -> None:
-        super().__init__(inner, lambda session: _JournaledSession(session, words, ops))
-        self._words = words
+    def __init__(self, inner: Database, journal: CrashJournal, ops: Mapping[int, Instruction]) -> None:
+        super().__init__(inner, lambda session: _JournaledSession(session, journal, ops))
+        self._journal = journal
 
     def open(self) -> Session:
-        self._words.say()
+        self._journal.record()
         return super().open()
 
     def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
-        self._words.say()
-        return _JournaledPool(super().pool(spec, clock), self._words)
+        self._journal.record()
+        return _JournaledPool(super().pool(spec, clock), self._journal)
 
     def snapshot(self) -> None:
-        self._words.say()
+        self._journal.record()
         super().snapshot()
 
     def restore(self) -> None:
-        self._words.say()
+        self._journal.record()
         super().restore()
 
     def end_state(self) -> Mapping[str, Rows]:
-        self._words.say()
+        self._journal.record()
         return super().end_state()
 
     def close(self) -> None:
-        self._words.say()
+        self._journal.record()
         super().close()
 
 
 class _JournaledSession(WrappedSession):
-    def __init__(self, inner: Session, words: CrashJournal, ops: Mapping[int, Instruction]) -> None:
+    def __init__(self, inner: Session, journal: CrashJournal, ops: Mapping[int, Instruction]) -> None:
         super().__init__(inner)
-        self._words = words
+        self._journal = journal
         self._ops = ops
 
     def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome | None:
         op = self._ops.get(id(statement))
-        told = None
+        started = None
         if op is not None:
-            told = StatementStarted(
+            started = StatementStarted(
                 op=StepDescription.of(op), kind=statement.kind, arguments=tuple(arguments), session=self.id
             )
-        self._words.say(told)
+        self._journal.record(started)
         return super().start(statement, arguments)
 
     def quiesce(self) -> None:
-        self._words.say()
+        self._journal.record()
         super().quiesce()
 
     def close(self) -> None:
-        self._words.say()
+        self._journal.record()
         super().close()
 
 
 class _JournaledPool:
     """See ``protocol.Pool``."""
 
-    def __init__(self, inner: Pool, words: CrashJournal) -> None:
+    def __init__(self, inner: Pool, journal: CrashJournal) -> None:
         self._inner = inner
-        self._words = words
+        self._journal = journal
 
     def request(self, task: str) -> Ticket:
-        self._words.say()
+        self._journal.record()
         return self._inner.request(task)
 
     def give_back(self, lease: Lease) -> Failed | None:
-        self._words.say()
+        self._journal.record()
         return self._inner.give_back(lease)
 
     def invalidate(self, lease: Lease) -> None:
@@ -270,5 +279,5 @@ class _JournaledPool:
         self._inner.quiesce()
 
     def close(self) -> None:
-        self._words.say()
+        self._journal.record()
         self._inner.close()

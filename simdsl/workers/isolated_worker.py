@@ -63,7 +63,11 @@ _PRELOADED_MODULES: Final = (
 
 
 class IsolatedWorker:
-    """Runs plans on these backends in a process of its own, the first one or a differential of all. ``close`` ends it."""
+    """Runs plans in a worker process: on one backend, or on several that are compared. ``close`` ends the process.
+
+    The process is started by the first plan and used again for the next ones. It is thrown away when it dies, and when a
+    caller stops iterating in the middle of a plan, since nothing is known then about what it is doing.
+    """
 
     def __init__(
         self, urls: Sequence[str], *, limit_us: int = IDLE_LIMIT_US, environment: Mapping[str, str] | None = None
@@ -74,9 +78,9 @@ class IsolatedWorker:
         self._environment = environment or {}
         self._context: BaseContext = get_context("spawn") if environment else forkserver_context(_PRELOADED_MODULES)
         self._workspace = Workspace()
-        self._words = self._workspace.path / "words"
-        self._words.touch()
-        self._child: _WorkerProcess | None = None
+        self._journal = self._workspace.path / "journal"
+        self._journal.touch()
+        self._idle: _WorkerProcess | None = None  # between plans
 
     def __enter__(self) -> IsolatedWorker:
         return self
@@ -85,62 +89,64 @@ class IsolatedWorker:
         self.close()
 
     def run(self, plan: Plan, file: str, options: RunOptions) -> Iterator[Progress]:
-        """What ``run_plan`` or ``run_differential`` gives; a death of the process is the last run of its plan.
+        """The events of ``run_plan`` or ``run_differential``. If the process dies, that is the last run of its plan.
 
-        Raises ``BackendUnavailable``, and ``RuntimeError`` with the traceback of an error of simdsl's own.
+        Raises:
+            BackendUnavailable: A backend cannot be reached from the worker.
+            RuntimeError: simdsl itself failed there; the message is the traceback.
         """
-        child = self._child
-        if child is None:
+        process = self._idle
+        if process is None:
             with _added_to_environment(self._environment):
-                child = _WorkerProcess(self._context, self._urls, str(self._words))
-        self._child = None  # whoever leaves in the middle leaves it behind
+                process = _WorkerProcess(self._context, self._urls, str(self._journal))
+        self._idle = None  # only the end of the plan makes it usable again, so that `finally` can tell
         try:
-            child.ask(
+            process.send(
                 PlanRequest(plan=plan, file=file, options=replace(options, translators=TranslatorCache(), observer=None))
             )
-            tally: PlanSummary | None = None
-            for progress in child.answers(self._limit_us):
+            summary: PlanSummary | None = None
+            for progress in process.replies(self._limit_us):
                 match progress:
                     case PlanStarted():
-                        tally = PlanSummary(plan=plan, file=file, backend=progress.backend, seed=progress.seed)
+                        summary = PlanSummary(plan=plan, file=file, backend=progress.backend, seed=progress.seed)
                         yield replace(progress, plan=plan)
                     case RunEnded(report=report):
-                        assert tally is not None
-                        tally.add(report)
+                        assert summary is not None
+                        summary.add(report)
                         yield progress
                     case PlanEnded():
-                        assert tally is not None
-                        self._child = child
-                        yield replace(progress, plan=plan, failed=tally.failed)
+                        assert summary is not None
+                        self._idle = process
+                        yield replace(progress, plan=plan, failed=summary.failed)
                         return
                     case AllPlansEnded():
-                        raise AssertionError("a plan is no call")
-            if tally is None:  # it died before it could say anything
-                tally = self._tally(plan, file, options)
-                yield PlanStarted(plan=plan, file=file, backend=tally.backend, seed=tally.seed)
-            report = crash_report(plan, tally, self._read(), child.why())
-            tally.add(report)
+                        raise AssertionError("a worker runs one plan at a time")
+            if summary is None:  # it died before its first event
+                summary = self._summary(plan, file, options)
+                yield PlanStarted(plan=plan, file=file, backend=summary.backend, seed=summary.seed)
+            report = crash_report(plan, summary, self._interrupted_run(), process.exit())
+            summary.add(report)
             yield RunEnded(report=report)
-            yield tally.ended()
+            yield summary.ended()
         except BackendUnavailable:
-            self._child = child
+            self._idle = process  # the process is well: it has said so
             raise
         finally:
-            if self._child is not child:
-                child.end()
+            if self._idle is not process:
+                process.end()
 
     def close(self) -> None:
         """End the process. Idempotent."""
-        if self._child is not None:
-            self._child.end()
-            self._child = None
+        if self._idle is not None:
+            self._idle.end()
+            self._idle = None
         self._workspace.close()
 
-    def _read(self) -> InterruptedRun | None:
-        with open(self._words, "rb") as file:
+    def _interrupted_run(self) -> InterruptedRun | None:
+        with open(self._journal, "rb") as file:
             return read_journal(file)
 
-    def _tally(self, plan: Plan, file: str, options: RunOptions) -> PlanSummary:
+    def _summary(self, plan: Plan, file: str, options: RunOptions) -> PlanSummary:
         seed = plan.seed if plan.seed is not None else options.seed
         return PlanSummary(plan=plan, file=file, backend=", ".join(map(mask, self._urls)), seed=seed)
 
@@ -161,46 +167,54 @@ def _added_to_environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 class _WorkerProcess:
-    """One process."""
+    """The parent's end of one worker process."""
 
-    def __init__(self, context: BaseContext, urls: tuple[str, ...], words: str) -> None:
-        self._words = words
+    def __init__(self, context: BaseContext, urls: tuple[str, ...], journal: str) -> None:
+        self._journal = journal
         self._hung_us: int | None = None
         self._pipe, theirs = context.Pipe()
-        os.truncate(words, 0)  # nobody is to read what an earlier one said
-        self._process: BaseProcess = context.Process(target=serve, args=(theirs, urls, words), daemon=True)  # type: ignore[attr-defined]
+        os.truncate(journal, 0)  # what an earlier process left there is not about this one
+        self._process: BaseProcess = context.Process(target=serve, args=(theirs, urls, journal), daemon=True)  # type: ignore[attr-defined]
         self._process.start()
+        # With this end closed here, the pipe breaks when the worker dies; otherwise `recv` would wait for ever.
         theirs.close()
 
-    def ask(self, asked: PlanRequest) -> None:
-        """Raises ``BackendUnavailable`` never: what is wrong is the answer."""
-        with contextlib.suppress(OSError):  # it has died, which its answer will say
-            self._pipe.send(asked)
+    def send(self, request: PlanRequest) -> None:
+        """Send a request. Never raises: whatever is wrong becomes a reply, or the end of the process."""
+        with contextlib.suppress(OSError):
+            self._pipe.send(request)
 
-    def answers(self, limit_us: int) -> Iterator[Progress]:
-        """Until it dies, or is killed because it hangs. Raises ``BackendUnavailable`` and ``RuntimeError``."""
+    def replies(self, limit_us: int) -> Iterator[Progress]:
+        """Events, until the process dies, or is killed because it hangs.
+
+        A worker hangs if for ``limit_us`` it neither replies nor starts a statement, which the journal would show. That
+        is not the duration of a plan: one of a million steps is alive as long as its steps are.
+
+        Raises:
+            BackendUnavailable, RuntimeError: See ``IsolatedWorker.run``.
+        """
         limit_s = limit_us / 1e6
         while True:
-            said = _journal_state(self._words)
+            state = _journal_state(self._journal)
             while not self._pipe.poll(limit_s):
-                before, said = said, _journal_state(self._words)
-                if said == before:
+                before, state = state, _journal_state(self._journal)
+                if state == before:
                     self._hung_us = limit_us
                     self._process.kill()
                     return
             try:
-                answer = self._pipe.recv()
+                reply = self._pipe.recv()
             except (EOFError, OSError):
                 return
-            match answer:
+            match reply:
                 case UnavailableReply(message=message):
                     raise BackendUnavailable(message)
                 case InternalErrorReply(traceback=traceback):
                     raise RuntimeError(traceback)
                 case _:
-                    yield answer
+                    yield reply
 
-    def why(self) -> ProcessExit:
+    def exit(self) -> ProcessExit:
         """How it ended."""
         self._process.join()
         if self._hung_us is not None:
@@ -210,7 +224,7 @@ class _WorkerProcess:
         return ProcessExit.of(code)
 
     def end(self) -> None:
-        """Ask it to end, and see to it. Idempotent."""
+        """Terminate it, then kill it if it does not react. Idempotent."""
         if self._process.is_alive():
             self._process.terminate()
             self._process.join(_TERMINATE_GRACE_S)
@@ -220,30 +234,30 @@ class _WorkerProcess:
         self._pipe.close()
 
 
-def _journal_state(words: str) -> tuple[int, int]:
-    state = os.stat(words)
+def _journal_state(journal: str) -> tuple[int, int]:
+    state = os.stat(journal)
     return state.st_size, state.st_mtime_ns
 
 
-def crash_report(plan: Plan, tally: PlanSummary, last: InterruptedRun | None, why: ProcessExit) -> RunReport:
-    """The run that never ended, as far as its last words tell."""
-    word, how = why
-    doing = None if last is None else last.doing
-    trace = Trace() if last is None else last.ended(f"the process {how}")
-    kind = "-" if doing is None else str(doing.kind)
-    place = "at this statement" if doing is not None else "at no statement"
+def crash_report(plan: Plan, summary: PlanSummary, last: InterruptedRun | None, exit_: ProcessExit) -> RunReport:
+    """The report of a run whose process died, as far as the journal tells."""
+    word, how = exit_
+    statement = None if last is None else last.statement
+    trace = Trace() if last is None else last.completed_trace(f"the process {how}")
+    kind = "-" if statement is None else str(statement.kind)
+    where = "during this statement" if statement is not None else "outside of any statement"
     failure = Failure(
         kind=FailureKind.CRASH,
-        message=f"the process in which the plan ran {how}, {place}",
-        path=() if doing is None else doing.op.path,
-        task=None if doing is None else doing.op.task or None,
+        message=f"the process that ran the plan {how}, {where}",
+        path=() if statement is None else statement.op.path,
+        task=None if statement is None else statement.op.task or None,
         fingerprint=f"{FailureKind.CRASH}/{word}/{kind}",
     )
     return RunReport(
         plan=plan.name,
-        backend=tally.backend.partition(", ")[0] if last is None else last.begun.backend,
-        params=() if last is None else last.begun.params,
-        run=tally.runs + 1,
+        backend=summary.backend.partition(", ")[0] if last is None else last.started.backend,
+        params=() if last is None else last.started.params,
+        run=summary.runs + 1,
         choices=trace.choices(),
         verdict=Verdict.FAIL,
         assertions=0,
@@ -251,13 +265,13 @@ def crash_report(plan: Plan, tally: PlanSummary, last: InterruptedRun | None, wh
         digest=trace.digest(),
         trace=trace,
         failure=failure,
-        seed=None if last is None else last.begun.seed,
+        seed=None if last is None else last.started.seed,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
-    """A plan to be run. The answer is its events, without what the one who asks has already: plan and run that failed."""
+    """A plan to be run. The replies are its events, without what the parent has already (the plan, the failed run)."""
 
     plan: Plan
     file: str
@@ -266,14 +280,14 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnavailableReply:
-    """Instead of an event: a backend cannot be reached."""
+    """A reply instead of an event: a backend cannot be reached."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalErrorReply:
-    """Instead of an event: simdsl itself failed."""
+    """A reply instead of an event: simdsl itself failed."""
 
     traceback: str
 
@@ -282,32 +296,37 @@ _NO_PLAN: Final = Plan(name="")
 
 
 class _Terminated(BaseException):
-    """The process was asked to end: what a run has made is given up first."""
+    """SIGTERM arrived. An exception, so that the database of a run is closed on the way out; not an ``Exception``, so that
+    nothing takes it for a failure of the run."""
 
 
-def serve(asked: Connection, urls: Sequence[str], words: str) -> None:
-    """Answer until nobody asks any more. ``words`` is the file for last words."""
+def serve(requests: Connection, urls: Sequence[str], journal: str) -> None:
+    """The worker's side: run what is asked for until the parent closes the pipe. ``journal`` is the crash journal's file.
+
+    Ctrl-C reaches every process of a terminal; it is for the parent, which then ends this one.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _raise_terminated)
     _exit_with_parent()
     backends: tuple[Backend, ...] = ()
     translators = TranslatorCache()
-    file = os.open(words, os.O_WRONLY)
-    onlooker = CrashJournal(file=file, label=lambda backend: labels(backends)[backends.index(backend)])
+    file = os.open(journal, os.O_WRONLY)
+    observer = CrashJournal(file=file, label=lambda backend: labels(backends)[backends.index(backend)])
     try:
         while True:
-            request: PlanRequest = asked.recv()
-            options = replace(request.options, translators=translators, observer=onlooker)
+            request: PlanRequest = requests.recv()
+            options = replace(request.options, translators=translators, observer=observer)
             try:
+                # Resolved by the first request and not before, so that a backend that is missing is a reply.
                 backends = backends or tuple(map(resolve, urls))
                 for progress in _events(request, backends, options):
-                    asked.send(_portable(progress))
+                    requests.send(_portable(progress))
             except BackendUnavailable as error:
-                asked.send(UnavailableReply(message=str(error)))
-            except Exception:  # told where somebody can read it
-                import traceback
+                requests.send(UnavailableReply(message=str(error)))
+            except Exception:  # the parent raises it again, where a person reads it
+                import traceback  # needed once, if ever
 
-                asked.send(InternalErrorReply(traceback=traceback.format_exc()))
+                requests.send(InternalErrorReply(traceback=traceback.format_exc()))
     except (EOFError, OSError, _Terminated):
         return
 
@@ -327,7 +346,7 @@ def _portable(progress: Progress) -> Progress:
         case PlanEnded():
             return replace(progress, plan=_NO_PLAN, failed=None)
         case AllPlansEnded():
-            raise AssertionError("a plan is no call")
+            raise AssertionError("a worker runs one plan at a time")
 
 
 def _sendable(report: RunReport) -> RunReport:
@@ -340,7 +359,10 @@ def _raise_terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _exit_with_parent() -> None:
-    """Its end closes the connection too, but a process deep in a driver would not see that."""
+    """Exit when the parent is gone, even in the middle of a statement, where nobody reads the broken pipe.
+
+    A thread of ``_thread``: ``threading`` would wait for it at exit.
+    """
     parent = parent_process()
     assert parent is not None
     sentinel = parent.sentinel

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import multiprocessing
 import os
 import signal
@@ -16,15 +15,15 @@ from typing import NamedTuple
 
 
 class ProcessExit(NamedTuple):
-    """How a process ended: the word of a fingerprint (``SIGABRT``, ``exit 3``, ``timeout``), and what a sentence about it
-    goes on with (``ended by SIGABRT``)."""
+    """How a process ended: the word in a fingerprint (``SIGABRT``, ``exit 3``, ``timeout``), and the rest of a sentence
+    that starts with the process (``ended by SIGABRT``)."""
 
     word: str
     said: str
 
     @classmethod
     def of(cls, code: int) -> ProcessExit:
-        """Of a process that ended with this code, which is below 0 for a signal."""
+        """From an exit code, which ``multiprocessing`` makes negative for a signal."""
         if code >= 0:
             return cls(f"exit {code}", f"ended with code {code}")
         try:
@@ -35,14 +34,16 @@ class ProcessExit(NamedTuple):
 
     @classmethod
     def hung(cls, limit_us: int) -> ProcessExit:
-        """Of a process that was killed since it had given no sign of life for so long."""
+        """Of a process that was killed after it had shown no activity for this long."""
         return cls("timeout", f"did nothing for {limit_us / 1e6:g} s and was killed")
 
 
 def forkserver_context(preloaded: Iterable[str]) -> BaseContext:
-    """Processes that are forked by a server which has imported these modules and has run nothing.
+    """Start processes from a server that has imported these modules and has run nothing; spawn them on Windows.
 
-    Where there is no such server they are started afresh.
+    Not by forking this process: it has threads, open connections and locks, and a copy of a lock that another thread held
+    is held for ever. And not by spawning where that can be avoided: importing simdsl and a driver takes many times as long
+    as a fork of a server that has imported them.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -52,18 +53,23 @@ def forkserver_context(preloaded: Iterable[str]) -> BaseContext:
 
 
 def die_with_parent() -> None:
-    """See that this process, which ``multiprocessing`` has started, is killed when its parent is gone.
+    """Arrange that this process, which ``multiprocessing`` has started, is killed when its parent is gone.
 
-    Where the kernel can signal the end of a pipe (Linux), that reaches a process deep in a driver too; elsewhere a thread
-    watches, which needs the driver to let it run.
+    PR_SET_PDEATHSIG would not do: under a fork server the parent in the kernel's sense is the server. Instead the kernel
+    is asked to send SIGKILL when the other end of the sentinel pipe closes (Linux), which reaches a process inside a
+    driver's C code as well. Elsewhere a thread waits for the pipe, which works as long as the driver releases the GIL.
+
+    Raises:
+        RuntimeError: ``multiprocessing`` has not started this process.
     """
     parent = parent_process()
     if parent is None:
-        raise RuntimeError("nobody has started this process")
+        raise RuntimeError("multiprocessing has not started this process")
     if sys.platform == "linux":
         _ask_kernel_to_kill(parent.sentinel)
         if not wait([parent.sentinel], 0):
             return
+        # The parent died before the kernel was asked, so no signal will come: the thread below sees the closed pipe.
     threading.Thread(target=_exit_after_parent, args=(parent.sentinel,), daemon=True).start()
 
 
@@ -76,7 +82,7 @@ if sys.platform == "linux":
     import fcntl
 
     def _ask_kernel_to_kill(sentinel: int) -> None:
-        # Nothing is ever written to this pipe, so the only thing that there is to be told is that its other end was closed.
+        # Nothing is ever written to this pipe, so the only event that it can signal is that its other end was closed.
         fcntl.fcntl(sentinel, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(sentinel, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)

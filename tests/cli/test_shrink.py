@@ -159,7 +159,7 @@ def test_a_plan_that_ends_its_process_shrinks(shell: Shell) -> None:
     assert simdsl(shell, "run", "crashes.yaml", "--backend", DEADLY).returncode == -6, "it is a real one"
     said = simdsl(shell, "shrink", "crashes.yaml", "--backend", DEADLY)
     assert said.returncode == 0
-    assert "the process in which the plan ran ended by SIGABRT, at this statement" in said.stderr
+    assert "the process that ran the plan ended by SIGABRT, during this statement" in said.stderr
     assert "shrinking 8 -> 1 steps (" in said.stderr
     assert steps(said.stdout) == SMALLEST_CRASH
 
@@ -170,7 +170,7 @@ def test_an_isolated_run_tells_a_crash_and_goes_on_and_its_bug_stays_found(shell
     bugs = ("--bugbase-dir", "bugs")
     said = shell("run", ".", "--isolated", "--backend", DEADLY, "--shrink-on-failure", *bugs)
     assert said.code == 1
-    assert "crash: the process in which the plan ran ended by SIGABRT" in said.out
+    assert "crash: the process that ran the plan ended by SIGABRT" in said.out
     assert "a.yaml:11:7" in said.out
     assert "2 plans: 1 passed, 1 failed" in said.out
     assert set(SMALLEST_CRASH) <= set(said.out.splitlines())

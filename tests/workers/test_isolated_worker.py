@@ -112,7 +112,7 @@ def test_a_process_that_dies_is_a_failure_at_its_statement(
     events = ran(deadly, dies(word))
     failure, report = failure_of(events), report_of(events)
     assert (failure.kind, failure.fingerprint) == (FailureKind.CRASH, fingerprint)
-    assert failure.message == f"the process in which the plan ran {how}, at this statement"
+    assert failure.message == f"the process that ran the plan {how}, during this statement"
     assert (failure.path, failure.task) == (("steps", 1), "b")
     steps = list(report.trace.steps())
     assert [step.what for step in steps] == [
@@ -137,7 +137,7 @@ def test_one_that_hangs_is_killed() -> None:
     with IsolatedWorker([DEADLY], limit_us=500_000) as isolated:
         failure = failure_of(ran(isolated, dies("hang")))
         assert failure.fingerprint == "crash/timeout/query"
-        assert failure.message.endswith("did nothing for 0.5 s and was killed, at this statement")
+        assert failure.message.endswith("did nothing for 0.5 s and was killed, during this statement")
         assert ran(isolated, HOLDS)
 
 
@@ -177,7 +177,7 @@ def test_a_crash_at_no_statement_names_none() -> None:
     with IsolatedWorker(["python:tests.workers.crashing:dies_when_closed"]) as isolated:
         failure = failure_of(ran(isolated, HOLDS))
     assert (failure.path, failure.fingerprint) == ((), "crash/SIGABRT/-")
-    assert failure.message.endswith("ended by SIGABRT, at no statement")
+    assert failure.message.endswith("ended by SIGABRT, outside of any statement")
 
 
 def test_a_crash_before_anything_ran_is_told_too() -> None:
