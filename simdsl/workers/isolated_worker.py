@@ -51,6 +51,7 @@ IDLE_LIMIT_US: Final = 60_000_000
 """So long may nothing happen: no statement begins and no run ends. Longer than any limit that the runner itself knows."""
 
 
+_START_LIMIT_US: Final = 60_000_000
 _TERMINATE_GRACE_S: Final = 5.0
 
 
@@ -193,10 +194,10 @@ class _WorkerProcess:
         Raises:
             BackendUnavailable, RuntimeError: See ``IsolatedWorker.run``.
         """
-        limit_s = limit_us / 1e6
         while True:
             state = _journal_state(self._journal)
-            while not self._pipe.poll(limit_s):
+            # An empty journal: the process is still starting, which takes seconds on a busy machine and is no plan's fault.
+            while not self._pipe.poll((limit_us if state[0] else max(limit_us, _START_LIMIT_US)) / 1e6):
                 before, state = state, _journal_state(self._journal)
                 if state == before:
                     self._hung_us = limit_us
