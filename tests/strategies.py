@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from simdsl.language.property_names import built_in
+from simdsl.plan.backend_facts import BACKEND_NAMES, dialect_of_backend
 from simdsl.plan.expectations import (
     Alternative,
     Binding,
@@ -65,7 +66,6 @@ from simdsl.plan.schedules import (
 )
 from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
 from simdsl.plan.steps import (
-    BACKEND_NAMES,
     NO_OPTIONS,
     Await,
     Check,
@@ -93,7 +93,7 @@ from simdsl.plan.workload import (
     WorkloadAction,
     numbered_tasks,
 )
-from simdsl.syntax.sql_lexer import BACKEND_DIALECTS, dialect_of, parse_sql
+from simdsl.syntax.sql_lexer import dialect_of, parse_sql
 
 T = TypeVar("T")
 
@@ -562,7 +562,7 @@ class Writer:
             return NO_OPTIONS
         overrides = []
         for backend in self.draw(sets_of(st.sampled_from(BACKEND_NAMES), 2)):
-            dialect = BACKEND_DIALECTS.get(backend, self.dialect)
+            dialect = dialect_of_backend(backend) or self.dialect
             sql = self.draw(optional(sqls(dialect, kind)))
             own = self.draw(SIMPLE if sql is None else optional(SIMPLE))
             overrides.append(Override(backend=backend, sql=sql, expect=own))

@@ -13,6 +13,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Final
 
+from simdsl.plan.backend_facts import built_in_facts
 from simdsl.campaign.jobs import CampaignSpec, Job, JobResult, LostJob, SeedBatch, WorkerPoolError
 from simdsl.campaign.worker_process import Heartbeat, WorkerCommand, WorkerOrder, serve
 from simdsl.core.clock import real_ns
@@ -32,7 +33,6 @@ _PRELOADED: Final = (
 )
 
 
-_PRELOADED_FOR: Final = {"postgres": ("simdsl.backends.postgres.database", "simdsl.backends.postgres.psycopgpool")}
 
 
 _PATIENCE: Final = 3
@@ -248,5 +248,5 @@ class _Worker:
 
 
 def _context(work: CampaignSpec) -> BaseContext:
-    more = [module for name, of in _PRELOADED_FOR.items() if any(name in url for url in work.urls) for module in of]
+    more = [module for facts in built_in_facts() if any(facts.name in url for url in work.urls) for module in facts.preloads]
     return forkserver_context([*_PRELOADED, *more])

@@ -28,6 +28,7 @@ from simdsl.generation.statements import (
 )
 from simdsl.generation.write_conflicts import draw_autocommit_conflict, draw_conflicting_write, draw_stale_snapshot_write
 from simdsl.generation.writes import WriteGenerator, draw_failing_statement
+from simdsl.plan.backend_facts import generated_plan_backends
 from simdsl.plan.expectations import Ok
 from simdsl.plan.plan import Param, Plan, PoolSpec
 from simdsl.plan.sql import Dialect, SqlKind
@@ -255,7 +256,7 @@ class WorkloadGenerator:
 _WRITE_KINDS: Final = frozenset({"insert", "update", "delete", "upsert"})
 
 
-BACKENDS: Final = ("sqlite", "libsql", "turso", "postgres")
+BACKENDS: Final = generated_plan_backends()
 """Where generated plans are meant to run. What they expect has been tried on each."""
 
 

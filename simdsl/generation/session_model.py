@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from simdsl.generation.sampler import Sampler
 from simdsl.generation.statements import BEGIN_SERIALIZABLE, COMMIT, ROLLBACK, DatabaseState, TableRows
+from simdsl.plan.backend_facts import row_locking_backends
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Blocks, Expectation, ExpectedError, Ok
 from simdsl.plan.outcomes import ErrorClass
@@ -222,7 +223,7 @@ class SessionModel:
 _POOL_TIMEOUT: Final[Expectation] = (ExpectedError(error_class=ErrorClass.POOL_TIMEOUT),)
 
 
-ROW_LOCKS: Final = ("postgres", "mssql")
+ROW_LOCKS: Final = row_locking_backends()
 """The backends that have a lock for every row; the others have one for all rows."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from simdsl.language.emitter import emit_json, is_plain, scalar_text
+from simdsl.plan.backend_facts import dialect_of_backend
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic, Severity
 from simdsl.plan.regexes import lazy_regex
@@ -15,7 +16,7 @@ from simdsl.syntax.document import Data, Document, resolve_scalar, source_text
 from simdsl.syntax.files import read_text
 from simdsl.syntax.problems import ParseError
 from simdsl.syntax.source_map import STEP_SECTIONS, ListNode, MapNode, Node, ScalarNode, ScalarStyle
-from simdsl.syntax.sql_lexer import BACKEND_DIALECTS, dialect_of, scan
+from simdsl.syntax.sql_lexer import dialect_of, scan
 from simdsl.syntax.sql_lines import split_head
 from simdsl.syntax.yaml_reader import to_data
 
@@ -178,7 +179,7 @@ class _StepLines:
             head, tail, _ = split_head(text)
             return None if tail is None or key not in _ARROW_VERBS else len(head)
         try:
-            return scan(text, BACKEND_DIALECTS.get(str(key), self._dialect)).arrow
+            return scan(text, dialect_of_backend(str(key)) or self._dialect).arrow
         except ParseError:
             return None
 

@@ -15,6 +15,7 @@ from simdsl.language.name_resolution import check_names
 from simdsl.language.sections import check_names_of, check_schedule, read_params, read_schedule
 from simdsl.language.steps import Steps
 from simdsl.language.workload import read_workload
+from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
@@ -22,7 +23,7 @@ from simdsl.plan.plan import VERSION, Plan, PoolSpec, Reset, ResetMode, Task
 from simdsl.plan.schedules import Schedule
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect
-from simdsl.plan.steps import BACKEND_NAMES, Await, Check, Checkout, For, Retry, Return, SqlStep, Step
+from simdsl.plan.steps import Await, Check, Checkout, For, Retry, Return, SqlStep, Step
 from simdsl.plan.workload import Workload
 from simdsl.syntax.document import Data, Document, source_text
 from simdsl.syntax.fields import FieldReader, StepContext, describe_data

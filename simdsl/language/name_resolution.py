@@ -12,6 +12,7 @@ from dataclasses import field
 from typing import Final, assert_never
 
 from simdsl.language.steps import UNREADABLE, Remarkable
+from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Expectation, SameAs
@@ -21,7 +22,6 @@ from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, Variable
 from simdsl.plan.steps import (
-    BACKEND_NAMES,
     STEP_OPTIONS,
     Await,
     Check,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from simdsl.plan.backend_facts import BACKEND_NAMES, dialect_of_backend
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.plan.source import Location, Path
-from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS
+from simdsl.plan.steps import STEP_OPTIONS
 from simdsl.syntax.document import Data, Document
 from simdsl.syntax.problems import ParseError
-from simdsl.syntax.sql_lexer import BACKEND_DIALECTS, dialect_of, scan
+from simdsl.syntax.sql_lexer import dialect_of, scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ def _with_expectation_offset(line: StepSource, plan: Plan, override: str | None)
         return line
     dialect = dialect_of(plan.dialect, plan.backends)
     if override is not None:
-        dialect = BACKEND_DIALECTS.get(override, dialect)
+        dialect = (dialect_of_backend(override) if override else None) or dialect
     try:
         arrow = scan(line.text, dialect).arrow
     except ParseError:  # a check, or words that are no SQL

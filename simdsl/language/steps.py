@@ -7,13 +7,13 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 
 from simdsl.language.sessions import SessionVerbs
+from simdsl.plan.backend_facts import BACKEND_NAMES, dialect_of_backend
 from simdsl.plan.codes import Code
 from simdsl.plan.expectations import Expectation
 from simdsl.plan.expressions import Expression
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect, Sql, SqlKind
 from simdsl.plan.steps import (
-    BACKEND_NAMES,
     NO_OPTIONS,
     STEP_OPTIONS,
     VERBS,
@@ -34,7 +34,6 @@ from simdsl.syntax.expectation_lint import is_lint_free, lint_session, lint_stat
 from simdsl.syntax.expressions import parse_check
 from simdsl.syntax.fields import NAME, TASK_NAME, FieldReader, StepContext, describe_data
 from simdsl.syntax.problems import ParseError, ParseIssue, Problems, did_you_mean, nearest
-from simdsl.syntax.sql_lexer import BACKEND_DIALECTS
 from simdsl.syntax.sql_lines import SqlLine, SqlLineParser
 from simdsl.syntax.verb_arguments import parse_fault, parse_for, parse_retry
 
@@ -256,7 +255,7 @@ class Steps:
 
     def _lines_of(self, backend: str) -> SqlLineParser:
         """Override lines are lexed in the backend's own dialect."""
-        dialect = BACKEND_DIALECTS.get(backend, self._dialect)
+        dialect = dialect_of_backend(backend) or self._dialect
         if dialect is self._dialect:
             return self._lines
         lines = self._override_lines.get(dialect)

@@ -10,19 +10,6 @@ from simdsl.plan.expressions import Expression
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Sql, Variable
 
-BACKEND_NAMES: Final = (
-    "sqlite",
-    "postgres",
-    "mssql",
-    "libsql",
-    "turso",
-    "duckdb",
-    "mariadb",
-    "mysql",
-    "odbc",
-)
-
-
 VERBS: Final = ("checkout", "return", "await", "check", "for", "retry", "sleep", "fault")
 
 

@@ -15,11 +15,12 @@ from simdsl.generation.expressions.ir import ColumnRef, SqlExpression, SqlType
 from simdsl.generation.expressions.printing import DialectText, render
 from simdsl.generation.expressions.values import draw_value
 from simdsl.generation.fixture import KEY, FixtureTable, RowCells, SchemaFixture, draw_fixture
+from simdsl.plan.backend_facts import generated_plan_backends
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Value
 from simdsl.properties.plan_builder import PlanBuilder
 
-EXPRESSION_BACKENDS: Final = ("sqlite", "libsql", "turso", "postgres")
+EXPRESSION_BACKENDS: Final = generated_plan_backends()
 """The backends whose dialects expressions are printed in."""
 
 _KEYS_PER_OWNER: Final = 1000  # the keys of an owner begin at its number times this

@@ -18,6 +18,7 @@ from simdsl.core.trace import (
     TraceEvent,
 )
 from simdsl.core.verdicts import RunReport
+from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import (
     Blocks,
@@ -39,7 +40,7 @@ from simdsl.plan.plan import Identifier, Param, Plan
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, TransactionAction, TransactionControl, Variable
-from simdsl.plan.steps import BACKEND_NAMES, Await, Checkout, For, Retry, Return, Sleep, SqlStep, Step
+from simdsl.plan.steps import Await, Checkout, For, Retry, Return, Sleep, SqlStep, Step
 from simdsl.plan.values import Value, as_text
 from simdsl.rewriting.pin import bind_param, pin_run
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
-from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS, VERBS
+from simdsl.plan.steps import STEP_OPTIONS, VERBS
 from simdsl.plan.values import INT64_MAX, INT64_MIN
 from simdsl.syntax.cells import parse_duration
 from simdsl.syntax.document import AmbiguousScalar, Data, PlainScalar, source_text

@@ -15,6 +15,7 @@ from dataclasses import field
 from functools import cache
 from typing import Final
 
+from simdsl.plan.backend_facts import dialect_of_backend
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.regexes import lazy_regex
@@ -22,23 +23,12 @@ from simdsl.plan.sql import Dialect, Sql, SqlKind, TransactionControl, Variable
 from simdsl.syntax.problems import ParseError, ParseIssue
 from simdsl.syntax.sql_statements import parse_transaction
 
-BACKEND_DIALECTS: Final = {
-    "sqlite": Dialect.SQLITE,
-    "libsql": Dialect.SQLITE,
-    "turso": Dialect.SQLITE,
-    "postgres": Dialect.POSTGRES,
-    "mssql": Dialect.TSQL,
-    "duckdb": Dialect.DUCKDB,
-    "mariadb": Dialect.MYSQL,
-    "mysql": Dialect.MYSQL,
-}
-
 
 def dialect_of(dialect: Dialect | None, backends: tuple[str, ...]) -> Dialect:
     """The dialect of a plan's lines: the one that it names, else its only backend's, else SQLite's."""
     if dialect is not None:
         return dialect
-    return BACKEND_DIALECTS.get(backends[0], Dialect.SQLITE) if len(backends) == 1 else Dialect.SQLITE
+    return (dialect_of_backend(backends[0]) if len(backends) == 1 else None) or Dialect.SQLITE
 
 
 @dataclass(slots=True)

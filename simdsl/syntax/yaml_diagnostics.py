@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
-from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS, VERBS
+from simdsl.plan.steps import STEP_OPTIONS, VERBS
 from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ReaderIssues, ScalarNode, ScalarStyle, step_lists
 
 USE_A_BLOCK: Final = "use a `|` block: write `|` here and the text on the next line, indented further; YAML leaves it alone"

@@ -13,13 +13,14 @@ import pytest
 
 from simdsl.core.verdicts import FailureKind
 from simdsl.language.load import load_text
+from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
 from simdsl.plan.expectations import LiteralType
 from simdsl.plan.expressions import PoolCounter, ResultFunction, ScalarFunction
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.plan import Plan, ResetMode
 from simdsl.plan.sql import Dialect, IsolationLevel, TransactionMode
-from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS, VERBS
+from simdsl.plan.steps import STEP_OPTIONS, VERBS
 from simdsl.syntax.fields import RESERVED_NAMES
 from tests.docs.blocks import ROOT
 

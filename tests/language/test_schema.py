@@ -16,9 +16,10 @@ from simdsl.language.emitter import emit_json
 from simdsl.language.json_schema import to_json, violations
 from simdsl.language.load import check_text
 from simdsl.plan import resources
+from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.diagnostics import Severity
 from simdsl.plan.plan import Plan
-from simdsl.plan.steps import BACKEND_NAMES, STEP_OPTIONS, VERBS
+from simdsl.plan.steps import STEP_OPTIONS, VERBS
 from simdsl.plan.values import Json
 from simdsl.syntax.document import Data
 from simdsl.syntax.files import read_text
