@@ -12,8 +12,6 @@ import re
 import sys
 from collections.abc import Iterator
 from enum import Enum
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +40,7 @@ from simdsl.oracles.known_differences import (  # noqa: E402
     KnownValues,
 )
 from simdsl.plan import resources  # noqa: E402
+from simdsl.plan.backend_facts import built_in_facts  # noqa: E402
 from simdsl.plan.codes import Code  # noqa: E402
 from simdsl.plan.outcomes import ErrorClass  # noqa: E402
 from simdsl.plan.sql import Dialect  # noqa: E402
@@ -255,7 +254,10 @@ def _backends() -> Iterator[str]:
     yield ""
     yield "| `--backend` | what it selects |"
     yield "|---|---|"
-    yield from _SELECTORS
+    for facts in built_in_facts():
+        for form in facts.url_forms:
+            yield f"| {', '.join(f'`{url}`' for url in form.urls)} | {form.selects} |"
+    yield from _OTHER_SELECTORS
     yield ""
     yield "Any of these after `name=`: plans and reports then call the backend by that name. Passwords in a URL, and"
     yield "parameters that are called like a secret (`password`, `token`, `key`, ...), are shown as `***`."
@@ -265,15 +267,16 @@ def _backends() -> Iterator[str]:
     yield ""
     yield "## What a URL may add"
     yield ""
-    for name, options in _OPTIONS.items():
-        known = import_module(f"simdsl.backends.{name}.backend").OPTIONS
-        assert set(options) == set(known), (name, known)
-        yield f"**{name}**"
+    for facts in built_in_facts():
+        yield f"**{facts.name}** ([how](../{facts.page}))"
         yield ""
-        for option, meaning in options.items():
+        for option, meaning in facts.url_options.items():
             yield f"- `?{option}=`: {meaning}"
         yield ""
-    shown = {name: resolve(url).capabilities for name, url in _SHOWN.items()}
+    urls: dict[str, str] = {}
+    for facts in built_in_facts():
+        urls |= {facts.name: facts.example_url or facts.name, **facts.variants}
+    shown = {name: resolve(url).capabilities for name, url in urls.items()}
     yield "## Capabilities"
     yield ""
     yield "A plan that needs what a backend lacks is skipped there, with the reason."
@@ -301,61 +304,17 @@ def _backends() -> Iterator[str]:
     yield "The conformance suite holds rules that every backend keeps. Where an engine does otherwise, the backend says so,"
     yield "and the suite tests what it does instead."
     yield ""
-    for name in _OPTIONS:
-        module = f"simdsl.backends.{name}.differences"
-        differences = import_module(module).DIFFERENCES if find_spec(module) else ()
-        yield f"**{name}**"
+    for facts in built_in_facts():
+        yield f"**{facts.name}**"
         yield ""
-        for difference in differences:
-            yield f"- {difference.rule.replace('_', ' ')}: {difference.does} ({difference.why})"
-        if not differences:
+        for deviation in facts.deviations:
+            yield f"- {deviation.rule.replace('_', ' ')}: {deviation.does} ({deviation.why})"
+        if not facts.deviations:
             yield "- none"
         yield ""
 
 
-_POOL: Final = "`module:factory`, a pool that takes the place of SQLAlchemy's QueuePool ([how](../how-to/test-a-pool.md))"
-_OPTIONS: Final = {
-    "sqlite": {
-        "driver": "`apsw`, or a module of yours in the place of `sqlite3` ([how](../how-to/use-your-own-driver.md))",
-        "journal_mode": "`wal` or `delete`; a throwaway is in WAL mode by default, a file of yours stays as it is",
-        "pool": _POOL,
-    },
-    "postgres": {
-        "pool": "`psycopg_pool` (the default), `queuepool`, or `module:factory`",
-        "server": "`embedded`: the throwaway server, whatever libpq's environment says",
-    },
-    "mssql": {
-        "driver": "an ODBC driver by the name it is installed as; else Microsoft's from PyPI, an installed one, FreeTDS",
-        "encrypt": "`yes`, `no` or `strict`, as the driver takes it",
-        "trust": "`yes`: any certificate of the server will do",
-        "pool": _POOL,
-    },
-    "libsql": {
-        "journal_mode": "`wal` or `delete`, as of sqlite",
-        "pool": _POOL,
-    },
-    "turso": {
-        "journal_mode": "`wal`, or `mvcc`, which `BEGIN CONCURRENT` needs",
-        "pool": _POOL,
-    },
-}
-_SHOWN: Final = {
-    "sqlite": "sqlite",
-    "postgres": "postgres",
-    "mssql": "mssql://host/",
-    "libsql": "libsql",
-    "turso": "turso",
-    "turso, mvcc": "turso?journal_mode=mvcc",
-}
-_SELECTORS: Final = (
-    "| `sqlite` | a throwaway SQLite database; the default |",
-    "| `sqlite:///file.db`, `sqlite:////dir/file.db` | that file, relative or absolute; used in place, never deleted |",
-    "| `sqlite:///:memory:` | a database in memory, its page cache shared by the sessions |",
-    "| `postgres` | a throwaway server, or the one that `PGHOST`, `PGHOSTADDR` or `PGSERVICE` names |",
-    "| `postgresql://user@host/db?sslmode=require` | a database of simdsl's own on that server; the URL is libpq's |",
-    "| `mssql://user:password@host:1433` | a database of simdsl's own on that server; `mssql` means `SIMDSL_MSSQL_URL` |",
-    "| `libsql`, `libsql:///file.db` | as of sqlite, through `libsql-experimental` |",
-    "| `turso`, `turso:///file.db` | as of sqlite, through `pyturso` (`pip install 'simdsl[turso]'`) |",
+_OTHER_SELECTORS: Final = (
     '| `python:package.module:factory?key=value` | what `factory(key="value")` returns |',
     "| `mine`, `mine?key=value` | what the entry point `mine` of the group `simdsl.backends` makes |",
     '| `mine:///place?key=value` | the same, called with `url="mine:///place"` too |',

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simdsl.backends.protocol import Backend, BackendUnavailable, Description, UnknownBackend
 from simdsl.backends.urls import mask, split_query, suggestion
 from simdsl.backends.wrappers import WrappedBackend
+from simdsl.plan.backend_facts import BUILT_IN_BACKENDS, RESERVED_NAMES, BackendFacts, built_in_facts, facts_of
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.regexes import lazy_regex
 
@@ -28,19 +29,6 @@ if TYPE_CHECKING:
 
 GROUP: Final = "simdsl.backends"
 
-BUILT_IN_BACKENDS: Final = ("sqlite", "postgres", "mssql", "libsql", "turso")
-"""The backends that come with simdsl, in the order in which they are shown."""
-
-# The module of each scheme; its ``from_url(head, query)`` makes the backend, and nothing is imported before.
-_MODULES: Final = {
-    "sqlite": "simdsl.backends.sqlite.backend",
-    "postgres": "simdsl.backends.postgres.backend",
-    "postgresql": "simdsl.backends.postgres.backend",
-    "mssql": "simdsl.backends.mssql.backend",
-    "libsql": "simdsl.backends.libsql.backend",
-    "turso": "simdsl.backends.turso.backend",
-}
-_LATER: Final = ("duckdb", "mariadb", "mysql", "odbc")
 _NAME: Final = lazy_regex(r"[a-z][a-z0-9_]*")
 
 
@@ -80,15 +68,22 @@ def _selected(selector: str) -> Backend:
         return _from_python(selector.removeprefix("python:"))
     head, query = split_query(selector)
     scheme = head.partition(":")[0]
-    module = _MODULES.get(scheme)
-    if module is not None:
-        backend: Backend = importlib.import_module(module).from_url(head, query)
+    facts = _built_in(scheme)
+    if facts is not None:
+        backend: Backend = importlib.import_module(facts.module).from_url(head, query)
         return backend
     point = _entry_points().get(scheme)
     if point is not None:
         arguments = query if head == scheme else {"url": head, **query}
         return _called(_loaded(point.load, f"backend `{scheme}`"), arguments, f"backend `{scheme}`")
     raise UnknownBackend(_unknown(scheme))
+
+
+def _built_in(scheme: str) -> BackendFacts | None:
+    # By name first: that reads the facts of one backend only.
+    if scheme in BUILT_IN_BACKENDS:
+        return facts_of(scheme)
+    return next((facts for facts in built_in_facts() if scheme in facts.schemes), None)
 
 
 def _alias(text: str) -> tuple[str | None, str]:
@@ -148,7 +143,7 @@ def _entry_points() -> dict[str, EntryPoint]:
 
 
 def _unknown(name: str) -> str:
-    if name in _LATER:
+    if name in RESERVED_NAMES:
         return f"this version of simdsl has no backend `{name}` yet; it has {', '.join(BUILT_IN_BACKENDS)}"
     known = (*BUILT_IN_BACKENDS, *sorted(_entry_points()))
     return f"there is no backend `{mask(name)}`" + (suggestion(name, known) or f"; there are {', '.join(known)}")
@@ -161,10 +156,9 @@ def _one_line(error: BaseException) -> str:
 def _tried(name: str, kind: BackendOrigin) -> InstalledBackend:
     description = None
     if kind is BackendOrigin.BUILT_IN:
-        # Loaded, it knows whether this version of SQLAlchemy can wait in virtual time, and the description says so.
-        importlib.import_module("simdsl.backends.pools.queuepool")
-        if name == "postgres":
-            importlib.import_module("simdsl.backends.postgres.psycopgpool")
+        # A pool's module, once loaded, knows whether this version can wait in virtual time, and the description says so.
+        for module in ("simdsl.backends.pools.queuepool", *facts_of(name).preloads):
+            importlib.import_module(module)
     try:
         backend = resolve(name)
         description = backend.describe()

@@ -13,10 +13,10 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Final
 
-from simdsl.plan.backend_facts import built_in_facts
 from simdsl.campaign.jobs import CampaignSpec, Job, JobResult, LostJob, SeedBatch, WorkerPoolError
 from simdsl.campaign.worker_process import Heartbeat, WorkerCommand, WorkerOrder, serve
 from simdsl.core.clock import real_ns
+from simdsl.plan.backend_facts import built_in_facts
 from simdsl.workers.processes import ProcessExit, forkserver_context
 
 NAME: Final = "simdsl worker"
@@ -31,8 +31,6 @@ _PRELOADED: Final = (
     "simdsl.backends.sqlite.backend",
     "sqlite3",
 )
-
-
 
 
 _PATIENCE: Final = 3

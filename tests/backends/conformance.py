@@ -7,9 +7,9 @@ from typing import ClassVar, Final
 
 import pytest
 
-from simdsl.backends.facts import Deviation
 from simdsl.backends.protocol import Backend, Database, Lease, PoolCounts, Refusal, Session, Ticket, Tx
 from simdsl.core.clock import Clock
+from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.plan import PoolSpec, Reset, ResetMode
 from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionMode, Variable

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pytest
 
-from simdsl.backends.facts import Deviation
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
+from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed
 from tests.backends.conformance import Conformance
 from tests.backends.idiom import Idiom

@@ -12,12 +12,12 @@ from typing import ClassVar
 
 import pytest
 
-from simdsl.backends.facts import Deviation
+from simdsl.backends.libsql import FACTS
 from simdsl.backends.libsql.driver import failed
-from simdsl.backends.libsql.facts import DIFFERENCES
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Statement, Tx
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock
+from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.plan import PoolSpec, Reset, ResetMode
 from simdsl.plan.sql import IsolationLevel, SqlKind, TransactionMode
@@ -39,7 +39,7 @@ sys.stdin.read()
 
 class TestLibsql(Conformance):
     idiom: ClassVar[Idiom] = LIBSQL
-    differences: ClassVar[tuple[Deviation, ...]] = DIFFERENCES
+    differences: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
 
     @pytest.fixture(params=["libsql", "libsql:///{directory}/mine.db"])
     def backend(self, request: pytest.FixtureRequest, tmp_path: Path) -> Backend:

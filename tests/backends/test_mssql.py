@@ -11,16 +11,15 @@ from typing import ClassVar, Final
 
 import pytest
 
-from simdsl.backends.facts import Deviation
-from simdsl.backends.mssql import catalog
+from simdsl.backends.mssql import FACTS, catalog
 from simdsl.backends.mssql.backend import VARIABLE, MssqlBackend
 from simdsl.backends.mssql.catalog import MssqlTable
 from simdsl.backends.mssql.dsn import MssqlDsn, choose_driver, connection_string, decode_datetimeoffset, parse_dsn
 from simdsl.backends.mssql.errors import failed
-from simdsl.backends.mssql.facts import DIFFERENCES
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Session, Tx
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
+from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionMode, Variable
 from tests.backends.conformance import Conformance
@@ -36,7 +35,7 @@ class TestMssql(Conformance):
     """The whole suite, on a real server."""
 
     idiom: ClassVar[Idiom] = TSQL
-    differences: ClassVar[tuple[Deviation, ...]] = DIFFERENCES
+    differences: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
 
     @pytest.fixture
     def backend(self) -> Backend:

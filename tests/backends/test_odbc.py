@@ -12,7 +12,6 @@ from typing import ClassVar
 
 import pytest
 
-from simdsl.backends.facts import Deviation
 from simdsl.backends.odbc import driver
 from simdsl.backends.odbc.errors import parse_diagnostic
 from simdsl.backends.odbc.session import OdbcSession
@@ -21,6 +20,7 @@ from simdsl.backends.protocol import Backend, BackendUnavailable, Database, Tx
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock, real_ns
 from simdsl.core.verdicts import Verdict
+from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.plan import PoolSpec
 from simdsl.plan.values import Value

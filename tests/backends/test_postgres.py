@@ -15,15 +15,14 @@ import pytest
 from psycopg_pool import PoolTimeout
 from psycopg_pool import pool as pool_module
 
-from simdsl.backends.facts import Deviation
-from simdsl.backends.postgres import psycopgpool
+from simdsl.backends.postgres import FACTS, psycopgpool
 from simdsl.backends.postgres.embedded_server import shared
-from simdsl.backends.postgres.facts import DIFFERENCES
 from simdsl.backends.protocol import Backend, BackendUnavailable, Database, PoolCounts, Tx
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock, real_ns
 from simdsl.core.verdicts import PlanEnded, Verdict
 from simdsl.language.load import load_text
+from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.plan import PoolSpec
 from simdsl.plan.values import Value, same, sorted_rows
@@ -37,7 +36,7 @@ from tests.backends.terminal import Terminal
 
 class TestPostgres(Conformance):
     idiom: ClassVar[Idiom] = POSTGRES
-    differences: ClassVar[tuple[Deviation, ...]] = DIFFERENCES
+    differences: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
 
     @pytest.fixture(params=["postgres", "postgres?pool=queuepool"])
     def backend(self, request: pytest.FixtureRequest) -> Backend:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.backends.registry import BUILT_IN_BACKENDS, BackendOrigin, installed, resolve
+from simdsl.backends.registry import BackendOrigin, installed, resolve
 from simdsl.backends.urls import mask, mask_text, secrets
+from simdsl.plan.backend_facts import BUILT_IN_BACKENDS
 
 MODULE = """
 from simdsl.backends.registry import resolve

@@ -11,11 +11,11 @@ from typing import ClassVar
 
 import pytest
 
-from simdsl.backends.facts import Deviation
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Tx
 from simdsl.backends.registry import resolve
+from simdsl.backends.turso import FACTS
 from simdsl.backends.turso.connection import failed
-from simdsl.backends.turso.facts import DIFFERENCES
+from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed
 from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionMode, Variable
 from simdsl.plan.values import INT64_MAX, Value
@@ -27,7 +27,7 @@ from tests.backends.terminal import Terminal, begin
 
 
 class _Turso(Conformance):
-    differences: ClassVar[tuple[Deviation, ...]] = DIFFERENCES
+    differences: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
 
     def test_identifier_is_quoted(self, backend: Backend, a: Terminal) -> None:
         fragments = ("CREATE TABLE ", Variable(name="n"), " (id INTEGER)")

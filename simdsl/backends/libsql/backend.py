@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Final
 
 from simdsl.backends.dbapi.file_backend import locate
+from simdsl.backends.libsql import FACTS
 from simdsl.backends.libsql.database import SYNTAX, LibsqlDatabase, compile_libsql_statement
 from simdsl.backends.libsql.driver import load_driver
 from simdsl.backends.pools import names as pool_names
@@ -30,7 +31,6 @@ from simdsl.backends.sqlite.family import SqliteFamilyBackend, family_arguments,
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Sql
 
-OPTIONS: Final = ("journal_mode", "pool")
 JOURNAL_MODES: Final = ("wal", "delete")
 
 # Without codes, a stale snapshot cannot be told from any other lock.
@@ -39,7 +39,7 @@ DECLARED: Final = sqlite_errors.DECLARED - {ErrorClass.SNAPSHOT_CONFLICT} | {Err
 
 def from_url(head: str, query: Mapping[str, str]) -> Backend:
     """The backend that a URL selects. Raises ``BackendUnavailable``."""
-    arguments = family_arguments("libsql", "libSQL", head, query, options=OPTIONS, journal_modes=JOURNAL_MODES)
+    arguments = family_arguments(FACTS, head, query, journal_modes=JOURNAL_MODES)
     backend = LibsqlBackend(**arguments)
     backend.load()
     return backend
@@ -49,7 +49,7 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
 class LibsqlBackend(SqliteFamilyBackend):
     """See ``protocol.Backend``."""
 
-    name: str = "libsql"
+    name: str = FACTS.name
     path: str | None = None
     journal_mode: str | None = None
     pool: str | None = None
@@ -64,7 +64,7 @@ class LibsqlBackend(SqliteFamilyBackend):
         return Description(
             driver=self._driver.label,
             driver_version=self._driver.version,
-            engine="libSQL",
+            engine=FACTS.engine,
             engine_version=f"SQLite {self._driver.engine_version}",
             pool=pool_names.describe_pool(self.pool),
         )
@@ -75,7 +75,7 @@ class LibsqlBackend(SqliteFamilyBackend):
 
     def create(self) -> Database:
         """A database: made, or opened in place."""
-        location = locate(self.path, "libsql", journal_mode=self.journal_mode, throwaway_mode="wal")
+        location = locate(self.path, FACTS.name, journal_mode=self.journal_mode, throwaway_mode="wal")
         return LibsqlDatabase(self._driver, location, self.pool)
 
     def load(self) -> None:

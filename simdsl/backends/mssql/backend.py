@@ -20,6 +20,7 @@ from typing import Final
 from urllib.parse import quote
 
 from simdsl.backends.dbapi.statements import split_at_parameters
+from simdsl.backends.mssql import FACTS
 from simdsl.backends.mssql.catalog import quote_name
 from simdsl.backends.mssql.database import MssqlDatabase
 from simdsl.backends.mssql.dsn import PORT, MssqlDsn, choose_driver, connect, driver_label, parse_dsn
@@ -31,7 +32,6 @@ from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, 
 from simdsl.backends.urls import check_parameters, split_query
 from simdsl.plan.sql import Dialect, Sql
 
-OPTIONS: Final = ("driver", "encrypt", "trust", "pool")
 VARIABLE: Final = "SIMDSL_MSSQL_URL"
 
 _VERSION: Final = (
@@ -43,7 +43,7 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
     """The backend that a URL selects. Raises ``BackendUnavailable``."""
     if head in ("mssql", "mssql:", "mssql://"):
         head, query = _from_environment(query)
-    check_parameters("mssql", query, OPTIONS)
+    check_parameters(FACTS.name, query, tuple(FACTS.url_options))
     pool = query.get("pool")
     if pool not in (None, pool_names.QUEUE_POOL):
         pool_names.load_factory(str(pool))
@@ -55,7 +55,7 @@ class MssqlBackend:
     """See ``protocol.Backend``. ``pool`` None is SQLAlchemy's QueuePool."""
 
     place: MssqlDsn
-    name: str = "mssql"
+    name: str = FACTS.name
     pool: str | None = None
     capabilities: Capabilities = field(
         default=Capabilities(
@@ -93,7 +93,7 @@ class MssqlBackend:
     @property
     def dialect(self) -> Dialect:
         """Transact-SQL."""
-        return Dialect.TSQL
+        return FACTS.dialect
 
     def describe(self) -> Description:
         """Versions, from the server itself."""

@@ -46,8 +46,8 @@ FACTS: Final = BackendFacts(
     deviations=(
         Deviation(
             rule="unknown_savepoint",
-            does="Outside of a transaction ROLLBACK TO and RELEASE are `no_active_transaction`; inside, a savepoint that does "
-            "not exist fails the whole transaction.",
+            does="Outside of a transaction ROLLBACK TO and RELEASE are `no_active_transaction`; inside, a savepoint that "
+            "does not exist fails the whole transaction.",
             why="an error leaves a transaction in a failed state until it is rolled back, to a savepoint or as a whole: "
             "https://www.postgresql.org/docs/current/tutorial-transactions.html",
         ),

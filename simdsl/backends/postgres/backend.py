@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from simdsl.backends.dbapi.statements import TransactionSyntax, control_text, quote_name
 from simdsl.backends.pools import names as pool_names
+from simdsl.backends.postgres import FACTS
 from simdsl.backends.postgres.errors import DECLARED
 from simdsl.backends.protocol import (
     Backend,
@@ -41,14 +42,13 @@ if TYPE_CHECKING:
     from simdsl.backends.postgres.database import PostgresDatabase
     from simdsl.backends.postgres.provisioner import DatabaseProvisioner
 
-OPTIONS: Final = ("pool", "server")
 PSYCOPG_POOL: Final = "psycopg_pool"
 
 _EMBEDDED: Final = "embedded"
-_BARE: Final = ("postgres", "postgresql", "postgres:", "postgresql:", "postgres://", "postgresql://")
+_BARE: Final = tuple(scheme + tail for scheme in FACTS.schemes for tail in ("", ":", "://"))
 _ENVIRONMENT: Final = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
 _SYNTAX: Final = TransactionSyntax(
-    engine="PostgreSQL",
+    engine=FACTS.engine,
     levels=frozenset(IsolationLevel) - {IsolationLevel.SNAPSHOT},
     names_levels=True,
     access_modes=True,
@@ -58,13 +58,13 @@ _SYNTAX: Final = TransactionSyntax(
 
 def from_url(head: str, query: Mapping[str, str]) -> Backend:
     """The backend that a URL selects. Raises ``BackendUnavailable``."""
-    own = {key: value for key, value in query.items() if key in OPTIONS}
-    theirs = {key: value for key, value in query.items() if key not in OPTIONS}
+    own = {key: value for key, value in query.items() if key in FACTS.url_options}
+    theirs = {key: value for key, value in query.items() if key not in FACTS.url_options}
     if own.get("server", _EMBEDDED) != _EMBEDDED:
         raise BackendUnavailable(f"server is {_EMBEDDED} or is left out, not `{own['server']}`")
     uri: str | None = None
     if head not in _BARE:
-        if not head.startswith(("postgres://", "postgresql://")):
+        if not head.startswith(tuple(f"{scheme}://" for scheme in FACTS.schemes)):
             raise BackendUnavailable(f"`{mask(head)}` is no PostgreSQL URL: write postgresql://user@host/database")
         uri = head
     elif theirs or ("server" not in own and any(name in os.environ for name in _ENVIRONMENT)):
@@ -83,7 +83,7 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
 class PostgresBackend:
     """See ``protocol.Backend``. ``uri`` None is the throwaway server; ``pool`` None is psycopg_pool."""
 
-    name: str = "postgres"
+    name: str = FACTS.name
     uri: str | None = field(default=None, repr=False)
     pool: str | None = None
 
@@ -98,7 +98,7 @@ class PostgresBackend:
     @property
     def dialect(self) -> Dialect:
         """PostgreSQL's own."""
-        return Dialect.POSTGRES
+        return FACTS.dialect
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -136,7 +136,7 @@ class PostgresBackend:
         return Description(
             driver=f"psycopg ({psycopg.pq.__impl__})",
             driver_version=psycopg.__version__,
-            engine="PostgreSQL",
+            engine=FACTS.engine,
             engine_version=engine,
             pool=_described_pool(self.pool),
         )

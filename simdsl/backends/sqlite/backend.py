@@ -31,6 +31,7 @@ from simdsl.backends.protocol import (
     Refusal,
     Statement,
 )
+from simdsl.backends.sqlite import FACTS
 from simdsl.backends.sqlite import driver as sqlite_driver
 from simdsl.backends.sqlite.database import SqliteDatabase
 from simdsl.backends.sqlite.driver import SqliteDriver
@@ -38,13 +39,12 @@ from simdsl.backends.sqlite.errors import DECLARED
 from simdsl.backends.sqlite.family import SqliteFamilyBackend, family_arguments, family_capabilities, transaction_syntax
 from simdsl.plan.sql import Sql
 
-OPTIONS: Final = ("driver", "journal_mode", "pool")
 JOURNAL_MODES: Final = ("wal", "delete")
 
 
 def from_url(head: str, query: Mapping[str, str]) -> Backend:
     """The backend that a URL selects. Raises ``BackendUnavailable``."""
-    arguments = family_arguments("sqlite", "SQLite", head, query, options=OPTIONS, journal_modes=JOURNAL_MODES, memory=True)
+    arguments = family_arguments(FACTS, head, query, journal_modes=JOURNAL_MODES, memory=True)
     if arguments["path"] == MEMORY and arguments["journal_mode"] is not None:
         raise BackendUnavailable("a database in memory has no journal_mode")
     backend = SqliteBackend(**arguments, driver=query.get("driver", sqlite_driver.STDLIB))
@@ -56,7 +56,7 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
 class SqliteBackend(SqliteFamilyBackend):
     """See ``protocol.Backend``. ``driver`` is the name of the DB-API module."""
 
-    name: str = "sqlite"
+    name: str = FACTS.name
     path: str | None = None
     journal_mode: str | None = None
     pool: str | None = None
@@ -78,7 +78,7 @@ class SqliteBackend(SqliteFamilyBackend):
         return Description(
             driver=self._driver.label,
             driver_version=self._driver.version,
-            engine="SQLite",
+            engine=FACTS.engine,
             engine_version=self._driver.engine_version,
             pool=pool_names.describe_pool(self.pool),
         )
@@ -89,7 +89,7 @@ class SqliteBackend(SqliteFamilyBackend):
 
     def create(self) -> Database:
         """A database: made, opened in place, or in memory."""
-        location = locate(self.path, "sqlite", journal_mode=self.journal_mode, throwaway_mode="wal")
+        location = locate(self.path, FACTS.name, journal_mode=self.journal_mode, throwaway_mode="wal")
         return SqliteDatabase(self._driver, location, self.pool)
 
     def load(self) -> None:
@@ -102,4 +102,4 @@ class SqliteBackend(SqliteFamilyBackend):
         return sqlite_driver.load_driver(self.driver)
 
 
-_SYNTAX: Final = transaction_syntax("SQLite")
+_SYNTAX: Final = transaction_syntax(FACTS.engine)

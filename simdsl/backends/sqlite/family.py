@@ -9,6 +9,7 @@ from simdsl.backends.dbapi.file_backend import FileBackend, parse_path
 from simdsl.backends.dbapi.statements import TransactionSyntax
 from simdsl.backends.protocol import BackendUnavailable, Capabilities
 from simdsl.backends.urls import check_parameters
+from simdsl.plan.backend_facts import BackendFacts
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Dialect, IsolationLevel, TransactionMode
 
@@ -60,18 +61,12 @@ def family_capabilities(
 
 
 def family_arguments(
-    scheme: str,
-    engine: str,
-    head: str,
-    query: Mapping[str, str],
-    *,
-    options: Sequence[str],
-    journal_modes: Sequence[str],
-    memory: bool = False,
+    facts: BackendFacts, head: str, query: Mapping[str, str], *, journal_modes: Sequence[str], memory: bool = False
 ) -> dict[str, Any]:
     """``path``, ``journal_mode`` and ``pool`` of a URL, for the backend's constructor. Raises ``BackendUnavailable``."""
-    check_parameters(scheme, query, options)
+    check_parameters(facts.name, query, tuple(facts.url_options))
     mode = query.get("journal_mode")
     if mode is not None and mode not in journal_modes:
         raise BackendUnavailable(f"journal_mode is {' or '.join(journal_modes)}, not `{mode}`")
-    return {"path": parse_path(head, scheme, engine, memory=memory), "journal_mode": mode, "pool": query.get("pool")}
+    path = parse_path(head, facts.name, facts.engine, memory=memory)
+    return {"path": path, "journal_mode": mode, "pool": query.get("pool")}

@@ -27,9 +27,8 @@ FACTS: Final = BackendFacts(
     schemes=("turso",),
     url_forms=(
         UrlForm(
-            urls=("turso", "turso:///file.db"), 
+            urls=("turso", "turso:///file.db"),
             selects="as of sqlite, through `pyturso` (`pip install 'simdsl[turso]'`)",
-        
         ),
     ),
     url_options={"journal_mode": "`wal`, or `mvcc`, which `BEGIN CONCURRENT` needs", "pool": QUEUE_POOL_OPTION},

@@ -34,12 +34,12 @@ from simdsl.backends.protocol import (
 )
 from simdsl.backends.sqlite.driver import package_version
 from simdsl.backends.sqlite.family import SqliteFamilyBackend, family_arguments, family_capabilities, transaction_syntax
+from simdsl.backends.turso import FACTS
 from simdsl.backends.turso.database import TursoDatabase
 from simdsl.backends.turso.process import LIMIT_US
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Sql
 
-OPTIONS: Final = ("journal_mode", "pool")
 JOURNAL_MODES: Final = ("wal", "mvcc")
 _MVCC: Final = "mvcc"
 
@@ -82,7 +82,7 @@ MVCC_DECLARED: Final = _COMMON | {ErrorClass.SERIALIZATION_FAILURE}
 
 def from_url(head: str, query: Mapping[str, str]) -> Backend:
     """The backend that a URL selects. Raises ``BackendUnavailable``."""
-    arguments = family_arguments("turso", "Turso", head, query, options=OPTIONS, journal_modes=JOURNAL_MODES)
+    arguments = family_arguments(FACTS, head, query, journal_modes=JOURNAL_MODES)
     backend = TursoBackend(**arguments)
     backend.load()
     return backend
@@ -92,7 +92,7 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
 class TursoBackend(SqliteFamilyBackend):
     """See ``protocol.Backend``. ``limit_us`` is how long a statement may take in real time before its process is killed."""
 
-    name: str = "turso"
+    name: str = FACTS.name
     path: str | None = None
     journal_mode: str | None = None
     pool: str | None = None
@@ -109,7 +109,7 @@ class TursoBackend(SqliteFamilyBackend):
         return Description(
             driver="pyturso, in a process of its own",
             driver_version=version,
-            engine="Turso",
+            engine=FACTS.engine,
             engine_version=version,
             pool=pool_names.describe_pool(self.pool),
         )
@@ -120,7 +120,7 @@ class TursoBackend(SqliteFamilyBackend):
 
     def create(self) -> Database:
         """A database: made, or opened in place."""
-        location = locate(self.path, "turso", journal_mode=self.journal_mode, throwaway_mode="wal")
+        location = locate(self.path, FACTS.name, journal_mode=self.journal_mode, throwaway_mode="wal")
         return TursoDatabase(location, self.pool, self._version, self.limit_us)
 
     def load(self) -> None:
@@ -134,7 +134,7 @@ class TursoBackend(SqliteFamilyBackend):
 
     @cached_property
     def _syntax(self) -> TransactionSyntax:
-        engine = "Turso" if self._is_mvcc else "Turso without journal_mode=mvcc"
+        engine = FACTS.engine if self._is_mvcc else f"{FACTS.engine} without journal_mode=mvcc"
         return transaction_syntax(engine, concurrent=self._is_mvcc)
 
     @cached_property  # a directory is searched, and the trace of every run asks
