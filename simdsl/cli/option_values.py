@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
-from urllib.parse import quote
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import resolve
@@ -15,14 +14,13 @@ from simdsl.cli.options import Request
 from simdsl.cli.output import unavailable, usage
 from simdsl.cli.requests import RunRequest
 from simdsl.core.clock import real_ns
+from simdsl.plan.backend_facts import BackendFacts, built_in_facts
 from simdsl.plan.codes import Code
 from simdsl.plan.plan import Plan
 from simdsl.plan.steps import SqlStep
 from simdsl.report.secrets import Secrets, secrets_given
 from simdsl.syntax.cells import parse_duration
 from simdsl.syntax.problems import ParseError
-
-_BACKENDS: Final = {"pg": ("postgres", "postgresql"), "turso": ("turso",), "mssql": ("mssql",)}
 
 
 def backend_url(backend: str, options: Mapping[str, str | int | None]) -> str:
@@ -35,15 +33,18 @@ def backend_url(backend: str, options: Mapping[str, str | int | None]) -> str:
         return backend
     alias, equals, selector = backend.rpartition("=") if "://" not in backend and "?" not in backend else ("", "", backend)
     for name in given:
-        family = name.partition("-")[0]
-        if selector.partition(":")[0].partition("?")[0] not in _BACKENDS[family]:
-            named = _BACKENDS[family][0]
+        facts = _facts_of_option(name)
+        if selector.partition(":")[0].partition("?")[0] not in facts.schemes:
             raise usage(
-                Code.U008, f"--{name} has no effect without `--backend {named}`", help=f"give `--backend {named}` too"
+                Code.U008,
+                f"--{name} has no effect without `--backend {facts.name}`",
+                help=f"give `--backend {facts.name}` too",
             )
-        if selector not in _BACKENDS[family]:
+        if selector not in facts.schemes:
             raise usage(Code.U008, f"--{name} and a URL both say where the backend is", help="give only one of them")
-    return f"{alias}{equals}{_url(given)}"
+    values = {name.removeprefix(f"{facts.option_prefix}-"): value for name, value in given.items()}
+    assert facts.url_of_options is not None, "a backend with a prefix knows what its options mean"
+    return f"{alias}{equals}{facts.url_of_options(values)}"
 
 
 def urls_of(request: ComparisonOptions) -> tuple[str, ...]:
@@ -80,31 +81,9 @@ def _resolve(url: str) -> Backend:
         raise unavailable(error, secrets_given(url), url) from error
 
 
-def _url(given: Mapping[str, str]) -> str:
-    family = next(iter(given)).partition("-")[0]
-    values = {name.removeprefix(f"{family}-"): value for name, value in given.items()}
-    match family:
-        case "turso":
-            return f"turso:///{quote(values['db-path'], safe='/:')}"
-        case "mssql":
-            return _server("mssql", values, {"driver": values.get("driver")})
-        case _:
-            # libpq takes all of it as parameters, and a host may be the directory of a socket.
-            return f"postgresql://?{_query(values)}"
-
-
-def _server(scheme: str, values: Mapping[str, str], query: Mapping[str, str | None]) -> str:
-    user = quote(values.get("user", ""), safe="")
-    password = f":{quote(values['password'], safe='')}" if "password" in values else ""
-    port = f":{values['port']}" if "port" in values else ""
-    at = "@" if user or password else ""
-    place = f"{scheme}://{user}{password}{at}{values.get('host', 'localhost')}{port}/{quote(values.get('dbname', ''))}"
-    asked = _query({key: value for key, value in query.items() if value is not None})
-    return f"{place}?{asked}" if asked else place
-
-
-def _query(values: Mapping[str, str]) -> str:
-    return "&".join(f"{key}={quote(value, safe='')}" for key, value in values.items())
+def _facts_of_option(name: str) -> BackendFacts:
+    """Of the backend whose server an option names: ``pg-host`` is PostgreSQL's."""
+    return next(facts for facts in built_in_facts() if facts.option_prefix == name.partition("-")[0])
 
 
 def duration_us(option: str, text: str) -> int:
