@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simdsl.api import PlanPassed as PlanPassed
-    from simdsl.api import ShrinkResult as ShrinkResult
+    from simdsl.api import ShrunkPlan as ShrunkPlan
     from simdsl.api import check as check
     from simdsl.api import dump as dump
     from simdsl.api import load as load
@@ -52,7 +52,7 @@ _HOMES = {
     "run": "simdsl.api",
     "shrink": "simdsl.api",
     "PlanPassed": "simdsl.api",
-    "ShrinkResult": "simdsl.api",
+    "ShrunkPlan": "simdsl.api",
     "Backend": "simdsl.backends.protocol",
     "BackendUnavailable": "simdsl.backends.protocol",
     "AllPlansEnded": "simdsl.core.verdicts",

@@ -90,7 +90,7 @@ def run(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShrinkResult:
+class ShrunkPlan:
     """The smallest plan that was found."""
 
     plan: Plan
@@ -114,7 +114,7 @@ def shrink(
     max_seconds: float | None = None,
     repeats: int = 10,
     isolated: bool = False,
-) -> ShrinkResult:
+) -> ShrunkPlan:
     """Run a plan until it fails, and search for a smaller one with the same failure.
 
     Args:
@@ -146,7 +146,7 @@ def shrink(
         limits = ShrinkLimits(rounds=max_candidates, is_over=_deadline(max_seconds), repeats=repeats)
         chosen_seed = options.seed if plan.seed is None else plan.seed
         *_, last = ShrinkDriver(plan, report, chosen_seed, runner, limits, holds_on)
-        return ShrinkResult(
+        return ShrunkPlan(
             plan=last.case.plan, failure=primary_failure(report), is_minimal=last.is_minimal, candidates=last.asked
         )
 

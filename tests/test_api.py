@@ -149,7 +149,7 @@ def test_an_isolated_run_gives_the_same_events() -> None:
 
 def test_a_failing_plan_is_shrunk() -> None:
     result = simdsl.shrink(simdsl.loads(FAILS), seed=1)
-    assert isinstance(result, simdsl.ShrinkResult)
+    assert isinstance(result, simdsl.ShrunkPlan)
     assert result.is_minimal
     assert result.candidates > 1
     assert len(result.plan.steps or ()) < 5

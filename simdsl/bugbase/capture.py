@@ -37,7 +37,7 @@ class BugCapture:
     def bug(self, report: RunReport) -> FailureIdentity:
         """The bug that a run shows, as it is stored. Raises ``ValueError`` for a run that did not fail."""
         bug = FailureIdentity.of_run(report)
-        return FailureIdentity(fingerprint=bug.fingerprint, said=tuple(map(self.secrets.hide, bug.said)))
+        return FailureIdentity(fingerprint=bug.fingerprint, details=tuple(map(self.secrets.hide, bug.details)))
 
     def found(self, started: PlanStarted, report: RunReport) -> FoundBug:
         """Everything about a run that failed."""

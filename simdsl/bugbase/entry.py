@@ -182,7 +182,7 @@ class BugRecord:
             "state": str(self.state),
             "why": self.why,
             "fingerprint": self.bug.fingerprint,
-            "said": list(self.bug.said),
+            "said": list(self.bug.details),
             "first_seen": self.first_seen,
             "last_seen": self.last_seen,
             "count": self.count,
@@ -194,7 +194,9 @@ class BugRecord:
         """Raises ``BugbaseError``."""
         data = read_object(path, BUG_FORMAT)
         return cls(
-            bug=FailureIdentity(fingerprint=field_of(data, "fingerprint", str, path), said=string_list(data, "said", path)),
+            bug=FailureIdentity(
+                fingerprint=field_of(data, "fingerprint", str, path), details=string_list(data, "said", path)
+            ),
             failure=field_of(data, "failure", dict, path),
             first_seen=field_of(data, "first_seen", str, path),
             last_seen=field_of(data, "last_seen", str, path),
@@ -267,5 +269,5 @@ _DIGEST_BYTES: Final = 4
 def folder_name(bug: FailureIdentity) -> str:
     """Such as ``property_violated-tx-commit-visible-1f3a9c2e``: of the fingerprint, and a digest of the whole identity."""
     slug = re.sub(r"[^a-z0-9_]+", "-", bug.fingerprint.lower()).strip("-")[:_LONGEST].rstrip("-")
-    whole = json.dumps([bug.fingerprint, *bug.said]).encode()
+    whole = json.dumps([bug.fingerprint, *bug.details]).encode()
     return f"{slug or 'bug'}-{blake2b(whole, digest_size=_DIGEST_BYTES).hexdigest()}"

@@ -39,7 +39,7 @@ from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import labels, run_differential
 from simdsl.runs.plan_generator import PlanGenerator
-from simdsl.runs.shrink_driver import REPEATS, NotReproducible, ShrinkLimits, shrink_run
+from simdsl.runs.shrink_driver import REPEATS, NotReproducible, ShrinkDriver, ShrinkLimits
 from simdsl.runs.single import run_plan
 from simdsl.runs.verdict import PlanSummary
 from simdsl.workers.isolated_worker import IsolatedWorker, crash_report
@@ -170,10 +170,12 @@ class JobExecutor:
 
             report = self._again(job, replay, is_over)
             if report is None:
-                return ShrinkResult(shrinking=job, plan=None, tries=0, note="does not fail alike when it is repeated")
+                return ShrinkResult(
+                    shrinking=job, plan=None, tries=0, note="does not fail in the same way when it is repeated"
+                )
             plan, tries = None, 0
             try:
-                for best in shrink_run(job.plan, report, job.seed, replay, ShrinkLimits(is_over=is_over)):
+                for best in ShrinkDriver(job.plan, report, job.seed, replay, ShrinkLimits(is_over=is_over)):
                     plan, tries = best.case.plan, best.asked
             except NotReproducible as error:
                 return ShrinkResult(shrinking=job, plan=None, tries=0, note=str(error))

@@ -1,4 +1,8 @@
-"""Whether a candidate fails as the plan did: the predicate that the shrinker is handed."""
+"""When two failures are the same failure, and the interestingness test that tells the shrinker whether a candidate has it.
+
+Deduplication, shrinking and the replay of stored bugs all use ``FailureIdentity``. A message is never a part of it: messages
+hold values, temporary names and the words of an engine's version.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +21,13 @@ from simdsl.shrinker.candidates import CandidateResult
 from simdsl.shrinker.case import ShrinkCase
 
 PlanRunner: TypeAlias = Callable[[Plan], Iterator[Progress]]
-"""Runs a plan on whatever it failed on."""
+"""Runs a plan where it failed: on one backend or several, in this process or another."""
 
 
+# A mismatch is identified by what was expected and what came as well: any smaller plan mismatches somewhere.
 _DETAILED_KINDS: Final = frozenset((FailureKind.EXPECTATION, FailureKind.INVARIANT))
 
-
+# A correct database never fails in these ways, whatever the plan.
 _PLAN_INDEPENDENT_KINDS: Final = frozenset(
     (
         FailureKind.POOL,
@@ -35,6 +40,7 @@ _PLAN_INDEPENDENT_KINDS: Final = frozenset(
 )
 
 
+# Strings are matched first, so that a `$` within one is no variable.
 _VARIABLE: Final = lazy_regex(r"'(?:[^']|'')*'|(?P<mark>[$?])(?P<name>[a-z_][a-z0-9_]*)")
 
 
@@ -42,38 +48,39 @@ _NEVER_ORDINARY: Final = frozenset((ErrorClass.DRIVER_PANIC, ErrorClass.DATA_COR
 
 
 _MAX_DOUBTS: Final = 3
-"""So often what fails in another way is run on the backend where it should hold; most of it fails there, too."""
+"""How often another failure of one identity is checked on the reference. Most candidates that fail differently fail there
+as well, because what was removed is missing, and each check costs a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureIdentity:
-    """What two failures have in common if they are one bug.
+    """What two failures have in common if they are the same failure.
 
-    Of a missed expectation or invariant that is also what was expected and what came, or it would shrink to nonsense.
+    ``details`` holds, of a mismatched expectation or invariant only, what was expected and what came.
     """
 
     fingerprint: str
-    said: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
-        """The first part of the fingerprint: a ``FailureKind`` of this version, or of another one."""
+        """The first part of the fingerprint: a ``FailureKind``, possibly of another version of simdsl."""
         return self.fingerprint.partition("/")[0]
 
     @classmethod
     def of(cls, failure: Failure) -> FailureIdentity:
-        """The bug that a failure shows."""
-        said = (*_with_numbered_variables(failure.expected), *failure.got) if failure.kind in _DETAILED_KINDS else ()
-        return cls(fingerprint=failure.fingerprint, said=said)
+        """The identity of a failure."""
+        details = (*_with_numbered_variables(failure.expected), *failure.got) if failure.kind in _DETAILED_KINDS else ()
+        return cls(fingerprint=failure.fingerprint, details=details)
 
     @classmethod
     def of_run(cls, report: RunReport) -> FailureIdentity:
-        """The bug that a run shows. The violation of a property tells more than a missed expectation."""
+        """The identity of a run's primary failure."""
         return cls.of(primary_failure(report))
 
 
 def _with_numbered_variables(lines: tuple[str, ...]) -> Iterator[str]:
-    """Expectations with their variables numbered: what they are called is another matter in a pin of the same run."""
+    """Expectations with numbers instead of the names of variables: a pin of the same run gives them other names."""
     names: dict[str, str] = {}
 
     def number(match: re.Match[str]) -> str:
@@ -84,7 +91,11 @@ def _with_numbered_variables(lines: tuple[str, ...]) -> Iterator[str]:
 
 
 def primary_failure(report: RunReport) -> Failure:
-    """The failure of a run that says most. Raises ``ValueError`` for a run that did not fail."""
+    """The failure of a run that says most: a violated property if there is one, else the first failure.
+
+    Raises:
+        ValueError: The run did not fail.
+    """
     failures = failures_of(report)
     if not failures:
         raise ValueError("the run did not fail")
@@ -96,92 +107,95 @@ def failures_of(report: RunReport | None) -> tuple[Failure, ...]:
     return () if report is None or report.failure is None else (report.failure, *report.consequences)
 
 
-def is_same_failure(report: RunReport | None, bug: FailureIdentity) -> bool:
-    """Whether a run shows this bug, be it among others."""
-    return bug in map(FailureIdentity.of, failures_of(report))
+def is_same_failure(report: RunReport | None, identity: FailureIdentity) -> bool:
+    """Whether a run has this failure, alone or among others."""
+    return identity in map(FailureIdentity.of, failures_of(report))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherFailure:
-    """Another bug, with the first run that showed it."""
+    """A failure that is not the one that is being shrunk, with the first plan and run that had it."""
 
     plan: Plan
     report: RunReport
 
 
 class FailureMatcher:
-    """The predicate. ``others`` are the bugs that were met on the way.
+    """The interestingness test of the shrinker: whether a candidate still has the failure.
 
-    With ``holds_on`` a candidate must hold there: a plan that is nonsense fails everywhere. A candidate is run up to
-    ``tries`` times, until it fails alike.
+    ``others`` are the other failures that candidates had; each may be a bug of its own. With a ``reference`` a candidate
+    must pass there, because a plan that is merely wrong fails everywhere. For a flaky failure ``tries`` is more than 1: a
+    candidate is run up to that often, until it has the failure.
     """
 
-    def __init__(self, replay: PlanRunner, bug: FailureIdentity, holds_on: PlanRunner | None = None) -> None:
+    def __init__(self, run: PlanRunner, identity: FailureIdentity, reference: PlanRunner | None = None) -> None:
         self.tries = 1
         self.others: dict[FailureIdentity, OtherFailure] = {}
-        self.fails_everywhere = False  # whether the last case failed where it should hold
-        self._replay = replay
-        self._bug = bug
-        self._holds_on = holds_on
+        self.fails_everywhere = False  # whether the last candidate failed on the reference as well
+        self._run = run
+        self._identity = identity
+        self._reference = reference
         self._doubted: Counter[FailureIdentity] = Counter()
 
     def __call__(self, case: ShrinkCase) -> CandidateResult:
-        """Run it. Raises ``BackendUnavailable``."""
-        answers = set()
+        """Run a candidate. Raises ``BackendUnavailable``."""
+        results = set()
         for _ in range(self.tries):
-            answer = self._once(case.plan)
-            if answer is CandidateResult.SAME or self.fails_everywhere:
-                return answer
-            answers.add(answer)
-        return CandidateResult.OTHER if CandidateResult.OTHER in answers else CandidateResult.HOLDS
+            result = self._once(case.plan)
+            # A reference is deterministic as far as wrong plans go, so a candidate that fails there is not tried again.
+            if result is CandidateResult.SAME or self.fails_everywhere:
+                return result
+            results.add(result)
+        return CandidateResult.OTHER if CandidateResult.OTHER in results else CandidateResult.HOLDS
 
     def count(self, case: ShrinkCase, times: int) -> int:
-        """How often it fails alike when it is run so many times. Raises ``BackendUnavailable``."""
-        return sum(is_same_failure(failed_run(self._replay, case.plan), self._bug) for _ in range(times))
+        """How many of so many runs have the failure. Raises ``BackendUnavailable``."""
+        return sum(is_same_failure(failed_run(self._run, case.plan), self._identity) for _ in range(times))
 
     def _once(self, plan: Plan) -> CandidateResult:
-        report = failed_run(self._replay, plan)
+        report = failed_run(self._run, plan)
         self.fails_everywhere = False
         if report is None or report.failure is None:
             return CandidateResult.HOLDS
-        if not is_same_failure(report, self._bug):
+        if not is_same_failure(report, self._identity):
             self._note(plan, report)
             return CandidateResult.OTHER
-        self.fails_everywhere = self._holds_on is not None and not _holds(self._holds_on, plan)
+        self.fails_everywhere = self._reference is not None and not _passes(self._reference, plan)
         return CandidateResult.HOLDS if self.fails_everywhere else CandidateResult.SAME
 
     def _note(self, plan: Plan, report: RunReport) -> None:
-        """Keep another bug, if it is one: what was cut may miss what is gone, and that is nobody's bug."""
-        bug = FailureIdentity.of_run(report)
-        if bug in self.others or self._doubted[bug] == _MAX_DOUBTS:
+        """Keep another failure, unless the plan itself may be to blame: what was removed may simply be missing."""
+        identity = FailureIdentity.of_run(report)
+        if identity in self.others or self._doubted[identity] == _MAX_DOUBTS:
             return
-        if any(map(_is_independent_of_the_plan, failures_of(report))) or (self._holds_on and _holds(self._holds_on, plan)):
-            self.others[bug] = OtherFailure(plan=plan, report=report)
+        is_bug = any(map(_is_independent_of_the_plan, failures_of(report)))
+        if is_bug or (self._reference is not None and _passes(self._reference, plan)):
+            self.others[identity] = OtherFailure(plan=plan, report=report)
         else:
-            self._doubted[bug] += 1
+            self._doubted[identity] += 1
 
 
 def _is_independent_of_the_plan(failure: Failure) -> bool:
-    """Whether no plan can be so wrong that it fails in this way on a database that is right."""
+    """Whether no plan, however wrong, fails in this way on a correct database."""
     return failure.kind in _PLAN_INDEPENDENT_KINDS or any(f"/{one}/" in failure.fingerprint for one in _NEVER_ORDINARY)
 
 
-def failed_run(replay: PlanRunner, plan: Plan) -> RunReport | None:
-    """The run of a plan that failed, if one did."""
-    return _run_to_end(replay, plan).failed
+def failed_run(run: PlanRunner, plan: Plan) -> RunReport | None:
+    """Run a plan; its failed run, or None if it passed."""
+    return _run_to_end(run, plan).failed
 
 
 def failing_step(report: RunReport) -> Path:
-    """The step at which a run failed; empty where it is no step."""
+    """The step at which a run failed; empty if the failure is not one of a step."""
     return primary_failure(report).path
 
 
-def _holds(replay: PlanRunner, plan: Plan) -> bool:
-    return _run_to_end(replay, plan).verdict is not Verdict.FAIL
+def _passes(run: PlanRunner, plan: Plan) -> bool:
+    return _run_to_end(run, plan).verdict is not Verdict.FAIL
 
 
-def _run_to_end(replay: PlanRunner, plan: Plan) -> PlanEnded:
-    for event in replay(plan):
+def _run_to_end(run: PlanRunner, plan: Plan) -> PlanEnded:
+    for event in run(plan):
         if isinstance(event, PlanEnded):
             return event
-    raise AssertionError("what runs a plan says that it has ended")
+    raise AssertionError("a plan runner yields PlanEnded")

@@ -1,4 +1,8 @@
-"""From a run that failed to the smallest plan that fails alike, on whatever it failed on."""
+"""The shrink driver: from a run that failed to the smallest plan with the same failure, run wherever it failed.
+
+The shrinker itself (``simdsl.shrinker``) never runs anything. This module gives it a first candidate that is known to fail
+and a test for all others, and deals with failures that do not happen every time.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +31,15 @@ from simdsl.shrinker.driver import ShrinkSnapshot, shrink
 from simdsl.shrinker.initial_case import recorded_case, unrolled_case
 
 REPEATS: Final = 10
-"""How often a run is repeated that does not fail alike at once."""
+"""How often a run is repeated whose failure does not come back at once."""
 
 
-_MISS_PROBABILITY: Final = 0.05  # how probable it may be that a candidate is given up though it fails alike now and then
+_MISS_PROBABILITY: Final = 0.05  # of rejecting a candidate that has the failure, but not in these runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShrinkLimits:
-    """When to stop. ``rounds`` bounds the candidates that are run, ``repeats`` how often each is."""
+    """When to stop. ``rounds`` bounds the candidates that are run, ``repeats`` how often a flaky one is."""
 
     rounds: int | None = None
     is_over: Callable[[], bool] = lambda: False
@@ -43,11 +47,11 @@ class ShrinkLimits:
 
 
 class NotReproducible(Exception):
-    """The run does not fail alike when it is repeated, or not there alone. The message goes on where "the plan" begins."""
+    """The failure does not come back, or the plan fails on the reference too. The message continues "the plan ..."."""
 
 
 class FailureRate(NamedTuple):
-    """How often a plan failed alike when it was repeated."""
+    """How many of some repetitions had the failure."""
 
     failed: int
     of: int
@@ -57,10 +61,10 @@ class FailureRate(NamedTuple):
 
 
 class ShrinkDriver:
-    """One run that failed, on its way to the smallest plan that fails alike.
+    """One failed run on its way to the smallest plan with the same failure. To be iterated once.
 
-    ``often`` says of a run that failed only now and then how often it did, and ``often_at_last`` the same of the smallest
-    plan; None where it always did. Then each candidate is run several times.
+    For a flaky failure ``failure_rate`` says how often the original run had it and ``final_failure_rate`` how often the
+    smallest plan has it; each candidate is then run several times. Both are None for a failure that always comes back.
     """
 
     def __init__(
@@ -68,114 +72,114 @@ class ShrinkDriver:
         plan: Plan,
         report: RunReport,
         seed: int,
-        replay: PlanRunner,
+        run: PlanRunner,
         limits: ShrinkLimits,
-        holds_on: PlanRunner | None = None,
+        reference: PlanRunner | None = None,
     ) -> None:
         self.failure_rate: FailureRate | None = None
         self.final_failure_rate: FailureRate | None = None
         self._plan = plan
         self._report = report
         self._seed = seed
-        self._replay = replay
+        self._run = run
         self._limits = limits
-        self._bug = FailureIdentity.of_run(report)
-        self._ask = FailureMatcher(replay, self._bug, holds_on)
+        self._identity = FailureIdentity.of_run(report)
+        self._matcher = FailureMatcher(run, self._identity, reference)
 
     @property
     def others(self) -> Mapping[FailureIdentity, OtherFailure]:
-        """The other bugs that were met so far."""
-        return self._ask.others
+        """The other failures that candidates had so far."""
+        return self._matcher.others
 
     def __iter__(self) -> Iterator[ShrinkSnapshot]:
-        """The best so far, again and again, and the last one at the end. To be asked for once.
+        """The best plan so far, after each round, and the final one last.
 
-        A plan of tasks is told as one order of `steps:` where that fails alike, before or after everything else. Raises
-        ``NotReproducible``, and ``BackendUnavailable``.
+        Raises:
+            NotReproducible: The failure does not come back, or the plan fails on the reference as well.
+            BackendUnavailable: A backend cannot be reached.
         """
-        limits = self._limits
-        plan, report = (self._plan, self._report) if self._plan.workload is None else self._in_tasks()
-        case, failing = self._start(replace(plan, seed=self._seed), report)
+        limits, matcher = self._limits, self._matcher
+        plan, report = (self._plan, self._report) if self._plan.workload is None else self._materialized()
+        case, failing = self._initial(replace(plan, seed=self._seed), report)
         last: ShrinkSnapshot | None = None
-        for last in shrink(case, self._ask, failing=failing, rounds=limits.rounds, is_over=limits.is_over):
+        for last in shrink(case, matcher, failing=failing, rounds=limits.rounds, is_over=limits.is_over):
             yield last
         assert last is not None
         if last.is_minimal and last.case.plan.tasks is not None:
-            told = self._as_steps(last.case)
-            if told is not None and is_loadable(told) and self._ask(told) is CandidateResult.SAME:
+            # One order of `steps:` is easier to read than tasks with a schedule, and may be cut further. It is tried at
+            # the beginning too; a plan that needed its tasks then may no longer need them now.
+            steps = self._unrolled(last.case)
+            if steps is not None and is_loadable(steps) and matcher(steps) is CandidateResult.SAME:
                 left = None if limits.rounds is None else max(limits.rounds - last.asked, 0)
                 asked, others = last.asked, last.others
-                for again in shrink(told, self._ask, rounds=left, is_over=limits.is_over):
+                for again in shrink(steps, matcher, rounds=left, is_over=limits.is_over):
                     last = replace(again, asked=again.asked + asked, others=again.others + others)
                     yield last
-        self._look_again(last.case)
+        self._measure_result(last.case)
 
-    def _in_tasks(self) -> tuple[Plan, RunReport]:
-        """A run of a workload as a run of tasks, which is what can be cut."""
+    def _materialized(self) -> tuple[Plan, RunReport]:
+        """A run of a workload as a run of tasks: a workload's actions are sampled anew if one step of them is cut."""
         pin = pin_run(self._plan, self._report, self._seed)
         for _ in range(self._limits.repeats):
-            again = failed_run(self._replay, pin)
-            if again is not None and is_same_failure(again, self._bug):
+            again = failed_run(self._run, pin)
+            if again is not None and is_same_failure(again, self._identity):
                 return pin, again
-        raise NotReproducible(self._never())
+        raise NotReproducible(self._does_not_repeat())
 
-    def _start(self, plan: Plan, report: RunReport) -> tuple[ShrinkCase, Path]:
-        ask, case = self._ask, recorded_case(plan, report.params, report.trace)
-        told = unrolled_case(plan, report.params, report.trace)
-        told = told if told is not None and is_loadable(told) else None
-        if told is not None and ask(told) is CandidateResult.SAME:
-            return told, ()
-        if ask(case) is not CandidateResult.SAME:
-            if ask.fails_everywhere:
-                raise NotReproducible("fails on the backend where it should hold, too")
-            self._repeat(case)
-            if told is not None and ask(told) is CandidateResult.SAME:
-                return told, ()
+    def _initial(self, plan: Plan, report: RunReport) -> tuple[ShrinkCase, Path]:
+        """A first case that has the failure, as `steps:` if possible, and the step that failed."""
+        matcher, case = self._matcher, recorded_case(plan, report.params, report.trace)
+        steps = unrolled_case(plan, report.params, report.trace)
+        steps = steps if steps is not None and is_loadable(steps) else None
+        if steps is not None and matcher(steps) is CandidateResult.SAME:
+            return steps, ()
+        if matcher(case) is not CandidateResult.SAME:
+            if matcher.fails_everywhere:
+                raise NotReproducible("fails on the reference backend as well")
+            self._measure_flakiness(case)
+            if steps is not None and matcher(steps) is CandidateResult.SAME:
+                return steps, ()
         return case, failing_step(report)
 
-    def _repeat(self, case: ShrinkCase) -> None:
-        """Find out how often a case fails that does not always, and try all others as often as that asks for."""
+    def _measure_flakiness(self, case: ShrinkCase) -> None:
+        """Find out how often a flaky case fails, and run each candidate as often as that requires."""
         repeats = self._limits.repeats
-        found = self._ask.count(case, repeats)
+        found = self._matcher.count(case, repeats)
         if not found:
-            raise NotReproducible(self._never())
+            raise NotReproducible(self._does_not_repeat())
         self.failure_rate = FailureRate(found, repeats)
-        self._ask.tries = runs_needed(self.failure_rate)
+        self._matcher.tries = runs_needed(self.failure_rate)
 
-    def _as_steps(self, case: ShrinkCase) -> ShrinkCase | None:
-        for _ in range(self._ask.tries):
-            report = failed_run(self._replay, case.plan)
-            if is_same_failure(report, self._bug):
+    def _unrolled(self, case: ShrinkCase) -> ShrinkCase | None:
+        for _ in range(self._matcher.tries):
+            report = failed_run(self._run, case.plan)
+            if is_same_failure(report, self._identity):
                 assert report is not None
                 return unrolled_case(case.plan, report.params, report.trace)
         return None
 
-    def _look_again(self, case: ShrinkCase) -> None:
-        """See that the smallest plan fails alike once more, and if it need not, how often it does."""
-        if self._limits.is_over() or (self.failure_rate is None and self._ask.count(case, 1)):
+    def _measure_result(self, case: ShrinkCase) -> None:
+        """Run the smallest plan once more, and often if that shows that it is flaky."""
+        if self._limits.is_over() or (self.failure_rate is None and self._matcher.count(case, 1)):
             return
         repeats = self._limits.repeats
-        found = FailureRate(self._ask.count(case, repeats), repeats)
+        found = FailureRate(self._matcher.count(case, repeats), repeats)
         self.final_failure_rate = found if found.failed < found.of or self.failure_rate is not None else None
 
-    def _never(self) -> str:
+    def _does_not_repeat(self) -> str:
         times = self._limits.repeats
-        return f"does not fail alike when it is repeated{f' {times} times' if times > 1 else ''}"
+        return f"does not fail in the same way when it is repeated{f' {times} times' if times > 1 else ''}"
 
 
-def shrink_run(
-    plan: Plan, report: RunReport, seed: int, replay: PlanRunner, limits: ShrinkLimits, holds_on: PlanRunner | None = None
-) -> Iterator[ShrinkSnapshot]:
-    """What ``Shrinking`` gives, for whom nothing else matters."""
-    yield from ShrinkDriver(plan, report, seed, replay, limits, holds_on)
+def runs_needed(rate: FailureRate) -> int:
+    """How often to run a plan with this failure rate to see the failure with a probability of 0.95.
 
+    Never more often than the rate was measured: with a lower rate, shrinking would take longer than it is worth.
 
-def runs_needed(failure_rate: FailureRate) -> int:
-    """How often to run a plan that fails that often, to see it fail with a probability of 0.95; never more than was tried.
-
-    >>> tries(Often(3, 10)), tries(Often(9, 10)), tries(Often(1, 10))
+    >>> runs_needed(FailureRate(3, 10)), runs_needed(FailureRate(9, 10)), runs_needed(FailureRate(1, 10))
     (9, 2, 10)
     """
-    if failure_rate.failed >= failure_rate.of:
+    if rate.failed >= rate.of:
         return 1
-    return min(math.ceil(math.log(_MISS_PROBABILITY) / math.log(1 - failure_rate.failed / failure_rate.of)), failure_rate.of)
+    # The failure stays away in n runs with probability (1 - rate) ** n.
+    return min(math.ceil(math.log(_MISS_PROBABILITY) / math.log(1 - rate.failed / rate.of)), rate.of)

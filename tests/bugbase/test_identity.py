@@ -19,7 +19,7 @@ def test_a_name_is_readable_and_stays_what_it_is() -> None:
 
 def test_what_was_expected_tells_bugs_apart() -> None:
     names = {
-        folder_name(FailureIdentity(fingerprint="missed_expectation/SELECT", said=said))
+        folder_name(FailureIdentity(fingerprint="missed_expectation/SELECT", details=said))
         for said in ((), ("1",), ("1", "2"), ("12",))
     }
     assert len(names) == 4

@@ -82,7 +82,7 @@ def test_a_difference_of_two_backends_shrinks_too(shell: Shell) -> None:
         (["wrong.yaml", "--holds-on", "oracle"], 3, "B001"),
         (["wrong.yaml", "--doublecheck", "--isolated"], 2, "U008"),
         (["wrong.yaml", "--doublecheck", "--differential", "sqlite"], 2, "U008"),
-        (["wrong.yaml", "--holds-on", "sqlite"], 1, "fails on the backend where it should hold, too"),
+        (["wrong.yaml", "--holds-on", "sqlite"], 1, "fails on the reference backend as well"),
     ],
 )
 def test_what_cannot_be_done_is_said(shell: Shell, arguments: list[str], code: int, says: str) -> None:

@@ -112,5 +112,5 @@ def test_what_always_fails_is_not_counted() -> None:
 
 
 def test_what_never_fails_again_is_unstable() -> None:
-    with pytest.raises(NotReproducible, match="does not fail alike when it is repeated 4 times"):
+    with pytest.raises(NotReproducible, match="does not fail in the same way when it is repeated 4 times"):
         list(ShrinkDriver(PLAN, report_of(CHECK), 1, replay(None), ShrinkLimits(repeats=4)))

@@ -15,7 +15,7 @@ from simdsl.profiles.load import load_profile
 from simdsl.properties import registry
 from simdsl.properties.property import PlanSize
 from simdsl.runs.context import RunOptions
-from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
+from simdsl.runs.shrink_driver import ShrinkDriver, ShrinkLimits
 from simdsl.runs.single import run_plan
 from simdsl.shrinker.case import ShrinkCase
 from tests.mutation.bug import Bug
@@ -64,7 +64,7 @@ def shorten(bug: Bug, finding: Finding) -> Shortened:
     report = failed_run(broken, plan)
     if report is None:
         raise LookupError(f"{bug.name} is not found by {finding}: `python -m tests.mutation --bug {bug.name} --write`")
-    *_, end = shrink_run(plan, report, finding.seed, broken, ShrinkLimits(), on(resolve(bug.sound)))
+    *_, end = ShrinkDriver(plan, report, finding.seed, broken, ShrinkLimits(), on(resolve(bug.sound)))
     return Shortened(
         bug=bug.name,
         finding=finding,

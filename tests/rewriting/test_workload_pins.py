@@ -15,7 +15,7 @@ from simdsl.plan.plan import Plan
 from simdsl.plan.schedules import RecordedSchedule
 from simdsl.rewriting.pin import pin_run
 from simdsl.runs.context import RunOptions
-from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
+from simdsl.runs.shrink_driver import ShrinkDriver, ShrinkLimits
 from simdsl.runs.single import run_plan
 
 SQLITE: PlanRunner = partial(run_plan, file="x", backend=resolve("sqlite"), options=RunOptions(seed=7))
@@ -70,7 +70,7 @@ schedule: {{runs: 4}}
     plan, report, pin = found(text)
     assert [step for task in pin.tasks or () for step in task.steps]
     assert is_same_failure(failed_run(SQLITE, pin), FailureIdentity.of_run(report))
-    *_, end = shrink_run(plan, report, 7, SQLITE, ShrinkLimits())
+    *_, end = ShrinkDriver(plan, report, 7, SQLITE, ShrinkLimits())
     assert is_same_failure(failed_run(SQLITE, end.case.plan), FailureIdentity.of_run(report))
 
 
@@ -121,6 +121,6 @@ schedule: {{runs: 20}}
 """
     plan, report, pin = found(text)
     assert is_same_failure(failed_run(SQLITE, pin), FailureIdentity.of_run(report))
-    *_, end = shrink_run(plan, report, 7, SQLITE, ShrinkLimits())
+    *_, end = ShrinkDriver(plan, report, 7, SQLITE, ShrinkLimits())
     assert is_same_failure(failed_run(SQLITE, end.case.plan), FailureIdentity.of_run(report))
     assert len(end.case.plan.steps or ()) == 1
