@@ -7,8 +7,20 @@ from dataclasses import asdict
 from typing import BinaryIO, Final, TextIO, assert_never
 
 from simdsl import __version__
-from simdsl.campaign import messages
-from simdsl.campaign.messages import CampaignSubject, bugs_by_count
+from simdsl.campaign.messages import (
+    CampaignSubject,
+    bug_found_text,
+    bug_shrunk_text,
+    bugs_by_count,
+    rate_text,
+    resumed_text,
+    span,
+    started_text,
+    summary_lines,
+    worker_died_text,
+    workers,
+    workers_changed_text,
+)
 from simdsl.campaign.progress import (
     BugFound,
     BugShrunk,
@@ -69,19 +81,19 @@ class TerminalView:
             case CampaignProgress():
                 if bool(event.workers) is not self._is_manned:
                     self._is_manned = not self._is_manned
-                    self._say(messages.workers_changed_text(event.workers), Style.WARNING)
+                    self._say(workers_changed_text(event.workers), Style.WARNING)
                 self._go(event)
             case BugFound():
                 self._newest.insert(0, event.seen.name)
-                self._say(messages.bug_found_text(event), Style.ERROR if event.is_new else Style.WARNING)
+                self._say(bug_found_text(event), Style.ERROR if event.is_new else Style.WARNING)
             case BugShrunk():
-                self._say(messages.bug_shrunk_text(event))
+                self._say(bug_shrunk_text(event))
             case WorkerDied():
-                self._say(messages.worker_died_text(event), Style.WARNING)
+                self._say(worker_died_text(event), Style.WARNING)
             case CampaignStopping():
                 self._say(f"{event.why}: waiting for the plans that are running; Ctrl-C ends them", Style.WARNING)
             case CampaignEnded():
-                for line in messages.summary_lines(self._subject, event):
+                for line in summary_lines(self._subject, event):
                     self._say(line)
             case _:
                 assert_never(event)
@@ -89,10 +101,10 @@ class TerminalView:
     def _begin(self, event: CampaignStarted) -> None:
         self._seeds = event.seeds
         self._before = (event.done, event.score.assertions)
-        self._newest = [seen.name for seen in messages.bugs_by_count(event.score)]
-        self._say(messages.started_text(self._subject, event.seeds))
+        self._newest = [seen.name for seen in bugs_by_count(event.score)]
+        self._say(started_text(self._subject, event.seeds))
         if event.done:
-            self._say(messages.resumed_text(self._subject, event.done, self._total))
+            self._say(resumed_text(self._subject, event.done, self._total))
 
     @property
     def _total(self) -> int:
@@ -133,13 +145,13 @@ class TerminalView:
         """What fits into 60 columns comes first."""
         done, micros = event.score.seeds + event.ahead, (real_ns() - self._began_ns) // 1_000
         new, assertions = done - self._before[0], event.score.assertions - self._before[1]
-        facts = [f"{done:,}/{self._total:,} seeds", f"{messages.rate_text(new, micros)}/s"]
+        facts = [f"{done:,}/{self._total:,} seeds", f"{rate_text(new, micros)}/s"]
         if new and done < self._total:
-            facts.append(f"{messages.span((self._total - done) * micros // new)} left")
+            facts.append(f"{span((self._total - done) * micros // new)} left")
         count = len(event.score.bugs)
         facts.append(count_noun(count, "bug"))
-        facts.append(f"{messages.rate_text(assertions, micros)} assertions/s")
-        facts.append(messages.workers(event.workers))
+        facts.append(f"{rate_text(assertions, micros)} assertions/s")
+        facts.append(workers(event.workers))
         if event.shrinking:
             facts.append(f"{event.shrinking} shrinking")
         return ", ".join(facts)

@@ -8,9 +8,10 @@ from simdsl.core.trace import TaskBlocked, Trace
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
 from simdsl.language.step_source import step_source
 from simdsl.plan.source import Location, Path, SourceSpan
-from simdsl.report import row_diff, transcript
+from simdsl.report import transcript
 from simdsl.report.context import PlanSource, choice_list, params_text
 from simdsl.report.diagnostics import gutter_width, place_lines
+from simdsl.report.row_diff import compare_rows
 from simdsl.report.screen import Screen, Style, fit, visible
 
 
@@ -87,7 +88,7 @@ def _difference(failure: Failure, screen: Screen) -> list[str]:
             return ["   evidence", *proof]
         case _:
             return (
-                row_diff.compare_rows(failure.expected, failure.got, screen, values)
+                compare_rows(failure.expected, failure.got, screen, values)
                 if failure.expected or failure.got
                 else []
             )

@@ -7,34 +7,32 @@ from typing import Final, TypeAlias
 
 from simdsl.shrinker.candidates import CandidateTester
 from simdsl.shrinker.case import ShrinkCase
-from simdsl.shrinker.passes import assertions, queries, schedule, structure, tables
-from simdsl.shrinker.passes import schedule as sessions
-from simdsl.shrinker.passes import schedule as switches
-from simdsl.shrinker.passes import schedule as waits
-from simdsl.shrinker.passes import tables as columns
-from simdsl.shrinker.passes import tables as rows
-from simdsl.shrinker.passes import tables as schema
+from simdsl.shrinker.passes.assertions import remove_expectations, simplify_checks
+from simdsl.shrinker.passes.queries import remove_clauses, remove_sources, simplify_expressions, simplify_literals
+from simdsl.shrinker.passes.schedule import merge_tasks, reduce_switches, remove_waits, shorten_schedule
+from simdsl.shrinker.passes.structure import remove_params, remove_pools, simplify_loops
+from simdsl.shrinker.passes.tables import merge_tables, remove_columns, remove_constraints, remove_rows
 
 Pass: TypeAlias = Callable[[ShrinkCase], Iterator[ShrinkCase]]
 
 PASSES: Final[tuple[Pass, ...]] = (
-    waits.remove_waits,
-    structure.remove_pools,
-    structure.remove_params,
-    structure.simplify_loops,
-    schedule.shorten_schedule,
-    sessions.merge_tasks,
-    switches.reduce_switches,
-    assertions.simplify_checks,
-    assertions.remove_expectations,
-    tables.merge_tables,
-    rows.remove_rows,
-    columns.remove_columns,
-    queries.remove_clauses,
-    queries.remove_sources,
-    queries.simplify_expressions,
-    queries.simplify_literals,
-    schema.remove_constraints,
+    remove_waits,
+    remove_pools,
+    remove_params,
+    simplify_loops,
+    shorten_schedule,
+    merge_tasks,
+    reduce_switches,
+    simplify_checks,
+    remove_expectations,
+    merge_tables,
+    remove_rows,
+    remove_columns,
+    remove_clauses,
+    remove_sources,
+    simplify_expressions,
+    simplify_literals,
+    remove_constraints,
 )
 """Cheap ones first; what is a question of text comes last."""
 

@@ -11,9 +11,11 @@ from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan
 from simdsl.plan.steps import Await, For, Retry, Step
 from simdsl.shrinker.case import ShrinkCase
-from simdsl.shrinker.passes import assertions, queries, schedule, structure, tables
-from simdsl.shrinker.passes import tables as columns
-from simdsl.shrinker.passes import tables as rows
+from simdsl.shrinker.passes.assertions import remove_expectations, simplify_checks
+from simdsl.shrinker.passes.queries import remove_clauses, remove_sources, simplify_expressions, simplify_literals
+from simdsl.shrinker.passes.schedule import remove_waits
+from simdsl.shrinker.passes.structure import remove_pools, simplify_loops
+from simdsl.shrinker.passes.tables import merge_tables, remove_columns, remove_rows
 from simdsl.shrinker.simplifying import PASSES
 
 Propose = Callable[[ShrinkCase], Iterator[ShrinkCase]]
@@ -49,15 +51,15 @@ def steps(plan: Plan) -> str:
 def test_a_check_becomes_a_part_of_it_and_never_another_claim() -> None:
     base = "steps:\n  - a: SELECT 1\n    label: x\n  - check: "
     assert [
-        one.splitlines()[-1] for one in proposed(assertions.simplify_checks, base + "rows(x) = 1 and value(x) = 1\n")
+        one.splitlines()[-1] for one in proposed(simplify_checks, base + "rows(x) = 1 and value(x) = 1\n")
     ] == [
         "check: rows(x) = 1",
         "check: value(x) = 1",
     ]
-    guarded = proposed(assertions.simplify_checks, base + "error(x) != NULL or rows(x) = 1\n")
+    guarded = proposed(simplify_checks, base + "error(x) != NULL or rows(x) = 1\n")
     assert [one.splitlines()[-1] for one in guarded] == ["check: rows(x) = 1"]
-    assert proposed(assertions.simplify_checks, base + "rows(x) = 1 or value(x) = 1\n") == []
-    assert proposed(assertions.simplify_checks, base + "bag(x) = bag(x) + bag(x)\n") == []
+    assert proposed(simplify_checks, base + "rows(x) = 1 or value(x) = 1\n") == []
+    assert proposed(simplify_checks, base + "bag(x) = bag(x) + bag(x)\n") == []
 
 
 def test_a_retry_becomes_steps_that_may_be_refused_and_keeps_the_order() -> None:
@@ -71,7 +73,7 @@ def test_a_retry_becomes_steps_that_may_be_refused_and_keeps_the_order() -> None
     - SELECT 1
 schedule: a a b
 """
-    made = proposed(structure.simplify_loops, text)
+    made = proposed(simplify_loops, text)
     assert (
         "a:\nBEGIN => ok or error busy\nUPDATE t SET v = 1 => 1 affected or error busy\nb:\nSELECT 1\nschedule: a a b"
         in made
@@ -81,7 +83,7 @@ schedule: a a b
 
 
 def test_one_alternative_less() -> None:
-    made = proposed(assertions.remove_expectations, "steps:\n  - a: SELECT 1 => 1 row or error busy or error\n")
+    made = proposed(remove_expectations, "steps:\n  - a: SELECT 1 => 1 row or error busy or error\n")
     assert "a: SELECT 1 => 1 row or error busy" in made
     assert "a: SELECT 1" in made
 
@@ -94,7 +96,7 @@ steps:
   - return: a
   - await: b
 """
-    (made,) = schedule.remove_waits(case(text))
+    (made,) = remove_waits(case(text))
     assert steps(made.plan).splitlines()[1:] == ["checkout: a from p", "return: a", "checkout: b from p"]
     assert not any(isinstance(step, Await) for step in made.plan.steps or ())
 
@@ -108,7 +110,7 @@ steps:
   - checkout: b from p
   - b: SELECT 1
 """
-    made = proposed(structure.remove_pools, text)
+    made = proposed(remove_pools, text)
     assert made[:3] == ["a: BEGIN\nb: SELECT 1", "a: BEGIN\na: SELECT 1", "a: BEGIN\na: ROLLBACK\nb: SELECT 1"]
     assert any("size: 1" in one and "checkout: b" not in one for one in made[3:])
 
@@ -123,25 +125,25 @@ steps:
 
 
 def test_what_reads_one_table_reads_the_other() -> None:
-    made = proposed(tables.merge_tables, TWO + "  - a: SELECT t.v FROM t JOIN u ON t.id = u.id\n")
+    made = proposed(merge_tables, TWO + "  - a: SELECT t.v FROM t JOIN u ON t.id = u.id\n")
     assert "SELECT t.v FROM t JOIN t ON t.id = u.id" in made[0]  # whether that runs is for the database to say
     assert "u (" not in made[0]
 
 
 def test_a_query_reads_no_table_only_where_its_fellow_does_so_too() -> None:
     related = TWO + "  - a: SELECT v FROM t WHERE v > 1\n    label: x\n  - a: SELECT v FROM t\n    label: y\n"
-    made = proposed(queries.remove_sources, related + "  - check: bag(x) = bag(y)\n")
+    made = proposed(remove_sources, related + "  - check: bag(x) = bag(y)\n")
     assert [one.splitlines()[4:8:2] for one in made] == [
         ["a: SELECT 0 WHERE 0 > 1", "a: SELECT 0"],
         ["a: SELECT 1 WHERE 1 > 1", "a: SELECT 1"],
         ["a: SELECT NULL WHERE NULL > 1", "a: SELECT NULL"],
     ]
     alone = TWO + "  - a: SELECT v FROM t\n    label: x\n  - check: rows(x) = 1\n"
-    assert proposed(queries.remove_sources, alone) == []
+    assert proposed(remove_sources, alone) == []
 
 
 def test_a_column_goes_with_its_values_and_from_the_results_that_show_it() -> None:
-    made = proposed(columns.remove_columns, TWO + "  - a: SELECT id, v FROM t ORDER BY id\n")
+    made = proposed(remove_columns, TWO + "  - a: SELECT id, v FROM t ORDER BY id\n")
     assert made[0].splitlines() == [
         "CREATE TABLE t (id INTEGER PRIMARY KEY)",
         "INSERT INTO t VALUES (1)",
@@ -155,7 +157,7 @@ def test_a_column_goes_with_its_values_and_from_the_results_that_show_it() -> No
 def test_a_clause_goes_from_all_statements_that_are_compared() -> None:
     text = TWO + "  - a: SELECT id, v FROM t WHERE v > 1 ORDER BY id, v\n    label: x\n"
     text += "  - a: SELECT id, v FROM t ORDER BY id, v LIMIT 1\n    label: y\n  - check: bag(y) subset of bag(x)\n"
-    made = [one.splitlines()[4:8:2] for one in proposed(queries.remove_clauses, text)]
+    made = [one.splitlines()[4:8:2] for one in proposed(remove_clauses, text)]
     assert ["a: SELECT id, v FROM t WHERE v > 1", "a: SELECT id, v FROM t LIMIT 1"] in made
     assert ["a: SELECT id, v FROM t WHERE v > 1 ORDER BY id", "a: SELECT id, v FROM t ORDER BY id LIMIT 1"] in made
     assert all("WHERE v > 1" in one and "LIMIT 1" in other for one, other in made)
@@ -165,7 +167,7 @@ def test_an_expression_that_stands_in_one_place_is_left_alone_where_statements_a
     text = (
         TWO + "  - a: SELECT v FROM t WHERE (v + 1) > 0\n    label: x\n  - a: SELECT sum((v + 1) > 0) FROM t\n    label: y\n"
     )
-    made = proposed(queries.simplify_expressions, text + "  - check: rows(x) = value(y)\n")
+    made = proposed(simplify_expressions, text + "  - check: rows(x) = value(y)\n")
     assert made
     assert all("SUM(" in one for one in made)
     assert any("WHERE v + 1" in one or "WHERE (v + 1)" in one for one in made)
@@ -173,45 +175,45 @@ def test_an_expression_that_stands_in_one_place_is_left_alone_where_statements_a
 
 def test_two_inserts_are_one() -> None:
     text = "setup:\n  - INSERT INTO t VALUES (1)\n  - INSERT INTO t VALUES (2) => 1 affected\nsteps:\n  - a: SELECT 1\n"
-    assert proposed(rows.remove_rows, text)[0] == "INSERT INTO t VALUES (1), (2)\na: SELECT 1"
+    assert proposed(remove_rows, text)[0] == "INSERT INTO t VALUES (1), (2)\na: SELECT 1"
     apart = "steps:\n  - a: INSERT INTO t VALUES (1)\n  - b: INSERT INTO t VALUES (2)\n"
-    assert proposed(rows.remove_rows, apart) == []
+    assert proposed(remove_rows, apart) == []
 
 
 def test_the_numbers_of_a_limit_and_of_its_slice_are_one() -> None:
     text = TWO + "  - a: SELECT v FROM t\n    label: x\n  - a: SELECT v FROM t LIMIT 7 OFFSET 9\n    label: y\n"
-    made = proposed(queries.simplify_literals, text + "  - check: bag(y) = slice(x, 9, 7)\n")
+    made = proposed(simplify_literals, text + "  - check: bag(y) = slice(x, 9, 7)\n")
     both = [one.splitlines()[6:9:2] for one in made]
     assert ["a: SELECT v FROM t LIMIT 0 OFFSET 9", "check: bag(y) = slice(x, 9, 0)"] in both
     assert ["a: SELECT v FROM t LIMIT 7 OFFSET 0", "check: bag(y) = slice(x, 0, 7)"] in both
-    without = proposed(queries.simplify_literals, text + "  - check: rows(y) = 7\n")
+    without = proposed(simplify_literals, text + "  - check: rows(y) = 7\n")
     assert all("LIMIT 7 OFFSET 9" in one for one in without)
 
 
 def test_a_check_goes_on_naming_what_writes() -> None:
     text = "steps:\n  - a: SELECT v FROM t\n    label: x\n  - a: DELETE FROM t\n    label: y\n  - check: "
-    made = proposed(assertions.simplify_checks, text + "rows(x) = 0 and affected(y) = rows(x)\n")
+    made = proposed(simplify_checks, text + "rows(x) = 0 and affected(y) = rows(x)\n")
     assert [one.splitlines()[-1] for one in made] == ["check: affected(y) = rows(x)"]
-    assert proposed(assertions.simplify_checks, text + "error(y) != NULL or rows(x) = 0\n") == []
+    assert proposed(simplify_checks, text + "error(y) != NULL or rows(x) = 0\n") == []
 
 
 def test_a_set_that_is_compared_stays_a_set() -> None:
     text = TWO + "  - a: SELECT DISTINCT v FROM t\n    label: x\n"
     other = "  - a: SELECT DISTINCT v FROM t WHERE v UNION SELECT DISTINCT v FROM t WHERE NOT v\n    label: y\n"
-    assert proposed(queries.remove_clauses, text + other + "  - check: bag(x) = bag(y)\n") == []
+    assert proposed(remove_clauses, text + other + "  - check: bag(x) = bag(y)\n") == []
 
 
 def test_a_condition_that_stands_elsewhere_too_stays() -> None:
     text = TWO + "  - a: SELECT v FROM t WHERE v > 1\n    label: x\n  - a: UPDATE t SET v = 3 WHERE v > 1\n    label: y\n"
     other = "  - a: SELECT v FROM t WHERE v > 1 AND v = 3\n    label: z\n"
-    assert proposed(queries.remove_clauses, text + other + "  - check: bag(x) = bag(z) and affected(y) = 1\n") == []
-    (made,) = proposed(queries.remove_clauses, text + "  - check: affected(y) = rows(x)\n")
+    assert proposed(remove_clauses, text + other + "  - check: bag(x) = bag(z) and affected(y) = 1\n") == []
+    (made,) = proposed(remove_clauses, text + "  - check: affected(y) = rows(x)\n")
     assert made.splitlines()[4:8:2] == ["a: SELECT v FROM t", "a: UPDATE t SET v = 3"]
 
 
 def test_a_table_that_is_judged_by_what_was_written_to_it_is_read() -> None:
     text = TWO + "  - a: DELETE FROM t\n  - a: SELECT v FROM t\n    label: x\n  - a: SELECT id FROM t\n    label: y\n"
-    assert proposed(queries.remove_sources, text + "  - check: rows(x) = rows(y)\n") == []
+    assert proposed(remove_sources, text + "  - check: rows(x) = rows(y)\n") == []
 
 
 @pytest.mark.parametrize("propose", PASSES, ids=lambda one: one.__module__.rpartition(".")[2])
