@@ -6,17 +6,34 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
-from simdsl.bugbase.states import BugState, RunMode
 from simdsl.failures.same_failure import FailureIdentity
 from simdsl.language.load import CheckResult, check_file
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
+
+
+class BugState(StrEnum):
+    """What somebody decided about a bug."""
+
+    OPEN = "open"
+    KNOWN = "known"  # it may fail, and somebody said why
+    FIXED = "fixed"  # it must not come back
+
+
+class RunMode(StrEnum):
+    """How the plan was run when it failed."""
+
+    ONCE = "run"
+    DIFFERENTIAL = "differential"
+    DOUBLECHECK = "doublecheck"
+
 
 BugObject: TypeAlias = dict[str, Any]
 """A JSON object."""

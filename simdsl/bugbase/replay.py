@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
 
-from simdsl.bugbase.entry import BugEntry
-from simdsl.bugbase.states import BugState
+from simdsl.bugbase.entry import BugEntry, BugState
 from simdsl.core.verdicts import FailureKind, PlanEnded, Progress, RunEnded, RunReport, Verdict
 from simdsl.failures.same_failure import FailureIdentity, PlanRunner, primary_failure
 from simdsl.plan.dataclasses import dataclass

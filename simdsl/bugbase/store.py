@@ -1,20 +1,20 @@
-"""The folder of all bugs, which processes may share.
-
-Writers take turns by one lock, so no count is lost. Readers take none: a folder appears by being renamed, whole, and a
-file changes by being replaced, whole. What a killed writer left begins with a dot and is swept by the next one.
-"""
+"""The folder of all bugs, which processes may share."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from simdsl import __version__
+from simdsl.backends.protocol import Backend
+from simdsl.backends.urls import mask
 from simdsl.bugbase.entry import (
     CONFIG,
     FAILURE,
@@ -26,21 +26,32 @@ from simdsl.bugbase.entry import (
     BugEntry,
     BugObject,
     BugRecord,
+    BugState,
+    RecordedBackend,
+    RunMode,
     folder_name,
     unusable_base,
 )
 from simdsl.bugbase.locking import locked
-from simdsl.bugbase.states import BugState
-from simdsl.failures.same_failure import FailureIdentity
+from simdsl.core.verdicts import FailureKind, PlanStarted, RunEnded, RunReport
+from simdsl.failures.same_failure import FailureIdentity, primary_failure
 from simdsl.language.dump import dump
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
+from simdsl.plan.values import Json
+from simdsl.report.json_lines import TraceWriter, progress_json
+from simdsl.report.secrets import Secrets
+from simdsl.rewriting.pin import pin_run
+from simdsl.runs.differential import labels
 
 DEFAULT_BUGBASE_DIR: Final = ".simdsl/bugs"
 
+
 _LOCK: Final = ".lock"
+
+
 _LEFT: Final = (".new-", ".gone-")
 
 
@@ -197,3 +208,77 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@dataclass(slots=True, kw_only=True)
+class BugCapture:
+    """Knows what the runs of a call have in common. ``profile`` is the expanded profile of generated plans."""
+
+    backends: Sequence[Backend]
+    backend_urls: Sequence[str]  # as they were given, the first one, and those that it is compared with
+    secrets: Secrets
+    how: RunMode
+    profile: Json = None
+    _parties: list[RecordedBackend] = field(default_factory=list)
+
+    def bug(self, report: RunReport) -> FailureIdentity:
+        """The bug that a run shows, as it is stored. Raises ``ValueError`` for a run that did not fail."""
+        bug = FailureIdentity.of_run(report)
+        return FailureIdentity(fingerprint=bug.fingerprint, details=tuple(map(self.secrets.hide, bug.details)))
+
+    def found(self, started: PlanStarted, report: RunReport) -> FoundBug:
+        """Everything about a run that failed."""
+        told: BugObject = progress_json(RunEnded(report=replace(report, failure=primary_failure(report), consequences=())))[
+            "failure"
+        ]
+        return FoundBug(
+            bug=self.bug(report),
+            plan=_plan(started, report),
+            config=BugConfig(
+                simdsl=__version__,
+                how=self.how,
+                seed=started.seed,
+                file=started.file,
+                backends=self._described(),
+                profile=self.profile,
+            ),
+            failure={key: self._hidden(value) for key, value in told.items()},
+            trace=self._trace(started, report),
+        )
+
+    def _hidden(self, value: Json) -> Json:
+        match value:
+            case str():
+                return self.secrets.hide(value)
+            case list():
+                return [self._hidden(item) for item in value]
+            case dict():
+                return {key: self._hidden(item) for key, item in value.items()}
+            case _:
+                return value
+
+    def _trace(self, started: PlanStarted, report: RunReport) -> bytes:
+        out = io.BytesIO()
+        writer = TraceWriter(out, self.backends, self.secrets)
+        known = labels(self.backends)
+        if report.backend not in known:  # its process died before it could say
+            report = replace(report, backend=known[0])
+        writer.tell(started)
+        writer.tell(RunEnded(report=report))
+        return out.getvalue()
+
+    def _described(self) -> tuple[RecordedBackend, ...]:
+        if not self._parties:
+            for url, backend in zip(self.backend_urls, self.backends, strict=True):
+                said = backend.describe()
+                fields = {name: self.secrets.hide(getattr(said, name)) for name in said.__slots__}
+                self._parties.append(RecordedBackend(url=self.secrets.hide(mask(url)), **fields))
+        return tuple(self._parties)
+
+
+def _plan(started: PlanStarted, report: RunReport) -> Plan:
+    """The plan of this one run. Where a process died before anything was chosen, nothing can be pinned but the seed."""
+    if primary_failure(report).kind is FailureKind.CRASH and not report.choices:
+        params = (report.params,) if report.params else started.plan.params
+        return replace(started.plan, params=params, seed=started.seed)
+    return pin_run(started.plan, report, started.seed)

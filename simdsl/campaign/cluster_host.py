@@ -15,11 +15,10 @@ from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, Final, TypeAlias
 
-from simdsl.campaign.framing import EMPTY, HEAD, framed
 from simdsl.campaign.jobs import CampaignSpec, JobResult, LostJob, WorkerPoolError
-from simdsl.campaign.local_pool import LocalPool
-from simdsl.campaign.worker_process import WorkerCommand, WorkerOrder
+from simdsl.campaign.local_pool import LocalPool, WorkerCommand, WorkerOrder
 from simdsl.plan.dataclasses import dataclass
+from simdsl.workers.processes import EMPTY, HEAD, framed
 
 _TICK_US: Final = 50_000
 """So long a word may wait while a job goes on."""

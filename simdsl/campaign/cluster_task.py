@@ -16,8 +16,8 @@ from typing import Final, NamedTuple, TypeAlias
 from distributed import Worker, WorkerPlugin, get_worker
 
 from simdsl import __version__
-from simdsl.campaign.framing import EMPTY, HEAD, framed
 from simdsl.plan.dataclasses import dataclass
+from simdsl.workers.processes import EMPTY, HEAD, framed
 
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 _NAME: Final = "simdsl-campaign"

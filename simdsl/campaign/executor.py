@@ -9,9 +9,8 @@ from typing import Final, assert_never
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import resolve
-from simdsl.bugbase.capture import BugCapture
 from simdsl.bugbase.entry import folder_name
-from simdsl.bugbase.store import FoundBug
+from simdsl.bugbase.store import BugCapture, FoundBug
 from simdsl.campaign.jobs import (
     LOST_WORKER,
     BatchResult,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
-from simdsl.bugbase.states import RunMode
+from simdsl.bugbase.entry import RunMode
 from simdsl.bugbase.store import FoundBug
 from simdsl.core.verdicts import GeneratorHealth
 from simdsl.plan.dataclasses import dataclass

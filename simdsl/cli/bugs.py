@@ -13,12 +13,10 @@ from typing import Final, ParamSpec, TypeVar
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
-from simdsl.bugbase.capture import BugCapture
-from simdsl.bugbase.entry import TRACE, BugbaseError, BugEntry, BugObject
+from simdsl.bugbase.entry import TRACE, BugbaseError, BugEntry, BugObject, BugState, RunMode
 from simdsl.bugbase.replay import BugReplay, ReplayVerdict
 from simdsl.bugbase.replay import replay_bug as replayed
-from simdsl.bugbase.states import BugState, RunMode
-from simdsl.bugbase.store import BugStore
+from simdsl.bugbase.store import BugCapture, BugStore
 from simdsl.cli.execution import Execute, PlanExecutor, plan_runner
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.listeners import CallContext, RunListener

@@ -20,9 +20,8 @@ from simdsl.campaign.campaign import Campaign
 from simdsl.campaign.jobs import CampaignSpec, WorkerPool, WorkerPoolUnavailable
 from simdsl.campaign.journal import Journal, JournalError, default_path
 from simdsl.campaign.local_pool import LocalPool
-from simdsl.campaign.messages import CampaignSubject
 from simdsl.campaign.progress import CampaignEnded, CampaignListener, EndReason
-from simdsl.campaign.views import JsonLinesView, TerminalView
+from simdsl.campaign.views import CampaignSubject, JsonLinesView, TerminalView
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.generate import generated_plans
 from simdsl.cli.option_values import check_snapshots, describe_backends, duration_us, resolve_backends, urls_of

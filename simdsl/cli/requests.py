@@ -9,7 +9,7 @@ its options. Defining the classes must stay cheap, since every start does it: no
 from enum import StrEnum
 from typing import Annotated, Final
 
-from simdsl.bugbase.states import BugState
+from simdsl.bugbase.entry import BugState
 from simdsl.cli.option_groups import (
     BUGBASE_DIR,
     DEFAULT_BUGBASE,

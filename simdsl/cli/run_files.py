@@ -30,12 +30,10 @@ from simdsl.plan.codes import Code
 from simdsl.plan.plan import Plan
 from simdsl.plan.source import Path
 from simdsl.report import json_lines
-from simdsl.report.context import CallHeader
+from simdsl.report.context import CallHeader, Destination, Report, ReportContext, ReportOutput
 from simdsl.report.health import DEFAULT_FLOOR, HealthCollector, health_lines
-from simdsl.report.json_lines import TraceWriter
-from simdsl.report.protocol import Destination, Report, ReportContext, ReportOutput
+from simdsl.report.json_lines import JsonObject, TraceWriter
 from simdsl.report.secrets import Secrets
-from simdsl.report.trace_events import JsonObject
 from simdsl.rewriting.accept import ExpectationAcceptor
 from simdsl.rewriting.pin import pin_run
 from simdsl.rewriting.unroll import unroll_run

@@ -17,8 +17,7 @@ from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.plan import Plan
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
-from simdsl.shrinker.candidates import CandidateResult
-from simdsl.shrinker.case import ShrinkCase
+from simdsl.shrinker.case import CandidateResult, ShrinkCase
 
 PlanRunner: TypeAlias = Callable[[Plan], Iterator[Progress]]
 """Runs a plan where it failed: on one backend or several, in this process or another."""

@@ -1,15 +1,18 @@
-"""What all reports of a call share: what the call is, the text of its plans, its counts, and how to reproduce a failure."""
+"""What the reports of a call share, and what a report is: a fold over the events of a call."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Final, NamedTuple, Protocol
 
 from simdsl.core.verdicts import AllPlansEnded, GeneratorHealth, PlanEnded, Progress, RunReport, Verdict
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Identifier, Param, Plan
 from simdsl.plan.values import literal
+from simdsl.report.secrets import Secrets
 from simdsl.syntax.document import Document
 
 NOTHING_ASSERTED: Final = "no assertion was evaluated, so nothing was tested"
@@ -121,3 +124,52 @@ class CallHeader:
     seed: int
     backend: str
     plans: int
+
+
+class Destination(Enum):
+    """Where a part of a report goes."""
+
+    FILE = "file"  # the file that the option names; replaced whole
+    LOG = "log"  # the call's own output, which the CI server reads
+    SUMMARY = "summary"  # a file of the CI server's, to which every step appends
+
+
+class ReportOutput(NamedTuple):
+    """A part of a finished report, UTF-8."""
+
+    destination: Destination
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportContext:
+    """What the reports of a call share."""
+
+    header: CallHeader
+    secrets: Secrets
+    source_of: Callable[[str], PlanSource]  # a plan's text by its file
+    reproduce: Callable[[str, RunReport, int], str]  # the command that shows a failed run again: file, run, seed
+    repository_path: Callable[[str], str | None] = lambda file: file  # None for a plan that is in no file
+    passing_runs: int | None = None  # how many runs that passed are shown in full; None leaves it to the report
+
+
+class Report(Protocol):
+    """A fold over the events of a call."""
+
+    def tell(self, progress: Progress) -> None:
+        """Take in what happened."""
+
+    def outputs(self, broken: str | None = None) -> Sequence[ReportOutput]:
+        """The report, asked for once, when the call has ended. ``broken`` says why it came to no end, if it did not."""
+
+
+class ReportModule(Protocol):
+    """What a module of a report defines."""
+
+    def open_report(self, context: ReportContext) -> Report:
+        """A report of a call that begins."""
+
+    def refused(
+        self, diagnostics: Sequence[Diagnostic], secrets: Secrets, repository_path: Callable[[str], str | None]
+    ) -> Sequence[ReportOutput]:
+        """The report of a call in which nothing ran, with the reasons. Empty where there is nothing to show."""

@@ -14,9 +14,9 @@ from typing import Final, assert_never
 from simdsl.core.verdicts import AllPlansEnded, Failure, PlanEnded, PlanStarted, Progress, RunEnded, Verdict
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.source import SourceSpan
+from simdsl.report.context import Destination, Report, ReportContext, ReportOutput
 from simdsl.report.diagnostics import diagnostic_annotation, escape_command_data, escape_command_property
 from simdsl.report.failure_text import failure_span
-from simdsl.report.protocol import Destination, Report, ReportContext, ReportOutput
 from simdsl.report.screen import visible
 from simdsl.report.secrets import Secrets
 

@@ -25,8 +25,7 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.plan.source import Path
 from simdsl.rewriting.pin import pin_run
-from simdsl.shrinker.candidates import CandidateResult, is_loadable
-from simdsl.shrinker.case import ShrinkCase
+from simdsl.shrinker.case import CandidateResult, ShrinkCase, is_loadable
 from simdsl.shrinker.driver import ShrinkSnapshot, shrink
 from simdsl.shrinker.initial_case import recorded_case, unrolled_case
 

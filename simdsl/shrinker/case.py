@@ -1,18 +1,25 @@
-"""The plan that is being shrunk: its steps by path, the plan without some of them, and which of two is smaller."""
+"""The plan that is being shrunk, what smaller means, and the tester of candidates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field, replace
+from enum import Enum
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from simdsl.dialect.sqlglot_adapter import SqlGenerationError, SqlParseError, SqlTree, generate_sql, parse_tree
 from simdsl.language.dump import dump_json
+from simdsl.language.load import check_text
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.expectations import Expectation
 from simdsl.plan.plan import Plan, Task
 from simdsl.plan.schedules import ExplicitSchedule
 from simdsl.plan.source import Path
-from simdsl.plan.steps import For, Retry, SqlStep, Step
+from simdsl.plan.sql import Dialect
+from simdsl.plan.steps import Check, For, Retry, SqlStep, Step
+from simdsl.syntax.problems import ParseError
+from simdsl.syntax.sql_lexer import parse_sql
 
 _Any = TypeVar("_Any", bound=Step)
 
@@ -182,3 +189,90 @@ def count_switches(tasks: Sequence[str | None]) -> int:
     """How often the next step is another task's. What belongs to no task is no switch."""
     whose = [task for task in tasks if task is not None]
     return sum(one != other for one, other in pairwise(whose))
+
+
+def dialect_of(case: ShrinkCase) -> Dialect:
+    """The dialect that the plan is written in; where it says none, the one that is nearest to all."""
+    return case.plan.dialect or Dialect.SQLITE
+
+
+def parsed_statements(case: ShrinkCase) -> Iterator[tuple[Path, SqlStep, SqlTree]]:
+    """The statements that can be read. Transaction control is none."""
+    for path, step in sql_steps(case):
+        if step.sql.transaction is not None:
+            continue
+        try:
+            yield path, step, parse_tree(step.sql.text, dialect_of(case))
+        except SqlParseError:
+            continue
+
+
+def with_statements(
+    case: ShrinkCase, changes: Mapping[Path, SqlTree], expects: Mapping[Path, Expectation | None] | None = None
+) -> ShrinkCase | None:
+    """The case with other statements; None where one cannot be written, or where none is another one."""
+    steps = dict(sql_steps(case))
+    edits = {}
+    for path, tree in changes.items():
+        step = steps[path]
+        try:
+            sql = parse_sql(generate_sql(tree, dialect_of(case)), dialect_of(case))
+        except (SqlGenerationError, ParseError):
+            return None
+        expect = (expects or {}).get(path, step.expect)
+        if sql.text != step.sql.text:
+            edits[path] = (replace(step, sql=sql, expect=expect),)
+    return case.edited(edits) if edits else None
+
+
+def compares_statements(case: ShrinkCase) -> bool:
+    """Whether statements are judged against each other, so that one must not change alone."""
+    return bool(case.plan.properties) or any(isinstance(step, Check) for _, step in case.places())
+
+
+class CandidateResult(Enum):
+    """What a candidate came to."""
+
+    SAME = "it fails with the same fingerprint"
+    OTHER = "it fails with another one: another bug"
+    HOLDS = "it does not fail"
+
+
+InterestingnessTest: TypeAlias = Callable[[ShrinkCase], CandidateResult]
+
+
+def is_loadable(case: ShrinkCase) -> bool:
+    """Whether it is a plan at all: a file of it can be read."""
+    return check_text(dump_json(case.plan), "candidate.json").plan == case.plan
+
+
+class BudgetExhausted(Exception):
+    """No further question may be asked."""
+
+
+@dataclass(slots=True, eq=False)
+class CandidateTester:
+    """The predicate, with a memory. ``best`` is the smallest case so far that fails alike."""
+
+    ask: InterestingnessTest
+    best: ShrinkCase
+    limit: int | None = None  # questions, at most
+    is_over: Callable[[], bool] = lambda: False  # whether time is up
+    asked: int = 0
+    known: dict[Plan, CandidateResult] = field(default_factory=dict)
+
+    def fails(self, candidate: ShrinkCase | None) -> bool:
+        """Whether a candidate is smaller and fails alike; then it is the best one. Raises ``BudgetExhausted``."""
+        if candidate is None or not is_smaller(candidate, self.best):
+            return False
+        answer = self.known.get(candidate.plan)
+        if answer is None and not is_loadable(candidate):
+            answer = self.known[candidate.plan] = CandidateResult.HOLDS
+        if answer is None:
+            if self.is_over() or (self.limit is not None and self.asked >= self.limit):
+                raise BudgetExhausted
+            self.asked += 1
+            answer = self.known[candidate.plan] = self.ask(candidate)
+        if answer is CandidateResult.SAME:
+            self.best = candidate
+        return answer is CandidateResult.SAME

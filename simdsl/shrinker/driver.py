@@ -1,29 +1,72 @@
-"""The shrinker: from a plan that fails to a small one that fails alike.
-
-"Smaller" has one meaning: fewer steps, then fewer switches between tasks, then fewer characters. A candidate that is not
-smaller is not tried, and one that fails differently is not followed: it is another bug, and its maker is told of it.
-
-What is tried, in this order, cheap and large before dear and small:
-
-1. ``truncate``: what comes after the step that failed.
-2. ``cut``: tasks, tables with all that names them, leases, transactions, steps, brackets around transactions: a sweep
-   from the end that halves (``sweep``). What needs a removed step goes with it (``ties``).
-3. ``minimise``: no step and no two neighbours can go.
-4. ``simplify``: loops, switches, rows, SQL, values, each by small changes of what is left; then 2 and 3 again if it helped.
-
-At any interruption the best so far is a plan that was seen to fail with the same fingerprint.
-"""
+"""The driver of the shrinker: from a plan that fails to a small one with the same failure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
 
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.source import Path
-from simdsl.shrinker.candidates import BudgetExhausted, CandidateResult, CandidateTester, InterestingnessTest
-from simdsl.shrinker.case import ShrinkCase
+from simdsl.shrinker.case import BudgetExhausted, CandidateResult, CandidateTester, InterestingnessTest, ShrinkCase
 from simdsl.shrinker.deletion import delete_chunks, minimize_steps, truncate_after_failure
-from simdsl.shrinker.simplifying import simplify
+from simdsl.shrinker.passes.queries import remove_clauses, remove_sources, simplify_expressions, simplify_literals
+from simdsl.shrinker.passes.steps import (
+    merge_tasks,
+    reduce_switches,
+    remove_expectations,
+    remove_params,
+    remove_pools,
+    remove_waits,
+    shorten_schedule,
+    simplify_checks,
+    simplify_loops,
+)
+from simdsl.shrinker.passes.tables import merge_tables, remove_columns, remove_constraints, remove_rows
+
+Pass: TypeAlias = Callable[[ShrinkCase], Iterator[ShrinkCase]]
+
+
+PASSES: Final[tuple[Pass, ...]] = (
+    remove_waits,
+    remove_pools,
+    remove_params,
+    simplify_loops,
+    shorten_schedule,
+    merge_tasks,
+    reduce_switches,
+    simplify_checks,
+    remove_expectations,
+    merge_tables,
+    remove_rows,
+    remove_columns,
+    remove_clauses,
+    remove_sources,
+    simplify_expressions,
+    simplify_literals,
+    remove_constraints,
+)
+"""Cheap ones first; what is a question of text comes last."""
+
+
+def simplify(attempts: CandidateTester) -> None:
+    """Each pass in its turn, until it has nothing more to propose that fails alike."""
+    for propose in PASSES:
+        _exhaust(attempts, propose)
+
+
+def _exhaust(attempts: CandidateTester, propose: Pass) -> None:
+    """After a success the pass is asked anew, and goes on behind the proposals that were refused before."""
+    refused = 0
+    is_changed = True
+    while is_changed:
+        is_changed = False
+        for i, candidate in enumerate(propose(attempts.best)):
+            if i < refused:
+                continue
+            if attempts.fails(candidate):
+                is_changed = True
+                break
+            refused += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,31 @@
-"""Child processes that may die: how they are started, how they ended, and that none outlives the process that started it."""
+"""Processes that may die: how they are started, how they ended, and how messages reach them."""
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import signal
+import struct
 import sys
 import threading
 from collections.abc import Iterable
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+HEAD: Final = struct.Struct(">Q")
+"""What stands before a message: how many bytes it has."""
+
+
+EMPTY: Final = b""
+"""The message that is a sign and nothing else: to stop, or to be ready."""
+
+
+def framed(message: bytes) -> bytes:
+    """As it goes through a pipe."""
+    return HEAD.pack(len(message)) + message
 
 
 class ProcessExit(NamedTuple):

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from simdsl.backends.registry import resolve
-from simdsl.bugbase.entry import BugConfig, RecordedBackend
-from simdsl.bugbase.states import RunMode
+from simdsl.bugbase.entry import BugConfig, RecordedBackend, RunMode
 from simdsl.bugbase.store import BugStore, FoundBug
 from simdsl.core.verdicts import PlanEnded
 from simdsl.failures.same_failure import FailureIdentity, primary_failure

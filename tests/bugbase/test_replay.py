@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from simdsl.backends.registry import resolve
-from simdsl.bugbase.entry import BugEntry
+from simdsl.bugbase.entry import BugEntry, BugState
 from simdsl.bugbase.replay import BugReplay, ReplayVerdict, replay_bug
-from simdsl.bugbase.states import BugState
 from simdsl.bugbase.store import BugStore
 from simdsl.runs.context import RunOptions
 from simdsl.runs.single import run_plan

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simdsl.bugbase.entry import BugbaseError, folder_name
-from simdsl.bugbase.states import BugState
+from simdsl.bugbase.entry import BugbaseError, BugState, folder_name
 from simdsl.bugbase.store import BugStore
 from simdsl.language.load import load_text
 from simdsl.plan.codes import Code

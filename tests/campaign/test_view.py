@@ -8,7 +8,6 @@ import re
 from dataclasses import replace
 
 from simdsl.campaign.jobs import Position
-from simdsl.campaign.messages import CampaignSubject, rate_text, span
 from simdsl.campaign.progress import (
     BugFound,
     BugShrunk,
@@ -22,7 +21,7 @@ from simdsl.campaign.progress import (
     EndReason,
     WorkerDied,
 )
-from simdsl.campaign.views import JsonLinesView, TerminalView
+from simdsl.campaign.views import CampaignSubject, JsonLinesView, TerminalView, rate_text, span
 from simdsl.report.screen import Screen, cell_width
 from simdsl.report.secrets import secrets_of
 from simdsl.runs.plan_generator import PlanGenerator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 
 from simdsl.campaign.jobs import Position
-from simdsl.campaign.worker_process import Heartbeat, HeartbeatReading
+from simdsl.campaign.local_pool import Heartbeat, HeartbeatReading
 
 
 def test_the_last_thing_that_was_said() -> None:

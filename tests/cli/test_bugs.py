@@ -13,7 +13,7 @@ import pytest
 
 from simdsl import __version__
 from simdsl.backends.registry import resolve
-from simdsl.bugbase.states import BugState, RunMode
+from simdsl.bugbase.entry import BugState, RunMode
 from simdsl.bugbase.store import DEFAULT_BUGBASE_DIR, BugStore
 from simdsl.cli.bugs import BugStorage
 from simdsl.cli.exits import Stop

@@ -12,8 +12,7 @@ from simdsl.failures.same_failure import FailureIdentity, FailureMatcher, PlanRu
 from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan
 from simdsl.runs.shrink_driver import FailureRate, NotReproducible, ShrinkDriver, ShrinkLimits, runs_needed
-from simdsl.shrinker.candidates import CandidateResult
-from simdsl.shrinker.case import ShrinkCase
+from simdsl.shrinker.case import CandidateResult, ShrinkCase
 
 PLAN = load_text("simdsl: 1\nplan: x\nsteps:\n  - a: SELECT 1\n  - a: SELECT 2\n")
 CASE = ShrinkCase(plan=PLAN)

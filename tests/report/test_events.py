@@ -35,9 +35,8 @@ from simdsl.core.verdicts import Failure, FailureKind, PlanStarted, RunEnded, Ru
 from simdsl.plan import resources
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.plan import Identifier, Param, Plan
-from simdsl.report.json_lines import TraceError, TraceWriter, read_trace
+from simdsl.report.json_lines import EVENT_NAMES, TraceError, TraceWriter, decode_event, encode_event, read_trace
 from simdsl.report.secrets import NO_SECRETS, Secrets
-from simdsl.report.trace_events import EVENT_NAMES, decode_event, encode_event
 
 words = st.text(max_size=12)
 numbers = st.integers(-(2**63), 2**63 - 1)

@@ -14,9 +14,8 @@ from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
 from simdsl.plan.source import SourceSpan
 from simdsl.report import github
-from simdsl.report.context import PlanSource
+from simdsl.report.context import PlanSource, ReportContext
 from simdsl.report.github import SUMMARY_SIZE, GitHubReport, annotation, markdown
-from simdsl.report.protocol import ReportContext
 from simdsl.report.secrets import NO_SECRETS, Secrets
 from tests.report.test_junit import HEADER, PLAN, ended, run
 

@@ -8,8 +8,7 @@ from simdsl.core.choices import shuffled
 from simdsl.plan.plan import Plan
 from simdsl.plan.sql import Sql, SqlKind, TransactionAction, TransactionControl
 from simdsl.plan.steps import SqlStep, Step
-from simdsl.shrinker.candidates import CandidateResult
-from simdsl.shrinker.case import ShrinkCase
+from simdsl.shrinker.case import CandidateResult, ShrinkCase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,10 @@ from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan
 from simdsl.plan.steps import Await, For, Retry, Step
 from simdsl.shrinker.case import ShrinkCase
-from simdsl.shrinker.passes.assertions import remove_expectations, simplify_checks
+from simdsl.shrinker.driver import PASSES
 from simdsl.shrinker.passes.queries import remove_clauses, remove_sources, simplify_expressions, simplify_literals
-from simdsl.shrinker.passes.schedule import remove_waits
-from simdsl.shrinker.passes.structure import remove_pools, simplify_loops
+from simdsl.shrinker.passes.steps import remove_expectations, remove_pools, remove_waits, simplify_checks, simplify_loops
 from simdsl.shrinker.passes.tables import merge_tables, remove_columns, remove_rows
-from simdsl.shrinker.simplifying import PASSES
 
 Propose = Callable[[ShrinkCase], Iterator[ShrinkCase]]
 
@@ -50,9 +48,7 @@ def steps(plan: Plan) -> str:
 
 def test_a_check_becomes_a_part_of_it_and_never_another_claim() -> None:
     base = "steps:\n  - a: SELECT 1\n    label: x\n  - check: "
-    assert [
-        one.splitlines()[-1] for one in proposed(simplify_checks, base + "rows(x) = 1 and value(x) = 1\n")
-    ] == [
+    assert [one.splitlines()[-1] for one in proposed(simplify_checks, base + "rows(x) = 1 and value(x) = 1\n")] == [
         "check: rows(x) = 1",
         "check: value(x) = 1",
     ]

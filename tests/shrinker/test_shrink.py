@@ -8,8 +8,7 @@ from simdsl.language.dump import dump
 from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan
 from simdsl.plan.steps import SqlStep
-from simdsl.shrinker.candidates import CandidateResult
-from simdsl.shrinker.case import ShrinkCase, is_smaller, sql_steps
+from simdsl.shrinker.case import CandidateResult, ShrinkCase, is_smaller, sql_steps
 from simdsl.shrinker.driver import ShrinkSnapshot, shrink
 from tests.shrinker.synthetic import synthetic
 

@@ -12,10 +12,9 @@ from simdsl.plan.plan import Plan
 from simdsl.plan.source import Path
 from simdsl.plan.steps import Check, SqlStep
 from simdsl.report.context import PlanSource
-from simdsl.report.failure_text import failure_span
+from simdsl.report.failure_text import failure_span, pair_rows, parse_rows, split_cells
 from simdsl.report.html.lanes import LaneGroup
 from simdsl.report.html.timeline import Timeline, TimelineItem, build_timeline
-from simdsl.report.row_diff import pair_rows, parse_rows, split_cells
 from simdsl.rewriting.unroll import step_at
 from simdsl.syntax.printer import expression_text
 

@@ -1,34 +1,109 @@
-"""The whole page: a fold over what a call tells, and the document that it makes in the end."""
+"""The whole page: a fold over what a call tells, rendered by jinja2 in the end."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import Final, TypeAlias, assert_never
+from importlib.resources import files
+from typing import Any, Final, TypeAlias, assert_never
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
 
 from simdsl import __version__
 from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
-from simdsl.report.context import NOTHING_ASSERTED, choice_list, count_noun, params_text
+from simdsl.report.context import (
+    NOTHING_ASSERTED,
+    Destination,
+    Report,
+    ReportContext,
+    ReportOutput,
+    choice_list,
+    count_noun,
+    params_text,
+)
 from simdsl.report.html.evidence import evidence_panel, lane_groups
 from simdsl.report.html.lanes import LaneGrid, grid_rules
-from simdsl.report.html.page_templates import Html, PageTemplates, resource
-from simdsl.report.protocol import Destination, Report, ReportContext, ReportOutput
+from simdsl.report.screen import visible
 from simdsl.report.secrets import Secrets
+
+LONG: Final = 400
+"""Longer texts are folded, in characters."""
+
+
+LONGEST: Final = 20_000
+"""More of one text is left out, and the page says how much."""
+
+
+FEW_ROWS: Final = 4
+"""Results of up to this many rows are shown open, larger ones folded."""
+
+
+MOST_ROWS: Final = 100
+"""More rows of one result are left out, and the page says how many."""
+
+
+Html: TypeAlias = Markup
+"""Text that has been rendered, or is part of the page itself: it is not escaped again."""
+
+
+_NAMES: Final = ("page", "run", "evidence", "lanes", "macros")
+
+
+class PageTemplates:
+    """The templates of the page. Every ``str`` that is put into one is text; only what a template rendered is HTML."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._environment = Environment(
+            autoescape=True,
+            loader=DictLoader({f"{name}.html.jinja": resource(f"templates/{name}.html.jinja") for name in _NAMES}),
+            undefined=StrictUndefined,  # a misspelled name is an error in a test, not a hole in somebody's report
+            trim_blocks=True,
+            lstrip_blocks=True,
+            finalize=self._finalize,
+        )
+        self._environment.filters["masked"] = secrets.hide
+        self._environment.globals.update(LONG=LONG, FEW_ROWS=FEW_ROWS, MOST_ROWS=MOST_ROWS)
+
+    def render(self, name: str, values: Mapping[str, Any]) -> Html:
+        """One template as HTML."""
+        return Html(self._environment.get_template(f"{name}.html.jinja").render(values))
+
+    def shown(self, text: str) -> str:
+        """A text as it may be shown: secrets hidden, control characters as escapes, cut where it is longest."""
+        text = self._secrets.hide(text)
+        cut = f" … {len(text) - LONGEST:,} more characters" if len(text) > LONGEST else ""
+        return "\n".join(map(visible, text[:LONGEST].split("\n"))) + cut
+
+    def _finalize(self, value: object) -> object:
+        # Markup is a str as well; its `__html__` says that it has been through here before.
+        return self.shown(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def resource(name: str) -> str:
+    """A file that lies beside this module, in a checkout as in a wheel."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
 
 DEFAULT_PASSING: Final = 20
 """How many runs that passed are shown, where nothing else is said."""
 
+
 PASSING_SIZE: Final = 16 * 2**20
 """Runs that passed are left out when those that are shown take so much, in characters."""
 
+
 _HEADING: Final = 80
 
+
 _FORBIDDEN: Final = "base-uri 'none'; form-action 'none'"
+
 
 _Group: TypeAlias = list[RunReport]
 """The runs of all backends under one schedule."""

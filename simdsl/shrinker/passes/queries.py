@@ -12,8 +12,7 @@ from simdsl.plan.expectations import Scalar
 from simdsl.plan.expressions import BinaryOperation, Constant, Expression, ResultSlice
 from simdsl.plan.source import Path
 from simdsl.plan.steps import Check, Step
-from simdsl.shrinker.case import ShrinkCase
-from simdsl.shrinker.passes.statements import compares_statements, parsed_statements, with_statements
+from simdsl.shrinker.case import ShrinkCase, compares_statements, parsed_statements, with_statements
 from simdsl.syntax.printer import expression_text
 
 _CLAUSES: Final = ("limit", "offset", "order", "distinct", "having", "group", "where", "joins")

@@ -12,9 +12,8 @@ from simdsl.dialect.sqlglot_adapter import SqlTree, canonical_text, exp
 from simdsl.plan.expectations import ComparisonOperator, Count, CountUnit, Expectation
 from simdsl.plan.source import Path
 from simdsl.plan.steps import SqlStep
-from simdsl.shrinker.case import ShrinkCase
-from simdsl.shrinker.dependencies import Dependencies
-from simdsl.shrinker.passes.statements import parsed_statements, with_statements
+from simdsl.shrinker.case import ShrinkCase, parsed_statements, with_statements
+from simdsl.shrinker.deletion import Dependencies
 
 
 def merge_tables(case: ShrinkCase) -> Iterator[ShrinkCase]:

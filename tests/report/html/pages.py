@@ -8,9 +8,8 @@ from textwrap import dedent
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import Progress
 from simdsl.language.load import check_text
-from simdsl.report.context import CallHeader, PlanSource
+from simdsl.report.context import CallHeader, PlanSource, ReportContext
 from simdsl.report.html.page import DEFAULT_PASSING, HtmlReport
-from simdsl.report.protocol import ReportContext
 from simdsl.report.secrets import NO_SECRETS, Secrets
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import run_differential
