@@ -28,6 +28,8 @@ OWNER = """
 import sys
 from simdsl.backends.registry import resolve
 from simdsl.backends.postgres.embedded_server import shared
+
+pytestmark = pytest.mark.slow
 world = resolve("postgres").create()
 session = world.open()
 print(shared().host, os.getuid() if (os := __import__("os")) else 0, flush=True)

@@ -28,6 +28,8 @@ from tests.campaign.crews import Ran, run, work
 from tests.campaign.planted import URL
 from tests.patience import PATIENCE_US
 
+pytestmark = pytest.mark.slow
+
 SECRET = "geheimnis"
 WRONG = f"python:tests.campaign.clusters:guarded?fault=wrong&password={SECRET}"
 HARMED = "python:tests.campaign.clusters:harmed?harm="

@@ -17,6 +17,8 @@ from tests.campaign.crews import run, work
 from tests.campaign.planted import URL
 from tests.patience import PATIENCE_US
 
+pytestmark = pytest.mark.slow
+
 WAIT_US = PATIENCE_US
 
 

@@ -21,6 +21,8 @@ from tests.campaign.planted import URL
 from tests.cli.conftest import Shell
 from tests.cli.test_process import ROOT, on_a_terminal, simdsl_command
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--set", "steps=12", "--set", "tasks=1")
 WRONG = f"{URL}wrong&one_of=20"
 

@@ -102,7 +102,8 @@ def sides(request: pytest.FixtureRequest) -> Iterator[tuple[Engine, Engine, Tran
     there.close()
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=QUERIES)
 def test_nothing_means_something_else_in_silence(sides: tuple[Engine, Engine, Translator], text: str) -> None:
     here, there, translator = sides

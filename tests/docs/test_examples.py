@@ -41,6 +41,7 @@ def _ended(plan: Plan, name: str) -> PlanEnded:
     raise AssertionError("a plan that does not end")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", _CONSOLES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_print_what_their_page_shows(page: Path, tmp_path: Path) -> None:
     for block, ran in run_page(page, tmp_path):

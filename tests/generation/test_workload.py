@@ -239,7 +239,7 @@ def test_two_engines_agree_to_the_end(name: str) -> None:
     assert compared.ended.assertions > 0.9 * sum(isinstance(step, SqlStep) for step in plan.steps or ())
 
 
-@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
+@pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def test_a_long_plan_of_many_tasks_comes_to_an_end(backend: str) -> None:
     plan = plan_of("stress", 1, "steps=2000", "tasks=16", "pool.size=4")
     assert isinstance((plan.steps or ())[-1], Check)

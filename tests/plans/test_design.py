@@ -52,7 +52,7 @@ steps:
 """
 
 
-@pytest.mark.parametrize(("text", "judged"), [(FIRST, 3), (PARTITIONS, 1)], ids=["first", "partitions"])
+@pytest.mark.parametrize(("text", "assertions"), [(FIRST, 3), (PARTITIONS, 1)], ids=["first", "partitions"])
 def test_a_plan_that_introduces_the_language_holds(text: str, assertions: int) -> None:
     ended = run_loaded(load_text(text)).ended
     assert (ended.verdict, ended.assertions) == (Verdict.PASS, assertions)

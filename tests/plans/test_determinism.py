@@ -24,8 +24,10 @@ from simdsl.rewriting.unroll import unroll_run
 from tests.plans.bundled import NAMES, RACING, plan_of, problem, ran, why_skipped
 from tests.running import run, run_loaded
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).parents[2]
-BOUND = {"sqlite": 20, "postgres": 3}
+BOUND = {"sqlite": 8, "postgres": 2}
 """How many runs of a plan are replayed, at most."""
 
 SCHEDULED = [

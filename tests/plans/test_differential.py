@@ -8,6 +8,8 @@ from simdsl.core.verdicts import Verdict
 from tests.plans.bundled import MVCC, NAMES, plan_of, problem, why_skipped
 from tests.runs.comparing import compare_loaded
 
+pytestmark = pytest.mark.slow
+
 APSW = "sqlite?driver=apsw"
 OTHERS = ("postgres", "libsql", "turso", MVCC, APSW)
 

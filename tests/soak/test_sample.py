@@ -22,6 +22,8 @@ from simdsl.backends.registry import resolve
 from simdsl.properties.property import Requirement
 from simdsl.properties.registry import every, find
 
+pytestmark = pytest.mark.slow
+
 SEEDS: Final = 200
 A_SEED: Final = 3  # properties
 BACKENDS: Final = ("sqlite", "apsw", "libsql", "turso", "postgres")
