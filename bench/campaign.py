@@ -30,7 +30,7 @@ _PROFILE: Final = "quick"
 
 def results(rounds: int, seeds: int = _SEEDS) -> Iterator[Result]:
     """How much faster two workers are than one, and what a seed costs besides its plan. Whole calls, with their start."""
-    maker = PlanGenerator(name=_PROFILE, again=("--generate",), profile=load_profile(_PROFILE))
+    maker = PlanGenerator(name=_PROFILE, options=("--generate",), profile=load_profile(_PROFILE))
     work = CampaignSpec(makers=(maker,), urls=("sqlite",))
     measured = [
         (_alone(work, seeds), *(seconds_with(LocalPool(work, size), work, seeds) for size in (1, 2)))

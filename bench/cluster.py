@@ -24,7 +24,7 @@ _PROFILE: Final = "quick"
 
 def results(rounds: int, seeds: int = _SEEDS) -> Iterator[Result]:
     """Whole calls, with the start of a process each."""
-    maker = PlanGenerator(name=_PROFILE, again=("--generate",), profile=load_profile(_PROFILE))
+    maker = PlanGenerator(name=_PROFILE, options=("--generate",), profile=load_profile(_PROFILE))
     work = CampaignSpec(makers=(maker,), urls=("sqlite",))
     with (
         tempfile.TemporaryDirectory() as home,

@@ -57,7 +57,7 @@ class CampaignSubject:
     def again(self, seen: BugSighting) -> str:
         """The command that runs the first plan that showed a bug."""
         maker = next(maker for maker in self.makers if maker.name == seen.maker)
-        words = ["simdsl", "run", *maker.again, "--backend", self.urls[0]]
+        words = ["simdsl", "run", *maker.options, "--backend", self.urls[0]]
         for url in self.urls[1:]:
             words += ["--differential", url]
         return shlex.join([*words, "--seed", str(seen.seed)])

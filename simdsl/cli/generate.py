@@ -76,7 +76,7 @@ class GeneratedPlans:
                     plan=maker.plan(number),
                     seed=number,
                     generator=maker.name,
-                    arguments=maker.again,
+                    arguments=maker.options,
                 )
 
 
@@ -94,11 +94,11 @@ def generated_plans(properties: Sequence[str], options: ProfileOptions, *, use_p
     if not properties:
         assert merged is not None
         profile = merged.profile
-        one = PlanGenerator(name=profile.name, profile=profile, again=("--generate", *sizing, "--runs", "1"))
+        one = PlanGenerator(name=profile.name, profile=profile, options=("--generate", *sizing, "--runs", "1"))
         return GeneratedPlans(makers=(one,), seed=seed, profile=expanded)
     size = DEFAULT_SIZE if merged is None else PlanSize.of(merged.profile)
     makers = tuple(
-        PlanGenerator(name=found.name, size=size, again=("--property", found.name, *sizing, "--runs", "1"))
+        PlanGenerator(name=found.name, size=size, options=("--property", found.name, *sizing, "--runs", "1"))
         for found in find_properties(properties)
     )
     return GeneratedPlans(makers=makers, seed=seed, profile=expanded)

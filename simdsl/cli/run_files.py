@@ -195,7 +195,7 @@ class AcceptExpectations(RunListener):
 
     def tell(self, progress: Progress) -> None:
         if isinstance(progress, RunEnded) and self._accepting is not None:
-            self._accepting.tell(progress.report)
+            self._accepting.add(progress.report)
 
     def plan_left(self) -> None:
         """Write the file; note which lines changed, and which did not and why. Raises ``Stop``."""

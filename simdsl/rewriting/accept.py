@@ -1,7 +1,7 @@
-"""Accepting what came: expectations that were missed are rewritten in the text of the plan, and nothing else in it.
+"""Accepting what came: expectations that did not match are rewritten in the text of the plan, and nothing else in it.
 
-A line is rewritten only if it has an expectation, missed it, and came to the same in all its runs. The new text is read
-and loaded before it is kept, so a file that loads never becomes one that does not.
+A line is rewritten only if it has an expectation that did not match and had the same outcome in all its runs. The new text
+is read and loaded before it is kept, so a file that loads never becomes one that does not.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _REWRITABLE: Final = frozenset({FailureKind.EXPECTATION, FailureKind.ERROR, Fail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectationChange:
-    """An expectation that was rewritten."""
+    """A rewritten expectation."""
 
     line: int
     before: str
@@ -48,7 +48,7 @@ class ExpectationChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAccepted:
-    """What was missed and was not rewritten, and why. ``line`` is None where the run as a whole is meant."""
+    """A failure that was not accepted, and why. ``line`` is None if the failure is not one of a step."""
 
     line: int | None
     why: str
@@ -56,7 +56,7 @@ class NotAccepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptResult:
-    """The outcome of accepting: the new text, equal to the old one if nothing was changed."""
+    """The new text, equal to the old one if nothing was accepted, and what was done."""
 
     text: str
     changes: tuple[ExpectationChange, ...]
@@ -69,22 +69,22 @@ class _Edit:
     line: StepSource
     start: int
     end: int
-    written: str  # as it stands in the source, escaped as its scalar demands
-    text: str  # as it reads
+    written: str  # as it is spelled in the source, with the escapes of its YAML or JSON string
+    text: str  # as the language reads it
 
 
 @dataclass(slots=True)
 class ExpectationAcceptor:
-    """Gathers what every line came to over all runs of one plan on one backend."""
+    """Collects the outcomes of every line over all runs of one plan on one backend."""
 
     document: Document
     plan: Plan
     _outcomes: dict[Path, list[tuple[Outcome, bool]]] = field(default_factory=dict)
-    _missed: dict[Path, Failure] = field(default_factory=dict)
-    _broken: list[Failure] = field(default_factory=list)
+    _mismatches: dict[Path, Failure] = field(default_factory=dict)
+    _other_failures: list[Failure] = field(default_factory=list)
 
-    def tell(self, report: RunReport) -> None:
-        """Take in one run, which must have gone on after its misses."""
+    def add(self, report: RunReport) -> None:
+        """Add a run, which must have gone on after its mismatches (``keep_going``)."""
         for event in report.trace:
             match event:
                 case StepCompleted():
@@ -97,15 +97,15 @@ class ExpectationAcceptor:
             if failure is None:
                 continue
             if failure.path and failure.kind in _REWRITABLE:
-                self._missed.setdefault(failure.path, failure)
+                self._mismatches.setdefault(failure.path, failure)
             else:
-                self._broken.append(failure)
+                self._other_failures.append(failure)
 
     def accepted(self) -> AcceptResult:
-        """The text of the plan as it should be."""
-        left = [NotAccepted(line=self._line(failure), why=failure.message) for failure in self._broken]
+        """The text of the plan with what came in the place of what was expected."""
+        left = [NotAccepted(line=self._line(failure), why=failure.message) for failure in self._other_failures]
         edits: list[_Edit] = []
-        for path, failure in self._missed.items():
+        for path, failure in self._mismatches.items():
             edit = self._edit(path, failure)
             if isinstance(edit, str):
                 left.append(NotAccepted(line=self._line(failure), why=edit))
@@ -117,7 +117,7 @@ class ExpectationAcceptor:
         return AcceptResult(text=text, changes=changes, left=tuple(sorted(dict.fromkeys(left), key=_by_line)))
 
     def _edit(self, path: Path, failure: Failure) -> _Edit | str:
-        """How to rewrite a line, or why not."""
+        """How to rewrite a line, or why it cannot be."""
         line = step_source(self.document, self.plan, path, failure.override)
         if line is None or line.expects is None:
             return f"it has no expectation: {failure.message}"
@@ -152,7 +152,7 @@ class ExpectationAcceptor:
         return first, ordered
 
     def _expectation(self, path: Path, failure: Failure, outcome: Outcome, ordered: bool) -> Expectation | str:
-        """What the line should expect, in the form of what it expects now where that still makes sense."""
+        """The new expectation, in the form of the old one (`2 rows` stays a count) where that still says something."""
         step = step_at(self.plan, path)
         old = _expected(step, failure.override)
         form = old[0] if old else None
@@ -173,7 +173,7 @@ class ExpectationAcceptor:
         return rewritten or (Ok(),)
 
     def _apply(self, edits: list[_Edit]) -> tuple[str, list[_Edit], list[tuple[_Edit, str]]]:
-        """All edits at once if the result loads, else one after the other, without those that do not."""
+        """All edits at once if the result loads; otherwise one at a time, without those after which it does not."""
         if self._refusal(edits) is None:
             return self._text(edits), edits, []
         kept: list[_Edit] = []
@@ -193,7 +193,11 @@ class ExpectationAcceptor:
         return text
 
     def _refusal(self, edits: list[_Edit]) -> str | None:
-        """Why the text with these edits cannot be kept."""
+        """Why the text with these edits cannot be kept, or None.
+
+        Loading is not enough: an edit may end up in another YAML scalar than intended and still load. So the data that is
+        read has to be the old data with exactly these lines replaced.
+        """
         reading = read_text(self._text(edits), self.document.source.name)
         if reading.document is None or reading.document.data != self._wanted(edits):
             return "the line would not be read as it is written; use a `|` block"
@@ -234,7 +238,7 @@ def _is_same_outcome(left: Outcome, right: Outcome, ordered: bool) -> bool:
 
 
 def _awaited_step(plan: Plan, path: Path, step: Await) -> Path | None:
-    """The statement that an await of one task collects: the last one of that task before it in the same list."""
+    """The statement whose outcome an await of one task takes: the last one of that task before it in the same list."""
     index = path[-1]
     if step.task is None or not isinstance(index, int):
         return None
@@ -246,13 +250,13 @@ def _awaited_step(plan: Plan, path: Path, step: Await) -> Path | None:
 
 
 def _expected(step: Step, override: str | None) -> Expectation:
-    """What the step expects on this backend."""
+    """The expectation of a step on the backend of this override, or its own."""
     found = next((o.expect for o in step.options.overrides if o.backend == override), None)
     return found or getattr(step, "expect", None) or ()
 
 
 def _is_empty(count: Count) -> bool:
-    """Whether it is ``empty``, which says what the rows are: none."""
+    """Whether it is ``empty``, which states rows (none) rather than their number."""
     return count.what is CountUnit.ROWS and count.comparison is ComparisonOperator.EQ and count.n == 0
 
 
@@ -269,14 +273,14 @@ def _recount(what: CountUnit, outcome: Outcome) -> int | None:
 
 
 def _with_expectation(line: StepSource, expectation: str) -> str:
-    """The text of a line with another expectation; what follows the last word stays."""
+    """The text of a line with another expectation; blanks and line ends at its end stay."""
     assert line.expects is not None
     tail = line.text[len(line.text.rstrip()) :]
     return line.text[: line.expects] + expectation + tail
 
 
 def _replace_at(data: Data, path: Path, value: str) -> None:
-    """Replace what stands at a path that is known to be there."""
+    """Replace the text at a path, which exists."""
     for part in path[:-1]:
         match data, part:
             case dict(), str():

@@ -17,9 +17,9 @@ from simdsl.plan.values import Value, same
 
 
 def pin_run(plan: Plan, report: RunReport, seed: int) -> Plan:
-    """The plan with this run's params and, under ``tasks:``, its choice list: it runs once, and the same way.
+    """The plan with this run's params and, under ``tasks:``, its recorded schedule: it runs once, and in the same order.
 
-    What a run of a workload did stands in it as tasks.
+    A workload becomes the tasks that were sampled from it.
     """
     schedule = _recorded_schedule(plan, report)
     if plan.workload is not None:
@@ -28,7 +28,11 @@ def pin_run(plan: Plan, report: RunReport, seed: int) -> Plan:
 
 
 def _recorded_schedule(plan: Plan, report: RunReport) -> Schedule | None:
-    """The choices of a run. One whose setup failed made none: then the schedule stands, if it fits what was drawn."""
+    """The choices of a run as a schedule.
+
+    A run whose setup failed made no choices; the plan keeps its schedule then. Only an explicit one cannot be kept for a
+    workload: its entries name more steps than the sampled tasks may have.
+    """
     if plan.schedule is None:
         return None
     if report.choices:
@@ -41,9 +45,10 @@ def _recorded_schedule(plan: Plan, report: RunReport) -> Schedule | None:
 
 
 def materialize_workload(plan: Plan, params: tuple[Param, ...], seed: int) -> Plan:
-    """The run of this plan's workload with these params and this seed of its own. Its schedule stays.
+    """The plan with its workload replaced by tasks: the actions that a run with these params and this seed samples.
 
-    A drawn value has the name that it has in its action, with a number behind it where that means another value.
+    Sampled values become params. One has the name that it has in its action, with a number appended where another value
+    has that name already. The schedule stays.
     """
     workload = plan.workload
     assert workload is not None
@@ -62,9 +67,9 @@ def materialize_workload(plan: Plan, params: tuple[Param, ...], seed: int) -> Pl
 
 
 def bind_param(params: list[Param], name: str, value: Value, taken: frozenset[str] = frozenset()) -> str:
-    """A param of this value: the variable's own name where it is free or says the same, else a numbered one.
+    """The name of a param with this value: ``name`` if that is free or has this value already, else a numbered one.
 
-    What is new is added to ``params``; ``taken`` are names that none may have.
+    A new param is appended to ``params``. ``taken`` are names that no param may have.
     """
     number = 1
     while True:
@@ -81,7 +86,11 @@ def bind_param(params: list[Param], name: str, value: Value, taken: frozenset[st
 
 
 def _renamed_loops(plan: Plan, taken: frozenset[str]) -> Mapping[str, str]:
-    """Other names for the variables of loops that an action, which may come before, binds."""
+    """New names for loop variables that a `?x` binds elsewhere.
+
+    In a workload an action never sees what another one bound. In the list of steps of a task it does, and a loop must not
+    use a name that is bound already.
+    """
     bound = frozenset(node.name for node in _binders(plan) if isinstance(node, Binding))
     found: dict[str, str] = {}
     for node in _binders(plan):
@@ -94,7 +103,10 @@ def _renamed_loops(plan: Plan, taken: frozenset[str]) -> Mapping[str, str]:
 
 
 def _renamed(node: Any, names: Mapping[str, str], loops: Mapping[str, str]) -> Any:
-    """The same with other names for its variables, and for those of its loops where they live."""
+    """A node with its variables renamed, and with its loop variables renamed within their loops.
+
+    ``node`` is any part of the IR. The walk is over the fields of dataclasses, so a new kind of step needs nothing here.
+    """
     if isinstance(node, Variable):
         return Variable(name=names.get(node.name, node.name))
     if isinstance(node, tuple):
@@ -109,7 +121,7 @@ def _renamed(node: Any, names: Mapping[str, str], loops: Mapping[str, str]) -> A
 
 
 def _bound_names(plan: Plan) -> Iterator[str]:
-    """The names that expectations and loops give."""
+    """The names that expectations and loops bind."""
     for node in _binders(plan):
         yield node.name if isinstance(node, Binding) else node.variable
 

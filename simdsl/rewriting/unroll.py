@@ -1,4 +1,4 @@
-"""A run as a plan: its pin, which replays it strictly, and its unrolled view, which reads like a transcript."""
+"""A run as one list of steps: the unrolled view, which reads like a transcript and expects exactly what happened."""
 
 from __future__ import annotations
 
@@ -48,10 +48,11 @@ _FIXED: Final = lazy_regex(r"-?[0-9]+\.[0-9]+")
 
 
 def unroll_run(plan: Plan, report: RunReport) -> Plan:
-    """The run of a plan with ``tasks:``, or of a workload, as one global order of ``steps:``, with what each step came to.
+    """A run of ``tasks:`` or of a ``workload:`` as ``steps:``, in the order in which they ran, each with its outcome.
 
-    Equal to the run by (task, statement, outcome): loops and retries are written out, waits are `=> blocks` and `await`,
-    the clock's jumps are `sleep`. What a check judged is left out; setup, invariants and finally stay.
+    Running the result gives the same (task, statement, outcome) sequence: loops and retries are written out, waits become
+    `=> blocks` and `await`, advances of the virtual clock become `sleep`. Checks are left out; setup, invariants and
+    finally stay. A plan that has ``steps:`` already is pinned.
     """
     if plan.steps is not None:
         return pin_run(plan, report, report.run)
@@ -63,7 +64,7 @@ def unroll_run(plan: Plan, report: RunReport) -> Plan:
 
 
 def expectation_of(outcome: Outcome, *, kind: SqlKind | None, ordered: bool) -> Expectation | None:
-    """The expectation that exactly this outcome meets; None where nothing can be said but that it did not fail."""
+    """The expectation that this outcome, and no other, meets; None if all that can be said is that it did not fail."""
     match outcome:
         case Failed(error_class=error_class):
             return (ExpectedError(error_class=error_class),)
@@ -79,7 +80,7 @@ def expectation_of(outcome: Outcome, *, kind: SqlKind | None, ordered: bool) -> 
 
 
 def step_at(plan: Plan, path: Path) -> Step:
-    """The step that a path such as ``("tasks", "a", 1, "do", 0)`` leads to. Raises ``KeyError`` if it leads nowhere."""
+    """The step at a path such as ``("tasks", "a", 1, "do", 0)``. Raises ``KeyError`` if there is none."""
     steps, rest = _section(plan, path)
     while True:
         index = rest[0]
@@ -111,7 +112,7 @@ def _section(plan: Plan, path: Path) -> tuple[tuple[Step, ...], Path]:
 
 
 def _task_events(trace: Iterable[TraceEvent]) -> list[TraceEvent]:
-    """The events of the tasks, up to the last step: what the end of the run does by itself is not part of the view."""
+    """The events of the tasks up to the last step: the end of a run returns connections, which the new plan will do too."""
     events = [
         e for e in trace if not isinstance(e, StepCompleted | TaskBlocked) or (e.path and e.path[0] in ("tasks", "workload"))
     ]
@@ -199,7 +200,7 @@ def _cell(value: Value) -> Cell:
         case time():
             return TypedLiteral(kind=LiteralType.TIME, text=as_text(value) or "")
         case float() if _FIXED.fullmatch(repr(value)):
-            return FixedPoint(text=repr(value))  # as a person would write it: 1.5, and not 1.5e0
+            return FixedPoint(text=repr(value))  # `1.5` reads better than `1.5e0`, and both match this value
         case None | bool() | int() | float() | str() | bytes():
             return Scalar(value=value)
         case _:

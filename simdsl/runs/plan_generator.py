@@ -1,4 +1,4 @@
-"""What makes plans that nobody wrote: a profile, or a property; a plan for each seed."""
+"""What generates plans: a profile, or a property; one plan for each seed."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from simdsl.properties.property import DEFAULT_SIZE, PlanSize
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanGenerator:
-    """Makes a plan of every seed: the same one in every process. Plain data.
+    """Generates a plan from a seed, the same one in every process. Plain data, so a campaign can send it to its workers.
 
     With ``profile`` the plans are those of that profile; without, those of the property ``name``, of this size.
     """
 
     name: str
-    again: tuple[str, ...]  # what makes `simdsl run` make one of them again
+    options: tuple[str, ...]  # the options with which `simdsl run` generates the same plans
     profile: Profile | None = None
     size: PlanSize = DEFAULT_SIZE
 
     @property
     def is_property(self) -> bool:
-        """Whether it is a property that makes the plans, and judges them."""
+        """Whether a property generates the plans, which it evaluates as well."""
         return self.profile is None
 
     def plan(self, seed: int) -> Plan:
         """The plan of a seed."""
         if self.profile is not None:
-            from simdsl.generation.plans import generate  # what properties need of it, they know themselves
+            from simdsl.generation.plans import generate  # start-up: properties import what they need of it themselves
 
             return generate(self.profile, seed)
-        from simdsl.properties import registry
+        from simdsl.properties import registry  # start-up: the plans of a profile need no property
 
         return registry.find(self.name).plan(seed, self.size)
 
     def file(self, seed: int) -> str:
-        """What stands in place of the name of a file for the plan of a seed."""
+        """What reports show in the place of a file name."""
         return f"{'property' if self.is_property else 'generated'}:{self.name} (seed {seed})"

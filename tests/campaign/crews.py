@@ -28,8 +28,8 @@ ABORTED = ProcessExit("SIGABRT", "ended by SIGABRT")
 def work(*urls: str, properties: Sequence[str] = (), limit_us: int = 60_000_000) -> CampaignSpec:
     """Small plans, on SQLite if nothing is said."""
     profile = load_profile("quick", SMALL)
-    makers = tuple(PlanGenerator(name=name, again=("--property", name), size=PlanSize(runs=1)) for name in properties)
-    generated = PlanGenerator(name="quick", again=("--generate",), profile=profile)
+    makers = tuple(PlanGenerator(name=name, options=("--property", name), size=PlanSize(runs=1)) for name in properties)
+    generated = PlanGenerator(name="quick", options=("--generate",), profile=profile)
     return CampaignSpec(makers=makers or (generated,), urls=urls or ("sqlite",), limit_us=limit_us)
 
 

@@ -31,7 +31,7 @@ from tests.campaign.test_score import part
 SECRET = "postgresql://ann:hunter22@there/x"
 NAMES = tuple(f"property-with-quite-a-long-name-{number}" for number in range(6))
 SUBJECT = CampaignSubject(
-    makers=tuple(PlanGenerator(name=name, again=("--property", name, "--runs", "1")) for name in NAMES),
+    makers=tuple(PlanGenerator(name=name, options=("--property", name, "--runs", "1")) for name in NAMES),
     urls=("sqlite", "postgresql://ann:***@there/x"),
     backend="sqlite (SQLite 3, stdlib) against postgres (PostgreSQL 18, psycopg)",
     workers=2,
