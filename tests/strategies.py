@@ -65,23 +65,7 @@ from simdsl.plan.schedules import (
     Schedule,
 )
 from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
-from simdsl.plan.steps import (
-    NO_OPTIONS,
-    Await,
-    Check,
-    Checkout,
-    Fault,
-    For,
-    IntegerBounds,
-    ItemList,
-    Override,
-    Retry,
-    Return,
-    Sleep,
-    SqlStep,
-    Step,
-    StepOptions,
-)
+from simdsl.plan.steps import NO_OPTIONS, BlockStep, Override, SqlStep, Step, StepOptions
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, quoted
 from simdsl.plan.workload import (
     WORKLOAD_TASK,
@@ -94,6 +78,14 @@ from simdsl.plan.workload import (
     numbered_tasks,
 )
 from simdsl.syntax.sql_lexer import dialect_of, parse_sql
+from simdsl.verbs.await_ import Await
+from simdsl.verbs.check import Check
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.fault import Fault
+from simdsl.verbs.for_ import For, IntegerBounds, ItemList
+from simdsl.verbs.retry import Retry
+from simdsl.verbs.return_ import Return
+from simdsl.verbs.sleep import Sleep
 
 T = TypeVar("T")
 
@@ -695,6 +687,6 @@ def _schedules(tasks: tuple[Task, ...]) -> SearchStrategy[Schedule]:
     ]
     steps = [step for task in tasks for step in task.steps]
     words = [task.name for task in tasks for _ in task.steps]
-    if words and not any(isinstance(step, (For, Retry)) or step.options.skip or step.options.only for step in steps):
+    if words and not any(isinstance(step, BlockStep) or step.options.skip or step.options.only for step in steps):
         kinds.append(st.permutations(words).map(lambda order: ExplicitSchedule(words=tuple(order))))
     return st.one_of(kinds)

@@ -28,7 +28,7 @@ from simdsl.plan.diagnostics import Diagnostic, Problem
 from simdsl.plan.plan import Plan
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Location, Path
-from simdsl.plan.steps import For, Retry, SqlStep, Step
+from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.report.secrets import NO_SECRETS
 from simdsl.runs.context import RunOptions
 from simdsl.runs.single import run_plan
@@ -271,7 +271,7 @@ def _statements(plan: Plan) -> Iterator[tuple[Path, str]]:
     while sections:
         path, steps = sections.pop(0)
         for i, step in enumerate(steps):
-            if isinstance(step, For | Retry):
+            if isinstance(step, BlockStep):
                 sections.append(((*path, i, "do"), step.body))
             elif isinstance(step, SqlStep):
                 yield (*path, i, step.task), step.sql.text

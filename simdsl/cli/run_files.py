@@ -108,16 +108,15 @@ def sql_lines(plan: Plan, backend: Backend, *, only_translated: bool) -> Iterato
         yield f"{plan.name} is skipped on {backend.name}: {program.reason}"
         return
     found = False
-    for code in (program.setup, *program.strands, program.finally_, program.invariants):
-        for op in code:
-            if op.statement is None or (only_translated and op.statement.text == op.what):
-                continue
-            if not found:
-                yield f"{plan.name} on {backend.name} ({backend.dialect}):"
-                found = True
-            yield f"  {_place(op.path)} {op.task}: {op.what}"
-            bound = f"    -- {', '.join(f'${name}' for name in op.statement.parameters)}" if op.statement.parameters else ""
-            yield f"    {op.statement.text}{bound}"
+    for op in program.statements():
+        if only_translated and op.statement.text == op.what:
+            continue
+        if not found:
+            yield f"{plan.name} on {backend.name} ({backend.dialect}):"
+            found = True
+        yield f"  {_place(op.path)} {op.task}: {op.what}"
+        bound = f"    -- {', '.join(f'${name}' for name in op.parameters)}" if op.parameters else ""
+        yield f"    {op.statement.text}{bound}"
     if not found:
         yield f"{plan.name} on {backend.name} ({backend.dialect}): every statement is sent unchanged"
 

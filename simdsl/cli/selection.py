@@ -16,6 +16,7 @@ from simdsl.cli.option_groups import ScheduleOptions
 from simdsl.cli.output import print_diagnostics, usage
 from simdsl.cli.plan_files import OpenedPlan, find_files, open_plans
 from simdsl.cli.requests import RunRequest
+from simdsl.language.sections import parse_schedule
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Severity
@@ -25,7 +26,6 @@ from simdsl.plan.schedules import PctSchedule, RandomSchedule, Schedule
 from simdsl.rewriting.pin import strip_seeds
 from simdsl.syntax.document import Document
 from simdsl.syntax.problems import ParseError
-from simdsl.syntax.verb_arguments import parse_schedule
 
 if TYPE_CHECKING:
     from simdsl.cli.generate import GeneratedPlans

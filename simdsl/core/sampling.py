@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from simdsl.core.choices import SEED_BITS, choose_below
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.steps import For, Retry, Step
+from simdsl.plan.steps import BlockStep, Step
 from simdsl.plan.values import Value, same
 from simdsl.plan.workload import IntegerRange, OneOf, ValueDomain, Workload, WorkloadAction
 
@@ -43,7 +43,7 @@ def sample_actions(workload: Workload, seed: int, task: str) -> Iterator[Sampled
 def steps_for_task(steps: Sequence[Step], task: str) -> tuple[Step, ...]:
     """The steps of an action as this task's."""
     return tuple(
-        replace(step, body=steps_for_task(step.body, task)) if isinstance(step, For | Retry) else replace(step, task=task)
+        replace(step, body=steps_for_task(step.body, task)) if isinstance(step, BlockStep) else replace(step, task=task)
         for step in steps
     )
 

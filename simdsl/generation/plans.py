@@ -32,8 +32,10 @@ from simdsl.plan.backend_facts import generated_plan_backends
 from simdsl.plan.expectations import Ok
 from simdsl.plan.plan import Param, Plan, PoolSpec
 from simdsl.plan.sql import Dialect, SqlKind
-from simdsl.plan.steps import Check, Sleep, SqlStep, Step
+from simdsl.plan.steps import SqlStep, Step
 from simdsl.profiles.profile import Profile
+from simdsl.verbs.check import Check
+from simdsl.verbs.sleep import Sleep
 
 
 class WorkloadGenerator:

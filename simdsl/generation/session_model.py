@@ -14,8 +14,11 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Blocks, Expectation, ExpectedError, Ok
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Sql
-from simdsl.plan.steps import Await, Checkout, Override, Return, SqlStep, Step, StepOptions
+from simdsl.plan.steps import Override, SqlStep, Step, StepOptions
 from simdsl.profiles.profile import Profile
+from simdsl.verbs.await_ import Await
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.return_ import Return
 
 WakeOutcome: TypeAlias = Callable[[DatabaseState, bool], Expectation]
 """What a wait comes to when the other transaction has left this state, by committing or not."""

@@ -17,19 +17,17 @@ from simdsl.plan.schedules import (
     RecordedSchedule,
     Schedule,
 )
-from simdsl.plan.steps import Await, Check, Checkout, Fault, For, Override, Retry, Return, Sleep, SqlStep, Step, StepOptions
+from simdsl.plan.steps import NO_OPTIONS, BlockStep, Override, SqlStep, Step, StepOptions
 from simdsl.plan.values import Value
-from simdsl.plan.workload import WORKLOAD_TASK, IntegerRange, OneOf, ValueDomain, Workload, WorkloadAction, numbered_tasks
+from simdsl.plan.workload import IntegerRange, OneOf, ValueDomain, Workload, WorkloadAction, numbered_tasks
 from simdsl.syntax.document import Data, PlainScalar
 from simdsl.syntax.printer import (
     duration_text,
     expression_text,
     line_text,
-    range_text,
-    retry_text,
     schedule_text,
-    with_expectation,
 )
+from simdsl.verbs.base.registry import verb_of
 
 
 def plan_data(plan: Plan) -> dict[str, Data]:
@@ -173,41 +171,18 @@ def _lines(steps: tuple[Step, ...]) -> Data:
 
 def _step(step: Step, *, owned: bool) -> Data:
     """One step. ``owned`` where the list that it stands in says whose step it is."""
-    key, text = _head(step)
     if isinstance(step, SqlStep):
-        key = "sql" if owned else step.task
-        if owned and step.options == _NO_OPTIONS:
+        key, text = "sql" if owned else step.task, line_text(step.sql, step.expect)
+        if owned and step.options == NO_OPTIONS:
             return text
+    else:
+        verb = verb_of(step)
+        key, text = verb.name, verb.text(step)
     data: dict[str, Data] = {key: text}
     _options(step.options, data)
-    if isinstance(step, (For, Retry)):
+    if isinstance(step, BlockStep):
         data["do"] = [_step(inner, owned=owned) for inner in step.body]
     return data
-
-
-def _head(step: Step) -> tuple[str, str]:
-    match step:
-        case SqlStep():
-            return "sql", line_text(step.sql, step.expect)
-        case Checkout():
-            whose = "" if step.task == WORKLOAD_TASK else f"{step.task} "
-            return "checkout", with_expectation(f"{whose}from {step.pool}", step.expect)
-        case Return():
-            return "return", with_expectation("" if step.task == WORKLOAD_TASK else step.task, step.expect)
-        case Await():
-            return "await", with_expectation(step.task or "all", step.expect)
-        case Check():
-            return "check", expression_text(step.expression)
-        case For():
-            return "for", f"{step.variable} in {range_text(step.over)}"
-        case Retry():
-            return "retry", retry_text(step)
-        case Sleep():
-            return "sleep", duration_text(step.duration_us)
-        case Fault():
-            return "fault", " ".join(map(str, step.words))
-        case _:
-            assert_never(step)
 
 
 def _options(options: StepOptions, data: dict[str, Data]) -> None:
@@ -224,9 +199,6 @@ def _override(override: Override) -> str:
     if override.expression is not None:
         return expression_text(override.expression)
     return line_text(override.sql, override.expect)
-
-
-_NO_OPTIONS = StepOptions()
 
 
 SCHEMA_LINE: Final = "# yaml-language-server: $schema="

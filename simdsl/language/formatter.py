@@ -19,6 +19,8 @@ from simdsl.syntax.source_map import STEP_SECTIONS, ListNode, MapNode, Node, Sca
 from simdsl.syntax.sql_lexer import dialect_of, scan
 from simdsl.syntax.sql_lines import split_head
 from simdsl.syntax.yaml_reader import to_data
+from simdsl.verbs.base.registry import verb_named
+from simdsl.verbs.base.verb import Overrides
 
 
 class CommentLayout:
@@ -177,7 +179,7 @@ class _StepLines:
     def _arrow(self, text: str, key: str | int) -> int | None:
         if key in VERBS:
             head, tail, _ = split_head(text)
-            return None if tail is None or key not in _ARROW_VERBS else len(head)
+            return None if tail is None or verb_named(str(key)).overrides is not Overrides.EXPECTATION else len(head)
         try:
             return scan(text, dialect_of_backend(str(key)) or self._dialect).arrow
         except ParseError:
@@ -286,9 +288,6 @@ def _reindented(raw: str, indent: str, *, keep: bool) -> str:
     lines = [line.rstrip()[shared:] if keep else line.strip() for line in rest]
     head = _HEADER_COMMENT.sub(r"\g<header>", first) if keep else first
     return "\n".join([head.rstrip(), *(f"{indent}{line}" if line else "" for line in lines)])
-
-
-_ARROW_VERBS: Final = ("checkout", "return", "await")
 
 
 _WORD: Final = lazy_regex(r"[A-Za-z_][A-Za-z0-9_]*")

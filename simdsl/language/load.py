@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from simdsl.core.gc_pause import gc_paused
-from simdsl.language.blocking import check_waiting
+from simdsl.language.blocking import check_steps
 from simdsl.language.name_resolution import check_names
 from simdsl.language.sections import check_names_of, check_schedule, read_params, read_schedule
 from simdsl.language.steps import Steps
@@ -23,13 +23,14 @@ from simdsl.plan.plan import VERSION, Plan, PoolSpec, Reset, ResetMode, Task
 from simdsl.plan.schedules import Schedule
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect
-from simdsl.plan.steps import Await, Check, Checkout, For, Retry, Return, SqlStep, Step
+from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.plan.workload import Workload
 from simdsl.syntax.document import Data, Document, source_text
 from simdsl.syntax.fields import FieldReader, StepContext, describe_data
 from simdsl.syntax.files import ReadResult, read_file, read_text
 from simdsl.syntax.problems import MAX_PROBLEMS, Problems, TooManyErrors, nearest
 from simdsl.syntax.sql_lexer import dialect_of
+from simdsl.verbs.base.registry import verb_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +182,7 @@ class _Loader:
         """What holds between steps. Where a whole list of them is missing, nothing about names is certain."""
         if all(isinstance(data.get(name, []), list) for name in ("params", "setup", "steps", "finally", "invariants")):
             check_names(self._problems, plan, data, steps.remarkable)
-        check_waiting(self._problems, plan, steps.tasks, steps.remarkable)
+        check_steps(self._problems, plan, steps.tasks, steps.remarkable)
         if not self._problems.has_errors and not _asserts_something(plan):
             self._problems.add(Code.W002, "nothing in this plan is judged", (), help="add an expectation or a `check:`")
 
@@ -255,7 +256,7 @@ class _Loader:
         tasks: list[Task] = []
         for name, body in (self._fields.mapping(data["tasks"], ("tasks",)) or {}).items():
             path: Path = ("tasks", name)
-            steps.declare(name, path)
+            steps.declare_task(name, path)
             tasks.append(Task(name=name, steps=steps.read(body, path, StepContext(section="tasks", owner=name))))
         return tuple(tasks)
 
@@ -314,14 +315,13 @@ def _asserts_something(plan: Plan) -> bool:
 
 def _steps_assert(steps: tuple[Step, ...]) -> bool:
     for step in steps:
-        if isinstance(step, Check):
-            return True
-        if isinstance(step, (For, Retry)):
+        if isinstance(step, BlockStep):
             if _steps_assert(step.body):
                 return True
-        elif isinstance(step, (SqlStep, Checkout, Return, Await)) and (
-            step.expect is not None or any(override.expect for override in step.options.overrides)
-        ):
+        elif isinstance(step, SqlStep):
+            if step.expect is not None or any(override.expect for override in step.options.overrides):
+                return True
+        elif verb_of(step).asserts(step):
             return True
     return False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import field
-from typing import Final, assert_never
+from typing import Final
 
 from simdsl.language.steps import UNREADABLE, Remarkable
 from simdsl.plan.backend_facts import BACKEND_NAMES
@@ -21,20 +21,7 @@ from simdsl.plan.plan import Identifier, Plan
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, Variable
-from simdsl.plan.steps import (
-    STEP_OPTIONS,
-    Await,
-    Check,
-    Checkout,
-    Fault,
-    For,
-    IntegerBounds,
-    Retry,
-    Return,
-    Sleep,
-    SqlStep,
-    Step,
-)
+from simdsl.plan.steps import STEP_OPTIONS, BlockStep, ExpectingStep, SqlStep, Step
 from simdsl.plan.workload import WorkloadAction
 from simdsl.syntax.document import Data, source_text
 from simdsl.syntax.expectations import bound_names, read_names
@@ -42,6 +29,7 @@ from simdsl.syntax.expressions import subexpressions
 from simdsl.syntax.fields import value_at
 from simdsl.syntax.problems import MAX_OPTIONS, ParseIssue, Problems, did_you_mean
 from simdsl.syntax.sql_lexer import first_word
+from simdsl.verbs.base.registry import verb_of
 
 
 def check_names(problems: Problems, plan: Plan, data: dict[str, Data], remarkable: Remarkable) -> None:
@@ -82,22 +70,22 @@ class _NameChecker:
         plan = self._plan
         setup = _Scope(_param_names(self._data.get("params", [])), {})
         self._collect()
-        self._list(plan.setup, ("setup",), setup)
+        self.list(plan.setup, ("setup",), setup)
         seen = dict(setup.labels)
         if plan.steps is not None:
             scope = setup.copy()
-            self._list(plan.steps, ("steps",), scope)
+            self.list(plan.steps, ("steps",), scope)
             seen |= scope.labels
         for task in plan.tasks or ():
             scope = setup.copy(task.name)
-            self._list(task.steps, ("tasks", task.name), scope)
+            self.list(task.steps, ("tasks", task.name), scope)
             seen |= scope.labels
         for deed in plan.workload.actions if plan.workload is not None else ():
             self._deed(deed, ("workload", "actions", deed.name), setup.copy())
-        self._list(plan.invariants, ("invariants",), setup.copy())
+        self.list(plan.invariants, ("invariants",), setup.copy())
         last = setup.copy()
         last.labels |= seen
-        self._list(plan.finally_, ("finally",), last)
+        self.list(plan.finally_, ("finally",), last)
 
     def _deed(self, action: WorkloadAction, path: Path, scope: _Scope) -> None:
         """An action reads params, setup's variables, what it draws and what it binds itself."""
@@ -108,7 +96,7 @@ class _NameChecker:
                 self._problems.add(Code.N013, message, (*path, "with", name), key=True)
             scope.variables[name] = None
             scope.drawn = (*scope.drawn, name)
-        self._list(action.body, (*path, "do"), scope)
+        self.list(action.body, (*path, "do"), scope)
 
     # What there is, wherever it stands
 
@@ -137,7 +125,7 @@ class _NameChecker:
                 names, labels = _possible_names(value_at(self._data, (*path, index)))
                 self._labels |= dict.fromkeys(labels, owner)
                 self._binders |= dict.fromkeys(names if tasks else (), owner)
-            elif isinstance(step, (For, Retry)):
+            elif isinstance(step, BlockStep):
                 self._collect_from(step.body, (*path, index, "do"), owner)
             elif tasks and isinstance(step, SqlStep) and step.expect is not None:
                 for name in _bound(step.expect):
@@ -145,7 +133,7 @@ class _NameChecker:
 
     # What a step reads
 
-    def _list(self, steps: tuple[Step, ...], path: Path, scope: _Scope) -> None:
+    def list(self, steps: tuple[Step, ...], path: Path, scope: _Scope) -> None:
         for index, more in self._remarkable.get(path, {}).items():
             step = steps[index]
             if not more and step.options.label is not None:
@@ -158,46 +146,28 @@ class _NameChecker:
                 self._step(step, (*path, index), scope)
 
     def _step(self, step: Step, path: Path, scope: _Scope) -> None:
-        match step:
-            case SqlStep():
-                self._sql(step.sql, path, scope)
-                self._expectations(step.expect, step, path, scope)
-            case Checkout() | Return() | Await():
-                self._expectations(step.expect, step, path, scope)
-            case For():
-                self._for(step, path, scope)
-            case Retry():
-                self._list(step.body, (*path, "do"), scope)
-            case Check():
-                self._expression(step.expression, path, scope)
-                for override in step.options.overrides:
-                    if override.expression is not None:
-                        self._expression(override.expression, (*path, override.backend), scope)
-            case Sleep() | Fault():
-                pass
-            case _:
-                assert_never(step)
+        if isinstance(step, SqlStep):
+            self._sql(step.sql, path, scope)
+            self.expectations(step.expect, step, path, scope)
+        else:
+            verb_of(step).check_names(step, path, _NamesAt(self, scope))
         if step.options.label is not None:
             scope.labels[step.options.label] = None
 
-    def _for(self, step: For, path: Path, scope: _Scope) -> None:
-        over = step.over
-        for bound in (over.first, over.last) if isinstance(over, IntegerBounds) else over.items:
-            if isinstance(bound, Variable):
-                self._variable(bound.name, path, scope)
-        name = step.variable
-        if name in scope.variables:
-            message = f"`{name}` is a variable already, so no loop can use the name"
-            self._at(Code.N009, message, path, rf"{name}\b", None)
-        was = name in scope.variables
-        scope.variables[name] = None
-        scope.loops.append(name)
-        self._list(step.body, (*path, "do"), scope)
+    def loop(self, variable: str, steps: tuple[Step, ...], path: Path, scope: _Scope) -> None:
+        """Steps of a loop; its variable has a value in them and none behind them."""
+        if variable in scope.variables:
+            message = f"`{variable}` is a variable already, so no loop can use the name"
+            self._at(Code.N009, message, path, rf"{variable}\b", None)
+        was = variable in scope.variables
+        scope.variables[variable] = None
+        scope.loops.append(variable)
+        self.list(steps, (*path, "do"), scope)
         scope.loops.pop()
         if not was:
-            del scope.variables[name]
+            del scope.variables[variable]
 
-    def _expectations(self, expect: Expectation | None, step: Step, path: Path, scope: _Scope) -> None:
+    def expectations(self, expect: Expectation | None, step: Step, path: Path, scope: _Scope) -> None:
         """Reads come before binds: ``?x`` beside ``$x`` means the value that ``x`` had before."""
         expectations = [] if expect is None else [(expect, path)]
         for override in step.options.overrides:
@@ -219,7 +189,7 @@ class _NameChecker:
 
     def _reads(self, expect: Expectation, where: Path, scope: _Scope) -> None:
         for name in read_names(expect):
-            self._variable(name, where, scope)
+            self.variable(name, where, scope)
         for alternative in expect:
             if isinstance(alternative, SameAs):
                 self._label(alternative.label, where, rf"same\s+as\s+({alternative.label})\b", scope)
@@ -238,9 +208,9 @@ class _NameChecker:
                     rf"\${name}\b",
                     f"write the value out; a name of a table can be a param: `{{{name}: {{identifier: t1}}}}`",
                 )
-            self._variable(name, where, scope)
+            self.variable(name, where, scope)
 
-    def _expression(self, expression: Expression, where: Path, scope: _Scope) -> None:
+    def expression(self, expression: Expression, where: Path, scope: _Scope) -> None:
         seen: dict[Expression, None] = {}
         for part in subexpressions(expression):
             if part in seen:
@@ -248,7 +218,7 @@ class _NameChecker:
             seen[part] = None
             match part:
                 case Variable(name=name):
-                    self._variable(name, where, scope)
+                    self.variable(name, where, scope)
                 case ResultReference(label=label) | ResultSlice(label=label):
                     self._label(label, where, rf"\(\s*({label})\b", scope)
                 case PoolReference(pool=pool) if pool not in self._pools:
@@ -257,7 +227,7 @@ class _NameChecker:
                 case _:
                     pass
 
-    def _variable(self, name: str, where: Path, scope: _Scope) -> None:
+    def variable(self, name: str, where: Path, scope: _Scope) -> None:
         if name in scope.variables:
             return
         other = self._binders.get(name)
@@ -303,6 +273,29 @@ class _NameChecker:
         match = re.search(pattern, text) if text is not None else None
         start, end = match.span(match.lastindex or 0) if match is not None else (0, None)
         self._problems.add_issue(ParseIssue(code=code, message=message, start=start, end=end, help=help_), where)
+
+
+@dataclass(frozen=True, slots=True)
+class _NamesAt:
+    """What a verb may ask of the names at its step: see ``verbs.base.verb.NameChecker``."""
+
+    checker: _NameChecker
+    scope: _Scope
+
+    def variable(self, name: str, path: Path) -> None:
+        self.checker.variable(name, path, self.scope)
+
+    def expression(self, expression: Expression, path: Path) -> None:
+        self.checker.expression(expression, path, self.scope)
+
+    def expectations(self, step: ExpectingStep, path: Path) -> None:
+        self.checker.expectations(step.expect, step, path, self.scope)
+
+    def steps(self, steps: tuple[Step, ...], path: Path) -> None:
+        self.checker.list(steps, path, self.scope)
+
+    def loop(self, variable: str, steps: tuple[Step, ...], path: Path) -> None:
+        self.checker.loop(variable, steps, path, self.scope)
 
 
 def _bound(expect: Expectation) -> Iterator[str]:

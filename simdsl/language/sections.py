@@ -19,12 +19,13 @@ from simdsl.plan.schedules import (
     Schedule,
 )
 from simdsl.plan.source import Path
-from simdsl.plan.steps import For, Retry
+from simdsl.plan.steps import BlockStep
 from simdsl.plan.values import Value
+from simdsl.syntax.cells import integer
 from simdsl.syntax.document import AmbiguousScalar, Data, PlainScalar
 from simdsl.syntax.fields import FieldReader, describe_data
+from simdsl.syntax.grammar import parse
 from simdsl.syntax.problems import ParseError, did_you_mean
-from simdsl.syntax.verb_arguments import parse_schedule
 
 
 def read_params(fields: FieldReader, data: Data, path: Path) -> tuple[tuple[Param, ...], ...]:
@@ -128,6 +129,19 @@ _TYPED_READERS: Final[dict[str, Callable[[str], Value | Identifier]]] = {
 _VALUE_HELP: Final = "a value is a scalar or one of {identifier: 't1'}, decimal, date, time, timestamp, blob"
 
 
+def parse_schedule(text: str) -> ExplicitSchedule | RecordedSchedule | ExhaustiveSchedule:
+    """The forms of ``schedule:`` that are text. Raises ``ParseError`` with offsets into the text."""
+    branch = parse("schedule", text)
+    tokens = [child for child in branch.children if isinstance(child, str)]
+    match branch.data:
+        case "all":
+            return ExhaustiveSchedule()
+        case "words":
+            return ExplicitSchedule(words=tuple(map(str, tokens)))
+        case _:
+            return RecordedSchedule(choices=tuple(integer(token) for token in tokens if token.type == "NUMBER"))
+
+
 def read_schedule(fields: FieldReader, data: Data, path: Path) -> Schedule | None:
     """Any of its forms."""
     if isinstance(data, dict):
@@ -190,7 +204,7 @@ def _schedule_mapping(fields: FieldReader, data: dict[str, Data], path: Path) ->
 def _certain_steps(task: Task) -> int | None:
     """How many words the task takes, or None where that hangs on a loop, a retry, a backend or a mistake."""
     for step in task.steps:
-        if step is UNREADABLE or isinstance(step, (For, Retry)) or step.options.skip or step.options.only:
+        if step is UNREADABLE or isinstance(step, BlockStep) or step.options.skip or step.options.only:
             return None
     return len(task.steps)
 

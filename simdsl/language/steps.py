@@ -6,23 +6,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, TypeAlias
 
-from simdsl.language.sessions import SessionVerbs
 from simdsl.plan.backend_facts import BACKEND_NAMES, dialect_of_backend
 from simdsl.plan.codes import Code
 from simdsl.plan.expectations import Expectation
-from simdsl.plan.expressions import Expression
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect, Sql, SqlKind
 from simdsl.plan.steps import (
     NO_OPTIONS,
     STEP_OPTIONS,
     VERBS,
-    Check,
-    Fault,
-    For,
     Override,
-    Retry,
-    Sleep,
     SqlStep,
     Step,
     StepOptions,
@@ -31,54 +24,43 @@ from simdsl.plan.steps import (
 )
 from simdsl.syntax.document import Data, source_text
 from simdsl.syntax.expectation_lint import is_lint_free, lint_session, lint_statement
-from simdsl.syntax.expressions import parse_check
 from simdsl.syntax.fields import NAME, TASK_NAME, FieldReader, StepContext, describe_data
 from simdsl.syntax.problems import ParseError, ParseIssue, Problems, did_you_mean, nearest
 from simdsl.syntax.sql_lines import SqlLine, SqlLineParser
-from simdsl.syntax.verb_arguments import parse_fault, parse_for, parse_retry
+from simdsl.verbs.base.parsing import SessionArgumentsParser, VerbSource
+from simdsl.verbs.base.registry import verb_named, verbs
+from simdsl.verbs.base.verb import Overrides
 
 # Of each list of steps, those of which more than the statement itself need be looked at, by index: false where that is
 # but a label.
 Remarkable: TypeAlias = Mapping[Path, Mapping[int, bool]]
 
 
-_Read: TypeAlias = Step | None
-
-
 class Steps:
     """The steps of one plan. What a step needs of the plan's head (pools, dialect) is known when it is made."""
 
     def __init__(self, fields: FieldReader, dialect: Dialect, pools: tuple[str, ...]) -> None:
-        self._fields = fields
-        self._problems: Problems = fields.problems
+        self.fields = fields
+        self.problems: Problems = fields.problems
+        self.pools = pools
         self._dialect = dialect
         self._lines = SqlLineParser(dialect)
-        self._sessions = SessionVerbs(fields, self._lines, pools, self.declare)
+        self.session_arguments = SessionArgumentsParser(fields.problems, self._lines)
         self._override_lines: dict[str, SqlLineParser] = {}
         self.remarkable: dict[Path, dict[int, bool]] = {}
         self._tasks: dict[str, bool] = {}  # names seen as tasks, and whether they can be
-        self._short = FastSteps(self._lines, self._lines_of, self._tasks)
-        self._verbs = {
-            "checkout": self._checkout,
-            "return": self._return,
-            "await": self._await,
-            "check": self._check,
-            "for": self._for,
-            "retry": self._retry,
-            "sleep": self._sleep,
-            "fault": self._fault,
-        }
+        self._fast = FastSteps(self._lines, self._lines_of, self._tasks)
 
     def read(self, data: Data, path: Path, place: StepContext) -> tuple[Step, ...]:
         """All steps of a list, each at its index; what cannot be read is complained about and is ``UNREADABLE``."""
-        items = self._fields.items(data, path)
+        items = self.fields.items(data, path)
         if items is None:
             return ()
         steps: list[Step] = []
         remarkable: dict[int, bool] = {}
-        usual = self._short.in_steps if place.owner is None else self._short.of_an_owner
+        fast = self._fast.in_steps if place.owner is None else self._fast.of_an_owner
         for index, item in enumerate(items):
-            step: _Read = usual(item, place)
+            step: Step | None = fast(item, place)
             if step is None:
                 step = self._step(item, (*path, index), place) or UNREADABLE
                 remarkable[index] = True
@@ -93,58 +75,73 @@ class Steps:
         """The names by which steps called tasks so far, in the order of the text."""
         return tuple(name for name, good in self._tasks.items() if good)
 
-    def declare(self, name: str, path: Path, key: bool = True) -> bool:
+    def declare_task(self, name: str, path: Path, key: bool = True) -> bool:
         """A task that ``tasks:`` lists, or that a step names; complains once if it cannot have that name."""
         good = self._tasks.get(name)
         if good is None:
-            good = self._tasks[name] = self._fields.task_name(name, path, key=key)
+            good = self._tasks[name] = self.fields.task_name(name, path, key=key)
         return good
 
-    def _step(self, item: Data, path: Path, place: StepContext) -> _Read:
+    def _step(self, item: Data, path: Path, place: StepContext) -> Step | None:
         if isinstance(item, dict):
             return self._mapping(item, path, place)
         if isinstance(item, str) and place.owner is not None:
             return self._sql(item, {}, path, place.owner, place, NO_OPTIONS)
         if isinstance(item, str):
-            self._problems.add(
+            self.problems.add(
                 Code.S009, "this step does not say whose it is", path, help="put a task's name before it: `a: ...`"
             )
         else:
-            self._problems.add(Code.S004, f"a step is text, not {describe_data(item)}", path, help=_BLOCK)
+            self.problems.add(Code.S004, f"a step is text, not {describe_data(item)}", path, help=_BLOCK)
         return None
 
-    def _mapping(self, item: dict[str, Data], path: Path, place: StepContext) -> _Read:
+    def _mapping(self, item: dict[str, Data], path: Path, place: StepContext) -> Step | None:
         key = self._own_key(item, path, place)
         if key is None:
             return None
         value = item[key]
-        verb = self._verbs.get(key)
-        if verb is not None:
-            if key not in place.verbs:
-                self._misplaced(key, (*path, key), place)
-                return None
-            options = self._options(item, path, key, place)
-            text = source_text(value)
-            if text is None:
-                self._problems.add(Code.S005, f"text is wanted here, not {describe_data(value)}", (*path, key))
-                return None
-            try:
-                return verb(text, item, path, place, options)
-            except ParseError as refused:
-                self._fields.refuse(refused, (*path, key))
-                return None
+        if key in VERBS:
+            return self._verb(key, item, path, place)
         task = self._task(key, (*path, key), place)
         options = self._options(item, path, "sql", place)
         if not isinstance(value, str):
-            self._problems.add(Code.S004, f"a step is text, not {describe_data(value)}", (*path, key), help=_BLOCK)
+            self.problems.add(Code.S004, f"a step is text, not {describe_data(value)}", (*path, key), help=_BLOCK)
             return None
         return None if task is None else self._sql(value, item, (*path, key), task, place, options)
+
+    def _verb(self, name: str, item: dict[str, Data], path: Path, context: StepContext) -> Step | None:
+        verb, where = verb_named(name), (*path, name)
+        if context.section not in verb.sections:
+            code, message, help_ = verb.misplaced(context)
+            self.problems.add(code, message, where, key=True, help=help_)
+            return None
+        options = self._options(item, path, name, context)
+        text = source_text(item[name])
+        if text is None:
+            self.problems.add(Code.S005, f"text is wanted here, not {describe_data(item[name])}", where)
+            return None
+        try:
+            step: Step | None = verb.parse(
+                VerbSource(text=text, item=item, path=path, context=context, options=options), self
+            )
+        except ParseError as refused:
+            self.fields.refuse(refused, where)
+            return None
+        return step
+
+    def body(self, source: VerbSource) -> tuple[Step, ...]:
+        """The steps under ``do:`` of a verb."""
+        if "do" in source.item:
+            return self.read(source.item["do"], (*source.path, "do"), source.context)
+        help_ = "the steps to repeat stand under `do:`"
+        self.problems.add(Code.S003, "the key `do` is missing", source.path, help=help_)
+        return ()
 
     def _own_key(self, item: dict[str, Data], path: Path, place: StepContext) -> str | None:
         """The one key that says what the step is; whatever else stands there is complained about."""
         own = [key for key in item if key not in _NOT_OWN]
         if not own:
-            self._problems.add(
+            self.problems.add(
                 Code.S009, "this step does not say what it does", path, help="a task's name, `sql` or a verb does"
             )
             return None
@@ -157,23 +154,24 @@ class Steps:
             )
         for key in own if len(own) > 1 else ():
             if key != meant:
-                self._problems.add(
+                self.problems.add(
                     Code.S009,
                     f"this step is `{meant}` already, so `{key}` cannot stand here",
                     (*path, key),
                     key=True,
                     help=did_you_mean(key, _BESIDE),
                 )
-        if "do" in item and meant not in ("for", "retry"):
-            self._problems.add(Code.S012, "`do` belongs to `for` and `retry`", (*path, "do"), key=True)
+        if "do" in item and not (meant in VERBS and verb_named(meant).has_body):
+            blocks = " and ".join(f"`{verb.name}`" for verb in verbs() if verb.has_body)
+            self.problems.add(Code.S012, f"`do` belongs to {blocks}", (*path, "do"), key=True)
         return meant
 
     def _task(self, key: str, path: Path, place: StepContext) -> str | None:
         """Who says the SQL under this key."""
         if place.owner is None:
             if key != "sql":
-                return key if self.declare(key, path) else None
-            self._problems.add(Code.S011, "in `steps:` a task's name stands before its SQL, not `sql`", path, key=True)
+                return key if self.declare_task(key, path) else None
+            self.problems.add(Code.S011, "in `steps:` a task's name stands before its SQL, not `sql`", path, key=True)
             return None
         if key in ("sql", place.owner) and (key == "sql" or place.section == "tasks"):
             return place.owner
@@ -183,20 +181,11 @@ class Steps:
             message = f"an action is any task's, so `{key}` cannot stand here"
         else:
             message = f"`{place.section}` has no tasks, so `{key}` cannot stand here"
-        options = (*place.verbs, "sql")
+        options = (*(verb.name for verb in verbs() if place.section in verb.sections), "sql")
         option = nearest(key, options)
         help_ = f"did you mean `{option}`?" if option else "write the SQL alone, or `sql:` before it"
-        self._problems.add(Code.S011, message, path, key=True, help=help_)
+        self.problems.add(Code.S011, message, path, key=True, help=help_)
         return None
-
-    def _misplaced(self, verb: str, path: Path, place: StepContext) -> None:
-        if verb == "await":
-            help_ = f"in `{place.section}:` a statement is judged on what it finally comes to" if place.is_of_tasks else None
-            self._problems.add(
-                Code.R030, f"`await` belongs to `steps:`, not to `{place.section}:`", path, key=True, help=help_
-            )
-            return
-        self._problems.add(Code.S011, f"`{verb}` cannot stand in `{place.section}:`", path, key=True)
 
     # Options
 
@@ -204,17 +193,19 @@ class Steps:
         """What stands beside a step of this kind, overrides included."""
         if len(item) == 1 or (len(item) == 2 and "do" in item):
             return NO_OPTIONS
-        for key in ("label", "timeout"):
-            if key in item and kind not in _TAKES[key]:
-                self._problems.add(Code.S012, f"`{kind}` has no `{key}`", (*path, key), key=True)
+        verb = None if kind == "sql" else verb_named(kind)
+        if "label" in item and verb is not None and not verb.takes_label:
+            self.problems.add(Code.S012, f"`{kind}` has no `label`", (*path, "label"), key=True)
+        if "timeout" in item and verb is not None and not verb.takes_timeout:
+            self.problems.add(Code.S012, f"`{kind}` has no `timeout`", (*path, "timeout"), key=True)
         if "label" in item and place.section == "workload":
             message = "an action is done many times, so none of its steps has a `label`"
-            self._problems.add(Code.S012, message, (*path, "label"), key=True, help="`?x` in an expectation keeps a value")
-        label = self._fields.text(item["label"], (*path, "label")) if "label" in item else None
-        if label is not None and not self._fields.name(label, (*path, "label"), "label"):
+            self.problems.add(Code.S012, message, (*path, "label"), key=True, help="`?x` in an expectation keeps a value")
+        label = self.fields.text(item["label"], (*path, "label")) if "label" in item else None
+        if label is not None and not self.fields.name(label, (*path, "label"), "label"):
             label = None
         if "skip" in item and "only" in item:
-            self._problems.add(Code.R145, "a step has `skip` or `only`, not both", (*path, "only"), key=True)
+            self.problems.add(Code.R145, "a step has `skip` or `only`, not both", (*path, "only"), key=True)
         return StepOptions(
             label=label,
             overrides=tuple(
@@ -222,35 +213,36 @@ class Steps:
                 for backend in item
                 if backend in _BACKENDS and (override := self._override(item[backend], (*path, backend), kind, place))
             ),
-            skip=self._fields.words(item["skip"], (*path, "skip"), BACKEND_NAMES) if "skip" in item else (),
-            only=self._fields.words(item["only"], (*path, "only"), BACKEND_NAMES) if "only" in item else (),
-            why=self._fields.text(item["why"], (*path, "why")) if "why" in item else None,
-            timeout_us=self._fields.duration_us(item["timeout"], (*path, "timeout")) if "timeout" in item else None,
+            skip=self.fields.words(item["skip"], (*path, "skip"), BACKEND_NAMES) if "skip" in item else (),
+            only=self.fields.words(item["only"], (*path, "only"), BACKEND_NAMES) if "only" in item else (),
+            why=self.fields.text(item["why"], (*path, "why")) if "why" in item else None,
+            timeout_us=self.fields.duration_us(item["timeout"], (*path, "timeout")) if "timeout" in item else None,
         )
 
     def _override(self, data: Data, path: Path, kind: str, place: StepContext) -> Override | None:
         backend = str(path[-1])
-        if kind not in _TAKES["override"]:
-            self._problems.add(Code.R045, f"`{kind}` is the same on every backend", path, key=True, help=_ONLY)
+        verb = None if kind == "sql" else verb_named(kind)
+        if verb is not None and verb.overrides is Overrides.NONE:
+            self.problems.add(Code.R045, f"`{kind}` is the same on every backend", path, key=True, help=_ONLY)
             return None
-        text = source_text(data) if kind == "check" else data
+        is_own = verb is not None and verb.overrides is Overrides.OWN
+        text = source_text(data) if is_own else data
         if not isinstance(text, str):
-            self._problems.add(Code.S004, f"a step is text, not {describe_data(data)}", path, help=_BLOCK)
+            self.problems.add(Code.S004, f"a step is text, not {describe_data(data)}", path, help=_BLOCK)
             return None
         try:
-            if kind == "check":
-                return Override(backend=backend, expression=parse_check(text))
+            if verb is not None and is_own:
+                return verb.parse_override(text, backend)
             line = self._lines_of(backend).parse(text)
-            if line.sql is not None and kind != "sql":
-                self._problems.add(
-                    Code.R045, f"here only the expectation of `{kind}` can differ", path, help="for example `=> blocks`"
-                )
-                return None
         except ParseError as refused:
-            self._fields.refuse(refused, path)
+            self.fields.refuse(refused, path)
             return None
-        if kind != "sql" and line.expect is not None:
-            lint_session(self._problems, kind, line.expect, text, path, sessions=place.section == "steps")
+        if line.sql is not None and verb is not None:
+            message = f"here only the expectation of `{kind}` can differ"
+            self.problems.add(Code.R045, message, path, help="for example `=> blocks`")
+            return None
+        if verb is not None and line.expect is not None:
+            lint_session(self.problems, kind, line.expect, text, path, sessions=place.section == "steps")
         return Override(backend=backend, sql=line.sql, expect=line.expect)
 
     def _lines_of(self, backend: str) -> SqlLineParser:
@@ -271,20 +263,20 @@ class Steps:
         try:
             line: SqlLine = self._lines.parse(text)
         except ParseError as refused:
-            self._fields.refuse(refused, path)
+            self.fields.refuse(refused, path)
             return None
         if line.sql is None:
-            self._problems.add_issue(
+            self.problems.add_issue(
                 ParseIssue(code=Code.G107, message="there is no statement before the arrow", end=len(text)), path
             )
             return None
         if line.expect is not None and not line.lint_free:
-            lint_statement(self._problems, line.sql, line.expect, text, path, sessions=place.section == "steps")
+            lint_statement(self.problems, line.sql, line.expect, text, path, sessions=place.section == "steps")
         if place.section == "invariants":
             if line.expect is None:
-                self._problems.add(Code.R027, "an invariant has an expectation", path, help="for example `=> 0`")
+                self.problems.add(Code.R027, "an invariant has an expectation", path, help="for example `=> 0`")
             if line.sql.kind in _WRITING:
-                self._problems.add(Code.R027, "an invariant is a query", path)
+                self.problems.add(Code.R027, "an invariant is a query", path)
         for override in options.overrides:
             self._check_override(override, line, item, (*path[:-1], override.backend), place)
         return SqlStep(task=task, sql=line.sql, expect=line.expect, options=options)
@@ -296,45 +288,7 @@ class Steps:
         expect = override.expect or base.expect
         if sql is not None and expect is not None and not is_lint_free(sql, expect):
             text = source_text(item.get(override.backend, "")) or ""
-            lint_statement(self._problems, sql, expect, text, path, sessions=place.section == "steps")
-
-    # Verbs: from their text to a step. Each may raise Refused with offsets into that text.
-
-    def _checkout(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
-        return self._sessions.checkout(text, path, place, options)
-
-    def _return(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
-        return self._sessions.give_back(text, path, place, options)
-
-    def _await(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
-        return self._sessions.collect(text, path, place, options)
-
-    def _check(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
-        expression: Expression = parse_check(text)
-        return Check(expression=expression, task=place.task, options=options)
-
-    def _for(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
-        body = self._body(item, path, place)
-        head = parse_for(text)
-        return For(variable=head.variable.name, over=head.over, body=body, options=options)
-
-    def _retry(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
-        body = self._body(item, path, place)
-        head = parse_retry(text)
-        return Retry(times=head.times, classes=head.classes, every_us=head.every_us, body=body, options=options)
-
-    def _sleep(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
-        duration = self._fields.duration_us(text, (*path, "sleep"))
-        return None if duration is None else Sleep(duration_us=duration, task=place.task, options=options)
-
-    def _fault(self, text: str, item: dict[str, Data], path: Path, place: StepContext, options: StepOptions) -> _Read:
-        return Fault(words=parse_fault(text), task=place.task, options=options)
-
-    def _body(self, item: dict[str, Data], path: Path, place: StepContext) -> tuple[Step, ...]:
-        if "do" in item:
-            return self.read(item["do"], (*path, "do"), place)
-        self._problems.add(Code.S003, "the key `do` is missing", path, help="the steps to repeat stand under `do:`")
-        return ()
+            lint_statement(self.problems, sql, expect, text, path, sessions=place.section == "steps")
 
 
 # Stands in the place of a step that was refused, so that the others keep theirs. No plan ever holds it.
@@ -348,13 +302,6 @@ _NOT_OWN: Final = frozenset(_BESIDE)
 
 
 _BACKENDS: Final = frozenset(BACKEND_NAMES)
-
-
-_TAKES: Final = {
-    "label": ("sql", "checkout", "return", "await"),
-    "timeout": ("sql", "checkout"),
-    "override": ("sql", "checkout", "return", "await", "check"),
-}
 
 
 _WRITING: Final = frozenset({SqlKind.DML, SqlKind.DDL, SqlKind.TRANSACTION})

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Final
 
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.expectations import Expectation, FixedPoint, Scalar, TypedLiteral
+from simdsl.plan.expectations import Expectation
 from simdsl.plan.expressions import Expression
-from simdsl.plan.outcomes import ErrorClass
-from simdsl.plan.sql import Sql, Variable
+from simdsl.plan.sql import Sql
 
-VERBS: Final = ("checkout", "return", "await", "check", "for", "retry", "sleep", "fault")
+
+def _verb_modules() -> dict[str, str]:
+    """The module of each verb by the verb's name. Only names: nothing is imported.
+
+    Verbs are above the reader of files and above the readers of fields, and both must know a verb's name from a task's. A
+    verb's name is that of its file, so the directory says it without a second list that could be forgotten.
+    """
+    names = sorted(Path(entry).stem for entry in os.listdir(_VERBS_DIRECTORY) if entry.endswith(".py"))
+    return {name.removesuffix("_"): name for name in names if name != "__init__"}
+
+
+_VERBS_DIRECTORY: Final = Path(__file__).resolve().parent.parent / "verbs"
+
+VERB_MODULES: Final = _verb_modules()
+
+VERBS: Final = tuple(VERB_MODULES)
 
 
 STEP_OPTIONS: Final = ("label", "skip", "only", "why", "timeout")
@@ -47,108 +63,46 @@ class StepOptions:
 NO_OPTIONS: Final = StepOptions()
 
 
+class Step:
+    """One step of a plan. SQL steps are here; each other kind is a verb's, in its module of `simdsl.verbs`.
+
+    The base classes say what steps have in common. They have no fields: each step's dataclass lists all of its own.
+    """
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    options: StepOptions
+
+
+class TaskStep(Step):
+    """A step that one task takes. ``task`` is None where the step is the whole plan's, as a ``check`` in ``steps:`` is."""
+
+    __slots__ = ()
+    task: str | None
+
+
+class ExpectingStep(TaskStep):
+    """A step with an outcome, and so perhaps with an expectation: ``... => expectation``."""
+
+    __slots__ = ()
+    expect: Expectation | None
+
+
+class BlockStep(Step):
+    """A step that holds other steps, under ``do:``."""
+
+    __slots__ = ()
+    body: tuple[Step, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SqlStep:
+class SqlStep(ExpectingStep):
     """A session says one statement. In setup, finally and invariants ``task`` is that section's name."""
 
     task: str
     sql: Sql
     expect: Expectation | None = None
     options: StepOptions = NO_OPTIONS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
-    """``checkout: a from main``. ``pool`` is always resolved."""
-
-    task: str
-    pool: str
-    expect: Expectation | None = None
-    options: StepOptions = NO_OPTIONS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Return:
-    """``return: a``: the connection goes back as it is."""
-
-    task: str
-    expect: Expectation | None = None
-    options: StepOptions = NO_OPTIONS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Await:
-    """``await: a``, or ``await: all`` (``task`` is None): collect what parked statements came to."""
-
-    task: str | None
-    expect: Expectation | None = None
-    options: StepOptions = NO_OPTIONS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """``check: expression`` that must be true. In ``tasks:`` the task is its owner, in ``steps:`` None."""
-
-    expression: Expression
-    task: str | None = None
-    options: StepOptions = NO_OPTIONS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntegerBounds:
-    """``1..$n``, both ends included; empty when the first is larger."""
-
-    first: int | Variable
-    last: int | Variable
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemList:
-    """``[1, 'a', $x]``."""
-
-    items: tuple[Scalar | FixedPoint | TypedLiteral | Variable, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class For:
-    """``for: i in 1..$n`` with ``do:``."""
-
-    variable: str
-    over: IntegerBounds | ItemList
-    body: tuple[Step, ...]
-    options: StepOptions = NO_OPTIONS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """``retry: 3 times on busy or serialization_failure every 5ms`` with ``do:``. ``times`` counts all attempts."""
-
-    times: int
-    classes: tuple[ErrorClass, ...]
-    every_us: int | None
-    body: tuple[Step, ...]
-    options: StepOptions = NO_OPTIONS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sleep:
-    """``sleep: 10ms`` of virtual time. In ``tasks:`` the task is its owner, in ``steps:`` None."""
-
-    duration_us: int
-    task: str | None = None
-    options: StepOptions = NO_OPTIONS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """``fault: io_error write 3``: words that the backend understands, or says that it does not."""
-
-    words: tuple[str | int, ...]
-    task: str | None = None
-    options: StepOptions = NO_OPTIONS
-
-
-Step: TypeAlias = SqlStep | Checkout | Return | Await | Check | For | Retry | Sleep | Fault
 
 
 def fast_sql_step(task: str, sql: Sql, expect: Expectation | None, backend_outputs: StepOptions = NO_OPTIONS) -> SqlStep:
@@ -175,7 +129,7 @@ def fast_options(label: str | None, overrides: tuple[Override, ...], why: str | 
     return made  # type: ignore[return-value]
 
 
-class _SqlStepDraft:
+class _SqlStepDraft(ExpectingStep):
     __slots__ = ("expect", "options", "sql", "task")
     task: str
     sql: Sql

@@ -22,19 +22,13 @@ from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.plan import Plan, PoolSpec, Task
 from simdsl.plan.schedules import RandomSchedule
 from simdsl.plan.sql import Dialect
-from simdsl.plan.steps import (
-    NO_OPTIONS,
-    Check,
-    Checkout,
-    Override,
-    Retry,
-    Return,
-    Sleep,
-    SqlStep,
-    Step,
-    StepOptions,
-)
+from simdsl.plan.steps import NO_OPTIONS, Override, SqlStep, Step, StepOptions
 from simdsl.properties.property import PlanSize
+from simdsl.verbs.check import Check
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.retry import Retry
+from simdsl.verbs.return_ import Return
+from simdsl.verbs.sleep import Sleep
 
 POOL: Final = "main"
 CONTENDED_KEY: Final = 1

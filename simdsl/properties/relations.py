@@ -33,9 +33,10 @@ from simdsl.plan.expressions import (
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.plan import Plan
 from simdsl.plan.source import Path
-from simdsl.plan.steps import Check, For, Retry, Step
+from simdsl.plan.steps import BlockStep, Step
 from simdsl.plan.values import Value
 from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, TraceCheck
+from simdsl.verbs.check import Check
 
 # Stating a relation
 
@@ -259,7 +260,7 @@ def steps_with_paths(plan: Plan) -> Iterator[tuple[Path, Step]]:
         at, steps = lists.pop()
         for i, step in enumerate(steps):
             yield (*at, i), step
-            if isinstance(step, For | Retry):
+            if isinstance(step, BlockStep):
                 lists.append(((*at, i, "do"), step.body))
 
 

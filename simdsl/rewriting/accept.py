@@ -23,12 +23,15 @@ from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.plan import Plan
 from simdsl.plan.source import Path
 from simdsl.plan.sql import SqlKind
-from simdsl.plan.steps import Await, Checkout, Return, SqlStep, Step
+from simdsl.plan.steps import SqlStep, Step
 from simdsl.rewriting.unroll import expectation_of, step_at
 from simdsl.syntax.document import Data, Document
 from simdsl.syntax.files import read_text
 from simdsl.syntax.printer import expectation_text
 from simdsl.syntax.source_map import ScalarStyle, char_offsets
+from simdsl.verbs.await_ import Await
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.return_ import Return
 
 MAX_ROWS: Final = 20
 """A longer result is accepted as a count."""

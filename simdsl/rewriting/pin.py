@@ -12,8 +12,9 @@ from simdsl.plan.expectations import Binding
 from simdsl.plan.plan import Identifier, Param, Plan, Task
 from simdsl.plan.schedules import ExplicitSchedule, PctSchedule, RandomSchedule, RecordedSchedule, Schedule
 from simdsl.plan.sql import Variable
-from simdsl.plan.steps import For, Step
+from simdsl.plan.steps import Step
 from simdsl.plan.values import Value, same
+from simdsl.verbs.for_ import For
 
 
 def pin_run(plan: Plan, report: RunReport, seed: int) -> Plan:

@@ -40,9 +40,13 @@ from simdsl.plan.plan import Identifier, Param, Plan
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, TransactionAction, TransactionControl, Variable
-from simdsl.plan.steps import Await, Checkout, For, Retry, Return, Sleep, SqlStep, Step
+from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.plan.values import Value, as_text
 from simdsl.rewriting.pin import bind_param, pin_run
+from simdsl.verbs.await_ import Await
+from simdsl.verbs.base.registry import verb_of
+from simdsl.verbs.return_ import Return
+from simdsl.verbs.sleep import Sleep
 
 _FIXED: Final = lazy_regex(r"-?[0-9]+\.[0-9]+")
 
@@ -89,7 +93,7 @@ def step_at(plan: Plan, path: Path) -> Step:
         step = steps[index]
         if len(rest) == 1:
             return step
-        if not isinstance(step, For | Retry):
+        if not isinstance(step, BlockStep):
             raise KeyError(path)
         steps, rest = step.body, rest[2:]
 
@@ -160,20 +164,14 @@ class _Unroller:
         self, path: Path, task: str, arguments: tuple[Value, ...], expect: Expectation | None, names: tuple[str, ...] = ()
     ) -> Step:
         source = step_at(self.plan, path)
-        match source:
-            case SqlStep():
-                sql = self._sql(source)
-                if not names:
-                    identifiers = {p.name for p in self.params if isinstance(p.value, Identifier)}
-                    names = tuple(f.name for f in sql.fragments if isinstance(f, Variable) and f.name not in identifiers)
-                renamed = {name: bind_param(self.params, name, value) for name, value in zip(names, arguments, strict=True)}
-                return SqlStep(task=task, sql=_with_names(sql, renamed), expect=expect)
-            case Checkout(pool=pool):
-                return Checkout(task=task, pool=pool, expect=expect)
-            case Return():
-                return Return(task=task, expect=expect)
-            case _:
-                raise KeyError(path)
+        if not isinstance(source, SqlStep):
+            return verb_of(source).unrolled(source, task, expect)
+        sql = self._sql(source)
+        if not names:
+            identifiers = {p.name for p in self.params if isinstance(p.value, Identifier)}
+            names = tuple(f.name for f in sql.fragments if isinstance(f, Variable) and f.name not in identifiers)
+        renamed = {name: bind_param(self.params, name, value) for name, value in zip(names, arguments, strict=True)}
+        return SqlStep(task=task, sql=_with_names(sql, renamed), expect=expect)
 
     def _sql(self, step: SqlStep) -> Sql:
         override = next((o for o in step.options.overrides if o.backend == self.backend), None)

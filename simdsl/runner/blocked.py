@@ -1,4 +1,15 @@
-"""Blocked operations: statements and checkouts that were started and have not ended, and how they end."""
+"""Blocked operations: statements and checkouts that were started and have not ended, and how they end.
+
+An operation that does not end at once is in one of three situations, and only the backend can tell which: it is merely
+slow, it waits for a lock of another session, or it waits for a connection of a pool. The interpreter must know before the
+next step, because a plan may say ``=> blocks`` and because every run must interleave the same way. So after every step,
+while anything is pending, ``poll_until_quiescent`` asks the backend to settle: each pending session has then ended, or is
+known to wait for another one, and which one. Waiting for that is the only real waiting in a run; its limit
+(``RealTimeLimits``) never decides an outcome, it fails the run.
+
+What ends does so in the order in which it began to wait, so that two runs agree. An engine may choose another order among
+several waiters of one lock; that is traced as a race and warned about, because the plan cannot decide it (rules.md 37).
+"""
 
 from __future__ import annotations
 
@@ -11,9 +22,8 @@ from simdsl.core.trace import BlockReason, RaceDetected, TaskBlocked, Trace
 from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
-from simdsl.runner import failures
-from simdsl.runner.failures import RunStopped
 from simdsl.runner.state import PendingOperation, TaskConnection
+from simdsl.verbs.base.failures import RunStopped, at_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,34 +34,42 @@ class RealTimeLimits:
 
 
 Answer: TypeAlias = Outcome | Lease
+"""What a pending operation ends with."""
 
-
-Complete: TypeAlias = Callable[[PendingOperation, Answer], None]
-"""Is told what each one came to that has waited, the moment that it does."""
+OnEnd: TypeAlias = Callable[[PendingOperation, Answer], None]
+"""Is told what each operation ended with, at the moment that it does."""
 
 
 class BlockedOperations:
-    """Who waits, in the order in which they began to.
+    """The pending operations of a run, in the order in which they began to wait.
 
-    It keeps no reference to the machine, which has it: a circle would keep a whole trace until the collector comes.
+    It holds no reference to the interpreter, which holds it: a cycle would keep a whole trace alive until the garbage
+    collector runs, and that is paused during runs. Hence ``on_end`` is an argument, not a field.
     """
 
     def __init__(
-        self, *, world: Database, clock: Clock, trace: Trace, actors: Sequence[TaskConnection], limits: RealTimeLimits
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        trace: Trace,
+        connections: Sequence[TaskConnection],
+        limits: RealTimeLimits,
     ) -> None:
         self.pending: list[PendingOperation] = []
         self.raced = False
-        self._world = world
+        self._database = database
         self._clock = clock
         self._trace = trace
-        self._actors = actors
+        self._connections = connections
         self._limits = limits
-        self._blockers: Mapping[int, frozenset[int]] = {}
+        # Session ids by the id of the session that waits for them, as of the last settling.
+        self._waits_for: Mapping[int, frozenset[int]] = {}
 
-    def enter(self, pending: PendingOperation, complete: Complete) -> bool:
-        """Take in what did not end at once. False if it was only slow, and has ended by the time all has settled."""
+    def add(self, pending: PendingOperation, on_end: OnEnd) -> bool:
+        """Take in an operation that did not end at once. False if it was only slow and has ended by now."""
         self.pending.append(pending)
-        self.settle(complete, fresh=pending)
+        self.poll_until_quiescent(on_end, started=pending)
         if pending not in self.pending:
             return False
         op, now_us = pending.op, self._clock.now_us
@@ -72,18 +90,20 @@ class BlockedOperations:
         )
         return True
 
-    def settle(self, complete: Complete, fresh: PendingOperation | None = None) -> None:
-        """Let everything that can end do so, until nothing changes. ``fresh`` has begun this very moment."""
-        waiters = [p for p in self.pending if p.session is not None and p is not fresh]
-        # Taken once: a wait that is first seen together with an outcome must still count as new when circles are looked for.
-        before = self._blockers
-        while self._settle_locks(complete, fresh, before) or self._settle_pools(complete):
+    def poll_until_quiescent(self, on_end: OnEnd, started: PendingOperation | None = None) -> None:
+        """End everything that can end. ``started`` is what was started this very moment, if anything was."""
+        waiters = [p for p in self.pending if p.session is not None and p is not started]
+        # Taken once: a wait that is first seen in the same round as an outcome must still count as new when cycles are
+        # looked for, which happens in the last round only.
+        before = self._waits_for
+        # One operation that ends may let another one end: its session releases locks, its pool serves the next.
+        while self._end_statements(on_end, started, before) or self._end_checkouts(on_end):
             pass
         if len(waiters) > 1 and any(p not in self.pending for p in waiters):
-            self._race(waiters)
+            self._record_race(waiters)
 
-    def clear(self) -> None:
-        """Nobody waits any more: timers and checkouts are called off, statements are for their sessions to cancel."""
+    def cancel_all(self) -> None:
+        """Nothing is pending any more: timers and checkouts are cancelled; statements are for their sessions to cancel."""
         for pending in self.pending:
             if pending.timer is not None:
                 pending.timer.cancel()
@@ -91,108 +111,99 @@ class BlockedOperations:
                 pending.ticket.cancel()
         self.pending.clear()
 
-    def holds(self, actor: TaskConnection) -> bool:
-        """Whether something of this task waits."""
-        return any(pending.actor is actor for pending in self.pending)
+    def has_pending(self, connection: TaskConnection) -> bool:
+        """Whether an operation of this task is pending."""
+        return any(pending.connection is connection for pending in self.pending)
 
     def blockers(self, pending: PendingOperation) -> list[str]:
-        """The tasks that a waiting one waits for: holders of its lock, or of its pool's connections."""
+        """The tasks that an operation waits for: holders of its lock, or of connections of its pool."""
         if pending.session is None:
-            return [a.name for a in self._actors if a.lease is not None and a.pool == pending.op.pool]
-        ids = self._blockers.get(pending.session.id, frozenset())
-        return [a.name for a in self._actors if a.session is not None and a.session.id in ids]
+            return [c.name for c in self._connections if c.lease is not None and c.pool == pending.pool]
+        ids = self._waits_for.get(pending.session.id, frozenset())
+        return [c.name for c in self._connections if c.session is not None and c.session.id in ids]
+
+    # Failures
 
     def deadlock(self, help: str | None) -> Failure:  # noqa: A002 - the diagnostic's word
-        """Everybody waits and no deadline is left: who waits for whom."""
+        """All threads are blocked, and no deadline is left that could free one."""
         first = self.pending[0]
+        edges = {p.task: ", ".join(self.blockers(p)) or _NO_TASK for p in self.pending}
         return Failure(
             kind=FailureKind.DEADLOCK,
-            message="everybody waits, and nothing can ever serve anybody",
+            message="every task is blocked, and no timeout is left that could end it",
             path=first.op.path,
             override=first.op.override,
-            task=first.actor.name,
-            got=failures.blocking_edges({p.actor.name: self.blockers(p) for p in self.pending}),
+            task=first.task,
+            got=tuple(f"{waiter} waits for {others}" for waiter, others in edges.items()),
             help=help,
             fingerprint=str(FailureKind.DEADLOCK),
         )
 
-    def still_waits(self, pending: PendingOperation) -> Failure:
-        """The run has ended, and this has not."""
-        others = ", ".join(self.blockers(pending)) or "nobody that can move"
-        message = f"at the end of the run {pending.actor.name} still waits for {others}"
-        return failures.at_step(
-            pending.op, FailureKind.STUCK, message, f"release it and write `await: {pending.actor.name}`"
-        )
+    def still_blocked(self, pending: PendingOperation) -> Failure:
+        """The run has ended, and this operation has not."""
+        others = ", ".join(self.blockers(pending)) or _NO_TASK
+        message = f"at the end of the run {pending.task} is still blocked by {others}"
+        return at_step(pending.op, FailureKind.STUCK, message, f"release it and write `await: {pending.task}`")
 
-    def _race(self, waiters: Sequence[PendingOperation]) -> None:
+    def _record_race(self, waiters: Sequence[PendingOperation]) -> None:
         self.raced = True
-        self._trace.add(RaceDetected(tasks=tuple(pending.actor.name for pending in waiters)))
+        self._trace.add(RaceDetected(tasks=tuple(pending.task for pending in waiters)))
 
-    def _settle_locks(
-        self, complete: Complete, fresh: PendingOperation | None, before: Mapping[int, frozenset[int]]
-    ) -> bool:
+    # Statements
+
+    def _end_statements(self, on_end: OnEnd, started: PendingOperation | None, before: Mapping[int, frozenset[int]]) -> bool:
+        """One round of settling the sessions; whether anything changed, so that another round is needed."""
         locks = [(p, p.session) for p in self.pending if p.session is not None]
         if not locks:
-            self._blockers = {}
+            self._waits_for = {}
             return False
-        settled = self._world.settle([session for _, session in locks], self._limits.settle_us)
-        self._blockers = settled.blockers
+        settled = self._database.settle([session for _, session in locks], self._limits.settle_us)
+        self._waits_for = settled.blockers
         ended = [(p, session) for p, session in locks if session.id in settled.ended]
-        ended.sort(key=lambda pair: pair[0] is not fresh)  # what was just begun is what released the others
+        # What was just started comes first: it is what released the others, so its outcome came before theirs.
+        ended.sort(key=lambda pair: pair[0] is not started)
         for pending, session in ended:
             outcome = session.poll()
             assert outcome is not None, "settle said that it had ended"
-            self._leave(pending, outcome, complete)
+            self._end(pending, outcome, on_end)
         if ended:
             return True
-        self._check_stuck(locks, settled)
-        return self._break_circle(fresh, before)
+        self._check_progress(locks, settled)
+        return self._break_cycle(started, before)
 
-    def _break_circle(self, fresh: PendingOperation | None, before: Mapping[int, frozenset[int]]) -> bool:
-        """Cancel who closed a circle of waiting: what was just begun, or what was let on and waits for somebody else now."""
-        for pending in ([fresh] if fresh is not None else []) + list(reversed(self.pending)):
+    def _check_progress(self, locks: Iterable[tuple[PendingOperation, Session]], settled: Settled) -> None:
+        """Raises ``RunStopped`` for a statement about which the backend learned nothing within the limit."""
+        for pending, session in locks:
+            if session.id not in settled.blockers and pending.refusal is None:
+                seconds = self._limits.settle_us / 1e6
+                what = f"{pending.task}'s statement neither ended nor was found to wait for another session"
+                message = f"{what} within {seconds:g} s of real time"
+                raise RunStopped(at_step(pending.op, FailureKind.STUCK, message))
+
+    def _break_cycle(self, started: PendingOperation | None, before: Mapping[int, frozenset[int]]) -> bool:
+        """Cancel the statement that closed a cycle of waiting sessions, as an engine's deadlock detector would.
+
+        simdsl does it itself because an engine lets the cycle stand for a real while (PostgreSQL: ``deadlock_timeout``, a
+        second) and then chooses the victim by its own clock, so that two runs would differ. The victim is the statement
+        that was just started, or one whose blockers changed since the last settling: it was served a lock and ran into
+        the next. An older member of the cycle closed nothing.
+        """
+        for pending in ([started] if started is not None else []) + list(reversed(self.pending)):
             session = pending.session
             if session is None or pending.refusal is not None:
                 continue
-            is_new = pending is fresh or self._blockers.get(session.id) != before.get(session.id)
-            if is_new and self._is_in_circle(session.id):
+            is_new = pending is started or self._waits_for.get(session.id) != before.get(session.id)
+            if is_new and self._is_in_cycle(session.id):
                 deadlock = ErrorClass.DEADLOCK_DETECTED
                 pending.refusal = Failed(deadlock, "deadlock detected", deadlock.sqlstate, by="simdsl")
                 session.cancel()
                 return True
         return False
 
-    def _settle_pools(self, complete: Complete) -> bool:
-        for pending in self.pending:
-            if pending.ticket is not None:
-                answer = pending.refusal or pending.ticket.poll()
-                if answer is not None:
-                    self._leave(pending, answer, complete)
-                    return True
-        return False
-
-    def _leave(self, pending: PendingOperation, answer: Answer, complete: Complete) -> None:
-        self.pending.remove(pending)
-        if pending.timer is not None:
-            pending.timer.cancel()
-        if pending.refusal is not None and pending.session is not None and isinstance(answer, Failed):
-            answer = pending.refusal._replace(native=answer.native)
-        elif isinstance(answer, Failed) and answer.error_class is ErrorClass.DEADLOCK_DETECTED:
-            self._race([pending])  # the engine was sooner, and chose the victim by its own clock
-        complete(pending, answer)
-
-    def _check_stuck(self, locks: Iterable[tuple[PendingOperation, Session]], settled: Settled) -> None:
-        for pending, session in locks:
-            if session.id not in settled.blockers and pending.refusal is None:
-                seconds = self._limits.settle_us / 1e6
-                what = f"{pending.actor.name}'s statement neither ended nor waited for anybody"
-                message = f"{what} within {seconds:g} s of real time"
-                raise RunStopped(failures.at_step(pending.op, FailureKind.STUCK, message))
-
-    def _is_in_circle(self, start: int) -> bool:
+    def _is_in_cycle(self, start: int) -> bool:
         seen, front = set[int](), [start]
         while front:
-            for blocker in sorted(self._blockers.get(front.pop(), frozenset())):
+            for blocker in sorted(self._waits_for.get(front.pop(), frozenset())):
                 if blocker == start:
                     return True
                 if blocker not in seen:
@@ -200,9 +211,33 @@ class BlockedOperations:
                     front.append(blocker)
         return False
 
+    # Checkouts
+
+    def _end_checkouts(self, on_end: OnEnd) -> bool:
+        """End the first checkout that its pool has decided. One at a time: its connection may let a statement run."""
+        for pending in self.pending:
+            if pending.ticket is not None:
+                answer = pending.refusal or pending.ticket.poll()
+                if answer is not None:
+                    self._end(pending, answer, on_end)
+                    return True
+        return False
+
+    def _end(self, pending: PendingOperation, answer: Answer, on_end: OnEnd) -> None:
+        self.pending.remove(pending)
+        if pending.timer is not None:
+            pending.timer.cancel()
+        if pending.refusal is not None and pending.session is not None and isinstance(answer, Failed):
+            # The engine reports a cancelled statement; why it was cancelled is what the plan must see. A statement that
+            # succeeded before the cancel arrived keeps its outcome.
+            answer = pending.refusal._replace(native=answer.native)
+        elif isinstance(answer, Failed) and answer.error_class is ErrorClass.DEADLOCK_DETECTED:
+            self._record_race([pending])  # the engine was faster, and chose the victim by its own clock
+        on_end(pending, answer)
+
 
 def _time_out(pending: PendingOperation) -> None:
-    """The virtual deadline of what waits has come."""
+    """The virtual deadline of an operation has come: it is cancelled, and ends with a timeout."""
     text = "the step's timeout has passed"
     if pending.ticket is not None:
         pending.refusal = Failed(ErrorClass.POOL_TIMEOUT, text, by="simdsl")
@@ -210,3 +245,6 @@ def _time_out(pending: PendingOperation) -> None:
     elif pending.session is not None:
         pending.refusal = Failed(ErrorClass.STATEMENT_TIMEOUT, text, by="simdsl")
         pending.session.cancel()
+
+
+_NO_TASK = "no task that can run"

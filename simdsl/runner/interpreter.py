@@ -1,10 +1,16 @@
-"""The interpreter: executes the instructions of a program, one task at a time."""
+"""The interpreter: executes the instructions of a program, one step of one task at a time.
+
+A step is: pick a thread, execute one instruction of it, end what that unblocked, check invariants. Where one thread has
+all steps (``steps:``, and sections) there is nothing to pick, and plain statements take a fast path.
+
+Nothing here sleeps, and nothing is retried behind a plan's back: waiting is a state of a thread, and virtual time passes
+only when no thread can move.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
 
 from simdsl.backends.protocol import Database, Pool, Session, Tx
 from simdsl.core.clock import Clock
@@ -13,278 +19,343 @@ from simdsl.core.trace import BlockReason, ClockAdvanced, SessionRolledBack, Tas
 from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.values import Value
-from simdsl.runner import blocks, failures, verbs
 from simdsl.runner.blocked import Answer, BlockedOperations, RealTimeLimits
-from simdsl.runner.failures import RunStopped
 from simdsl.runner.invariants import InvariantChecker
-from simdsl.runner.program import FREE_OPCODES, SECTION_NAMES, Code, Instruction, Opcode
+from simdsl.runner.program import SECTION_NAMES, StatementInstruction
 from simdsl.runner.scheduling import SchedulingPolicy
-from simdsl.runner.state import ConnectionLeases, PendingOperation, RetryFrame, TaskConnection, TaskThread, ThreadState
+from simdsl.runner.state import ConnectionLeases, PendingOperation, RunEvaluationContext, TaskConnection
+from simdsl.verbs.base.failures import RunStopped, at_step, step_failed, unbound
+from simdsl.verbs.base.runtime import DONE, NO_CONNECTION, Instruction, Instructions, PendingResult, TaskThread, ThreadState
+from simdsl.verbs.for_ import LoopFrame, NextIteration
 
 
 class Interpreter:
-    """One run in one world. The public methods run a piece each and raise ``RunStopped`` at the first failure."""
+    """One run on one database, and the ``Runtime`` of its verbs.
+
+    ``run_steps`` and ``run_tasks`` raise ``RunStopped`` at the first failure; with ``keep_going``, failures of steps are
+    collected in ``failures`` instead.
+    """
 
     def __init__(
         self,
         *,
-        world: Database,
+        database: Database,
         clock: Clock,
         trace: Trace,
         tasks: Sequence[str],
         pools: Mapping[str, Pool],
-        invariants: Code = (),
+        invariants: Instructions = (),
         boolean_type: bool = True,
         keep_going: bool = False,
         limits: RealTimeLimits,
     ) -> None:
-        self.world = world
+        self.database = database
         self.clock = clock
         self.trace = trace
         self.keep_going = keep_going
         self.labels: dict[str, Outcome] = {}
         self.errors: Counter[ErrorClass] = Counter()
-        self.strands: list[TaskThread] = []
-        self.missed: list[Failure] = []
-        self.actors = [
+        self.threads: list[TaskThread] = []
+        self.failures: list[Failure] = []
+        self.connections = [
             TaskConnection(name=name, index=i, pooled=bool(pools) and name not in SECTION_NAMES)
             for i, name in enumerate(tasks)
         ]
-        self.judgements = 0  # of steps; invariants are counted by who watches them
         self.boolean_type = boolean_type
         self.leases = ConnectionLeases(pools, trace)
-        self._shared: Mapping[str, Value] = {}
-        self._watch = InvariantChecker(
-            world=world, trace=trace, invariants=invariants, boolean_type=boolean_type, limits=limits
+        self._step_assertions = 0
+        self._shared: Mapping[str, Value] = {}  # variables that invariants may read: params, and what setup bound
+        self._invariants = InvariantChecker(
+            database=database, trace=trace, invariants=invariants, boolean_type=boolean_type, limits=limits
         )
-        self._room = BlockedOperations(world=world, clock=clock, trace=trace, actors=self.actors, limits=limits)
+        self._blocked = BlockedOperations(
+            database=database, clock=clock, trace=trace, connections=self.connections, limits=limits
+        )
 
     @property
     def assertions(self) -> int:
-        """How many expectations, checks and invariants were judged."""
-        return self.judgements + self._watch.assertions
+        """How many expectations, checks and invariants were evaluated."""
+        return self._step_assertions + self._invariants.assertions
 
     @property
     def raced(self) -> bool:
-        """Whether the engine had to choose among waiting sessions."""
-        return self._room.raced
+        """Whether the engine had to choose among several waiting sessions."""
+        return self._blocked.raced
 
-    # Running
+    # The loops
 
-    def script(self, code: Code, env: Mapping[str, Value], *, watch: bool = True) -> dict[str, Value]:
+    def run_steps(self, code: Instructions, env: Mapping[str, Value], *, check_invariants: bool = True) -> dict[str, Value]:
         """Run one list of instructions from its beginning to its end; the variables that it leaves behind.
 
-        ``watch`` judges the invariants at every quiet point.
+        ``check_invariants`` checks them at every quiescent point.
         """
-        strand = TaskThread(index=0, name="", code=code, env=dict(env))
-        self.strands = [strand]
+        thread = TaskThread(index=0, name="", code=code, env=dict(env))
+        self.threads = [thread]
         self._shared = env
         ready, end = ThreadState.READY, len(code)
-        handlers = [_HANDLERS[op.kind] for op in code]
-        watch = watch and bool(self._watch.invariants)
-        waiting = self._room.pending
-        if watch:
-            self._look()
+        check_invariants = check_invariants and bool(self._invariants.code)
+        pending = self._blocked.pending
+        if check_invariants:
+            self._check_invariants()
         while True:
-            while strand.state is ready:
-                pc = strand.pc
+            while thread.state is ready:
+                pc = thread.pc
                 if pc == end:
-                    return strand.env
-                if not (watch or waiting):
-                    self._hurry(strand)
-                    if strand.pc != pc or strand.state is not ready:
+                    return thread.env
+                if not (check_invariants or pending):
+                    self._run_plain_statements(thread)
+                    if thread.pc != pc or thread.state is not ready:
                         continue
-                handlers[pc](self, strand, code[pc])
-                if waiting:
-                    self._room.settle(self._complete)
-                if watch:
-                    self._look()
-            self._pass_time()
+                code[pc].execute(self, thread)
+                if pending:
+                    self._blocked.poll_until_quiescent(self._operation_ended)
+                if check_invariants:
+                    self._check_invariants()
+            self._advance_clock()
 
-    def _hurry(self, strand: TaskThread) -> None:
-        """Take plain steps one after the other for as long as each ends at once, without an error, and is met.
+    def run_tasks(
+        self, names: Sequence[str], codes: Sequence[Instructions], env: Mapping[str, Value], policy: SchedulingPolicy
+    ) -> None:
+        """Run several lists of instructions, a step of the one that the policy picks at a time, until all have ended."""
+        self.threads = [
+            TaskThread(index=i, name=name, code=code, env=dict(env))
+            for i, (name, code) in enumerate(zip(names, codes, strict=True))
+        ]
+        self._shared = env
+        self._check_invariants()
+        while True:
+            enabled = tuple(thread.index for thread in self.threads if self._is_enabled(thread))
+            if enabled:
+                choice = policy.choose(enabled, self)
+                self.trace.add(TaskChosen(choice=choice, enabled=enabled))
+                thread = self.threads[choice]
+                thread.code[thread.pc].execute(self, thread)
+                if self._blocked.pending:
+                    self._blocked.poll_until_quiescent(self._operation_ended)
+                self._check_invariants()
+            elif all(thread.state is ThreadState.DONE for thread in self.threads):
+                policy.finish()
+                return
+            else:
+                self._advance_clock()
 
-        This is ``_sql`` written out once more, for the steps of which plans are mostly made: what a call, an attribute and
-        a question cost there is half of what the interpreter costs. It stops before a step that is none of them, and
-        hands one that turns out otherwise to ``_began``, as ``_sql`` would.
+    def _is_enabled(self, thread: TaskThread) -> bool:
+        """Execute what takes no entry of a schedule, then say whether the thread can take a step.
+
+        Heads and ends of loops are no steps: a choice among threads of which one would only count up its loop would
+        double the interleavings and mean nothing to the database (rules.md 34).
         """
-        labels, now_us = self.labels, self.clock.now_us
-        ops, given, outcomes, moments = self.trace.ops, self.trace.arguments, self.trace.outcomes, self.trace.moments
-        code, env = strand.code, strand.env
-        pc, end, judged, following = strand.pc, len(code), 0, Opcode.NEXT
-        at = -1  # the index of the actor whose connection is at hand
+        while thread.state is ThreadState.READY:
+            if thread.pc == len(thread.code):
+                thread.state = ThreadState.DONE
+            elif thread.code[thread.pc].is_free:
+                thread.code[thread.pc].execute(self, thread)
+            else:
+                return True
+        return False
+
+    def _run_plain_statements(self, thread: TaskThread) -> None:
+        """Fast path: run plain statements for as long as each ends at once, without an error, and as expected.
+
+        It is ``run_statement`` and ``complete_step`` written out for the statements that plans are mostly made of, and
+        ``NextIteration.execute`` for loops of them. Python's calls and attribute look-ups are most of what a step costs
+        beside the database: the 20,000 steps of bench/interpreter.py take {FIGURE} of the time that they take without
+        this method. It stops before anything that is not plain, and hands a statement that turns out otherwise
+        (it blocks, fails, or its outcome needs a look) to the slow path, so that there is one definition of each.
+
+        ``thread.pc`` and the number of assertions live in local variables meanwhile; ``finally`` writes them back.
+        """
+        labels, now_us = self.labels, self.clock.now_us  # the clock stands still: it advances only when all threads wait
+        trace = self.trace
+        ops, argument_lists, outcomes, moments = trace.ops, trace.arguments, trace.outcomes, trace.moments
+        code, env = thread.code, thread.env
+        pc, end, assertions = thread.pc, len(code), 0
+        at = NO_CONNECTION  # the connection that `start` and `moment` are of
         try:
             while pc < end:
                 op = code[pc]
-                if not op.is_plain:
-                    if op.kind is not following:
+                if type(op) is not StatementInstruction:
+                    if type(op) is not NextIteration:
                         break
-                    for value in strand.blocks[-1].following:  # type: ignore[union-attr]  # the end of a loop's body
+                    frame = thread.frames[-1]
+                    assert type(frame) is LoopFrame
+                    for value in frame.following:
                         env[op.variable] = value
                         pc = op.target + 1
                         break
                     else:
-                        break
+                        break  # the loop is over: `execute` leaves it
                     continue
-                if op.actor != at:
-                    at = op.actor
-                    actor = self.actors[at]
-                    session = actor.session
-                    if session is None or actor.uncollected is not None:
+                if not op.is_plain:
+                    break
+                if op.connection != at:
+                    at = op.connection
+                    connection = self.connections[at]
+                    session = connection.session
+                    if session is None or connection.unawaited is not None:
                         break
+                    # One tuple for all steps of a session at this time: the trace keeps a reference for each.
                     start, moment = session.start, (now_us, session.id)
                 sole, bind = op.sole, op.bind
                 if sole is not None:
                     arguments: tuple[Value, ...] = (env[sole],)
                 else:
                     arguments = () if bind is None else bind(env)
-                outcome = start(op.statement, arguments)  # type: ignore[arg-type]  # a plain step has one
+                outcome = start(op.statement, arguments)
                 if outcome is None or type(outcome) is Failed:
-                    strand.pc = pc
-                    self._began(strand, op, arguments, outcome, session)  # type: ignore[arg-type]  # it was asked
-                    pc = strand.pc
+                    thread.pc = pc
+                    self._statement_started(thread, op, arguments, outcome, session)  # type: ignore[arg-type]  # it is open
+                    pc = thread.pc
                     break
+                # The columns of the trace, one item each (`simdsl.core.trace.Trace`).
                 ops.append(op)
-                given.append(arguments)
+                argument_lists.append(arguments)
                 outcomes.append(outcome)
                 moments.append(moment)
-                wanted = op.wanted
-                if wanted is None or outcome != wanted:
-                    judgement = op.judge(outcome, env, labels)  # type: ignore[misc]  # a plain step has one
-                    if judgement is not None:
-                        judged += 1
-                        strand.pc = pc
-                        if self._bound(strand, op, arguments, outcome, judgement):
-                            strand.pc += 1
-                        pc = strand.pc
+                exact = op.exact
+                if exact is None or outcome != exact:
+                    answer = op.judge(outcome, env, labels)  # type: ignore[misc]  # a plain statement has one
+                    if answer is not None:
+                        assertions += 1
+                        thread.pc = pc
+                        if self._accept(thread, op, arguments, outcome, answer):
+                            thread.pc += 1
+                        pc = thread.pc
                         break
-                judged += 1
+                assertions += 1
                 pc += 1
         except KeyError as error:
-            raise RunStopped(failures.unbound(code[pc], error.args[0])) from None
+            raise RunStopped(unbound(code[pc], error.args[0])) from None
         finally:
-            strand.pc = pc
-            self.judgements += judged
+            thread.pc = pc
+            self._step_assertions += assertions
 
-    def tasks(
-        self, names: Sequence[str], codes: Sequence[Code], env: Mapping[str, Value], chooser: SchedulingPolicy
-    ) -> None:
-        """Run several lists of instructions, a step of the chosen one at a time, until all have ended."""
-        self.strands = [
-            TaskThread(index=i, name=name, code=code, env=dict(env))
-            for i, (name, code) in enumerate(zip(names, codes, strict=True))
-        ]
-        self._shared = env
-        self._look()
-        while True:
-            enabled = tuple(strand.index for strand in self.strands if self._is_enabled(strand))
-            if enabled:
-                choice = chooser.choose(enabled, self)
-                self.trace.add(TaskChosen(choice=choice, enabled=enabled))
-                strand = self.strands[choice]
-                op = strand.code[strand.pc]
-                _HANDLERS[op.kind](self, strand, op)
-                if self._room.pending:
-                    self._room.settle(self._complete)
-                self._look()
-            elif all(strand.state is ThreadState.DONE for strand in self.strands):
-                chooser.finish()
-                return
-            else:
-                self._pass_time()
+    # The end of a run
 
-    def _is_enabled(self, strand: TaskThread) -> bool:
-        """Walk over what costs nothing, then say whether the strand can take a step."""
-        while strand.state is ThreadState.READY:
-            if strand.pc == len(strand.code):
-                strand.state = ThreadState.DONE
-            elif strand.code[strand.pc].kind in FREE_OPCODES:
-                op = strand.code[strand.pc]
-                _HANDLERS[op.kind](self, strand, op)
-            else:
-                return True
-        return False
+    def finish(self, *, check_invariants: bool = False) -> None:
+        """End the run in good order (rules.md 32): transactions are rolled back, what that unblocks ends, leases go back.
 
-    def finish(self, *, watch: bool = False) -> None:
-        """End the run in good order (rules.md 32): what still waits is released or cancelled, and connections go back."""
-        self._roll_back(actor for actor in self.actors if not self._room.holds(actor))
-        if self._room.pending:
-            self._room.settle(self._complete)
-        for actor in self.actors:
-            pending, actor.uncollected = actor.uncollected, None
+        Raises ``RunStopped`` for what is still blocked then, and for a statement that failed and was not awaited.
+        """
+        # Sessions with a pending statement are left alone: they have to get their locks by the others' end.
+        self._roll_back_all(connection for connection in self.connections if not self._blocked.has_pending(connection))
+        if self._blocked.pending:
+            self._blocked.poll_until_quiescent(self._operation_ended)
+        for connection in self.connections:
+            pending, connection.unawaited = connection.unawaited, None
             if pending is not None and pending.outcome is None:
-                self._fail(self._room.still_waits(pending))
+                self._fail(self._blocked.still_blocked(pending))
             elif pending is not None and isinstance(pending.outcome, Failed):
-                message = "the waiting statement failed, and nothing awaits it"
-                self._fail(failures.step_failed(pending.op, FailureKind.ERROR, message, pending.outcome))
+                message = "the blocked statement failed, and no `await` takes its outcome"
+                self._fail(step_failed(pending.op, FailureKind.ERROR, message, pending.outcome))
         self.abandon()
-        if watch:
-            self._look()
+        if check_invariants:
+            self._check_invariants()
 
     def abandon(self) -> None:
-        """Cancel, drain and roll back everything, and give every connection back. Judges nothing."""
-        self._room.clear()
-        self._roll_back(self.actors)
-        for actor in self.actors:
-            if actor.lease is not None:
-                self.leases.give_back(actor)
+        """Cancel and roll back everything, and return every lease. Evaluates nothing and never raises ``RunStopped``."""
+        self._blocked.cancel_all()
+        self._roll_back_all(self.connections)
+        for connection in self.connections:
+            if connection.lease is not None:
+                self.leases.check_in(connection)
 
     def close(self) -> None:
         """Close every connection that no pool owns."""
-        for actor in self.actors:
-            if actor.session is not None and actor.lease is None:
-                actor.session.close()
-            actor.session = None
-        self._watch.close()
+        for connection in self.connections:
+            if connection.session is not None and connection.lease is None:
+                connection.session.close()
+            connection.session = None
+        self._invariants.close()
 
-    # SQL
+    def _roll_back_all(self, connections: Iterable[TaskConnection]) -> None:
+        for connection in connections:
+            if connection.in_transaction:
+                assert connection.session is not None
+                connection.session.quiesce()
+                self.trace.add(SessionRolledBack(task=connection.name, why="the end of the run"))
 
-    def _sql(self, strand: TaskThread, op: Instruction) -> None:
-        actor = self.actors[op.actor]
-        session = actor.session
-        if session is None or actor.uncollected is not None:
-            session = self._session(strand, op, actor)
+    # Statements
+
+    def run_statement(self, thread: TaskThread, op: StatementInstruction) -> None:
+        """See ``program.StatementRuntime``."""
+        connection = self.connections[op.connection]
+        session = connection.session
+        if session is None or connection.unawaited is not None:
+            session = self._open(thread, op, connection)
             if session is None:
                 return
         try:
-            arguments = () if op.bind is None else op.bind(strand.env)
+            arguments = () if op.bind is None else op.bind(thread.env)
         except KeyError as error:
-            raise RunStopped(failures.unbound(op, error.args[0])) from None
-        assert op.statement is not None
-        self._began(strand, op, arguments, session.start(op.statement, arguments), session)
+            raise RunStopped(unbound(op, error.args[0])) from None
+        self._statement_started(thread, op, arguments, session.start(op.statement, arguments), session)
 
-    def _began(
-        self, strand: TaskThread, op: Instruction, arguments: tuple[Value, ...], outcome: Outcome | None, session: Session
+    def _open(self, thread: TaskThread, op: StatementInstruction, connection: TaskConnection) -> Session | None:
+        """The session for a statement; None where the step has completed with an error for lack of one."""
+        self.require_awaited(op)
+        if not connection.pooled:
+            connection.session = self.database.open()
+            return connection.session
+        self._complete(thread, op, (), _not_connected(connection), None)
+        return None
+
+    def _statement_started(
+        self,
+        thread: TaskThread,
+        op: Instruction,
+        arguments: tuple[Value, ...],
+        outcome: Outcome | None,
+        session: Session,
     ) -> None:
-        """A statement was begun: it has ended at once, or waits."""
+        """A statement was started: it has ended already, or is pending."""
         if outcome is None:
-            actor = self.actors[op.actor]
-            self.begin_to_wait(PendingOperation(op=op, actor=actor, strand=strand, arguments=arguments, session=session))
+            connection = self.connections[op.connection]
+            self._block(
+                thread,
+                PendingOperation(op=op, connection=connection, thread=thread, arguments=arguments, session=session),
+            )
         else:
-            self.ended(strand, op, arguments, outcome, session)
+            self._complete(thread, op, arguments, outcome, session)
 
-    def ended(
-        self, strand: TaskThread, op: Instruction, arguments: tuple[Value, ...], outcome: Outcome, session: Session | None
+    # How a step ends
+
+    def complete_step(
+        self, thread: TaskThread, op: Instruction, outcome: Outcome, arguments: tuple[Value, ...] = ()
     ) -> None:
-        """A step of a strand has its outcome: record it, judge it, and let the strand go on."""
+        """See ``Runtime``."""
+        self._complete(thread, op, arguments, outcome, None)
+
+    def _complete(
+        self,
+        thread: TaskThread,
+        op: Instruction,
+        arguments: tuple[Value, ...],
+        outcome: Outcome,
+        session: Session | None,
+    ) -> None:
+        """Record the outcome of a step, check it, and let the thread move on."""
         self._record(op, arguments, outcome, session)
         if op.judge is not None:
             try:
-                judgement = op.judge(outcome, strand.env, self.labels)
+                answer = op.judge(outcome, thread.env, self.labels)
             except KeyError as error:
-                raise RunStopped(failures.unbound(op, error.args[0])) from None
-            self.judgements += 1
-            if judgement is not None and not self._bound(strand, op, arguments, outcome, judgement):
+                raise RunStopped(unbound(op, error.args[0])) from None
+            self._step_assertions += 1
+            if answer is not None and not self._accept(thread, op, arguments, outcome, answer):
                 return
         elif type(outcome) is Failed:
-            self.miss(strand, failures.step_failed(op, FailureKind.ERROR, outcome.text, outcome, arguments), outcome)
+            failure = step_failed(op, FailureKind.ERROR, outcome.text, outcome, arguments)
+            self.fail_step(thread, failure, outcome)
             return
-        strand.pc += 1
+        thread.pc += 1
 
     def _record(self, op: Instruction, arguments: tuple[Value, ...], outcome: Outcome, session: Session | None) -> None:
-        """Write a step that ended into the trace, and keep what checks may ask of it."""
+        """Write a step that ended into the columns of the trace, and keep what checks may ask about it."""
         trace = self.trace
-        if session is not None and (op.moves_tx or type(outcome) is Failed):
+        moves_transaction = type(op) is StatementInstruction and op.moves_transaction
+        if session is not None and (moves_transaction or type(outcome) is Failed):
+            # Asking the driver costs as much as a step, so only those are asked about that may have changed it.
             trace.transactions[len(trace.ops)] = session.tx()
         trace.ops.append(op)
         trace.arguments.append(arguments)
@@ -295,169 +366,179 @@ class Interpreter:
         if type(outcome) is Failed:
             self.errors[outcome.error_class] += 1
 
-    def _bound(
+    def _accept(
         self,
-        strand: TaskThread,
+        thread: TaskThread,
         op: Instruction,
         arguments: tuple[Value, ...],
         outcome: Outcome,
-        judgement: dict[str, Value] | Mismatch,
+        answer: dict[str, Value] | Mismatch,
     ) -> bool:
-        """Take in what an expectation bound; False if it was missed."""
-        if isinstance(judgement, Mismatch):
-            failure = failures.step_failed(op, FailureKind.EXPECTATION, judgement.message, outcome, arguments, strand.env)
-            self.miss(strand, failure, outcome)
+        """Take in what an expectation bound; False if it was not met, and the thread is where that leaves it."""
+        if isinstance(answer, Mismatch):
+            failure = step_failed(op, FailureKind.EXPECTATION, answer.message, outcome, arguments, thread.env)
+            self.fail_step(thread, failure, outcome)
             return False
-        strand.env.update(judgement)
+        thread.env.update(answer)
         return True
 
-    def _session(self, strand: TaskThread, op: Instruction, actor: TaskConnection) -> Session | None:
-        """The connection for a statement; None where it was refused, and the refusal recorded as its outcome."""
-        verbs.must_be_free(actor, op)
-        if not actor.pooled:
-            actor.session = self.world.open()
-            return actor.session
-        self.ended(strand, op, (), verbs.no_connection(actor), None)
-        return None
-
-    # Misses and further attempts
-
-    def miss(self, strand: TaskThread, failure: Failure, outcome: Outcome | None) -> None:
-        """A step missed: the innermost retry that takes it starts again, else the run is over."""
-        while strand.blocks:
-            block = strand.blocks[-1]
-            if isinstance(block, RetryFrame) and blocks.takes(block, outcome):
-                self._try_again(strand, block)
+    def fail_step(self, thread: TaskThread, failure: Failure, outcome: Outcome | None) -> None:
+        """See ``Runtime``."""
+        while thread.frames:
+            if thread.frames[-1].recover(self, thread, outcome):
                 return
             if self.keep_going:
-                break
-            strand.blocks.pop()
+                break  # the thread goes on inside of its blocks
+            thread.frames.pop()
         self._fail(failure)
-        strand.pc += 1
+        thread.pc += 1
 
-    def _try_again(self, strand: TaskThread, block: RetryFrame) -> None:
-        """Undo what the attempt began - its transaction, its checkout, its bindings - and go back to its first step."""
-        actor = block.actor
-        self._undo(block)
-        if actor is not None and actor.lease is not None and not block.had_lease:
-            self.leases.give_back(actor)
-        strand.env = dict(block.bindings)
-        strand.pc = block.head + 1
-        block.number += 1
-        every_us = block.attempts.every_us
-        if every_us is not None:
-            # A database of SQLite whose cache is shared cannot even roll back while somebody changes its schema.
-            self.park(strand, strand.code[block.head], BlockReason.RETRY, every_us, first=lambda: self._undo(block))
-
-    def _undo(self, block: RetryFrame) -> None:
-        """Roll back what the attempt began."""
-        actor = block.actor
-        if actor is None or actor.session is None or not block.was_idle:
-            return
-        if actor.session.tx() in (Tx.OPEN, Tx.FAILED):
-            actor.session.quiesce()
-            if actor.session.tx() is not Tx.OPEN:
-                self.trace.add(SessionRolledBack(task=actor.name, why="a further attempt"))
+    def count_assertion(self) -> None:
+        """See ``Runtime``."""
+        self._step_assertions += 1
 
     def _fail(self, failure: Failure) -> None:
         if not self.keep_going:
             raise RunStopped(failure)
-        self.missed.append(failure)
+        self.failures.append(failure)
 
     # Waiting
 
-    def begin_to_wait(self, pending: PendingOperation) -> None:
-        """A statement or a checkout did not end at once: its strand is parked, unless it was expected to wait."""
-        strand, op = pending.strand, pending.op
-        assert strand is not None
-        strand.state = ThreadState.POOL if pending.session is None else ThreadState.LOCK
-        if self._room.enter(pending, self._complete) and op.may_block:
-            pending.actor.uncollected = pending
-            pending.strand = None
-            self.judgements += 1
-            strand.state = ThreadState.READY
-            strand.pc += 1
+    def _block(self, thread: TaskThread, pending: PendingOperation) -> None:
+        """An operation has not ended at once: its thread is blocked with it, unless the plan expected it to block."""
+        thread.state = ThreadState.POOL if pending.session is None else ThreadState.LOCK
+        if self._blocked.add(pending, self._operation_ended) and pending.op.may_block:
+            pending.connection.unawaited = pending
+            pending.thread = None
+            self._step_assertions += 1
+            thread.state = ThreadState.READY
+            thread.pc += 1
 
-    def _complete(self, pending: PendingOperation, answer: Answer) -> None:
-        """What waited has ended. Its strand goes on; one that was let go keeps its outcome for `await`."""
-        actor, op = pending.actor, pending.op
-        if isinstance(answer, tuple):
+    def _operation_ended(self, pending: PendingOperation, answer: Answer) -> None:
+        """A pending operation has ended. Its thread moves on; one that was let go keeps the outcome for ``await``."""
+        connection, op = pending.connection, pending.op
+        if isinstance(answer, tuple):  # outcomes are named tuples, leases are not
             outcome: Outcome = answer
         else:
-            self.leases.lend(actor, op.pool, answer)
-            outcome = verbs.DONE
-        if pending.strand is not None:
-            pending.strand.state = ThreadState.READY
-            self.ended(pending.strand, op, pending.arguments, outcome, actor.session)
+            self.leases.assign(connection, pending.pool, answer)
+            outcome = DONE
+        if pending.thread is not None:
+            pending.thread.state = ThreadState.READY
+            self._complete(pending.thread, op, pending.arguments, outcome, connection.session)
             return
-        self._record(op, pending.arguments, outcome, actor.session)
+        self._record(op, pending.arguments, outcome, connection.session)
         pending.outcome = outcome
-        for strand in self.strands:
-            if strand.state is ThreadState.AWAIT:
-                strand.state = ThreadState.READY
+        for thread in self.threads:
+            if thread.state is ThreadState.AWAIT:
+                thread.state = ThreadState.READY  # its `await` looks again whether all that it wants has ended
 
-    def park(
+    def suspend(
         self,
-        strand: TaskThread,
+        thread: TaskThread,
         op: Instruction,
-        wait: BlockReason,
+        reason: BlockReason,
         duration_us: int,
-        first: Callable[[], None] | None = None,
+        then: Callable[[], None] | None = None,
     ) -> None:
-        """The strand sleeps for a virtual while. ``first`` is done when it wakes."""
+        """See ``Runtime``."""
         now_us = self.clock.now_us
         until_us = now_us + duration_us
-        strand.state = ThreadState.SLEEP
-        task = strand.name or op.task
-        self.trace.add(TaskBlocked(task=task, path=op.path, what=op.what, wait=wait, until_us=until_us, now_us=now_us))
+        thread.state = ThreadState.SLEEP
+        task = thread.name or op.task
+        self.trace.add(TaskBlocked(task=task, path=op.path, what=op.what, wait=reason, until_us=until_us, now_us=now_us))
 
         def wake() -> None:
-            if first is not None:
-                first()
-            strand.state = ThreadState.READY
+            if then is not None:
+                then()
+            thread.state = ThreadState.READY
 
         self.clock.call_at(until_us, wake)
 
-    def _pass_time(self) -> None:
-        """Nobody can move: the clock jumps to the next deadline. Without one, the plan waits for itself."""
+    def _advance_clock(self) -> None:
+        """No thread can move: the clock advances to the next deadline. Without one, the plan is deadlocked."""
         deadline_us = self.clock.next_deadline_us()
         if deadline_us is None:
-            is_script = not self.strands[0].name
+            is_steps = not self.threads[0].name
             raise RunStopped(
-                self._room.deadlock("if it is meant to wait, write `=> blocks` at the step" if is_script else None)
+                self._blocked.deadlock("if it is meant to block, write `=> blocks` at the step" if is_steps else None)
             )
         self.clock.advance_to(deadline_us)
         self.trace.add(ClockAdvanced(now_us=deadline_us))
-        if self._room.pending:
-            self._room.settle(self._complete)
+        if self._blocked.pending:
+            self._blocked.poll_until_quiescent(self._operation_ended)
 
-    def _roll_back(self, actors: Iterable[TaskConnection]) -> None:
-        for actor in actors:
-            # What was lost is rolled back already.
-            if actor.session is not None and actor.session.tx() in (Tx.OPEN, Tx.FAILED):
-                actor.session.quiesce()
-                self.trace.add(SessionRolledBack(task=actor.name, why="the end of the run"))
-
-    def _look(self) -> None:
-        """Judge the invariants, if this is a quiet point: no transaction open, nobody parked on a statement."""
-        if not self._watch.invariants or self._room.pending:
+    def _check_invariants(self) -> None:
+        """Check the invariants if this is a quiescent point: no operation is pending, no transaction is open."""
+        if not self._invariants.code or self._blocked.pending:
             return
-        if all(actor.session is None or actor.session.tx() is Tx.IDLE for actor in self.actors):
-            for failure in self._watch.misses(self._shared, self.labels):
+        if all(connection.session is None or connection.session.tx() is Tx.IDLE for connection in self.connections):
+            for failure in self._invariants.failures(self._shared, self.labels):
                 self._fail(failure)
 
+    # What verbs ask about connections: see ``Runtime``
 
-# Indexed by Kind. Functions, not bound methods: a machine that holds itself would keep its trace until the collector comes.
-_HANDLERS: Final[tuple[Callable[[Interpreter, TaskThread, Instruction], None], ...]] = (
-    Interpreter._sql,
-    verbs.checkout,
-    verbs.release,
-    verbs.await_result,
-    verbs.check,
-    verbs.sleep,
-    lambda _, strand, op: blocks.enter_loop(strand, op),
-    lambda _, strand, op: blocks.next_round(strand, op),
-    lambda machine, strand, op: blocks.enter_retry(strand, op, machine.actors[op.actor] if op.actor >= 0 else None),
-    lambda _, strand, op: blocks.leave_retry(strand, op),
-    lambda _, strand, op: blocks.begin_action(strand, op),
-)
+    def evaluation_context(self, thread: TaskThread) -> RunEvaluationContext:
+        """See ``Runtime``."""
+        return RunEvaluationContext(
+            env=thread.env, labels=self.labels, pools=self.leases.pools, counts=self.errors, clock=self.clock
+        )
+
+    def require_awaited(self, op: Instruction) -> None:
+        """See ``Runtime``."""
+        connection = self.connections[op.connection]
+        if connection.unawaited is not None:
+            message = f"{connection.name} has a blocked statement that was not awaited yet"
+            help_ = f"write `await: {connection.name}` before this step"
+            raise RunStopped(at_step(op, FailureKind.ERROR, message, help_))
+
+    def has_lease(self, connection: int) -> bool:
+        """See ``Runtime``."""
+        return self.connections[connection].lease is not None
+
+    def check_out(self, thread: TaskThread, op: Instruction, pool: str) -> None:
+        """See ``Runtime``."""
+        connection = self.connections[op.connection]
+        ticket = self.leases.request(pool, connection)
+        answer = ticket.poll()
+        if answer is None:
+            self._block(thread, PendingOperation(op=op, connection=connection, thread=thread, ticket=ticket, pool=pool))
+        elif isinstance(answer, Failed):
+            self._complete(thread, op, (), answer, None)
+        else:
+            self.leases.assign(connection, pool, answer)
+            self._complete(thread, op, (), DONE, connection.session)
+
+    def check_in(self, connection: int) -> Outcome:
+        """See ``Runtime``."""
+        found = self.connections[connection]
+        return _not_connected(found) if found.lease is None else self.leases.check_in(found) or DONE
+
+    def is_idle(self, connection: int) -> bool:
+        """See ``Runtime``."""
+        session = self.connections[connection].session
+        return session is None or session.tx() is Tx.IDLE
+
+    def roll_back(self, connection: int, why: str) -> None:
+        """See ``Runtime``."""
+        found = self.connections[connection]
+        if found.in_transaction:
+            assert found.session is not None
+            found.session.quiesce()
+            if found.session.tx() is not Tx.OPEN:  # the engine may refuse; a retry asks once more, later
+                self.trace.add(SessionRolledBack(task=found.name, why=why))
+
+    def results(self, connection: int) -> Sequence[PendingOperation]:
+        """See ``Runtime``."""
+        found = self.connections if connection == NO_CONNECTION else [self.connections[connection]]
+        return [one.unawaited for one in found if one.unawaited is not None]
+
+    def take_results(self, results: Sequence[PendingResult]) -> None:
+        """See ``Runtime``."""
+        for connection in self.connections:
+            if connection.unawaited in results:
+                connection.unawaited = None
+
+
+def _not_connected(connection: TaskConnection) -> Failed:
+    """The outcome of a statement or a return without a connection."""
+    return Failed(ErrorClass.CONNECTION_CLOSED, f"{connection.name} has checked out no connection", by="simdsl")

@@ -5,64 +5,67 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from simdsl.backends.protocol import Database, Session
-from simdsl.core.matcher import Matcher, Mismatch, compile_expectation
+from simdsl.core.matcher import Mismatch, compile_expectation
 from simdsl.core.trace import InvariantEvaluated, Trace
 from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.expectations import Ok
 from simdsl.plan.outcomes import Outcome
 from simdsl.plan.values import Value
-from simdsl.runner import failures
 from simdsl.runner.blocked import RealTimeLimits
-from simdsl.runner.failures import RunStopped
-from simdsl.runner.program import Code, Instruction
+from simdsl.runner.program import StatementInstruction
+from simdsl.verbs.base.failures import RunStopped, at_step, step_failed, unbound
+from simdsl.verbs.base.runtime import Instructions
 
 
 class InvariantChecker:
-    """Observes; its connection is opened at the first quiet point."""
+    """Queries a database without taking part in its run.
+
+    Its connection is opened at the first quiescent point, counts for no pool, and is nobody's blocker: it only reads, and
+    each query ends its own transaction.
+    """
 
     def __init__(
-        self, *, world: Database, trace: Trace, invariants: Code, boolean_type: bool, limits: RealTimeLimits
+        self, *, database: Database, trace: Trace, invariants: Instructions, boolean_type: bool, limits: RealTimeLimits
     ) -> None:
-        self.invariants = invariants
+        self.code = tuple(op for op in invariants if isinstance(op, StatementInstruction))
         self.assertions = 0
-        self._world = world
+        self._database = database
         self._trace = trace
         self._boolean_type = boolean_type
         self._limits = limits
-        self._observer: Session | None = None
+        self._session: Session | None = None
 
-    def misses(self, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Iterator[Failure]:
-        """Judge every invariant once, in the order of the plan."""
-        for op in self.invariants:
+    def failures(self, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> Iterator[Failure]:
+        """Check every invariant once, in the order of the plan. Raises ``RunStopped`` for one that cannot be checked."""
+        for op in self.code:
+            judge = op.judge or compile_expectation((Ok(),), ordered=op.ordered, boolean_type=self._boolean_type)
             try:
-                outcome = self._observe(op, tuple(env[name] for name in op.parameters))
-                judgement = self._judge(op)(outcome, env, labels)
+                outcome = self._query(op, tuple(env[name] for name in op.parameters))
+                answer = judge(outcome, env, labels)
             except KeyError as error:
-                raise RunStopped(failures.unbound(op, error.args[0])) from None
+                raise RunStopped(unbound(op, error.args[0])) from None
             self.assertions += 1
-            self._trace.add(InvariantEvaluated(path=op.path, outcome=outcome, held=not isinstance(judgement, Mismatch)))
-            if isinstance(judgement, Mismatch):
-                yield failures.step_failed(op, FailureKind.INVARIANT, judgement.message, outcome)
+            held = not isinstance(answer, Mismatch)
+            self._trace.add(InvariantEvaluated(path=op.path, outcome=outcome, held=held))
+            if isinstance(answer, Mismatch):
+                yield step_failed(op, FailureKind.INVARIANT, answer.message, outcome)
 
     def close(self) -> None:
-        """Close the observer's connection."""
-        if self._observer is not None:
-            self._observer.close()
-            self._observer = None
+        """Close the connection."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
-    def _judge(self, op: Instruction) -> Matcher:
-        return op.judge or compile_expectation((Ok(),), ordered=op.ordered, boolean_type=self._boolean_type)
-
-    def _observe(self, op: Instruction, arguments: tuple[Value, ...]) -> Outcome:
-        if self._observer is None:
-            self._observer = self._world.open()
-        assert op.statement is not None
-        outcome = self._observer.start(op.statement, arguments)
+    def _query(self, op: StatementInstruction, arguments: tuple[Value, ...]) -> Outcome:
+        if self._session is None:
+            self._session = self._database.open()
+        outcome = self._session.start(op.statement, arguments)
         if outcome is None:
-            self._world.settle([self._observer], self._limits.settle_us)
-            outcome = self._observer.poll()
+            self._database.settle([self._session], self._limits.settle_us)
+            outcome = self._session.poll()
         if outcome is None:
-            self._observer.quiesce()
-            message = "the invariant waits at a point where nobody holds anything"
-            raise RunStopped(failures.at_step(op, FailureKind.STUCK, message))
+            # No transaction of the plan is open, so something outside of it, or of the engine's own, holds a lock.
+            self._session.quiesce()
+            message = "the invariant is blocked at a point where no session of the plan holds a lock"
+            raise RunStopped(at_step(op, FailureKind.STUCK, message))
         return outcome

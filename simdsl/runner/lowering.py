@@ -1,14 +1,16 @@
 """Lowering: a plan, for one backend and one entry of its params, becomes flat lists of instructions.
 
 Everything that can be known before a statement runs is done here, once: overrides are chosen, statements are translated
-and compiled for the driver, expectations are compiled, loops are turned into jumps. The interpreter then only executes."""
+and compiled for the driver, expectations are compiled, loops become jumps. The interpreter then only executes. Verbs
+lower themselves (`simdsl.verbs`); this module lowers SQL and knows what verbs need to know about the plan.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from simdsl.backends.protocol import Backend, Refusal, Statement
 from simdsl.core.matcher import Matcher, compile_expectation, exact_match
@@ -19,11 +21,14 @@ from simdsl.plan.outcomes import Affected
 from simdsl.plan.plan import Identifier, Param, Plan
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
-from simdsl.plan.steps import Await, Check, Checkout, Fault, For, Override, Retry, Return, Sleep, SqlStep, Step, StepOptions
+from simdsl.plan.steps import ExpectingStep, Override, SqlStep, Step, StepOptions
 from simdsl.plan.values import Value
 from simdsl.plan.workload import Workload
-from simdsl.runner.program import Code, Instruction, LoweredWorkload, Opcode, Program, RetryPolicy
+from simdsl.runner.program import LoweredWorkload, Program, StatementInstruction
 from simdsl.syntax.sql_statements import nondeterministic_part
+from simdsl.verbs.base.registry import verb_of
+from simdsl.verbs.base.runtime import NO_CONNECTION, Instruction, Instructions
+from simdsl.verbs.base.verb import CompiledExpectation
 
 if TYPE_CHECKING:
     from simdsl.dialect.translation import Translator
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """The plan asks for what the backend lacks."""
+    """The plan needs something that the backend lacks."""
 
     reason: str
 
@@ -46,31 +51,32 @@ def lower(
 ) -> Program | Skipped:
     """The program of a plan on a backend, or why it is skipped there.
 
-    ``last`` cuts `steps:` behind that step; ``translators`` remember what they have translated for another plan.
+    ``last`` is the last step of ``steps:`` that is lowered; ``translators`` may be shared by plans, which then translate
+    the same statement once.
     """
     lowering = _Lowering(plan=plan, backend=backend, params=params, translators=translators or TranslatorCache())
     drawn = None
     try:
         if plan.tasks is not None:
-            strands = tuple(lowering.block(task.steps, ("tasks", task.name)) for task in plan.tasks)
+            threads = tuple(lowering.code(task.steps, ("tasks", task.name)) for task in plan.tasks)
             names = tuple(task.name for task in plan.tasks)
         elif plan.workload is not None:
             lowered = lowering.workload(plan.workload)
-            drawn, strands, names = lowered.strands, (lowered.everything,), plan.workload.tasks
+            drawn, threads, names = lowered.threads, (lowered.everything,), plan.workload.tasks
         else:
             steps = plan.steps or ()
             if last is not None and last[0] == "steps" and len(last) > 1 and isinstance(last[1], int):
                 steps = steps[: last[1] + 1]
-            strands, names = (lowering.block(steps, ("steps",)),), ()
-        setup = lowering.block(plan.setup, ("setup",))
-        finally_ = lowering.block(plan.finally_, ("finally",))
-        invariants = lowering.block(plan.invariants, ("invariants",))
-    except _Refused as refused:
-        return Skipped(reason=str(refused))
+            threads, names = (lowering.code(steps, ("steps",)),), ()
+        setup = lowering.code(plan.setup, ("setup",))
+        finally_ = lowering.code(plan.finally_, ("finally",))
+        invariants = lowering.code(plan.invariants, ("invariants",))
+    except _Unsupported as unsupported:
+        return Skipped(reason=str(unsupported))
     return Program(
-        tasks=tuple(lowering.actors),
-        strands=strands,
-        strand_names=names,
+        tasks=tuple(lowering.connections),
+        threads=threads,
+        thread_names=names,
         setup=setup,
         finally_=finally_,
         invariants=invariants,
@@ -80,55 +86,53 @@ def lower(
     )
 
 
-class _Refused(Exception):
-    """The backend lacks something."""
+class _Unsupported(Exception):
+    """The backend lacks something that a step needs."""
 
 
-class _Judging(NamedTuple):
+class _Compiled(NamedTuple):
     """An expectation, compiled."""
 
     judge: Matcher | None
-    wanted: Affected | None
+    exact: Affected | None
     may_block: bool
     must_block: bool
 
 
-_MOVING: Final = frozenset({SqlKind.TRANSACTION, SqlKind.OTHER})
-
-
-_UNJUDGED: Final = _Judging(None, None, False, False)
+_MOVES_TRANSACTION: Final = frozenset({SqlKind.TRANSACTION, SqlKind.OTHER})
+_NO_EXPECTATION: Final = _Compiled(None, None, False, False)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Lowering:
+    """One lowering: the ``Lowering`` of verbs, and what is the same for all steps of a plan."""
+
     plan: Plan
     backend: Backend
     params: tuple[Param, ...]
     translators: TranslatorCache
-    actors: dict[str, int] = field(default_factory=dict)
-    judgings: dict[tuple[int, bool], _Judging] = field(default_factory=dict)
+    connections: dict[str, int] = field(default_factory=dict)  # the index of each task's connection, in order
+    compiled: dict[tuple[int, bool], _Compiled] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
     translator: Translator | None = None  # None where the text is sent as it stands
-    nondeterministic: set[str] = field(default_factory=set)  # variables that hold another value every time
+    nondeterministic: set[str] = field(default_factory=set)  # variables whose value may differ in each run
 
     def __post_init__(self) -> None:
         for param in self.params:
             if isinstance(param.value, Identifier):
                 self.identifiers[param.name] = param.value.name
         for task in self.plan.tasks or ():
-            self.actor(task.name)
+            self.connection(task.name)
         for name in self.plan.workload.tasks if self.plan.workload is not None else ():
-            self.actor(name)
+            self.connection(name)
         source, target = source_dialect(self.plan, self.backend.dialect), self.backend.dialect
         if source is not target:
-            self.translator = self.translators.between(source, target, frozenset(self.identifiers))
+            self.translator = self.translators.get(source, target, frozenset(self.identifiers))
 
-    def actor(self, task: str) -> int:
-        return self.actors.setdefault(task, len(self.actors))
-
-    def block(self, steps: Sequence[Step], path: Path) -> Code:
+    def code(self, steps: Sequence[Step], path: Path) -> Instructions:
+        """A list of steps as a list of instructions of its own."""
         code: list[Instruction] = []
-        self._append(code, steps, path)
+        self.steps(code, steps, path)
         return tuple(code)
 
     def workload(self, workload: Workload) -> LoweredWorkload:
@@ -137,203 +141,136 @@ class _Lowering:
             workload=workload,
             codes=tuple(
                 {
-                    deed.name: self.block(steps_for_task(deed.body, task), ("workload", "actions", deed.name, "do"))
-                    for deed in workload.actions
+                    action.name: self.code(steps_for_task(action.body, task), ("workload", "actions", action.name, "do"))
+                    for action in workload.actions
                 }
                 for task in workload.tasks
             ),
         )
 
-    def _append(self, code: list[Instruction], steps: Sequence[Step], path: Path) -> None:
-        name = self.backend.name
-        for i, step in enumerate(steps):
-            options, at = step.options, (*path, i)
-            if name in options.skip or (options.only and name not in options.only):
-                continue
-            match step:
-                case SqlStep():
-                    code.append(self._sql(step, at))
-                case Checkout():
-                    code.append(self._verb(Opcode.CHECKOUT, step, f"checkout {step.pool}", at, pool=step.pool))
-                case Return():
-                    code.append(self._verb(Opcode.RETURN, step, "return", at))
-                case Await():
-                    code.append(self._verb(Opcode.AWAIT, step, f"await {step.task or 'all'}", at))
-                case Check():
-                    code.append(self._check(step, at))
-                case Sleep():
-                    code.append(self._sleep(step, at))
-                case Fault():
-                    self._fault(step, at)
-                case For():
-                    self._for(code, step, at)
-                case Retry():
-                    self._retry(code, step, at)
-                case _:
-                    assert_never(step)
+    # What verbs ask: see ``verbs.base.verb.Lowering``
 
-    def _sql(self, step: SqlStep, at: Path) -> Instruction:
-        override = self._override(step.options)
-        sql = (override and override.sql) or step.sql
-        expectation = step.expect if override is None or override.expect is None else override.expect
-        # What only one backend runs is in its own words, as an override is.
-        is_own = sql is not step.sql or step.options.only == (self.backend.name,)
-        is_refused = expectation is not None and all(isinstance(one, ExpectedError) for one in expectation)
-        statement = self._statement(sql, is_own=is_own, is_refused=is_refused, at=at)
-        judging = self._judging(expectation, sql.ordered, at)
-        options, moves_tx = step.options, sql.kind in _MOVING
-        return Instruction(
-            kind=Opcode.SQL,
-            task=step.task,
-            path=at,
-            what=sql.text,
-            actor=self.actor(step.task),
-            has_expectation=expectation is not None,
-            ordered=sql.ordered,
-            statement=statement,
-            parameters=statement.parameters,
-            sole=statement.parameters[0] if len(statement.parameters) == 1 else None,
-            bind=_binder(statement.parameters),
-            judge=judging.judge,
-            wanted=judging.wanted,
-            expectation=expectation,
-            may_block=judging.may_block,
-            nondeterministic=self._is_volatile(sql, expectation),
-            moves_tx=moves_tx,
-            is_plain=expectation is not None and not moves_tx and options.label is None,
-            override=override.backend if override else None,
-            label=options.label,
-            timeout_us=options.timeout_us or self.plan.timeout_us,
-        )
+    @property
+    def backend_name(self) -> str:
+        """The name by which overrides call the backend."""
+        return self.backend.name
 
-    def _is_volatile(self, sql: Sql, expectation: Expectation | None) -> bool:
-        """Whether the answer is another one every time; then so is what the expectation binds, from here on."""
-        text = sql.text
-        found = nondeterministic_part(text) is not None
-        if not found and not (
-            self.nondeterministic and any(isinstance(p, Variable) and p.name in self.nondeterministic for p in sql.fragments)
-        ):
-            return False
-        for alternative in expectation or ():
-            if isinstance(alternative, ExactRows):
-                self.nondeterministic |= {cell.name for row in alternative.rows for cell in row if isinstance(cell, Binding)}
-        return True
+    def connection(self, task: str | None) -> int:
+        """Numbers are given in the order in which tasks are first met, so that they do not depend on the backend."""
+        return NO_CONNECTION if task is None else self.connections.setdefault(task, len(self.connections))
 
-    def _statement(self, sql: Sql, *, is_own: bool, is_refused: bool, at: Path) -> Statement:
-        if self.translator is not None and not is_own:
-            translated = self.translator.translate(sql)
-            if isinstance(translated, Sql):
-                sql = translated
-            elif not is_refused:
-                # What is expected to fail may be sent as it stands; anything else has to be carried faithfully.
-                raise _Refused(f"{_place(at)}: {translated.message}; {translated.help}")
-        statement = self.backend.compile(sql, self.identifiers)
-        if isinstance(statement, Refusal):
-            raise _Refused(f"{_place(at)}: {statement.reason}")
-        return statement
-
-    def _verb(self, kind: Opcode, step: Checkout | Return | Await, what: str, at: Path, pool: str = "") -> Instruction:
-        override = self._override(step.options)
-        expectation = step.expect if override is None or override.expect is None else override.expect
-        judging = self._judging(expectation, ordered=False, at=None)
-        return Instruction(
-            kind=kind,
-            task=step.task or "",
-            path=at,
-            what=what,
-            actor=self.actor(step.task) if step.task else -1,
-            has_expectation=expectation is not None,
-            judge=judging.judge,
-            expectation=expectation,
-            may_block=judging.may_block,
-            override=override.backend if override else None,
-            label=step.options.label,
-            timeout_us=step.options.timeout_us,
-            pool=pool,
-        )
-
-    def _check(self, step: Check, at: Path) -> Instruction:
-        override = self._override(step.options)
-        return Instruction(
-            kind=Opcode.CHECK,
-            task=step.task or "",
-            path=at,
-            what="check",
-            actor=self.actor(step.task) if step.task else -1,
-            has_expectation=True,
-            expression=(override and override.expression) or step.expression,
-            override=override.backend if override else None,
-        )
-
-    def _sleep(self, step: Sleep, at: Path) -> Instruction:
-        actor = self.actor(step.task) if step.task else -1
-        return Instruction(
-            kind=Opcode.SLEEP, task=step.task or "", path=at, what="sleep", actor=actor, duration_us=step.duration_us
-        )
-
-    def _fault(self, step: Fault, at: Path) -> None:
-        words = " ".join(map(str, step.words))
-        raise _Refused(f"{_place(at)}: {self.backend.name} cannot do `fault: {words}`")
-
-    def _for(self, code: list[Instruction], step: For, at: Path) -> None:
-        head = len(code)
-        code.append(Instruction(kind=Opcode.FOR, task="", path=at, what="for"))  # replaced below, once its end is known
-        self._append(code, step.body, (*at, "do"))
-        code.append(Instruction(kind=Opcode.NEXT, task="", path=at, what="for", variable=step.variable, target=head))
-        code[head] = Instruction(
-            kind=Opcode.FOR,
-            task="",
-            path=at,
-            what=f"for {step.variable}",
-            variable=step.variable,
-            over=step.over,
-            target=len(code),
-        )
-
-    def _retry(self, code: list[Instruction], step: Retry, at: Path) -> None:
-        head = len(code)
-        attempts = RetryPolicy(times=step.times, classes=frozenset(step.classes), every_us=step.every_us)
-        code.append(Instruction(kind=Opcode.TRY, task="", path=at, what="retry"))
-        self._append(code, step.body, (*at, "do"))
-        code.append(Instruction(kind=Opcode.TRIED, task="", path=at, what="retry", target=head))
-        actors = {op.actor for op in code[head:] if op.actor >= 0}
-        code[head] = Instruction(
-            kind=Opcode.TRY,
-            task="",
-            path=at,
-            what="retry",
-            actor=actors.pop() if len(actors) == 1 else -1,
-            attempts=attempts,
-            target=len(code),
-        )
-
-    def _override(self, options: StepOptions) -> Override | None:
+    def override(self, options: StepOptions) -> Override | None:
+        """The first one for this backend."""
         for override in options.overrides:
             if override.backend == self.backend.name:
                 return override
         return None
 
-    def _judging(self, expectation: Expectation | None, ordered: bool, at: Path | None) -> _Judging:
-        """What an expectation becomes. ``at`` is the place of a statement, which can wait only where locks do."""
+    def expectation(self, step: ExpectingStep) -> CompiledExpectation:
+        """For steps that are no statements, and so have no order of rows."""
+        override = self.override(step.options)
+        expectation = step.expect if override is None or override.expect is None else override.expect
+        compiled = self._compile(expectation, ordered=False)
+        return CompiledExpectation(expectation, compiled.judge, compiled.may_block, override.backend if override else None)
+
+    def steps(self, code: list[Instruction], steps: Sequence[Step], path: Path) -> None:
+        """Steps that another backend has to itself are left out here; the others keep their paths."""
+        name = self.backend.name
+        for i, step in enumerate(steps):
+            options, at = step.options, (*path, i)
+            if name in options.skip or (options.only and name not in options.only):
+                continue
+            if isinstance(step, SqlStep):
+                code.append(self._sql(step, at))
+            else:
+                verb_of(step).lower(step, at, code, self)
+
+    def unsupported(self, path: Path, reason: str) -> NoReturn:
+        """Ends the lowering."""
+        raise _Unsupported(f"{_place(path)}: {reason}")
+
+    # SQL
+
+    def _sql(self, step: SqlStep, at: Path) -> StatementInstruction:
+        override = self.override(step.options)
+        sql = (override and override.sql) or step.sql
+        expectation = step.expect if override is None or override.expect is None else override.expect
+        # What only one backend runs is written in that backend's own SQL, as an override is.
+        is_native = sql is not step.sql or step.options.only == (self.backend.name,)
+        must_fail = expectation is not None and all(isinstance(one, ExpectedError) for one in expectation)
+        statement = self._statement(sql, is_native=is_native, must_fail=must_fail, at=at)
+        compiled = self._compile(expectation, sql.ordered)
+        if compiled.must_block and not self.backend.capabilities.blocks_on_locks:
+            name = self.backend.name
+            message = f"{_place(at)} expects to wait for a lock, and on {name} no statement does"
+            raise _Unsupported(f"{message}: write `{name}: => error busy` beside it")
+        options, moves_transaction = step.options, sql.kind in _MOVES_TRANSACTION
+        parameters = statement.parameters
+        return StatementInstruction(
+            task=step.task,
+            path=at,
+            what=sql.text,
+            connection=self.connection(step.task),
+            has_expectation=expectation is not None,
+            ordered=sql.ordered,
+            statement=statement,
+            parameters=parameters,
+            sole=parameters[0] if len(parameters) == 1 else None,
+            bind=_binder(parameters),
+            judge=compiled.judge,
+            exact=compiled.exact,
+            expectation=expectation,
+            may_block=compiled.may_block,
+            nondeterministic=self._is_nondeterministic(sql, expectation),
+            moves_transaction=moves_transaction,
+            is_plain=expectation is not None and not moves_transaction and options.label is None,
+            override=override.backend if override else None,
+            label=options.label,
+            timeout_us=options.timeout_us or self.plan.timeout_us,
+        )
+
+    def _statement(self, sql: Sql, *, is_native: bool, must_fail: bool, at: Path) -> Statement:
+        if self.translator is not None and not is_native:
+            translated = self.translator.translate(sql)
+            if isinstance(translated, Sql):
+                sql = translated
+            elif not must_fail:
+                # A statement that is expected to fail is sent as it stands; any other must mean the same or not run.
+                self.unsupported(at, f"{translated.message}; {translated.help}")
+        statement = self.backend.compile(sql, self.identifiers)
+        if isinstance(statement, Refusal):
+            self.unsupported(at, statement.reason)
+        return statement
+
+    def _is_nondeterministic(self, sql: Sql, expectation: Expectation | None) -> bool:
+        """Whether the outcome may differ in each run; then so may what the expectation binds, for all later steps."""
+        known = self.nondeterministic
+        found = nondeterministic_part(sql.text) is not None
+        if not found and not (known and any(isinstance(p, Variable) and p.name in known for p in sql.fragments)):
+            return False
+        for alternative in expectation or ():
+            if isinstance(alternative, ExactRows):
+                known |= {cell.name for row in alternative.rows for cell in row if isinstance(cell, Binding)}
+        return True
+
+    def _compile(self, expectation: Expectation | None, ordered: bool) -> _Compiled:
+        """Once for each expectation object: line templates of the loader share one between all lines that say the same.
+
+        Keyed by ``id`` because hashing an expectation of many rows costs more than compiling it; the plan keeps it alive.
+        """
         if expectation is None:
-            return _UNJUDGED
-        key = (id(expectation), ordered)  # the plan keeps it alive, and templates share it between lines
-        judging = self.judgings.get(key)
-        if judging is None:
-            capabilities = self.backend.capabilities
-            waits = [isinstance(alternative, Blocks) for alternative in expectation]
-            judging = self.judgings[key] = _Judging(
-                judge=compile_expectation(expectation, ordered=ordered, boolean_type=capabilities.boolean_type),
-                wanted=exact_match(expectation),
-                may_block=True in waits,
-                must_block=False not in waits,
+            return _NO_EXPECTATION
+        key = (id(expectation), ordered)
+        compiled = self.compiled.get(key)
+        if compiled is None:
+            blocks = [isinstance(alternative, Blocks) for alternative in expectation]
+            compiled = self.compiled[key] = _Compiled(
+                judge=compile_expectation(expectation, ordered=ordered, boolean_type=self.backend.capabilities.boolean_type),
+                exact=exact_match(expectation),
+                may_block=True in blocks,
+                must_block=False not in blocks,
             )
-        if judging.must_block and at is not None and not self.backend.capabilities.blocks_on_locks:
-            raise _Refused(
-                f"{_place(at)} expects to wait for a lock, and on {self.backend.name} nothing does: "
-                f"write `{self.backend.name}: => error busy` beside it"
-            )
-        return judging
+        return compiled
 
 
 def _binder(names: tuple[str, ...]) -> Callable[[Mapping[str, Value]], tuple[Value, ...]] | None:
@@ -342,7 +279,7 @@ def _binder(names: tuple[str, ...]) -> Callable[[Mapping[str, Value]], tuple[Val
             return None
         case (name,):
             return lambda env: (env[name],)
-        case _:
+        case _:  # any greater number: a tuple's length, not a kind that could be added
             return itemgetter(*names)
 
 
@@ -363,7 +300,7 @@ class TranslatorCache:
     def __init__(self) -> None:
         self._known: dict[tuple[Dialect, Dialect, frozenset[str]], Translator] = {}
 
-    def between(self, source: Dialect, target: Dialect, identifiers: frozenset[str]) -> Translator:
+    def get(self, source: Dialect, target: Dialect, identifiers: frozenset[str]) -> Translator:
         """``identifiers`` are the variables that stand for names."""
         from simdsl.dialect.translation import Translator  # most plans are sent as they stand
 

@@ -4,195 +4,158 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from enum import IntEnum
-from typing import Final, TypeAlias
+from typing import Final, Protocol, cast
 
 from simdsl.backends.protocol import Statement
-from simdsl.core.evaluation import constant_value
-from simdsl.core.matcher import Matcher
 from simdsl.core.sampling import sample_actions
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.expectations import Expectation
-from simdsl.plan.expressions import Expression
-from simdsl.plan.outcomes import Affected, ErrorClass
+from simdsl.plan.outcomes import Affected
 from simdsl.plan.plan import PoolSpec
 from simdsl.plan.source import Path
-from simdsl.plan.sql import TransactionAction, Variable
-from simdsl.plan.steps import IntegerBounds, ItemList
+from simdsl.plan.sql import TransactionAction
 from simdsl.plan.values import Value
 from simdsl.plan.workload import Workload
-
-
-class Opcode(IntEnum):
-    """What an instruction does; the machine's table of handlers is indexed by it."""
-
-    SQL = 0
-    CHECKOUT = 1
-    RETURN = 2
-    AWAIT = 3
-    CHECK = 4
-    SLEEP = 5
-    FOR = 6  # enter a loop, or jump to ``target`` if it is empty
-    NEXT = 7  # the next round: jump behind ``target``, or fall through
-    TRY = 8  # enter a retry
-    TRIED = 9  # an attempt succeeded
-    DRAWN = 10  # an action begins: its variables have these values
-
-
-FREE_OPCODES: Final = frozenset({Opcode.FOR, Opcode.NEXT, Opcode.TRY, Opcode.TRIED, Opcode.DRAWN})
-"""Heads and ends of blocks, and values that are drawn: they cost no word of a schedule (rules.md 34)."""
-
+from simdsl.verbs.base.runtime import Instruction, Instructions, Runtime, TaskThread
 
 SECTION_NAMES: Final = frozenset({"setup", "finally", "invariants"})
 """Names that stand for a section's own connection, which no pool counts. No task may have one of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """What a retry says."""
+class StatementRuntime(Runtime, Protocol):
+    """A runtime that also runs SQL: the interpreter."""
 
-    times: int
-    classes: frozenset[ErrorClass]
-    every_us: int | None
+    def run_statement(self, thread: TaskThread, op: StatementInstruction) -> None:
+        """Send the statement on its task's connection: the step completes, or the thread blocks."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Instruction:
-    """One instruction. ``actor`` is the index of the task whose connection it uses; -1 means none, or all of them.
+class StatementInstruction(Instruction):
+    """A statement, compiled for the backend's driver."""
 
-    Nothing changes one, but it is not frozen: freezing its two dozen fields costs more than all the rest of lowering.
-    """
-
-    kind: Opcode
-    task: str
-    path: Path
-    what: str
-    actor: int = -1
-    has_expectation: bool = False
-    ordered: bool = False
-    statement: Statement | None = None
-    parameters: tuple[str, ...] = ()
-    sole: str | None = None  # the only one of them
+    verb = "sql"
+    statement: Statement
+    sole: str | None = None  # the name of the parameter if there is exactly one
     bind: Callable[[Mapping[str, Value]], tuple[Value, ...]] | None = None  # the arguments; None: there are none
-    judge: Matcher | None = None
-    wanted: Affected | None = None  # what need not be judged, for it is what is expected
-    expectation: Expectation | None = None
-    may_block: bool = False
-    nondeterministic: bool = False  # its answer, or what it binds, is another one every time
-    moves_tx: bool = False  # the statement may begin or end a transaction
-    is_plain: bool = False  # a statement of whose outcome nothing is wanted but that it be recorded and judged
-    expression: Expression | None = None
-    override: str | None = None
-    label: str | None = None
-    timeout_us: int | None = None
-    pool: str = ""
-    duration_us: int = 0
-    variable: str = ""
-    over: IntegerBounds | ItemList | None = None
-    attempts: RetryPolicy | None = None
-    target: int = -1
-    values: tuple[tuple[str, Value], ...] = ()
+    exact: Affected | None = None  # an outcome equal to this needs no check: it is what is expected
+    moves_transaction: bool = False  # the statement may begin or end a transaction
+
+    @property
+    def kind(self) -> str:
+        """What the statement is: a query, DML, ..."""
+        return str(self.statement.kind)
+
+    def execute(self, runtime: Runtime, thread: TaskThread) -> None:
+        """The interpreter's work: statements need sessions, which verbs know nothing about."""
+        cast(StatementRuntime, runtime).run_statement(thread, self)
 
 
-Code: TypeAlias = tuple[Instruction, ...]
+@dataclass(slots=True, kw_only=True, eq=False)
+class BeginAction(Instruction):
+    """An action of a workload begins: its variables have the values that were drawn for it."""
+
+    verb = "drawn"
+    is_free = True
+    values: tuple[tuple[str, Value], ...]
+
+    def execute(self, runtime: Runtime, thread: TaskThread) -> None:
+        """What an earlier action of the task has bound stays bound."""
+        thread.env.update(self.values)
+        thread.pc += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A plan ready to run. ``strands`` holds one list of instructions a task under ``tasks:``, else a single one.
+    """A plan ready to run. ``threads`` holds one list of instructions a task under ``tasks:``, else a single one.
 
     Of a workload it holds one list with every action of every task, which is not for running: ``drawn`` makes those.
     """
 
-    tasks: tuple[str, ...]  # the actors: every task that the plan names in the order of appearance, and its sections
-    strands: tuple[Code, ...]
-    strand_names: tuple[str, ...]  # empty for `steps:`
-    setup: Code
-    finally_: Code
-    invariants: Code
+    tasks: tuple[str, ...]  # with a connection: every task that the plan names, in the order of the text, and sections
+    threads: tuple[Instructions, ...]
+    thread_names: tuple[str, ...]  # empty for `steps:`
+    setup: Instructions
+    finally_: Instructions
+    invariants: Instructions
     env: Mapping[str, Value]
     pools: tuple[PoolSpec, ...]
-    drawn: Callable[[int], tuple[Code, ...]] | None = None  # of a workload: its strands, from the seed of a run
+    drawn: Callable[[int], tuple[Instructions, ...]] | None = None  # of a workload: its threads, from the seed of a run
 
     @property
     def scheduled(self) -> bool:
         """Whether a scheduler has something to choose."""
-        return bool(self.strand_names)
+        return bool(self.thread_names)
 
-    def actions(self) -> dict[Path, TransactionAction]:
+    def statements(self, *, invariants: bool = True) -> tuple[StatementInstruction, ...]:
+        """Every statement, in the order of sections that a run has."""
+        codes = (self.setup, *self.threads, self.finally_, *((self.invariants,) if invariants else ()))
+        return tuple(op for code in codes for op in code if isinstance(op, StatementInstruction))
+
+    def transaction_actions(self) -> dict[Path, TransactionAction]:
         """Which steps control transactions, and how."""
         return {
             op.path: op.statement.transaction.action
-            for code in (*self.strands, self.setup, self.finally_)
-            for op in code
-            if op.statement is not None and op.statement.transaction is not None
+            for op in self.statements(invariants=False)
+            if op.statement.transaction is not None
         }
 
 
 def schedule_length(code: Sequence[Instruction], env: Mapping[str, Value]) -> int:
-    """How many words of a schedule these instructions cost, retries counted once, loops as often as is known."""
+    """How many entries of a schedule these instructions take; an upper estimate of PCT's number of steps.
+
+    Retries count once, loops as often as is known before the run.
+    """
 
     def count(start: int, end: int) -> int:
         total, i = 0, start
         while i < end:
             op = code[i]
-            if op.kind is Opcode.FOR:
-                total += max(_known_rounds(op, env), 1) * count(i + 1, op.target - 1)
+            iterations = op.iterations(env)
+            if iterations is not None:
+                total += iterations * count(i + 1, op.target - 1)
                 i = op.target
             else:
-                total += op.kind not in FREE_OPCODES
+                total += not op.is_free
                 i += 1
         return total
 
     return count(0, len(code))
 
 
-def _known_rounds(op: Instruction, env: Mapping[str, Value]) -> int:
-    """How often a loop goes round, 0 where that is for a step to decide that has not run."""
-    try:
-        return len(loop_values(op, env))
-    except (KeyError, TypeError):
-        return 0
-
-
-def loop_values(op: Instruction, env: Mapping[str, Value]) -> Sequence[Value]:
-    """The values that a loop runs through. Raises ``KeyError`` for an unbound variable, ``TypeError`` for a bad bound."""
-    assert op.over is not None
-    if isinstance(op.over, ItemList):
-        return tuple(env[item.name] if isinstance(item, Variable) else constant_value(item) for item in op.over.items)
-    first, last = (env[end.name] if isinstance(end, Variable) else end for end in (op.over.first, op.over.last))
-    if type(first) is not int or type(last) is not int:
-        raise TypeError("the ends of a range are integers")
-    return range(first, last + 1)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoweredWorkload:
-    """``codes`` holds for each task, in the order of the workload, the instructions of each action by its name."""
+    """The actions of a workload, each lowered once for each task; every run puts them together anew.
+
+    ``codes`` holds for each task, in the order of the workload, the instructions of each action by its name.
+    """
 
     workload: Workload
-    codes: tuple[Mapping[str, Code], ...]
+    codes: tuple[Mapping[str, Instructions], ...]
 
     @property
-    def everything(self) -> Code:
+    def everything(self) -> Instructions:
         """Every instruction that a run may have."""
         return tuple(op for codes in self.codes for code in codes.values() for op in code)
 
-    def strands(self, seed: int) -> tuple[Code, ...]:
+    def threads(self, seed: int) -> tuple[Instructions, ...]:
         """What each task does in the run with this seed."""
-        return tuple(self._strand(index, seed) for index in range(len(self.codes)))
+        return tuple(self._thread(index, seed) for index in range(len(self.codes)))
 
-    def _strand(self, index: int, seed: int) -> Code:
+    def _thread(self, index: int, seed: int) -> Instructions:
         task = self.workload.tasks[index]
-        strand: list[Instruction] = []
-        for act in sample_actions(self.workload, seed, task):
-            if act.values:
-                path = ("workload", "actions", act.action.name)
-                strand.append(Instruction(kind=Opcode.DRAWN, task=task, path=path, what="with", values=act.values))
-            strand += _moved(self.codes[index][act.action.name], len(strand))
-        return tuple(strand)
+        thread: list[Instruction] = []
+        for sampled in sample_actions(self.workload, seed, task):
+            name = sampled.action.name
+            if sampled.values:
+                path = ("workload", "actions", name)
+                thread.append(BeginAction(task=task, path=path, what="with", values=sampled.values))
+            thread += _moved(self.codes[index][name], len(thread))
+        return tuple(thread)
 
 
-def _moved(code: Code, by: int) -> Code:
-    """The same instructions with the ends of their blocks where they are now. All others stay the same objects."""
+def _moved(code: Instructions, by: int) -> Instructions:
+    """The same instructions ``by`` places later: jumps are copied with their new target.
+
+    All others stay the same objects, because the digest numbers statements by their instruction: a copy would count as
+    another statement.
+    """
     return tuple(op if op.target < 0 else replace(op, target=op.target + by) for op in code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import field
-from typing import Final, Protocol
+from typing import Final, Protocol, assert_never
 
 from simdsl.core.choices import choose_below, shuffled
 from simdsl.core.trace import ScheduleEntrySkipped, TaskChosen, Trace
@@ -18,76 +18,76 @@ from simdsl.plan.schedules import (
     RecordedSchedule,
     Schedule,
 )
-from simdsl.runner.failures import RunStopped, of_run
-from simdsl.runner.state import TaskThread, ThreadState
+from simdsl.verbs.base.failures import RunStopped, of_run
+from simdsl.verbs.base.runtime import TaskThread, ThreadState
 
 DEFAULT_RUN_BOUND: Final = 10_000
 
 
 class SchedulingView(Protocol):
-    """What a chooser may know of the machine."""
+    """What a policy sees of the interpreter."""
 
     @property
-    def strands(self) -> Sequence[TaskThread]: ...
+    def threads(self) -> Sequence[TaskThread]: ...
     @property
     def trace(self) -> Trace: ...
 
 
 class SchedulingPolicy(Protocol):
-    """Decides one run."""
+    """Decides which thread takes the next step, in one run."""
 
-    def choose(self, enabled: tuple[int, ...], machine: SchedulingView) -> int:
-        """One of the enabled strands, by index."""
+    def choose(self, enabled: tuple[int, ...], interpreter: SchedulingView) -> int:
+        """The index of one of the enabled threads."""
 
     def finish(self) -> None:
-        """All strands have ended."""
+        """All threads have ended. Raises ``RunStopped`` if the schedule says more than that."""
 
 
 @dataclass(slots=True, eq=False)
 class ExplicitPolicy:
-    """An explicit schedule; behind its last word the strands run in file order."""
+    """The entries of an explicit schedule; after the last one, threads run in the order of the file."""
 
     names: Sequence[str]
-    words: Sequence[str]
+    entries: Sequence[str]
     position: int = 0
 
-    def choose(self, enabled: tuple[int, ...], machine: SchedulingView) -> int:
-        """The next word that names an enabled task; the others are skipped and recorded."""
-        while self.position < len(self.words):
-            word = self.words[self.position]
-            index = self.names.index(word)
+    def choose(self, enabled: tuple[int, ...], interpreter: SchedulingView) -> int:
+        """The next entry that names an enabled task; entries before it are skipped, and traced as skipped."""
+        while self.position < len(self.entries):
+            entry = self.entries[self.position]
+            index = self.names.index(entry)
             self.position += 1
             if index in enabled:
                 return index
-            state = machine.strands[index].state
-            why = "finished" if state is ThreadState.DONE else f"parked: {state.value}"
-            machine.trace.add(ScheduleEntrySkipped(index=self.position, word=word, why=why))
+            state = interpreter.threads[index].state
+            why = "finished" if state is ThreadState.DONE else f"blocked: {state.value}"
+            interpreter.trace.add(ScheduleEntrySkipped(index=self.position, word=entry, why=why))
         return enabled[0]
 
     def finish(self) -> None:
-        """Words that are left name finished tasks."""
+        """Entries that are left name finished tasks, and mean nothing."""
 
 
 @dataclass(slots=True, eq=False)
 class ReplayPolicy:
-    """A recorded schedule, followed strictly: what cannot be followed is a divergence."""
+    """A recorded schedule, followed strictly: a choice that cannot be followed is a divergence."""
 
     names: Sequence[str]
     choices: Sequence[int]
     position: int = 0
 
-    def choose(self, enabled: tuple[int, ...], machine: SchedulingView) -> int:
+    def choose(self, enabled: tuple[int, ...], interpreter: SchedulingView) -> int:
         """The recorded choice. Raises ``RunStopped`` if it is not enabled."""
         if self.position == len(self.choices):
             raise RunStopped(
-                of_run(FailureKind.DIVERGENCE, f"the recorded schedule ends, and {self._names(enabled)} can still move")
+                of_run(FailureKind.DIVERGENCE, f"the recorded schedule ends, and {self._names(enabled)} can still run")
             )
         choice = self.choices[self.position] - 1
         self.position += 1
         if choice in enabled:
             return choice
         wanted = self.names[choice] if choice < len(self.names) else f"task {choice + 1}"
-        message = f"choice {self.position} of the recorded schedule is {wanted}, and only {self._names(enabled)} can move"
+        message = f"choice {self.position} of the recorded schedule is {wanted}, and only {self._names(enabled)} can run"
         raise RunStopped(of_run(FailureKind.DIVERGENCE, message))
 
     def finish(self) -> None:
@@ -104,37 +104,37 @@ class ReplayPolicy:
 
 @dataclass(slots=True, eq=False)
 class RandomWalkPolicy:
-    """Any enabled strand, uniformly."""
+    """Any enabled thread, each as likely."""
 
     seed: int
     run: int
     position: int = 0
 
-    def choose(self, enabled: tuple[int, ...], machine: SchedulingView) -> int:
+    def choose(self, enabled: tuple[int, ...], interpreter: SchedulingView) -> int:
         """A function of (seed, run, position)."""
         choice = enabled[choose_below(len(enabled), self.seed, "schedule", self.run, self.position)]
         self.position += 1
         return choice
 
     def finish(self) -> None:
-        """Nothing is owed."""
+        """Any end is fine."""
 
 
 class PctPolicy:
-    """PCT: the enabled strand of the highest priority; at depth-1 random places the moving one falls to the bottom.
+    """PCT: the enabled thread of the highest priority; at depth-1 random steps, that thread's priority becomes the lowest.
 
     Finds every bug of that depth with probability at least 1 / (n * k**(depth-1)) for n tasks and k steps: Burckhardt,
     Kothari, Musuvathi, Nagarakatte: A randomized scheduler with probabilistic guarantees of finding bugs, ASPLOS 2010.
     """
 
-    def __init__(self, *, seed: int, run: int, depth: int, strands: int, length: int) -> None:
-        order = shuffled(strands, seed, "pct.priority", run)
-        self.priorities = [depth + order[i] for i in range(strands)]
+    def __init__(self, *, seed: int, run: int, depth: int, threads: int, length: int) -> None:
+        order = shuffled(threads, seed, "pct.priority", run)
+        self.priorities = [depth + order[i] for i in range(threads)]
         self.changes = {choose_below(max(length, 1), seed, "pct.change", run, i): i for i in range(depth - 1)}
         self.position = 0
 
-    def choose(self, enabled: tuple[int, ...], machine: SchedulingView) -> int:
-        """The enabled strand of the highest priority."""
+    def choose(self, enabled: tuple[int, ...], interpreter: SchedulingView) -> int:
+        """The enabled thread of the highest priority."""
         choice = max(enabled, key=self.priorities.__getitem__)
         change = self.changes.get(self.position)
         if change is not None:
@@ -144,17 +144,17 @@ class PctPolicy:
         return choice
 
     def finish(self) -> None:
-        """Nothing is owed."""
+        """Any end is fine."""
 
 
 @dataclass(slots=True, eq=False)
 class PrefixPolicy:
-    """Follows a prefix of indices, each with the enabled set that was seen there, then the first enabled strand."""
+    """Follows a prefix of choices, each with the enabled set that was seen there, then the first enabled thread."""
 
     prefix: Sequence[TaskChosen]
     position: int = 0
 
-    def choose(self, enabled: tuple[int, ...], machine: SchedulingView) -> int:
+    def choose(self, enabled: tuple[int, ...], interpreter: SchedulingView) -> int:
         """Raises ``RunStopped`` where the enabled set is not the recorded one."""
         if self.position == len(self.prefix):
             return enabled[0]
@@ -166,15 +166,16 @@ class PrefixPolicy:
         return recorded.choice
 
     def finish(self) -> None:
-        """Nothing is owed."""
+        """Any end is fine."""
 
 
 @dataclass(slots=True, eq=False)
 class ScheduleExplorer:
-    """The choosers of all runs of a schedule, one after the other.
+    """The policies of all runs of a schedule, one after the other.
 
-    Exhaustive exploration is stateless: after each run ``learn`` takes its trace, and the next run replays it up to the
-    last step where another strand could have moved. ``cut`` says that the bound ended it early.
+    Exhaustive exploration is stateless (Godefroid, POPL 1997): no state of the database is saved to branch from. After
+    each run ``learn`` takes its trace, and the next run replays it up to the last step at which another thread could have
+    moved, and moves that one: a depth-first search. ``cut`` says that the bound ended it early.
     """
 
     schedule: Schedule
@@ -200,12 +201,14 @@ class ScheduleExplorer:
             case PctSchedule(depth=depth, runs=runs, seed=seed):
                 chosen = self.seed if seed is None else seed
                 for run in range(runs):
-                    yield PctPolicy(seed=chosen, run=run, depth=depth, strands=len(self.names), length=self.length)
+                    yield PctPolicy(seed=chosen, run=run, depth=depth, threads=len(self.names), length=self.length)
             case ExhaustiveSchedule(bound=bound):
                 yield from self._every(bound or DEFAULT_RUN_BOUND)
+            case _:
+                assert_never(self.schedule)
 
     def learn(self, trace: Trace) -> None:
-        """Take in what a run chose, to find the next interleaving in depth-first order."""
+        """Take in what a run chose, to find the next interleaving."""
         path = [event for _, event in trace.between if isinstance(event, TaskChosen)]
         while path:
             last = path.pop()

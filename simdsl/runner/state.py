@@ -1,12 +1,11 @@
-"""The interpreter's state while a plan runs: task connections, task threads, pending operations, leases.
+"""The interpreter's state while a plan runs: task connections, pending operations, leases of pools.
 
-These objects compare by identity."""
+These objects compare by identity.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import field
-from enum import Enum
+from collections.abc import Mapping
 from typing import assert_never
 
 from simdsl.backends.protocol import Lease, Pool, Session, Ticket, Tx
@@ -16,117 +15,87 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expressions import PoolCounter
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.values import Value
-from simdsl.runner.program import Code, Instruction, RetryPolicy
-
-
-class ThreadState(Enum):
-    """Whether a strand may move, and if not, what it waits for."""
-
-    READY = "ready"
-    LOCK = "lock"
-    POOL = "pool"
-    SLEEP = "sleep"
-    AWAIT = "await"
-    DONE = "done"
+from simdsl.verbs.base.runtime import Instruction, TaskThread
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class TaskConnection:
-    """A task as the database sees it: its connection, and a statement of it that nobody has collected yet."""
+    """A task as the database sees it: its session, and an operation of it that has not been awaited."""
 
     name: str
     index: int
     pooled: bool
     session: Session | None = None
     lease: Lease | None = None
-    pool: str = ""
-    uncollected: PendingOperation | None = None
+    pool: str = ""  # where the lease, or the last one, came from
+    unawaited: PendingOperation | None = None
 
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class LoopFrame:
-    """A loop that a strand is in."""
-
-    head: int
-    variable: str
-    following: Iterator[Value]
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class RetryFrame:
-    """A retry that a strand is in, and what its next attempt starts from."""
-
-    head: int
-    attempts: RetryPolicy
-    actor: TaskConnection | None  # the one task that the retry uses
-    number: int
-    bindings: Mapping[str, Value]
-    was_idle: bool  # no transaction was open when the attempt began
-    had_lease: bool
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class TaskThread:
-    """A list of instructions and a position in it: a task of ``tasks:``, or the whole of ``steps:``."""
-
-    index: int
-    name: str
-    code: Code
-    env: dict[str, Value]
-    pc: int = 0
-    state: ThreadState = ThreadState.READY
-    blocks: list[LoopFrame | RetryFrame] = field(default_factory=list)
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open. What was lost is rolled back already."""
+        return self.session is not None and self.session.tx() in (Tx.OPEN, Tx.FAILED)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class PendingOperation:
-    """A statement or a checkout that was begun and has not ended. ``strand`` is None once ``=> blocks`` let it go."""
+    """A statement or a checkout that was started and has not ended, or has ended and has not been awaited.
+
+    ``thread`` is the thread that it blocks; None once ``=> blocks`` let the thread move on. A statement has a ``session``,
+    a checkout a ``ticket``.
+    """
 
     op: Instruction
-    actor: TaskConnection
-    strand: TaskThread | None
-    arguments: tuple[Value, ...]
+    connection: TaskConnection
+    thread: TaskThread | None
+    arguments: tuple[Value, ...] = ()
     session: Session | None = None
     ticket: Ticket | None = None
-    timer: Timer | None = None
-    refusal: Failed | None = None  # simdsl's own answer, once it has cancelled
+    pool: str = ""  # of the ticket
+    timer: Timer | None = None  # of the step's own timeout
+    refusal: Failed | None = None  # the outcome that simdsl decided when it cancelled the operation
     outcome: Outcome | None = None
+
+    @property
+    def task(self) -> str:
+        """The task that started it."""
+        return self.connection.name
 
 
 class ConnectionLeases:
-    """The pools of a run and who has what of them."""
+    """The pools of a run, who has which of their connections, and the trace of checkouts and returns."""
 
     def __init__(self, pools: Mapping[str, Pool], trace: Trace) -> None:
         self.pools = pools
         self._trace = trace
 
-    def request(self, pool: str, actor: TaskConnection) -> Ticket:
-        """Begin a checkout, by the pool's own code."""
-        return self.pools[pool].request(actor.name)
+    def request(self, pool: str, connection: TaskConnection) -> Ticket:
+        """Start a checkout, by the pool's own code."""
+        return self.pools[pool].request(connection.name)
 
-    def lend(self, actor: TaskConnection, pool: str, lease: Lease) -> None:
-        """The pool has lent a connection: it is the task's from now on."""
-        actor.lease, actor.session, actor.pool = lease, lease.session, pool
-        self._record(actor, lease.session, was_lent=True)
+    def assign(self, connection: TaskConnection, pool: str, lease: Lease) -> None:
+        """The pool has lent a connection, which is the task's from now on."""
+        connection.lease, connection.session, connection.pool = lease, lease.session, pool
+        self._record(connection, lease.session, checked_out=True)
 
-    def give_back(self, actor: TaskConnection) -> Failed | None:
-        """Return the task's connection as it is; the pool's own refusal, if it refuses."""
-        lease, session = actor.lease, actor.session
+    def check_in(self, connection: TaskConnection) -> Failed | None:
+        """Return the task's connection as it is; the pool's own error, if it refuses."""
+        lease, session = connection.lease, connection.session
         assert lease is not None
         assert session is not None
-        actor.lease = actor.session = None
-        refused = self.pools[actor.pool].give_back(lease)
-        self._record(actor, session, was_lent=False)
+        connection.lease = connection.session = None
+        refused = self.pools[connection.pool].give_back(lease)
+        self._record(connection, session, checked_out=False)
         return refused
 
-    def _record(self, actor: TaskConnection, session: Session, *, was_lent: bool) -> None:
-        counts = self.pools[actor.pool].counts()
+    def _record(self, connection: TaskConnection, session: Session, *, checked_out: bool) -> None:
+        # The counts go into the trace because oracles check them offline, when the pool is gone.
+        counts = self.pools[connection.pool].counts()
         self._trace.add(
             PoolChanged(
-                pool=actor.pool,
-                task=actor.name,
+                pool=connection.pool,
+                task=connection.name,
                 session=session.id,
-                checked_out=was_lent,
+                checked_out=checked_out,
                 size=counts.size,
                 idle=counts.idle,
                 busy=counts.busy,
@@ -138,7 +107,7 @@ class ConnectionLeases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEvaluationContext:
-    """See ``core.evaluate.Surroundings``."""
+    """What ``check`` may read of a run: see ``core.evaluation.EvaluationContext``."""
 
     env: Mapping[str, Value]
     labels: Mapping[str, Outcome]

@@ -44,11 +44,11 @@ class ComparedBackend:
         self.label = label
         self.context = context
         program = context.program
-        ops = [op for code in (program.setup, *program.strands, program.finally_) for op in code]
-        self.control = {op.path: op.statement.transaction for op in ops if op.statement and op.statement.transaction}
-        self.sent = {op.path: op.statement.text for op in reversed(ops) if op.statement is not None}
+        ops = program.statements(invariants=False)
+        self.control = {op.path: op.statement.transaction for op in ops if op.statement.transaction}
+        self.sent = {op.path: op.statement.text for op in reversed(ops)}
         self.nondeterministic = frozenset(op.path for op in ops if op.nondeterministic)
-        self.statements = tuple(dict.fromkeys(op.what for op in ops if op.statement is not None))
+        self.statements = tuple(dict.fromkeys(op.what for op in ops))
 
     @property
     def backend(self) -> Backend:

@@ -26,11 +26,11 @@ from simdsl.plan.schedules import PctSchedule, RandomSchedule
 from simdsl.plan.source import Path
 from simdsl.plan.values import Value
 from simdsl.runner.blocked import RealTimeLimits
-from simdsl.runner.failures import RunStopped
 from simdsl.runner.interpreter import Interpreter
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runner.program import Program, schedule_length
 from simdsl.runner.scheduling import ScheduleExplorer, SchedulingPolicy
+from simdsl.verbs.base.failures import RunStopped
 
 
 class RunObserver(Protocol):
@@ -111,17 +111,17 @@ class RunContext:
     def paths(self) -> frozenset[Path]:
         """The steps that the plan has on this backend."""
         program = self.program
-        return frozenset(op.path for code in (*program.strands, program.setup, program.finally_) for op in code)
+        return frozenset(op.path for code in (*program.threads, program.setup, program.finally_) for op in code)
 
     def schedules(self, seed: int) -> ScheduleExplorer | None:
         """The schedules of this plan, None for `steps:`. The actions of a workload are sampled from the seed too."""
         if self._plan.schedule is None or not self.is_set_up:
             return None
-        sampling_seed, strands = self._sampling_seed(), self.program.strands
+        sampling_seed, threads = self._sampling_seed(), self.program.threads
         if self.program.drawn is not None and sampling_seed is not None:
-            strands = self.program.drawn(sampling_seed)
-        length = sum(schedule_length(code, self._setup.env) for code in strands)
-        return ScheduleExplorer(self._plan.schedule, self.program.strand_names, seed, length)
+            threads = self.program.drawn(sampling_seed)
+        length = sum(schedule_length(code, self._setup.env) for code in threads)
+        return ScheduleExplorer(self._plan.schedule, self.program.thread_names, seed, length)
 
     def snapshot(self) -> None:
         """Remember what setup left. To be called once, before the first of several runs."""
@@ -159,7 +159,7 @@ class RunContext:
         interpreter = self._interpreter(Clock(), trace, {})
         failure, env = None, self.program.env
         try:
-            env = interpreter.script(self.program.setup, self.program.env, watch=False)
+            env = interpreter.run_steps(self.program.setup, self.program.env, check_invariants=False)
             interpreter.finish()
         except RunStopped as stopped:
             failure = replace(stopped.failure, kind=FailureKind.SETUP, fingerprint=f"setup/{stopped.failure.fingerprint}")
@@ -172,7 +172,7 @@ class RunContext:
             labels=interpreter.labels,
             assertions=interpreter.assertions,
             failure=failure,
-            mismatches=tuple(interpreter.missed),
+            mismatches=tuple(interpreter.failures),
         )
 
     def _execute(self, policy: SchedulingPolicy | None, number: int, seed: int | None) -> FinishedRun:
@@ -217,33 +217,33 @@ class RunContext:
         try:
             if policy is not None:
                 sampled = None if program.drawn is None or seed is None else program.drawn(seed)
-                interpreter.tasks(program.strand_names, sampled or program.strands, env, policy)
+                interpreter.run_tasks(program.thread_names, sampled or program.threads, env, policy)
             else:
-                interpreter.script(program.strands[0], env)
-            interpreter.finish(watch=True)
+                interpreter.run_steps(program.threads[0], env)
+            interpreter.finish(check_invariants=True)
         except RunStopped as stopped:
             interpreter.abandon()
-            return [*interpreter.missed, stopped.failure]
+            return [*interpreter.failures, stopped.failure]
         except KeyboardInterrupt:
             # The user's database may outlive this process, so `finally` gets its chance to clean it up.
             interpreter.abandon()
             self._run_finally(interpreter)
             raise
-        return list(interpreter.missed)
+        return list(interpreter.failures)
 
     def _run_finally(self, interpreter: Interpreter) -> list[Failure]:
-        interpreter.missed.clear()
+        interpreter.failures.clear()
         try:
-            interpreter.script(self.program.finally_, self._setup.env, watch=False)
+            interpreter.run_steps(self.program.finally_, self._setup.env, check_invariants=False)
             interpreter.finish()
         except RunStopped as stopped:
             interpreter.abandon()
-            return [*interpreter.missed, stopped.failure]
-        return list(interpreter.missed)
+            return [*interpreter.failures, stopped.failure]
+        return list(interpreter.failures)
 
     def _interpreter(self, clock: Clock, trace: Trace, pools: Mapping[str, Pool]) -> Interpreter:
         return Interpreter(
-            world=self._database,
+            database=self._database,
             clock=clock,
             trace=trace,
             tasks=self.program.tasks,

@@ -93,7 +93,7 @@ def _runs(
             if explorer is not None:
                 # An explicit schedule, not a strict replay: a task may be blocked here that was not blocked there, and
                 # that is a difference to report rather than a divergence of the replay.
-                names = other.context.program.strand_names
+                names = other.context.program.thread_names
                 follower = ExplicitPolicy(names, [names[choice - 1] for choice in left.choices])
             yield comparison.compare(left, other.run(follower, number))
     if explorer is not None and explorer.cut:

@@ -30,7 +30,7 @@ def evaluate_run(run: FinishedRun) -> RunReport:
     with gc_paused():
         failures = [
             *run.failures,
-            *builtin_invariants.violations(trace, program.actions(), pooled=bool(program.pools)),
+            *builtin_invariants.violations(trace, program.transaction_actions(), pooled=bool(program.pools)),
         ]
         # Properties are evaluated even if the run has failed: a violated property says more than the mismatch that
         # stopped the run.

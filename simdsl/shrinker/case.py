@@ -17,9 +17,10 @@ from simdsl.plan.plan import Plan, Task
 from simdsl.plan.schedules import ExplicitSchedule
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect
-from simdsl.plan.steps import Check, For, Retry, SqlStep, Step
+from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.syntax.problems import ParseError
 from simdsl.syntax.sql_lexer import parse_sql
+from simdsl.verbs.check import Check
 
 _Any = TypeVar("_Any", bound=Step)
 
@@ -76,7 +77,7 @@ class ShrinkCase:
         tasks = self.plan.tasks
         if tasks is None:
             return self
-        looping = {task.name for task in tasks if any(isinstance(step, For | Retry) for step in task.steps)}
+        looping = {task.name for task in tasks if any(isinstance(step, BlockStep) for step in task.steps)}
         plain: list[Path] = [("tasks", task.name, i) for task in tasks for i in range(len(task.steps))]
         plain = [path for path in plain if path[1] not in looping]
         made = _each_once(order, looping, plain) or (("tasks", tasks[0].name, 0),)
@@ -107,7 +108,7 @@ def task_of(path: Path, step: Step) -> str | None:
 def _within(at: Path, steps: tuple[Step, ...]) -> Iterator[tuple[Path, Step]]:
     for i, step in enumerate(steps):
         yield (*at, i), step
-        if isinstance(step, For | Retry):
+        if isinstance(step, BlockStep):
             yield from _within((*at, i, "do"), step.body)
 
 
@@ -129,7 +130,7 @@ class _Edit:
                 self._replaced(before, (*to, len(left)), step, changed)
                 left += changed
                 continue
-            if isinstance(step, For | Retry):
+            if isinstance(step, BlockStep):
                 body = self.made((*before, "do"), step.body, (*after, "do"))
                 if not body:
                     continue
@@ -140,10 +141,10 @@ class _Edit:
 
     def _replaced(self, before: Path, after: Path, step: Step, by: Sequence[Step]) -> None:
         """A loop may be another one, or its body: then what is in it is where it was, or beside it."""
-        if not isinstance(step, For | Retry):
+        if not isinstance(step, BlockStep):
             if len(by) == 1:
                 self.moved[before] = after
-        elif len(by) == 1 and isinstance(by[0], For | Retry) and len(by[0].body) == len(step.body):
+        elif len(by) == 1 and isinstance(by[0], BlockStep) and len(by[0].body) == len(step.body):
             self.moved[before] = after
             for path, _ in _within((*before, "do"), step.body):
                 self.moved[path] = (*after, *path[len(before) :])

@@ -15,8 +15,11 @@ from simdsl.plan.expressions import ResultReference, ResultSlice
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction, Variable
-from simdsl.plan.steps import Await, Checkout, For, Retry, Return, SqlStep, Step
+from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.shrinker.case import CandidateTester, ShrinkCase, sql_steps, task_of
+from simdsl.verbs.await_ import Await
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.return_ import Return
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ def _nodes(node: Any) -> Iterator[Any]:
     elif is_dataclass(node):
         yield node
         for one in fields(node):
-            if not (one.name == "body" and isinstance(node, For | Retry)):
+            if not (one.name == "body" and isinstance(node, BlockStep)):
                 yield from _nodes(getattr(node, one.name))
 
 
@@ -196,7 +199,7 @@ def _spans(case: ShrinkCase, opens: Callable[[Step], bool], closes: Callable[[St
             if closes(step):
                 yield begun.pop(at)
                 continue
-        if opens(step) and not isinstance(step, For | Retry):
+        if opens(step) and not isinstance(step, BlockStep):
             begun[at] = [path]
 
 

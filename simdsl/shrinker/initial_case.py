@@ -19,8 +19,13 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Blocks
 from simdsl.plan.plan import Param, Plan
 from simdsl.plan.source import Path
-from simdsl.plan.steps import Await, Check, Checkout, For, Retry, Return, Sleep, SqlStep, Step
+from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.shrinker.case import ShrinkCase
+from simdsl.verbs.await_ import Await
+from simdsl.verbs.check import Check
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.return_ import Return
+from simdsl.verbs.sleep import Sleep
 
 
 def recorded_case(plan: Plan, params: tuple[Param, ...], trace: Trace) -> ShrinkCase:
@@ -36,7 +41,7 @@ def unrolled_case(plan: Plan, params: tuple[Param, ...], trace: Trace) -> Shrink
 
     It reads like a transcript. None for a plan of `steps:`, and for one with loops, whose steps have no place in it.
     """
-    if plan.tasks is None or any(isinstance(step, For | Retry) for task in plan.tasks for step in task.steps):
+    if plan.tasks is None or any(isinstance(step, BlockStep) for task in plan.tasks for step in task.steps):
         return None
     telling = _Transcript(steps={("tasks", task.name, i): step for task in plan.tasks for i, step in enumerate(task.steps)})
     told = tuple(telling.told(trace))

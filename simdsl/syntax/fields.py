@@ -132,11 +132,12 @@ class FieldReader:
         if text in RESERVED_NAMES:
             self.problems.add(Code.N002, f"`{text}` is reserved, so no task can have this name", path, key=key)
             return False
-        for verb in VERBS:
-            if within_one_edit(text, verb):
-                help_ = f"did you mean `{verb}`?"
-                self.problems.add(Code.N003, f"`{text}` is nearly the verb `{verb}`", path, key=key, help=help_)
-                return False
+        close = tuple(verb for verb in VERBS if within_one_edit(text, verb))
+        if close:
+            verb = nearest(text, close) or close[0]  # `retrn` is as near to `retry` as to `return`
+            help_ = f"did you mean `{verb}`?"
+            self.problems.add(Code.N003, f"`{text}` is nearly the verb `{verb}`", path, key=key, help=help_)
+            return False
         if TASK_NAME.fullmatch(text):
             return True
         self.problems.add(
@@ -204,15 +205,6 @@ class StepContext:
 
     section: str
     owner: str | None
-
-    @property
-    def verbs(self) -> tuple[str, ...]:
-        """The verbs that may stand in such a list."""
-        if self.section in ("setup", "finally"):
-            return ("for", "check")
-        if self.section == "invariants":
-            return ()
-        return tuple(verb for verb in VERBS if verb != "await") if self.is_of_tasks else VERBS
 
     @property
     def task(self) -> str | None:

@@ -34,7 +34,7 @@ def parse(start: str, text: str) -> Branch:
     from lark.exceptions import UnexpectedInput
 
     try:
-        return _parser("expectation" if start == "expectation" else _OTHER_STARTS).parse(text, start=start)
+        return _parser("expectation" if start == "expectation" else _other_starts()).parse(text, start=start)
     except UnexpectedInput as error:
         raise ParseError(_trouble(error, text)) from None
 
@@ -52,11 +52,22 @@ def _parser(starts: str | tuple[str, ...]) -> Lark:
     )
 
 
+@cache
+def _text() -> str:
+    return resources.path("grammar/plan.lark").read_text(encoding="utf-8")
+
+
+@cache
+def _other_starts() -> tuple[str, ...]:
+    """The start rules besides expectations: one for each verb with a syntax of its own, found by its name."""
+    return ("check", "duration", "schedule", *_HEAD.findall(_text()))
+
+
 @cache  # read once for both parsers: 20 ms
 def _grammar() -> Grammar:
     from lark.load_grammar import load_grammar
 
-    text = resources.path("grammar/plan.lark").read_text(encoding="utf-8")
+    text = _text()
     grammar: Grammar = load_grammar(text, "plan.lark", [], False)[0]  # type: ignore[no-untyped-call]
     return grammar
 
@@ -99,17 +110,7 @@ def _expected(words: tuple[str, ...], shapes: tuple[str, ...]) -> str | None:
     return f"here may stand: {', '.join(options)}" if options else None
 
 
-_OTHER_STARTS: Final = (
-    "check",
-    "for_head",
-    "retry_head",
-    "checkout_head",
-    "return_head",
-    "await_head",
-    "fault",
-    "duration",
-    "schedule",
-)
+_HEAD: Final = lazy_regex(r"(?m)^(\w+_head):")
 
 
 _WORD: Final = lazy_regex(r"[\w$?]+|\S")

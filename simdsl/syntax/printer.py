@@ -44,7 +44,6 @@ from simdsl.plan.expressions import (
 )
 from simdsl.plan.schedules import ExplicitSchedule, RecordedSchedule
 from simdsl.plan.sql import Sql, Variable
-from simdsl.plan.steps import IntegerBounds, ItemList, Retry
 from simdsl.plan.values import quoted
 
 
@@ -77,24 +76,6 @@ def duration_text(duration_us: int) -> str:
         if duration_us % size == 0 and (duration_us or unit == "ms"):
             return f"{duration_us // size}{unit}"
     return f"{duration_us}us"
-
-
-def range_text(over: IntegerBounds | ItemList) -> str:
-    """What a loop runs over."""
-    match over:
-        case IntegerBounds():
-            return f"{_bound(over.first)}..{_bound(over.last)}"
-        case ItemList():
-            return f"[{', '.join(map(cell_text, over.items))}]"
-        case _:
-            assert_never(over)
-
-
-def retry_text(retry: Retry) -> str:
-    """``3 times on busy or deadlock_detected every 5ms``."""
-    classes = f" on {' or '.join(retry.classes)}" if retry.classes else ""
-    every = f" every {duration_text(retry.every_us)}" if retry.every_us is not None else ""
-    return f"{retry.times} times{classes}{every}"
 
 
 def schedule_text(schedule: ExplicitSchedule | RecordedSchedule) -> str:
@@ -161,7 +142,7 @@ def _count(count: Count) -> str:
     what = count.what.value
     if count.n == 1 and count.what is not CountUnit.AFFECTED:
         what = what.removesuffix("s")
-    return f"{comparison}{_bound(count.n)} {what}"
+    return f"{comparison}{bound_text(count.n)} {what}"
 
 
 def _rows(rows: Sequence[CellRow]) -> str:
@@ -183,7 +164,8 @@ def _error(error: ExpectedError) -> str:
     return " ".join(filter(None, ("error", error.error_class, error.sqlstate, native, regex)))
 
 
-def _bound(bound: int | Variable) -> str:
+def bound_text(bound: int | Variable) -> str:
+    """A number, or a variable that stands for one."""
     return f"${bound.name}" if isinstance(bound, Variable) else str(bound)
 
 

@@ -29,7 +29,7 @@ from simdsl.plan.plan import Param, PoolSpec
 from simdsl.plan.source import Path
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import Value
-from simdsl.runner.program import Instruction, Program
+from simdsl.runner.program import Program, StatementInstruction
 
 
 class StepDescription(NamedTuple):
@@ -156,8 +156,7 @@ class CrashJournal:
 
     def wrap_database(self, database: Database, program: Program) -> Database:
         """The database, wrapped so that everything that may end the process is recorded before it happens."""
-        codes = (program.setup, *program.strands, program.finally_, program.invariants)
-        ops = {id(op.statement): op for code in codes for op in code if op.statement is not None}
+        ops = {id(op.statement): op for op in program.statements()}
         return _JournaledDatabase(database, self, ops)
 
     def run_started(
@@ -200,7 +199,7 @@ class CrashJournal:
 class _JournaledDatabase(WrappedDatabase):
     """Records before every call that may end the process."""
 
-    def __init__(self, inner: Database, journal: CrashJournal, ops: Mapping[int, Instruction]) -> None:
+    def __init__(self, inner: Database, journal: CrashJournal, ops: Mapping[int, StatementInstruction]) -> None:
         super().__init__(inner, lambda session: _JournaledSession(session, journal, ops))
         self._journal = journal
 
@@ -230,7 +229,7 @@ class _JournaledDatabase(WrappedDatabase):
 
 
 class _JournaledSession(WrappedSession):
-    def __init__(self, inner: Session, journal: CrashJournal, ops: Mapping[int, Instruction]) -> None:
+    def __init__(self, inner: Session, journal: CrashJournal, ops: Mapping[int, StatementInstruction]) -> None:
         super().__init__(inner)
         self._journal = journal
         self._ops = ops

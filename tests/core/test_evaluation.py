@@ -13,8 +13,8 @@ from simdsl.core.evaluation import CheckError, Evaluation
 from simdsl.language.load import load_text
 from simdsl.plan.expressions import Expression, PoolCounter
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.steps import Check
 from simdsl.plan.values import Value
+from simdsl.verbs.check import Check
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from simdsl.plan.expectations import Blocks, Count, ExpectedError
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.plan.plan import Plan
 from simdsl.plan.sql import TransactionAction
-from simdsl.plan.steps import Await, SqlStep
+from simdsl.plan.steps import SqlStep
 from simdsl.profiles.load import load_profile
+from simdsl.verbs.await_ import Await
 from tests.plans.bundled import problem
 from tests.running import run_loaded
 from tests.runs.faulty_sqlite import Faithful, install_class

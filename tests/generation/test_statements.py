@@ -16,10 +16,12 @@ from simdsl.language.dump import dump
 from simdsl.plan.expectations import Cell, FixedPoint, Scalar
 from simdsl.plan.plan import Plan
 from simdsl.plan.sql import Dialect, SqlKind, Variable
-from simdsl.plan.steps import Checkout, Sleep, SqlStep, Step
+from simdsl.plan.steps import SqlStep, Step
 from simdsl.profiles.load import load_profile
 from simdsl.profiles.profile import Knob, KnobType, knobs
 from simdsl.syntax.sql_lexer import parse_sql
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.sleep import Sleep
 
 SEEDS = range(6)
 BASE = ("steps=80", "schema.indexes=2", "schema.rows=4")

@@ -20,9 +20,13 @@ from simdsl.plan.expectations import Blocks, ExpectedError
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.plan import Plan
 from simdsl.plan.sql import TransactionAction, TransactionControl, Variable
-from simdsl.plan.steps import Await, Check, Checkout, Return, SqlStep
+from simdsl.plan.steps import SqlStep
 from simdsl.profiles.load import load_profile
 from simdsl.profiles.profile import KnobType, knobs
+from simdsl.verbs.await_ import Await
+from simdsl.verbs.check import Check
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.return_ import Return
 from tests.plans.bundled import problem
 from tests.running import run_loaded
 from tests.runs.comparing import compare_loaded

@@ -13,8 +13,9 @@ from simdsl.plan.diagnostics import PlanError
 from simdsl.plan.plan import PoolSpec, Reset, ResetMode, Task
 from simdsl.plan.schedules import ExhaustiveSchedule
 from simdsl.plan.sql import Dialect, SqlKind
-from simdsl.plan.steps import Check, SqlStep
+from simdsl.plan.steps import SqlStep
 from simdsl.syntax.files import read_text
+from simdsl.verbs.check import Check
 from tests.language.helpers import HEAD, codes, found, only, plan, pointed, with_section, with_steps, with_tasks
 
 FIRST = """\

@@ -12,25 +12,20 @@ from simdsl.language.load import load
 from simdsl.language.steps import Steps
 from simdsl.plan.expectations import Blocks, Ok
 from simdsl.plan.sql import Dialect, SqlKind
-from simdsl.plan.steps import (
-    Await,
-    Check,
-    Checkout,
-    Fault,
-    For,
-    IntegerBounds,
-    Retry,
-    Return,
-    Sleep,
-    SqlStep,
-    Step,
-    StepOptions,
-)
+from simdsl.plan.steps import SqlStep, Step, StepOptions
 from simdsl.syntax.document import Data
 from simdsl.syntax.fields import FieldReader, StepContext
 from simdsl.syntax.files import read_text
 from simdsl.syntax.problems import Problems
 from simdsl.syntax.sql_lexer import parse_sql
+from simdsl.verbs.await_ import Await
+from simdsl.verbs.check import Check
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.fault import Fault
+from simdsl.verbs.for_ import For, IntegerBounds
+from simdsl.verbs.retry import Retry
+from simdsl.verbs.return_ import Return
+from simdsl.verbs.sleep import Sleep
 from tests.language.helpers import codes, only, plan, pointed, sql_steps, steps_of, with_section, with_steps, with_tasks
 
 POOL = "pools:\n  main: {size: 1}\n"

@@ -29,24 +29,20 @@ from simdsl.plan.expressions import BinaryOperation, BinaryOperator, Expression,
 from simdsl.plan.plan import Identifier, Param, Plan, PoolSpec, Reset, Task
 from simdsl.plan.schedules import ExhaustiveSchedule, PctSchedule, RandomSchedule, Schedule
 from simdsl.plan.sql import Sql, TransactionAction, TransactionControl, TransactionMode, Variable
-from simdsl.plan.steps import (
-    Await,
-    Check,
-    Checkout,
-    Fault,
-    IntegerBounds,
-    ItemList,
-    Override,
-    Retry,
-    Return,
-    Sleep,
-    SqlStep,
-    Step,
-    StepOptions,
-)
+from simdsl.plan.steps import Override, SqlStep, StepOptions
+from simdsl.verbs.await_ import Await
+from simdsl.verbs.base.registry import verbs
+from simdsl.verbs.check import Check
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.fault import Fault
+from simdsl.verbs.for_ import IntegerBounds, ItemList
+from simdsl.verbs.retry import Retry
+from simdsl.verbs.return_ import Return
+from simdsl.verbs.sleep import Sleep
 from tests.plans.bundled import BACKENDS, NAMES, plan_of, why_skipped
 
-FORMS = (Step, Alternative, Cell, Expression, Schedule)
+FORMS = (Alternative, Cell, Expression, Schedule)
+STEPS = (SqlStep, *(verb.step for verb in verbs()))
 OTHERS = (IntegerBounds, ItemList, Identifier, Param, PoolSpec, Reset, Override, Task, TransactionControl, FixedPoint)
 WORDS = (
     CountUnit,
@@ -105,7 +101,9 @@ RUN_NODES = [node for name in RUN_NAMES for node in _nodes(plan_of(name))]
 NOT_YET = {Fault}
 
 
-@pytest.mark.parametrize("form", [*(form for union in FORMS for form in get_args(union)), *OTHERS], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "form", [*(form for union in FORMS for form in get_args(union)), *STEPS, *OTHERS], ids=lambda f: f.__name__
+)
 def test_every_form_occurs(form: type) -> None:
     nodes = NODES if form in NOT_YET else RUN_NODES
     assert any(type(node) is form for node in nodes)

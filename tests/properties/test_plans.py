@@ -18,12 +18,13 @@ from simdsl.language.dump import dump, dump_json
 from simdsl.language.load import load_text
 from simdsl.language.property_names import built_in
 from simdsl.plan.plan import Plan
-from simdsl.plan.steps import Retry, Step
+from simdsl.plan.steps import Step
 from simdsl.profiles.profile import Profile
 from simdsl.properties.property import PlanSize
 from simdsl.properties.registry import find
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import run_differential
+from simdsl.verbs.retry import Retry
 from tests.properties.planted import PLANTED
 from tests.running import Ran, run_loaded
 

@@ -219,7 +219,7 @@ schedule: a b a b b
 """
     )
     assert [task for task, _, _ in ran.steps()] == ["b", "b", "a"]
-    assert [event.why for event in ran.events(ScheduleEntrySkipped)] == ["parked: sleep"]
+    assert [event.why for event in ran.events(ScheduleEntrySkipped)] == ["blocked: sleep"]
 
 
 def test_rule_38_a_retry_takes_its_classes_and_rolls_back_what_it_began() -> None:

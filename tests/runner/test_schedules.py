@@ -84,8 +84,8 @@ def test_words_then_file_order() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ("1-1-1-2", "the recorded schedule ends, and b can still move"),
-        ("1-1-1-1-2", "choice 4 of the recorded schedule is a, and only b can move"),
+        ("1-1-1-2", "the recorded schedule ends, and b can still run"),
+        ("1-1-1-1-2", "choice 4 of the recorded schedule is a, and only b can run"),
         ("1-1-1-2-2-2", "all tasks have ended, and 1 recorded choices are left over"),
     ],
 )

@@ -16,7 +16,7 @@ def sent(text: str, url: str = "postgres") -> list[str]:
     """What the backend is sent of the steps."""
     program = lower(load_text(HEAD + text), resolve(url), ())
     assert not isinstance(program, Skipped), program.reason
-    return [op.statement.text for op in program.strands[0] if op.statement is not None]
+    return [op.statement.text for op in program.statements() if op.path[0] == "steps"]
 
 
 def skipped(text: str, url: str = "postgres") -> str:
@@ -76,6 +76,6 @@ def test_what_is_expected_to_fail_is_sent_as_it_stands() -> None:
 
 def test_translators_are_made_once() -> None:
     translators = TranslatorCache()
-    first = translators.between(Dialect.SQLITE, Dialect.POSTGRES, frozenset())
-    assert translators.between(Dialect.SQLITE, Dialect.POSTGRES, frozenset()) is first
-    assert translators.between(Dialect.SQLITE, Dialect.POSTGRES, frozenset({"t"})) is not first
+    first = translators.get(Dialect.SQLITE, Dialect.POSTGRES, frozenset())
+    assert translators.get(Dialect.SQLITE, Dialect.POSTGRES, frozenset()) is first
+    assert translators.get(Dialect.SQLITE, Dialect.POSTGRES, frozenset({"t"})) is not first

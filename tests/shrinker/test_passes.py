@@ -9,12 +9,13 @@ import pytest
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan
-from simdsl.plan.steps import Await, For, Retry, Step
+from simdsl.plan.steps import BlockStep, Step
 from simdsl.shrinker.case import ShrinkCase
 from simdsl.shrinker.driver import PASSES
 from simdsl.shrinker.passes.queries import remove_clauses, remove_sources, simplify_expressions, simplify_literals
 from simdsl.shrinker.passes.steps import remove_expectations, remove_pools, remove_waits, simplify_checks, simplify_loops
 from simdsl.shrinker.passes.tables import merge_tables, remove_columns, remove_rows
+from simdsl.verbs.await_ import Await
 
 Propose = Callable[[ShrinkCase], Iterator[ShrinkCase]]
 
@@ -32,7 +33,7 @@ def case(text: str) -> ShrinkCase:
 
 
 def _places(i: int, step: Step) -> list[tuple[int | str, ...]]:
-    return [(i, "do", j) for j in range(len(step.body))] if isinstance(step, For | Retry) else [(i,)]
+    return [(i, "do", j) for j in range(len(step.body))] if isinstance(step, BlockStep) else [(i,)]
 
 
 def proposed(propose: Propose, text: str) -> list[str]:

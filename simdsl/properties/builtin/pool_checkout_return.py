@@ -24,11 +24,12 @@ from simdsl.plan.expressions import BinaryOperator, PoolCounter
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.plan.plan import Plan
 from simdsl.plan.source import Path
-from simdsl.plan.steps import Checkout, Retry
 from simdsl.properties.plan_builder import POOL, PlanBuilder
 from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, Requirement
 from simdsl.properties.registry import register
 from simdsl.properties.relations import all_of, binary, constant, pool_count, steps_with_paths
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.retry import Retry
 
 _TIMEOUT_MS: Final = 20
 

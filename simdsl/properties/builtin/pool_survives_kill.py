@@ -21,11 +21,11 @@ from simdsl.core.trace import PoolChanged, StepCompleted, TraceEvent
 from simdsl.generation.statements import expect_error, expect_rows
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.plan.plan import Plan
-from simdsl.plan.steps import Fault
 from simdsl.properties.plan_builder import PlanBuilder
 from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, Requirement
 from simdsl.properties.registry import register
 from simdsl.properties.row_history import describe_step
+from simdsl.verbs.fault import Fault
 
 _LOST: Final = frozenset((ErrorClass.CONNECTION_LOST, ErrorClass.CONNECTION_CLOSED))
 

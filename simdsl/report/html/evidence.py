@@ -10,13 +10,13 @@ from simdsl.core.verdicts import Failure, FailureKind, RunReport
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.plan.source import Path
-from simdsl.plan.steps import Check, SqlStep
+from simdsl.plan.steps import SqlStep
 from simdsl.report.context import PlanSource
 from simdsl.report.failure_text import failure_span, pair_rows, parse_rows, split_cells
 from simdsl.report.html.lanes import LaneGroup
 from simdsl.report.html.timeline import Timeline, TimelineItem, build_timeline
 from simdsl.rewriting.unroll import step_at
-from simdsl.syntax.printer import expression_text
+from simdsl.verbs.base.registry import verb_of
 
 
 def lane_groups(plan: Plan, reports: Sequence[RunReport]) -> tuple[LaneGroup, ...]:
@@ -39,13 +39,7 @@ def _words(plan: Plan, path: Path) -> str:
         step = step_at(plan, path)
     except KeyError:  # the trace of another plan
         return ""
-    match step:
-        case Check(expression=expression):
-            return expression_text(expression)
-        case SqlStep(sql=sql):
-            return sql.text
-        case _:
-            return ""
+    return step.sql.text if isinstance(step, SqlStep) else verb_of(step).report_text(step)
 
 
 def _hits(failure: Failure | None, timelines: Sequence[Timeline]) -> list[int | None]:

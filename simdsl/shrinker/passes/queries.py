@@ -11,9 +11,10 @@ from simdsl.dialect.sqlglot_adapter import SqlTree, canonical_text, exp
 from simdsl.plan.expectations import Scalar
 from simdsl.plan.expressions import BinaryOperation, Constant, Expression, ResultSlice
 from simdsl.plan.source import Path
-from simdsl.plan.steps import Check, Step
+from simdsl.plan.steps import Step
 from simdsl.shrinker.case import ShrinkCase, compares_statements, parsed_statements, with_statements
 from simdsl.syntax.printer import expression_text
+from simdsl.verbs.check import Check
 
 _CLAUSES: Final = ("limit", "offset", "order", "distinct", "having", "group", "where", "joins")
 

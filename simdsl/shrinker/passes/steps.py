@@ -21,22 +21,15 @@ from simdsl.plan.expressions import (
 from simdsl.plan.plan import Plan, PoolSpec
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, TransactionAction, TransactionControl
-from simdsl.plan.steps import (
-    NO_OPTIONS,
-    Await,
-    Check,
-    Checkout,
-    For,
-    IntegerBounds,
-    ItemList,
-    Retry,
-    Return,
-    SqlStep,
-    Step,
-    StepOptions,
-)
+from simdsl.plan.steps import NO_OPTIONS, BlockStep, ExpectingStep, SqlStep, Step, StepOptions
 from simdsl.shrinker.case import ShrinkCase, count_switches, sql_steps, task_of
 from simdsl.shrinker.deletion import Dependencies
+from simdsl.verbs.await_ import Await
+from simdsl.verbs.check import Check
+from simdsl.verbs.checkout import Checkout
+from simdsl.verbs.for_ import For, IntegerBounds, ItemList
+from simdsl.verbs.retry import Retry
+from simdsl.verbs.return_ import Return
 
 
 def remove_waits(case: ShrinkCase) -> Iterator[ShrinkCase]:
@@ -93,7 +86,7 @@ def _said_by(step: Step, old: str, new: str) -> Step:
     match step:
         case SqlStep() | Checkout() | Return() | Await() if step.task == old:
             return replace(step, task=new)
-        case For() | Retry():
+        case BlockStep():
             return replace(step, body=tuple(_said_by(one, old, new) for one in step.body))
         case _:
             return step
@@ -333,7 +326,7 @@ def _simpler_assertions(step: Step) -> Iterator[Step]:
         yield bare
     if step.options not in (NO_OPTIONS, quiet := StepOptions(label=step.options.label)):
         yield replace(step, options=quiet)
-    if isinstance(step, SqlStep | Checkout | Return | Await) and step.expect is not None:
+    if isinstance(step, ExpectingStep) and step.expect is not None:
         many = len(step.expect)
         if many > 1:
             yield from (replace(step, expect=(one,)) for one in step.expect)
@@ -343,8 +336,6 @@ def _simpler_assertions(step: Step) -> Iterator[Step]:
 
 def _bare(step: Step) -> Step:
     """The step without its expectation, unless that one is part of the schedule."""
-    if not isinstance(step, SqlStep | Checkout | Return | Await) or any(
-        isinstance(one, Blocks) for one in step.expect or ()
-    ):
+    if not isinstance(step, ExpectingStep) or any(isinstance(one, Blocks) for one in step.expect or ()):
         return step
     return replace(step, expect=None)
