@@ -34,7 +34,7 @@ def test_rule_22_a_step_without_an_expectation_is_not_judged() -> None:
     ran = run("steps:\n  - a: SELECT 1\n")
     assert ran.ended.verdict is Verdict.WARN
     assert ran.ended.assertions == 0
-    assert "nothing was judged" in ran.ended.warnings[0]
+    assert "nothing was asserted" in ran.ended.warnings[0]
 
 
 def test_rule_23_the_first_failed_step_ends_the_run_and_finally_runs() -> None:
