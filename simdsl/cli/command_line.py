@@ -130,7 +130,11 @@ def find_command(arguments: Sequence[str]) -> tuple[Command | None, Sequence[str
 
 
 def with_current_names(command: Command, arguments: Sequence[str]) -> Iterator[str]:
-    """The same arguments with the current spelling in place of older ones."""
+    """The same arguments with the current spelling in place of older ones.
+
+    A value that looks like an older spelling is replaced too, which only shows in the wording of a mistake: a correct
+    command line never comes here.
+    """
     current = {alias: field.option.name for field in command.request.fields.values() for alias in field.option.aliases}
     for argument in arguments:
         name, equals, value = argument.partition("=")
@@ -138,7 +142,7 @@ def with_current_names(command: Command, arguments: Sequence[str]) -> Iterator[s
 
 
 class _LeftToTyper(Exception):
-    """The rest is not for the fast path."""
+    """Typer has to answer: with help or a mistake in its words, or because it is too unusual for the fast path."""
 
 
 class _Reader:
@@ -146,7 +150,7 @@ class _Reader:
 
     def __init__(self, request: type[Request], arguments: Sequence[str]) -> None:
         self._request = request
-        self._left = list(reversed(arguments))
+        self._left = list(reversed(arguments))  # a stack: what is read next is popped from its end
         self._values: dict[str, Any] = {}
         self._positional: list[str] = []
         self._options: dict[str, tuple[Field, bool]] = {}
@@ -159,12 +163,12 @@ class _Reader:
     def values(self, environment: Mapping[str, str]) -> dict[str, Any]:
         while self._left:
             argument = self._left.pop()
-            if argument == "--":
+            if argument == "--":  # everything behind it is an argument, whatever it looks like
                 self._positional += reversed(self._left)
                 break
             if argument.startswith("--"):
                 self._long(argument)
-            elif argument.startswith("-") and argument != "-":
+            elif argument.startswith("-") and argument != "-":  # a lone dash is standard input
                 self._short(argument)
             else:
                 self._positional.append(argument)
@@ -172,6 +176,7 @@ class _Reader:
         for name, field in self._request.fields.items():
             if name in self._values:
                 continue
+            # An empty variable counts as none, as it does for typer.
             if field.option.variable is not None and (given := environment.get(field.option.variable)):
                 self._values[name] = _converted(field, given)
             elif field.is_required:
@@ -182,7 +187,7 @@ class _Reader:
         name, equals, value = argument.partition("=")
         field, is_on = self._find(name)
         if field.is_flag:
-            if equals:
+            if equals:  # `--json=yes` is a mistake
                 raise _LeftToTyper
             self._set_flag(field, is_on)
         elif equals:
@@ -196,7 +201,7 @@ class _Reader:
         if field.is_flag:
             for letter in argument[1:]:
                 one, is_on = self._find(f"-{letter}")
-                if not one.is_flag:
+                if not one.is_flag:  # `-qb URL` is allowed by POSIX, and too rare to be worth a second implementation
                     raise _LeftToTyper
                 self._set_flag(one, is_on)
         else:
@@ -205,13 +210,13 @@ class _Reader:
     def _find(self, name: str) -> tuple[Field, bool]:
         try:
             return self._options[name]
-        except KeyError:
+        except KeyError:  # --help is here too
             raise _LeftToTyper from None
 
     def _following(self) -> str:
         if not self._left:
             raise _LeftToTyper
-        return self._left.pop()
+        return self._left.pop()  # even if it begins with a dash: `-k -slow` filters by a word
 
     def _set_flag(self, field: Field, is_on: bool) -> None:
         if field.option.counts:
@@ -224,7 +229,7 @@ class _Reader:
         if field.repeats:
             self._values.setdefault(field.name, []).append(value)
         else:
-            self._values[field.name] = value
+            self._values[field.name] = value  # the last one of several counts
 
     def _take_positional(self) -> None:
         for name, field in self._request.fields.items():
@@ -272,7 +277,7 @@ def root_help() -> str:
 def _columns() -> int:
     """The width of the terminal. That of `shutil` is the same, and costs 5 ms to import."""
     try:
-        return int(os.environ["COLUMNS"])
+        return int(os.environ["COLUMNS"])  # as a shell sets it, and tests do
     except (KeyError, ValueError):
         pass
     try:
@@ -311,7 +316,7 @@ def _paragraph(text: str, width: int) -> list[str]:
 
 def _table(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
     """Names on the left, wrapped text on the right, in the same columns for every table."""
-    column = max(map(len, dict(_OPTIONS))) + 2
+    column = max(map(len, dict(_OPTIONS))) + 2  # no command has a name as long as the longest option
     for name, text in rows:
         yield from textwrap.wrap(
             text, width, initial_indent=f"  {name:<{column}}", subsequent_indent=" " * (column + 2), break_on_hyphens=False

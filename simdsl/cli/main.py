@@ -1,6 +1,6 @@
 """The entry point: parse, run the command, and turn every way a call can end into an exit code, never a traceback.
 
-Nothing but the standard library is imported before a command is known.
+What a command needs is imported when that command is known, so that each pays for its own start.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.options import Request, load
+
 if TYPE_CHECKING:
     from simdsl.cli.command_line import Command
-    from simdsl.cli.exits import Stop
-    from simdsl.cli.options import Request
     from simdsl.report.secrets import Secrets
 
 
@@ -39,25 +40,22 @@ def call(arguments: Sequence[str]) -> int:
 def _call(arguments: Sequence[str]) -> int:
     # Drivers may return text that no encoding can represent; it is shown as escapes rather than not at all.
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if hasattr(stream, "reconfigure"):  # a stream that replaces these, such as in a test, may not have it
             stream.reconfigure(errors="backslashreplace")
-    # Everything made while modules are imported stays alive: collecting would take a tenth of the start and free nothing.
+    # What is made while modules are imported stays alive: collecting would take a tenth of the start and free nothing.
     was_enabled = gc.isenabled()
     gc.disable()
-    # The imports of this module are where they are used: --version must not pay for a parser, nor a run for error texts.
-    from simdsl.cli.exits import Stop
-
     try:
         _answer(arguments)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except Stop as stop:
         return _stopped(stop, arguments)
-    except Exception as error:
-        from simdsl.cli.output import DEBUG_VARIABLE, internal
+    except Exception as error:  # the last resort: a user reads one line and a code, and sees a traceback on request
+        from simdsl.cli.output import DEBUG_VARIABLE, internal  # start-up: few calls end in an error
 
         if os.environ.get(DEBUG_VARIABLE):
-            import traceback
+            import traceback  # only here
 
             sys.stderr.write(_secrets(arguments).hide(traceback.format_exc()))
         return _stopped(internal(error), arguments)
@@ -69,36 +67,35 @@ def _call(arguments: Sequence[str]) -> int:
 
 def _answer(arguments: Sequence[str]) -> None:
     """Do what the command line says. Raises ``Stop``, and ``SystemExit`` with a code if there is no request to carry out."""
-    from simdsl.cli.command_line import HELP_NAMES, find_command, is_completion, parse, with_current_names
+    # Declaring all options takes a few milliseconds, which must be within the time without the collector.
+    from simdsl.cli import command_line
 
-    if not is_completion() and (not arguments or arguments[0] in (*HELP_NAMES, "--version")):
-        from simdsl.cli import command_line
-
-        is_version = bool(arguments) and arguments[0] == "--version"
-        _write(f"{command_line.version_line()}\n" if is_version else command_line.root_help())
-        raise SystemExit(0 if arguments else 2)
-    parsed = parse(arguments)
+    is_completion = command_line.is_completion()
+    first = arguments[0] if arguments else "--help"
+    if not is_completion and first in (*command_line.HELP_NAMES, "--version"):
+        _write(command_line.root_help() if first != "--version" else f"{command_line.version_line()}\n")
+        # Without arguments nothing was asked for, which is a mistake in a script.
+        raise SystemExit(Exit.OK if arguments else Exit.BAD_INPUT)
+    parsed = command_line.parse(arguments)
     if parsed is not None:
         _carry_out(*parsed)
         return
-    from simdsl.cli import typer_app
+    from simdsl.cli import typer_app  # start-up: 45 ms, only for help, mistakes and completion
 
-    command, rest = find_command(arguments)
+    command, rest = command_line.find_command(arguments)
     if command is not None:
-        arguments = [*arguments[: len(arguments) - len(rest)], *with_current_names(command, rest)]
-    typer_app.run(arguments, _carry_out, None if is_completion() else command)
+        # Older spellings are not declared to typer, which would show them in its help.
+        arguments = [*arguments[: len(arguments) - len(rest)], *command_line.with_current_names(command, rest)]
+    typer_app.run(arguments, _carry_out, None if is_completion else command)
 
 
 def _carry_out(command: Command, request: Request) -> None:
     """Run a command, and end with its exit code. Raises ``Stop``."""
-    from simdsl.cli.exits import Exit, Stop
-    from simdsl.cli.options import load
-
     work = load(command.work)
-    gc.enable()
+    gc.enable()  # from here on there may be large data, which has garbage
     try:
         code = work(request)
-        sys.stdout.flush()
+        sys.stdout.flush()  # here, where a reader that is gone can still become an exit code
     except BrokenPipeError:
         raise Stop(Exit.BROKEN_PIPE) from None
     except EOFError as error:  # typer takes it for the end of a dialogue, and would exit with 1 in silence
@@ -108,8 +105,6 @@ def _carry_out(command: Command, request: Request) -> None:
 
 
 def _write(text: str) -> None:
-    from simdsl.cli.exits import Exit, Stop
-
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -118,20 +113,19 @@ def _write(text: str) -> None:
 
 
 def _stopped(stop: Stop, arguments: Sequence[str]) -> int:
-    from simdsl.cli.exits import Exit
-
     if stop.code is Exit.BROKEN_PIPE:
         _silence(sys.stdout)
     elif stop.diagnostics:
-        from simdsl.cli.output import print_diagnostics
+        from simdsl.cli.output import print_diagnostics  # start-up: few calls end in an error
 
+        # A message may quote the command line or a driver, and both may contain a password.
         print_diagnostics(stop.diagnostics, sys.stderr, secrets=_secrets(arguments))
     return int(stop.code)
 
 
 def _secrets(arguments: Sequence[str]) -> Secrets:
     """Every secret on this command line and in the environment that an error message may repeat."""
-    from simdsl.report.secrets import secrets_given
+    from simdsl.report.secrets import secrets_given  # start-up: few calls end in an error
 
     return secrets_given(arguments=arguments)
 

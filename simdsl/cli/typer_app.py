@@ -70,6 +70,7 @@ def _function(command: Command, dispatch: Dispatch) -> Callable[..., None]:
         }
         dispatch(command, command.request(**given))
 
+    # Typer reads the signature and, separately, the annotations of the function.
     parameters = [_parameter(field) for field in command.request.fields.values()]
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -77,6 +78,7 @@ def _function(command: Command, dispatch: Dispatch) -> Callable[..., None]:
 
 
 def _parameter(field: Field) -> inspect.Parameter:
+    """The field as typer declares such an option: a list where it repeats, None where nothing is given."""
     kind: Any = list[field.type] if field.repeats else field.type  # type: ignore[name-defined]
     if not field.is_required and field.default in (None, ()):
         kind = kind | None
@@ -96,7 +98,7 @@ def _info(field: Field) -> Any:
         return typer.Argument(
             metavar=metavar, help=option.help, hidden=not option.help, show_default=False, autocompletion=complete
         )
-    names = [*option.names, *option.aliases][: len(option.names)]
+    names = list(option.names)  # not the older spellings: typer would show them
     if option.off is not None:
         names[0] = f"{names[0]}/{option.off}"
     return typer.Option(
@@ -107,6 +109,7 @@ def _info(field: Field) -> Any:
         envvar=option.variable,
         count=option.counts,
         hidden=option.hidden,
+        # None, an empty list, False and 0 mean "not given": nothing that a reader could type.
         show_default=field.default not in (None, (), False, 0) and not option.off,
         show_envvar=option.variable is not None,
         rich_help_panel=option.panel,
@@ -140,6 +143,10 @@ def _names(kind: str) -> Iterable[str]:
 
 class _Grouped(TyperCommand):
     """Shows options under the headings that they declare, which typer does only together with rich."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        # Typer writes a required argument in braces, which POSIX and every manual page use for alternatives.
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         panels: dict[str, list[tuple[str, str]]] = {}
