@@ -93,7 +93,7 @@ def replay_bugs(request: BugsReplayRequest) -> Exit | None:
     for entry in entries:
         one = replay_bug(entry, urls, shrunk=request.shrunk, runs=request.runs)
         tried.append(one)
-        if not request.json:
+        if not request.json:  # at once, since a base of hundreds of bugs takes minutes
             _print_answer(one)
         if request.update:
             _update(store, one)
@@ -101,6 +101,7 @@ def replay_bugs(request: BugsReplayRequest) -> Exit | None:
         _print_json([_answer(one) for one in tried])
     elif not tried and not problems:
         sys.stderr.write(f"no bugs in {request.bugbase}\n")
+    # A bug that is there again must not be hidden by a damaged directory beside it.
     code = replay_exit(tried)
     refused = _told(problems)
     return code if code is Exit.FAILURE else refused or code
@@ -128,6 +129,7 @@ def prune_bugs(request: BugsPruneRequest) -> Exit | None:
     entries, problems = store.entries()
     for entry in entries:
         record = entry.record
+        # Dates in ISO form compare as text, and are in UTC as the records are.
         is_old = not_seen_since is not None and record.last_seen[:10] < not_seen_since
         if record.state is not BugState.FIXED and not is_old:
             continue
@@ -141,6 +143,7 @@ def prune_bugs(request: BugsPruneRequest) -> Exit | None:
 def _urls(request: BugsReplayRequest) -> tuple[str, ...]:
     """The backends that the call names instead of the stored ones. Raises ``Stop``."""
     servers = request.server_options()
+    # With several backends, or with those of the bug, it would be unclear which one the server stands for.
     if servers and len(request.backends) != 1:
         raise usage(
             Code.U008, f"--{next(iter(servers))} has no effect without a single --backend", help="give `--backend` once"
@@ -151,6 +154,7 @@ def _urls(request: BugsReplayRequest) -> tuple[str, ...]:
 def _chosen(store: BugStore, names: Sequence[str]) -> tuple[tuple[BugEntry, ...], tuple[Diagnostic, ...]]:
     if not names:
         return store.entries()
+    # The beginnings of two names may mean one bug, which is replayed once.
     found = {entry.name: entry for entry in map(store.find, names)}
     return tuple(found.values()), ()
 
@@ -202,7 +206,7 @@ def _print_answer(tried: ReplayAttempt) -> None:
 
 
 def _told(problems: Sequence[Diagnostic]) -> Exit | None:
-    sys.stdout.flush()
+    sys.stdout.flush()  # or, in a file that takes both streams, problems would stand before what they are about
     print_diagnostics(problems, sys.stderr)
     return Exit.BAD_INPUT if problems else None
 
@@ -215,6 +219,7 @@ def _print_json(data: BugObject | list[BugObject]) -> None:
     print(json.dumps(data, indent=2, ensure_ascii=False))
 
 
+# Where a call may have the URL with the password that a stored bug must not have.
 _VARIABLES: Final = ("SIMDSL_BACKEND", "SIMDSL_MSSQL_URL")
 
 
@@ -234,6 +239,7 @@ def replay_bug(entry: BugEntry, given: Sequence[str], *, shrunk: bool, runs: int
         return _error(entry, f"it was found on {found}, and the call names {named}")
     urls = tuple(given) or tuple(_with_secret(url, os.environ) for url in stored)
     secrets = secrets_given(*urls)
+    # Connecting with `***` as the password would be reported as a backend that refuses, which misleads.
     if any(MASK in url for url in urls):
         hint = f"name it by --backend, or in {_VARIABLES[0]}"
         return _error(entry, f"the secret of `{next(url for url in urls if MASK in url)}` is not stored: {hint}", True)
@@ -242,7 +248,7 @@ def replay_bug(entry: BugEntry, given: Sequence[str], *, shrunk: bool, runs: int
             file = str(entry.plan_file(shrunk=shrunk))
             again = plan_runner(_execution(entry, executor), file, RunOptions(seed=entry.config.seed))
             return ReplayAttempt(replayed=replayed(entry, again, shrunk=shrunk, repeats=runs))
-    except BackendUnavailable as error:
+    except BackendUnavailable as error:  # the next bug may be of a backend that is there
         return _error(entry, secrets.hide(str(error)), True)
 
 

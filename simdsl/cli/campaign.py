@@ -48,10 +48,12 @@ def campaign(request: CampaignRequest) -> Exit:
     work = _work(request, urls)
     secrets = secrets_given(*urls)
     backends = resolve_backends(urls)
+    # Plans of one profile have the same number of tasks, so one of them stands for all.
     if not work.makers[0].is_property:
         check_snapshots((work.makers[0].plan(seeds[0]),), backends)
     identity = _identity(work, seeds)
     backend = describe_backends(urls, backends, secrets)
+    # Last of what may be refused: processes take time to start, and a cluster is shared with others.
     crew = start_workers(work, request.jobs, request.cluster)
     subject = CampaignSubject(
         makers=work.makers,
@@ -87,6 +89,7 @@ def campaign(request: CampaignRequest) -> Exit:
 
 def seed_range(text: str) -> tuple[int, int]:
     """The first and the last seed: ``1..500``, or ``500``, which means the same. Raises ``Stop``."""
+    # At most 18 digits: a seed fits into 64 bits, and Python refuses to parse numbers of thousands of digits.
     found = _RANGE.fullmatch(text.strip())
     example = "for example: --seeds 1..500, or --seeds 500, which means the same"
     if found is None:
@@ -109,6 +112,7 @@ def exit_of(ended: CampaignEnded) -> Exit:
     score = ended.score
     if score.failed or score.bugs:
         return Exit.FAILURE
+    # Neither a failure nor a success: jobs that simdsl itself could not do.
     if score.troubles or ended.why is EndReason.REFUSED:
         return Exit.INTERNAL
     return Exit.NOTHING_CHECKED if score.health.below or not score.assertions else Exit.OK
@@ -126,6 +130,7 @@ def _identity(work: CampaignSpec, seeds: tuple[int, int]) -> dict[str, Json]:
         "simdsl": __version__,
         "profile": work.profile,
         "properties": [maker.name for maker in work.makers if maker.is_property],
+        # Masked, since the identity is written into the journal, and a new password makes no new campaign.
         "backends": [mask(url) for url in work.urls],
         "first": seeds[0],
         "last": seeds[1],
@@ -147,7 +152,7 @@ class _Stops:
 
     def asked(self) -> Sequence[EndReason]:
         if self.until_ns is not None and real_ns() >= self.until_ns:
-            self.until_ns = None
+            self.until_ns = None  # said once, as a signal is; what comes later is a second request
             self.came.append(EndReason.TIME)
         return tuple(self.came)
 
@@ -160,7 +165,7 @@ def _signals(time_us: int | None) -> Iterator[_Stops]:
     """While a campaign runs, signals are only noted, so that none interrupts a write to the journal or the bug base."""
     stops = _Stops(until_ns=None if time_us is None else real_ns() + time_us * 1_000)
     if threading.current_thread() is not threading.main_thread():
-        yield stops
+        yield stops  # only the main thread may set handlers
         return
     before = {number: signal.signal(number, stops.note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -180,6 +185,7 @@ def start_workers(work: CampaignSpec, jobs: int | None, cluster: str | None) -> 
     try:
         from simdsl.campaign.cluster import ClusterPool  # dask is an optional dependency
     except ModuleNotFoundError as error:
+        # Only dask's own absence is the user's affair; a module that dask lacks is a broken installation.
         if error.name is None or error.name.partition(".")[0] not in ("dask", "distributed"):
             raise
         raise _unusable("a cluster needs dask.distributed, which is not installed", "pip install 'simdsl[dask]'") from None
@@ -197,4 +203,5 @@ def _unusable(message: str, help_: str | None = None) -> Stop:
 
 def _processors() -> int:
     """The processors that this process may use."""
+    # In a container or under taskset these are fewer than the machine has.
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

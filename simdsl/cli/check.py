@@ -17,6 +17,7 @@ from simdsl.report.diagnostics import DiagnosticFormat
 def check(request: CheckRequest) -> Exit | None:
     """Print the diagnostics of all plans, and how many there are. Raises ``Stop`` if no paths are given."""
     paths = list(request.paths)
+    # Editors give the name of what they pipe, and leave out the dash.
     if request.stdin_filename is not None and STDIN not in paths:
         paths.append(STDIN)
     found = find_files(paths)
@@ -30,6 +31,7 @@ def print_findings(diagnostics: Sequence[Diagnostic], checked: str, is_any: bool
     print_diagnostics(diagnostics, sys.stdout, form)
     errors, warnings = report.count_severities(diagnostics)
     if form is DiagnosticFormat.TEXT:
+        # Only for people: in JSON and annotations, a line of text would be garbage.
         separator = "\n" if diagnostics else ""
         print(f"{separator}{checked}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     if errors:

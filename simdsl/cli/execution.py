@@ -94,7 +94,7 @@ class PlanExecutor:
                 return self.isolated
             case FailureKind.INSTABILITY:
                 return self.doublechecked
-            case _:
+            case _:  # every other kind of failure is harmless to see again
                 return self.here
 
 
@@ -142,6 +142,7 @@ def second_process(urls: Sequence[str]) -> IsolatedWorker:
     from simdsl.workers.isolated_worker import IsolatedWorker  # start-up: few calls need processes
 
     hash_seed = next(seed for seed in _HASH_SEEDS if seed != os.environ.get("PYTHONHASHSEED"))
+    # Python reads the variable only when it starts, so this worker is spawned and not forked.
     return IsolatedWorker(urls, environment={"PYTHONHASHSEED": hash_seed})
 
 
@@ -181,18 +182,20 @@ def compared_runs(events: Iterator[Progress], others: Iterator[Progress], backen
                 assert started is not None
                 assert tally is not None
                 theirs, report = second.next_run(), replace(report, assertions=report.assertions + 1)
+                # Tasks that run in real parallel may interleave in another way each time, which is no instability.
                 failure = None if report.raced else _compared(_lines(started, progress.report, backends), theirs)
                 if failure is not None:
                     consequences = (report.failure, *report.consequences) if report.failure else report.consequences
                     report = replace(report, verdict=Verdict.FAIL, failure=failure, consequences=consequences)
                 tally.add(report)
                 yield RunEnded(report=report)
+                # Runs that follow would differ for the same reason, and shrinking needs the first one.
                 if failure is not None:
                     yield tally.ended()
                     return
             case PlanEnded() if tally is not None and progress.verdict is not Verdict.SKIP:
                 yield replace(progress, assertions=tally.assertions, failed=tally.failed)
-            case _:
+            case _:  # the end of a plan that was skipped, and of the call, have nothing to compare
                 yield progress
 
 
@@ -209,6 +212,7 @@ def _lines(started: PlanStarted, report: RunReport, backends: Sequence[Backend])
 def _compared(ours: list[bytes], theirs: list[bytes] | None) -> Failure | None:
     if theirs is None:
         return _differs("the second process did not make this run", (), ())
+    # The first line that differs: those behind it follow from it.
     for i in range(max(len(ours), len(theirs))):
         one = ours[i] if i < len(ours) else b"(end of trace)"
         other = theirs[i] if i < len(theirs) else b"(end of trace)"

@@ -18,6 +18,7 @@ class Exit(IntEnum):
     UNAVAILABLE = 3  # an unknown backend, or one that cannot be reached
     INTERNAL = 4  # a bug in simdsl itself
     NOTHING_CHECKED = 5  # no plans were selected, no assertions were evaluated, or fewer than the required minimum
+    # 128 and the number of the signal, as shells report processes that a signal has ended.
     INTERRUPTED = 130  # interrupted by Ctrl-C
     BROKEN_PIPE = 141  # the reader of the output is gone
     TERMINATED = 143  # terminated by a signal

@@ -27,6 +27,7 @@ def explain(request: ExplainRequest) -> None:
         for name, member in Code.__members__.items():
             print(f"{name}  {member.title}")
         return
+    # By its suffix, not by its existence: a misspelled file is better reported as a missing file than as a missing code.
     if subject.endswith((".yaml", ".yml", ".json")):
         _print_sql(subject, request)
         return
@@ -40,8 +41,6 @@ def explain(request: ExplainRequest) -> None:
 
 
 def _print_property(name: str) -> None:
-    from simdsl.properties import registry  # the generator and the SQL parser, which no code needs
-
     problem = registry.problem(name)
     if problem is not None:
         print(problem)
@@ -53,7 +52,7 @@ def _print_property(name: str) -> None:
 
 
 def _print_sql(path: str, request: ExplainRequest) -> None:
-    # Drivers and the interpreter, which no code needs.
+    # Start-up: the interpreter and the loader, which nothing else here needs.
     from simdsl.cli.option_values import resolve_backends, url_of
     from simdsl.cli.run_files import sql_lines
     from simdsl.language.load import check_file
@@ -67,6 +66,7 @@ def _print_sql(path: str, request: ExplainRequest) -> None:
 
 
 def _unknown(text: str, name: str) -> Stop:
+    # Codes are short, so half of the letters must do; names of properties are long.
     close = difflib.get_close_matches(name, list(Code.__members__), n=1, cutoff=0.5)
     close = close or difflib.get_close_matches(text, known_names(), n=1, cutoff=0.6)
     return usage(

@@ -28,7 +28,7 @@ def fmt(request: FmtRequest) -> Exit | None:
             refused += outcome
             continue
         before, after = outcome
-        if target.file == STDIN and write:
+        if target.file == STDIN and write:  # a filter passes on what is formatted already, too
             out.write(after)
         if before == after:
             continue
@@ -40,6 +40,7 @@ def fmt(request: FmtRequest) -> Exit | None:
         elif target.file != STDIN:
             _write(target.file, after)
             out.write(f"changed {target.file}\n")
+    # After all others: one invalid file is no reason to leave the rest unformatted.
     if refused:
         print_diagnostics(refused, sys.stderr)
         return Exit.BAD_INPUT
@@ -58,6 +59,7 @@ def _format(target: PlanPath) -> tuple[Diagnostic, ...] | list[str]:
     made = format_text(document.source.text, document.source.name)
     if isinstance(made, tuple):
         return made
+    # The formatter drops a byte order mark, which therefore counts as a change.
     return [("\ufeff" if document.bom else "") + document.source.text, made]
 
 
@@ -73,6 +75,7 @@ def _difference(before: str, after: str, name: str, screen: Screen) -> str:
     lines = difflib.unified_diff(_lines(before), _lines(after), name, f"{name} (formatted)")
     painted = []
     for line in lines:
+        # As diff says it; otherwise the next line of the output would be glued to this one.
         text = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         ink = inks.get(line[0])
         painted.append(screen.paint(ink, text[:-1]) + "\n" if ink else text)

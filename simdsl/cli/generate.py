@@ -31,6 +31,7 @@ def generate(request: GenerateRequest) -> None:
     names = () if request.property is None else (request.property,)
     generators = generated_plans(names, request)
     seed = next((given for given in (request.seed, generators.seed) if given is not None), None)
+    # The seed is in the plan, so a new one need not be printed beside it.
     (plan,) = generators.plans(fresh_seed() if seed is None else seed, 1)
     write_plan(plan.plan, request.output)
 
@@ -88,6 +89,7 @@ def generated_plans(properties: Sequence[str], options: ProfileOptions, *, use_p
     """
     name, knobs = options.profile or QUICK, options.knobs
     merged = find_profile(name, knobs) if use_profile or not properties or options.speaks_of_a_profile else None
+    # Spelled out for the command that reproduces a plan: the default profile may be another one in a later version.
     sizing = () if merged is None else ("--profile", name, *(word for knob in knobs for word in ("--set", knob)))
     seed = None if merged is None else merged.profile.seed
     expanded = None if merged is None else nested(merged.profile.name, merged.values)
@@ -114,6 +116,7 @@ def find_profile(name: str, knobs: Sequence[str]) -> MergedProfile:
 
 def find_properties(names: Sequence[str]) -> tuple[Property, ...]:
     """The properties that options name, each once; `all` means every one. Raises ``Stop`` with N012."""
+    # A property that is named twice, or by two of its names, must not count twice in the health of the call.
     wanted = known_names() if ALL in names else tuple(dict.fromkeys(map(canonical, names)))
     return tuple(map(find_property, wanted))
 

@@ -38,6 +38,7 @@ def init(request: InitRequest) -> None:
         raise usage(Code.U009, f"`{file}` is not the name of a plan", about=file, help="use a name that ends in .yaml")
     schema, text = path.parent / SCHEMA, resources.path(f"schemas/{SCHEMA}").read_bytes()
     try:
+        # "x" lets the file system decide whether the file exists: a check before would leave time for another process.
         with path.open("x", encoding="utf-8") as out:
             out.write(FIRST.format(name=_slug(path.stem)))
         if not schema.exists():
@@ -50,6 +51,7 @@ def init(request: InitRequest) -> None:
 
 
 def _slug(stem: str) -> str:
+    # A name of a plan begins with a letter, and a file may be called `2024.yaml` or in another script altogether.
     slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
     return slug if slug[:1].isalpha() else f"plan-{slug}".rstrip("-")
 

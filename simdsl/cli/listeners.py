@@ -26,6 +26,8 @@ from simdsl.runner.lowering import TranslatorCache
 class RunListener:
     """The base of all listeners: hears nothing, changes nothing. Entered before the first plan, left after the last."""
 
+    # Hooks with empty bodies rather than abstract ones: most listeners need one or two of them.
+
     def __init__(self, context: CallContext) -> None:
         """Raises ``Stop`` if the listener cannot do its work, such as write its file."""
         self.context = context
@@ -48,6 +50,7 @@ class RunListener:
 
     def plan_left(self) -> None:
         """All runs of the plan are over, and its connections are closed."""
+        # Apart from the event PlanEnded, which is told while a run may still hold the plan's database open.
 
     def ending(self, ended: AllPlansEnded) -> AllPlansEnded:
         """The end of the call before it is told: a listener may add what it found out."""

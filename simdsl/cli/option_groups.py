@@ -95,7 +95,7 @@ OUTPUT_FILE: Final = Option(
 
 
 class ServerOptions(Request):
-    """Where a backend is, instead of a URL. The names are those of the tools that came before."""
+    """Where a backend is, instead of a URL: the options that psql, sqlcmd and their users know."""
 
     pg_host: Annotated[
         str | None,
@@ -151,6 +151,7 @@ class ServerOptions(Request):
 
     def server_options(self) -> dict[str, str | int]:
         """The options of this group that are given, by their names without dashes in front: ``pg-host``."""
+        # Only this group's fields, whatever else the request of a command has.
         given = {name.replace("_", "-"): getattr(self, name) for name in ServerOptions.fields}
         if self.mssql_host is None:
             given.pop("mssql-password")  # its environment variable alone does not ask for a SQL Server
@@ -254,6 +255,7 @@ class ProfileOptions(Request):
             help="Probability (0 to 1) of a schema change between two steps.",
         ),
     ] = None
+    # Two spellings are shown: the knob's own name says what is drawn, but not what a user gets.
     hold_rate: Annotated[
         float | None,
         Option(

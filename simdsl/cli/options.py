@@ -131,8 +131,10 @@ class Request:
 
     def __init_subclass__(cls) -> None:
         fields: dict[str, Field] = {}
+        # From the most general class down, so that the options of groups come before those of the command.
         for base in reversed(cls.__mro__):
             for name, annotation in vars(base).get("__annotations__", {}).items():
+                # `vars`, not `inspect.get_annotations`: importing inspect takes 5 ms.
                 if get_origin(annotation) is Annotated:
                     default = getattr(cls, name, _MISSING)
                     fields[name] = Field(name, annotation, None if default is _MISSING else default, default is _MISSING)
@@ -143,7 +145,7 @@ class Request:
         missing = [field.name for field in self.fields.values() if field.is_required and field.name not in values]
         if unknown or missing:
             raise TypeError(f"{type(self).__name__}: unknown {sorted(unknown)}, missing {missing}")
-        self.__dict__.update(values)
+        self.__dict__.update(values)  # past __setattr__; what is not given stays an attribute of the class
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable")
@@ -151,7 +153,7 @@ class Request:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Request) and type(self) is type(other) and self.values() == other.values()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # nothing keeps requests in sets
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())

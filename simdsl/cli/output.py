@@ -30,7 +30,7 @@ def print_diagnostics(
     text = secrets.hide(render_diagnostics(diagnostics, form, screen_of(out)))
     if text:
         out.write(text + "\n")
-    out.flush()
+    out.flush()  # diagnostics and results go to different streams, which would mix in another order
 
 
 def write_plan(plan: Plan, path: str | None) -> None:
@@ -80,7 +80,7 @@ def unavailable(error: BackendUnavailable, secrets: Secrets, url: str) -> Stop:
 
 def internal(error: BaseException) -> Stop:
     """A bug in simdsl itself: exit code 4, and a request to report it."""
-    said = " ".join(str(error).split())
+    said = " ".join(str(error).split())  # on one line, whatever a library puts into its messages
     message = f"simdsl itself failed: {type(error).__name__}{': ' + said if said else ''}"
     return Stop(
         Exit.INTERNAL,
@@ -98,6 +98,7 @@ def run_exit(ended: AllPlansEnded) -> Exit:
         return Exit.INTERRUPTED
     if ended.failed:
         return Exit.FAILURE
+    # A generator whose plans checked nothing makes the call worthless, even if other generators did well.
     if ended.health is not None and (ended.health.below or not any(one.assertions for one in ended.health.of)):
         return Exit.NOTHING_CHECKED
     return Exit.OK if ended.assertions else Exit.NOTHING_CHECKED

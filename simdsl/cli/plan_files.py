@@ -28,6 +28,7 @@ from simdsl.syntax.files import MAX_BYTES, ReadResult, read_bytes, read_file
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 STDIN: Final = "-"
 
+# A plan has its keys at the top; a large JSON export beside plans must not be read as a whole.
 _SNIFFED_BYTES: Final = 64 * 1024
 _LINE: Final = lazy_regex(r"(?P<file>.+):(?P<line>[0-9]+)")
 _YAML_KEY: Final = lazy_regex(rb"""^["']?([a-z]+)["']?[ \t]*:(?=\s|$)""", re.MULTILINE)
@@ -74,6 +75,7 @@ def find_files(arguments: Iterable[str], *, lines: bool = False) -> FoundPaths:
         raise usage(Code.U001, "no path was given", help="name a plan, a directory or a pattern: simdsl run plans/")
     for argument in arguments:
         for target in _expand(argument, lines, problems):
+            # A directory and a file in it may both be named, or a link and its target: each file is run once.
             targets.setdefault((os.path.realpath(target.file), target.line), target)
     return FoundPaths(targets=tuple(targets.values()), problems=tuple(problems))
 
@@ -172,7 +174,7 @@ def _json_keys(head: bytes) -> set[bytes]:
 
 def _nearby(path: str) -> str | None:
     """The name in the same directory that was probably meant."""
-    import difflib
+    import difflib  # start-up: only for a path that does not exist
 
     folder, name = os.path.split(path)
     try:

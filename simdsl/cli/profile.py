@@ -26,7 +26,7 @@ def list_profiles(request: ProfileListRequest) -> Exit | None:
     diagnostics: list[Diagnostic] = []
     rows: list[tuple[str, str | None, str]] = []
     for place in available_profiles():
-        if not _may_be_a_profile(read_file(place.path)):
+        if not _may_be_a_profile(read_file(place.path)):  # ./profiles is a common name for other things
             continue
         checked = check_profile(place.name or place.path)
         diagnostics += checked.diagnostics
@@ -60,6 +60,7 @@ def check_profiles(request: ProfileCheckRequest) -> Exit | None:
     count = 0
     for target in found.targets:
         reading = read_path(target)
+        # A plan that is named is an error; one in a directory of profiles is not.
         if target.file not in request.paths and _is_plan(reading):
             continue
         count += 1

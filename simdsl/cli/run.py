@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.urls import mask
-from simdsl.cli.execution import Execute, PlanExecutor
+from simdsl.cli.execution import Execute, PlanExecutor, refuse_nondeterministic
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.listeners import CallContext, RunListener
 from simdsl.cli.option_values import check_options, check_snapshots, describe_backends, resolve_backends, urls_of
@@ -32,7 +32,7 @@ from simdsl.report.secrets import Secrets, secrets_given
 from simdsl.report.terminal import TerminalReport, Verbosity
 from simdsl.runs.context import RunOptions
 
-# A plain run of a file imports nothing of what only other options need: it starts a fifth sooner.
+# What only some options need is imported where they are used: a plain run of a file starts a fifth sooner for it.
 if TYPE_CHECKING:
     from simdsl.cli.generate import GeneratedPlans
     from simdsl.cli.run_files import JsonEvents
@@ -53,6 +53,7 @@ def _run_repeatedly(request: RunRequest) -> Exit:
 
     The seeds are drawn from the one that was given, so with ``--seed`` they are the same every time.
     """
+    # `--loop` is the older spelling, and with generated plans the only one: there `--runs` counts the plans of a call.
     count = request.loop or request.runs or 1
     once = request.replaced(loop=None, runs=request.runs if request.is_generated else None)
     first = fresh_seed() if request.seed is None else request.seed
@@ -62,10 +63,12 @@ def _run_repeatedly(request: RunRequest) -> Exit:
         seed = choose_below(2**SEED_BITS, first, "loop", number)
         print(f"run {number} of {count}, seed {seed}", file=out, flush=True)
         codes[seed] = _run_once(once.replaced(seed=seed))
-        failed = [str(seed) for seed, code in codes.items() if code is Exit.FAILURE]
+        failed = [seed for seed, code in codes.items() if code is Exit.FAILURE]
+        # -x means the first failing repetition here, since each repetition stops at its own first failing plan.
         if codes[seed] in _STOPPED or (request.failure_limit is not None and len(failed) >= request.failure_limit):
             break
     print(_summary(codes, count), file=out, flush=True)
+    # Ctrl-C and a failure say more than the rest, where the larger code is the worse one.
     stopped = next((code for code in codes.values() if code in _STOPPED), None)
     return stopped or (Exit.FAILURE if Exit.FAILURE in codes.values() else max(codes.values()))
 
@@ -83,13 +86,14 @@ def _run_once(request: RunRequest) -> Exit:
     generated = _generated(request) if request.is_generated else None
     seed = next((seed for seed in (request.seed, None if generated is None else generated.seed) if seed is not None), None)
     seed = fresh_seed() if seed is None else seed
+    # A report must say why nothing ran, even where there is not even a backend to describe.
     with _refusals_reported(request):
         urls = urls_of(request)
         selection = select_plans(request, seed, generated)
     if request.list_only:
         return _list(selection)
-    if not request.is_generated:
-        _check_files(request, selection.all())
+    # Generated plans are in no file, and making all of them now would cost the time to the first run.
+    _check_files(request, () if request.is_generated else selection.all())
     if not selection.count:
         sys.stderr.write("no plans selected\n")
         return Exit.NOTHING_CHECKED
@@ -98,8 +102,7 @@ def _run_once(request: RunRequest) -> Exit:
         backends = resolve_backends(urls)
         description = CallHeader(seed=seed, backend=describe_backends(urls, backends, secrets), plans=selection.count)
     if request.doublecheck and not request.is_generated:
-        from simdsl.cli.execution import refuse_nondeterministic  # few calls check determinism
-
+        # Before anything runs, as every other mistake; generated plans use no such function.
         refuse_nondeterministic(selection.all())
     with ExitStack() as stack:
         call = _Call(
@@ -144,8 +147,10 @@ class _Call:
     def run(self, stack: ExitStack) -> Exit:
         """All plans, until enough have failed or the call is interrupted."""
         context, request = self._context, self._request
+        # One after the other: a listener may look for those before it, as shrinking looks for the bug base.
         for reference in request.listeners():
             context.listeners.append(stack.enter_context(load(reference)(context)))
+        # Entered last, so its processes are ended before any report is written about a call that was broken off.
         executor = stack.enter_context(PlanExecutor(urls=context.urls, backends=context.backends))
         execute = executor.isolated if request.isolated else executor.doublechecked if request.doublecheck else executor.here
         self._screen.start(context.description)
@@ -159,6 +164,7 @@ class _Call:
             code = Exit.TERMINATED
         except KeyboardInterrupt:
             code = Exit.INTERRUPTED
+        # The end is told even after an interruption: what ran until then is counted and reported.
         ended = self._tally.end(interrupted=code is not None)
         for listener in context.listeners:
             ended = listener.ending(ended)
@@ -176,7 +182,7 @@ class _Call:
             check_snapshots((selected.plan,), context.backends)
         for listener in context.listeners:
             listener.plan_selected(selected)
-        # Without a limit, --accept would see only the first failure of a plan, and rewrite one expectation a call.
+        # A plan usually stops at its first failing run; --accept needs all of them, or each call would rewrite one line.
         options = RunOptions(seed=selected.seed, keep_going=self._request.accept, translators=context.translators)
         events = execute(selected.plan, selected.name, options)
         try:
@@ -185,12 +191,14 @@ class _Call:
         except BackendUnavailable as error:
             raise unavailable(error, context.secrets, context.urls[0]) from error
         finally:
+            # An error or Ctrl-C leaves the generator half done: closing it now removes its database and connections.
             if isinstance(events, Generator):
                 events.close()
         for listener in context.listeners:
             listener.plan_left()
 
     def _tell(self, progress: Progress) -> None:
+        # The screen comes first, so that notes of listeners stand below the plan that they are about.
         self._tally.tell(progress)
         self._screen.tell(progress)
         for listener in self._context.listeners:
@@ -198,16 +206,16 @@ class _Call:
 
 
 def _generated(request: RunRequest) -> GeneratedPlans:
-    from simdsl.cli.generate import generated_plans  # the generator and the SQL parser
+    from simdsl.cli.generate import generated_plans  # start-up: the generator and the SQL parser
 
     return generated_plans(request.properties, request, use_profile=request.generate)
 
 
 def _screen(context: CallContext) -> TerminalReport | JsonEvents:
-    """What shows the call to whoever watches it."""
+    """What shows the call to the user, or to a program that reads JSON lines."""
     request = context.request
     if request.json:
-        from simdsl.cli.run_files import JsonEvents  # most calls are watched by people
+        from simdsl.cli.run_files import JsonEvents  # start-up: most calls are watched by people
 
         url = mask(context.urls[0])
         return JsonEvents(sys.stdout.buffer, url=url, secrets=context.secrets, reproduce=context.reproduce)
@@ -234,6 +242,7 @@ def _check_files(request: RunRequest, selected: Sequence[SelectedPlan]) -> None:
         place = os.path.realpath(path)
         if place in plans:
             raise usage(Code.U009, "this is one of the plans that run", about=path, help="name another file")
+        # Two options may well share what is not a regular file, such as a pipe or /dev/stderr.
         if place in written and (os.path.isfile(place) or not os.path.exists(place)):
             raise usage(Code.U009, "two options write to this file", about=path, help="name another file")
         written.add(place)
@@ -247,11 +256,19 @@ def _refusals_reported(request: RunRequest) -> Iterator[None]:
     try:
         yield
     except Stop as stop:
-        secrets = secrets_given(request.backend, *request.differential)
+        secrets = _secrets(request)
         for reference in request.listeners():
             listener: type[RunListener] = load(reference)
             listener.refused(request, stop, secrets)
         raise
+
+
+def _secrets(request: RunRequest) -> Secrets:
+    """The secrets of the call. Where its options do not fit together there is no URL, and the password is in an option."""
+    try:
+        return secrets_given(*urls_of(request))
+    except Stop:
+        return secrets_given(request.backend, *request.differential, arguments=sys.argv)
 
 
 def _list(selection: Selection) -> Exit:

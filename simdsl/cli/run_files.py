@@ -89,6 +89,7 @@ class JsonEvents:
 
     def _write(self, data: JsonObject) -> None:
         json_lines.write_line(self._out, data, self._secrets)
+        # A program that reads a pipe sees each event when it happens, not when a buffer is full.
         self._out.flush()
 
 
@@ -103,6 +104,7 @@ class ShowSql(RunListener):
 
 def sql_lines(plan: Plan, backend: Backend, *, only_translated: bool) -> Iterator[str]:
     """A line that names the backend, then two for each statement, or only for those that are sent in another form."""
+    # Entries of `params:` differ in values, which are bound, so one of them shows the SQL of all.
     program = lower(plan, backend, plan.params[0] if plan.params else ())
     if isinstance(program, Skipped):
         yield f"{plan.name} is skipped on {backend.name}: {program.reason}"
@@ -149,7 +151,7 @@ class UnrolledRun(RunListener):
 
     def tell(self, progress: Progress) -> None:
         if isinstance(progress, PlanStarted):
-            self._first = None
+            self._first = None  # of this plan
         elif isinstance(progress, RunEnded):
             self._first = self._first or progress.report
         elif isinstance(progress, PlanEnded):
@@ -176,6 +178,7 @@ class _PlanFiles:
         words = ["simdsl", "run", path, "--backend", first]
         for url in others:
             words += ["--differential", url]
+        # Neither seed nor schedule: the plan has its own.
         self._context.note(f"{self._what}: {shlex.join(words)}")
 
 
@@ -190,6 +193,7 @@ class AcceptExpectations(RunListener):
 
     def plan_selected(self, selected: SelectedPlan) -> None:
         self._selected = selected
+        # The original, since what the command line overrides must not get into the file.
         self._accepting = ExpectationAcceptor(selected.document, selected.original)
 
     def tell(self, progress: Progress) -> None:
@@ -204,6 +208,7 @@ class AcceptExpectations(RunListener):
         accepted = accepting.accepted()
         document = selected.document
         if accepted.changes:
+            # A byte order mark is no part of a document's text, and nothing but expectations may change in the file.
             content = ("\ufeff" if document.bom else "") + accepted.text
             try:
                 replace_file(selected.file, content.encode())
@@ -234,7 +239,7 @@ class _ReportFile(RunListener):
         self._is_written = False
         path = self.file(context.request)
         if path is not None:
-            open_for_writing(path).close()
+            open_for_writing(path).close()  # now: a report of an earlier call must be gone, and a bad path be refused
         self._report: Report = self.loaded().open_report(
             ReportContext(
                 header=context.description,
@@ -259,10 +264,12 @@ class _ReportFile(RunListener):
     @classmethod
     def refused(cls, request: RunRequest, stop: Stop, secrets: Secrets) -> None:
         path = cls.file(request)
+        # The diagnostics may be about the very file that the report would overwrite.
         if path is None or not _is_plan(request, path):
             _deliver(request, cls.loaded().refused(stop.diagnostics, secrets, _in_repository), path)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        # Not after `tell` has written it, even if that failed: a second attempt would hide why.
         if not self._is_written:
             reason = f": {error}" if error is not None and str(error) else ""
             self._write(f"the call did not finish{reason}")
@@ -345,6 +352,7 @@ def _summarize(text: str) -> None:
     if not path:
         return
     try:
+        # Appended, since the steps of a job share the file.
         with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as out:
             out.write(text)
     except OSError as error:
@@ -355,7 +363,7 @@ def _in_repository(file: str) -> str | None:
     """The path of a plan in the checkout, as GitHub names its files."""
     if not os.path.isfile(file):
         return None
-    path = os.path.realpath(file)
+    path = os.path.realpath(file)  # GitHub ignores a path with `..` or a link in it
     root = os.environ.get("GITHUB_WORKSPACE")
     root = os.path.realpath(root) if root else os.getcwd()
     inside = os.path.commonpath([path, root]) == root

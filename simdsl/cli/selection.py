@@ -64,6 +64,7 @@ class Selection:
 
     def __iter__(self) -> Iterator[SelectedPlan]:
         for plan in self.plans:
+            # Listeners ask for a plan by its name, when it has failed and in reports at the end of the call.
             self._seen[plan.name] = plan
             yield plan
 
@@ -111,6 +112,7 @@ def open_files(paths: Sequence[str], *, show_warnings: bool = True, every_run_is
     found = find_files(paths, lines=True)
     opened = open_plans(found)
     diagnostics = [*found.problems, *(diagnostic for one in opened for diagnostic in one.diagnostics)]
+    # All or nothing: results of some plans would hide that others never ran.
     if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
         raise Stop(Exit.BAD_INPUT, *diagnostics)
     if show_warnings:
@@ -125,6 +127,7 @@ def select(opened: OpenedPlan, overrides: ScheduleOptions, seed: int, reset: Res
     assert document is not None
     assert original is not None
     plan = original
+    # The line is one of the file, so it is looked up before anything else changes the plan.
     if target.line is not None:
         plan = _up_to_line(plan, document, target.file, target.line)
     plan = _overridden(plan, overrides, target.file, reset)
@@ -133,7 +136,7 @@ def select(opened: OpenedPlan, overrides: ScheduleOptions, seed: int, reset: Res
         file=target.file,
         read=lambda: document,
         original=original,
-        plan=strip_seeds(plan),
+        plan=strip_seeds(plan),  # one seed decides, the one chosen here; otherwise --seed would lose to the plan's own
         seed=_seed(plan, overrides.seed, seed),
     )
 
@@ -185,6 +188,7 @@ def _scheduled(plan: Plan, text: str, file: str) -> Plan:
     except ParseError as refused:
         trouble = refused.troubles[0]
         raise usage(Code.U005, f"--schedule `{text}`: {trouble.message}", about=file, help=trouble.help) from None
+    # Checked here, where the option can be named: at run time the plan would be blamed.
     names = [task.name for task in plan.tasks or ()] if plan.workload is None else list(plan.workload.tasks)
     for entry in getattr(found, "words", ()):
         if entry not in names:
@@ -207,6 +211,7 @@ def _seed(plan: Plan, given: int | None, fresh: int) -> int:
     """``--seed``, else the schedule's, else the plan's, else a new one (rules.md 36)."""
     if given is not None:
         return given
+    # The schedule's own seed is more specific than the plan's.
     of_schedule = plan.schedule.seed if isinstance(plan.schedule, RandomSchedule | PctSchedule) else None
     return next((seed for seed in (of_schedule, plan.seed) if seed is not None), fresh)
 
@@ -228,6 +233,7 @@ def _matcher(request: RunRequest) -> Callable[[str, Plan], bool]:
     tags = [_filter("--tag", tag) for tag in request.tags]
 
     def matches(file: str, plan: Plan) -> bool:
+        # Names are matched as parts and without case, as pytest's -k does; tags are words, so they are matched whole.
         names = (plan.name.lower(), file.lower())
         if keyword is not None and not keyword(lambda word: any(word.lower() in name for name in names)):
             return False
@@ -279,6 +285,7 @@ class _Parser:
 
     def _all(self) -> Filter:
         parts = [self._one()]
+        # Two words side by side mean `and`: what most people try first.
         while self._take("and") or (self.tokens and self.tokens[0] not in ("or", ")")):
             parts.append(self._one())
         return parts[0] if len(parts) == 1 else lambda matches: all(part(matches) for part in parts)

@@ -74,16 +74,18 @@ def _shrink(
     failure = primary_failure(report)
     progress.note(f"{name}: {secrets.hide(failure.message)}")
     again = plan_runner(executor.isolated if request.isolated else executor.for_failure(failure), name, options)
+    # The reference is not the backend under suspicion, so it may run here unless the call wants isolation.
     passes_on = None
     if reference is not None:
         passes_on = plan_runner(reference.isolated if request.isolated else reference.here, name, options)
     shrinking = ShrinkDriver(selected.plan, report, seed, again, limits, passes_on)
     storage = None if request.bugbase is None else _storage(request, request.bugbase, executor, secrets, progress)
+    # Stored before shrinking, which may take hours and be interrupted.
     bug = None if storage is None else storage.store(selected.plan, report, name, seed)
     code = Exit.OK
     try:
         progress.follow(shrinking)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # the best candidate so far is a result
         code = Exit.INTERRUPTED
     except NotReproducible as error:
         progress.note(f"{name} {error}, so it is not shrunk")
@@ -107,6 +109,7 @@ def _check_options(request: ShrinkRequest) -> None:
 
 
 def _select(request: ShrinkRequest) -> SelectedPlan:
+    # Without warnings: a plan that is shrunk is known to fail, whatever else could be said about it.
     opened = open_files((request.path,), show_warnings=False)
     if len(opened) != 1:
         raise usage(Code.U008, f"{request.path} names {len(opened)} plans, and one is shrunk at a time")
@@ -143,6 +146,7 @@ class ShrinkOnFailure(RunListener):
     def tell(self, progress: Progress) -> None:
         """Shrink what failed. Raises ``BackendUnavailable``."""
         if isinstance(progress, PlanEnded) and progress.failed is not None:
+            # An executor for each plan: a process left over from shrinking one would be killed with the next one's crash.
             with PlanExecutor(urls=self.context.urls, backends=self.context.backends) as executor:
                 self._shrink(progress, progress.failed, executor)
 
@@ -162,6 +166,7 @@ class ShrinkOnFailure(RunListener):
         best = line.end(shrinking)
         if best is None:
             return
+        # As notes, line by line, so that --json keeps standard output to its events.
         for text in dump(best.case.plan).splitlines():
             note(text)
         storage = None if self._recorder is None else self._recorder.storage
@@ -206,6 +211,7 @@ class ShrinkProgress:
         best = self.best
         if best is None:
             return None
+        # On a terminal the last line replaces the line of progress; in a file it is the only one.
         begin = "\r" if screen_of(self.out).live else ""
         stopped = "" if best.is_minimal else "; stopped early"
         often: FailureRate | None = shrinking.final_failure_rate
