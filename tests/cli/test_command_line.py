@@ -153,13 +153,14 @@ def test_a_request_is_immutable_and_knows_its_fields() -> None:
     with pytest.raises(TypeError, match="nope"):
         RunRequest(nope=1)
     with pytest.raises(TypeError, match="seeds"):
-        CampaignRequest(**_nothing())
+        CampaignRequest(**_values())
     assert request.replaced(seed=3) == RunRequest(paths=("a",), seed=3)
     assert repr(request) == "RunRequest(paths=('a',))"
 
 
-def _nothing() -> dict[str, Any]:
-    return {}
+def _values(**values: Any) -> dict[str, Any]:
+    """Whatever the type checker would refuse."""
+    return values
 
 
 def _options(command: Command) -> list[Option]:
