@@ -490,25 +490,29 @@ def _knobs(shown: tuple[Knob, ...]) -> Iterator[str]:
 
 
 def _properties() -> Iterator[str]:
-    yield "A property is a named claim, with a maker of plans that may break it and a judge that reads the trace of a run."
-    yield "`simdsl properties` lists them, `simdsl explain NAME` shows one, `simdsl run --property NAME` makes plans and"
-    yield "runs them, and a plan of your own that says `properties: [NAME]` is judged by it too"
-    yield "([how](../how-to/judge-properties.md)). Judges look at plans and traces only."
+    yield "A property is a named claim, with a generator of plans that may break it and a checker that reads the trace of a"
+    yield "run. `simdsl properties` lists them, `simdsl explain NAME` shows one, `simdsl run --property NAME` generates plans"
+    yield "and runs them, and a plan of your own with `properties: [NAME]` is checked for it too"
+    yield "([how](../how-to/judge-properties.md)). A checker reads the plan and the trace, nothing else."
     yield ""
-    yield "A property about conditions says its claim in the plan itself: queries with labels, and a `check:` over them that"
-    yield "the judge evaluates again. It judges the checks whose labels begin with its tag and a number: `pqs1_row`."
+    yield "Some properties are known by the name of the paper that introduced them. Both names select them, on the command"
+    yield "line and in `properties:`; reports and fingerprints use the property's own name."
     yield ""
-    yield "What the others judge are *keyed tables*: `CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)`, with any names,"
-    yield "perhaps with `NOT NULL` or a simple `CHECK`; made by the plan; written by INSERT with VALUES, UPDATE of the value"
-    yield "and DELETE by the key; read by `SELECT id, v FROM t`, of one key or of all. A statement that does something else"
-    yield "to such a table, and succeeds, ends what is known about it; such a query is passed over. An error in a step that"
-    yield "would be judged judges nothing. A property that was judged nowhere in all runs of a plan is a warning."
+    yield "A property about queries states its claim in the plan itself: queries with labels, and a `check:` over them that"
+    yield "the checker evaluates again. It looks at the checks whose labels begin with its tag and a number: `pqs1_row`."
     yield ""
-    yield "| property | claim | needs |"
-    yield "|---|---|---|"
+    yield "The others are about *keyed tables*: `CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)`, with any names,"
+    yield "perhaps with `NOT NULL` or a simple `CHECK`; created by the plan; written by INSERT with VALUES, UPDATE of the value"
+    yield "and DELETE by the key; read by `SELECT id, v FROM t`, of one key or of all. Once another kind of statement has"
+    yield "changed such a table, its rows are no longer known and queries of it are not checked. A step that fails because of"
+    yield "other sessions proves nothing. A property that no run of a plan exercised is a warning."
+    yield ""
+    yield "| property | in papers | claim | needs |"
+    yield "|---|---|---|---|"
     found = list(map(find, built_in()))
     for one in found:
-        yield f"| [{one.name}](#{one.name}) | {one.claim} | {', '.join(one.requires)} |"
+        papers = ", ".join(f"`{alias}`" for alias in one.aliases)
+        yield f"| [{one.name}](#{one.name}) | {papers} | {one.claim} | {', '.join(one.requires)} |"
     yield ""
     for one in found:
         yield f"## {one.name}"
@@ -517,12 +521,12 @@ def _properties() -> Iterator[str]:
             head, colon, rest = paragraph.partition(":")
             yield f"**{head}**:{rest}" if colon and "\n" not in head and head in _PARTS else paragraph
             yield ""
-        yield f"Not judged if {one.unchecked}."
+        yield f"Not exercised if {one.unchecked}."
         yield ""
     yield "## Your own"
     yield ""
-    yield 'An entry point of the group `simdsl.properties`, `my-claim = "package.module:PROPERTY"`, whose object is a'
-    yield "`simdsl.properties.property.Property` with that name, stands beside these everywhere."
+    yield "`simdsl.properties.registry.register` makes a property of a function that builds plans, as every property here does."
+    yield 'An entry point of the group `simdsl.properties`, `my-claim = "package.module:function"`, adds it everywhere.'
     yield ""
     yield "What a query can ask needs no Python: a plan with a `workload:` and `invariants:` says it"
     yield "([how](../how-to/state-an-invariant.md))."

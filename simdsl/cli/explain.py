@@ -13,7 +13,7 @@ from simdsl.backends.registry import InstalledBackend, installed, resolve
 from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.output import usage
 from simdsl.cli.requests import BackendsRequest, ExplainRequest, PropertiesRequest
-from simdsl.language.property_names import aliases, is_property, known_names
+from simdsl.language.property_names import all_names, is_property, known_names
 from simdsl.plan.codes import Code
 from simdsl.plan.resources import page
 from simdsl.properties import registry
@@ -47,7 +47,7 @@ def _print_property(name: str) -> None:
         return
     found = registry.find(name)
     needs = f"\n\nNeeds: {', '.join(found.requires)}." if found.requires else ""
-    papers = f" ({', '.join(aliases(found.name))})" if aliases(found.name) else ""
+    papers = f" ({', '.join(found.aliases)})" if found.aliases else ""
     print(f"{found.name}{papers}: {found.specification.strip()}{needs}")
 
 
@@ -68,7 +68,7 @@ def _print_sql(path: str, request: ExplainRequest) -> None:
 def _unknown(text: str, name: str) -> Stop:
     # Codes are short, so half of the letters must do; names of properties are long.
     close = difflib.get_close_matches(name, list(Code.__members__), n=1, cutoff=0.5)
-    close = close or difflib.get_close_matches(text, known_names(), n=1, cutoff=0.6)
+    close = close or difflib.get_close_matches(text, all_names(), n=1, cutoff=0.6)
     return usage(
         Code.U006,
         f"there is no diagnostic code `{text}`",
@@ -85,7 +85,7 @@ def properties(request: PropertiesRequest) -> None:
         data = [
             {
                 "name": one.name,
-                "aliases": list(aliases(one.name)),
+                "aliases": list(one.aliases),
                 "claim": one.claim,
                 "needs": [str(requirement) for requirement in one.requires],
                 "specification": one.specification.strip(),
@@ -97,7 +97,7 @@ def properties(request: PropertiesRequest) -> None:
     screen = screen_of(sys.stdout)
     width = max(len(one.name) for one in found)
     for one in found:
-        papers = "".join(f" [{alias}]" for alias in aliases(one.name))
+        papers = "".join(f" [{alias}]" for alias in one.aliases)
         print(screen.wrap(f"{one.name:<{width}}  {one.claim}{papers}", rest="    "))
 
 

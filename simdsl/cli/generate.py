@@ -12,7 +12,7 @@ from simdsl.cli.requests import GenerateRequest
 from simdsl.core.choices import fresh_seed
 from simdsl.language.dump import dump
 from simdsl.language.load import check_text
-from simdsl.language.property_names import PAPER_NAMES, canonical, is_property, known_names
+from simdsl.language.property_names import all_names, is_property, known_names
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
@@ -117,14 +117,14 @@ def find_profile(name: str, knobs: Sequence[str]) -> MergedProfile:
 def find_properties(names: Sequence[str]) -> tuple[Property, ...]:
     """The properties that options name, each once; `all` means every one. Raises ``Stop`` with N012."""
     # A property that is named twice, or by two of its names, must not count twice in the health of the call.
-    wanted = known_names() if ALL in names else tuple(dict.fromkeys(map(canonical, names)))
+    wanted = known_names() if ALL in names else tuple(dict.fromkeys(map(registry.canonical, names)))
     return tuple(map(find_property, wanted))
 
 
 def find_property(name: str) -> Property:
     """The property that an option names. Raises ``Stop`` with N012."""
     if not is_property(name):
-        option = nearest(name, (*known_names(), *PAPER_NAMES))
+        option = nearest(name, all_names())
         help_ = f"did you mean `{option}`?" if option else "`simdsl properties` lists them all"
         raise usage(Code.N012, f"there is no property `{name}`", help=help_)
     problem = registry.problem(name)

@@ -128,7 +128,7 @@ def _completed(kind: str) -> Callable[[str], list[str]]:
 
 def _names(kind: str) -> Iterable[str]:
     # Imported here, since only a shell that completes a word needs any of it.
-    from simdsl.language.property_names import PAPER_NAMES, known_names
+    from simdsl.language.property_names import all_names
     from simdsl.plan.codes import Code
     from simdsl.profiles.load import available_profiles
 
@@ -136,7 +136,7 @@ def _names(kind: str) -> Iterable[str]:
         case "profile":
             return [place.name for place in available_profiles() if place.name]
         case "property":
-            return (*known_names(), *PAPER_NAMES)
+            return all_names()
         case _:  # "code"; a misspelled kind would fail in the test that completes a code
             return Code.__members__
 

@@ -239,12 +239,12 @@ class _Loader:
     def _properties(self, data: dict[str, Data]) -> tuple[str, ...]:
         if "properties" not in data:
             return ()
-        from simdsl.language.property_names import PAPER_NAMES, is_property, known_names  # most plans name none
+        from simdsl.language.property_names import all_names, is_property  # most plans name none
 
         said = data["properties"]
         for i, name in enumerate(map(source_text, said) if isinstance(said, list) else ()):
             if name is not None and name.strip() and not is_property(name):
-                option = nearest(name, (*known_names(), *PAPER_NAMES))
+                option = nearest(name, all_names())
                 help_ = f"did you mean `{option}`?" if option else "`simdsl properties` lists them all"
                 self._problems.add(Code.N012, f"there is no property `{name}`", ("properties", i), help=help_)
         return self._words(data, "properties")

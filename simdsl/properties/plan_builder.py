@@ -4,7 +4,7 @@ Nothing here is printed and parsed again: a plan that was built equals the plan 
 holds for every property, but it costs a fifth of the time. Every choice is a function of the seed, the property's name
 and a place, so that a step that is left out changes no other.
 
-Most properties are about *keyed tables* (see `keyed_statements`): `t` is what the claim is about, `noise` is where
+Most properties are about *keyed tables* (see `keyed_tables`): `t` is what the claim is about, `noise` is where
 everything else happens. Properties about SQL add the tables of `owned_rows` or `metamorphic`.
 """
 

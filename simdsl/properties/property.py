@@ -71,6 +71,7 @@ class Property:
     """A named claim. ``plan`` returns the same plan for the same seed and size; ``check`` reads the plan and its trace."""
 
     name: str
+    aliases: tuple[str, ...] = ()  # other names for it, such as that of a paper
     specification: str  # the claim in one line, then paragraphs: Claim, Steps, Violated when, Evidence, and perhaps Source
     build: BuildPlan
     check: TraceCheck

@@ -1,21 +1,25 @@
 """Registration and lookup of properties: those in `simdsl.properties.builtin`, and entry points of other packages.
 
-A property is one file. Its module docstring is the specification; ``register`` turns the function that builds its plans
-into a ``Property``. Nothing else lists it: built-in properties are found by listing their package, and a module is
-imported when its property is asked for, so that a plain run imports none.
+A property is one function, which builds its plans and whose docstring is the specification; ``register`` makes a
+``Property`` of it. No list names the built-in ones: they are what the modules of their package hold, and those modules are
+imported when the first property is asked for, so that a plan which names no property imports none.
 
 An entry point of the group ``simdsl.properties``, ``my-claim = "package.module:build"``, adds a property of another
-package; its object is a ``Property``, which ``register`` returns.
+package; its object is what ``register`` returns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from typing import TypeAlias
 
 from simdsl.language import property_names
 from simdsl.plan.plan import Plan
+from simdsl.properties import builtin
 from simdsl.properties.plan_builder import PlanBuilder
 from simdsl.properties.property import PlanSize, Property, Requirement, TraceCheck
 
@@ -26,16 +30,16 @@ BuildSteps: TypeAlias = Callable[[PlanBuilder], None]
 def register(
     name: str,
     *,
-    specification: str,
     summary: str,
     check: TraceCheck,
     unchecked: str,
+    aliases: tuple[str, ...] = (),
     requires: tuple[Requirement, ...] = (),
 ) -> Callable[[BuildSteps], Property]:
-    """Make a property of the function that builds its plans.
+    """Make a property of the function that builds its plans; the function's docstring is the specification.
 
-    ``specification`` is the module's docstring; ``summary`` becomes ``doc:`` of each plan; ``unchecked`` completes the
-    sentence "the property was not checked: ...".
+    ``summary`` becomes ``doc:`` of each plan; ``aliases`` are other names for it, such as that of a paper; ``unchecked``
+    completes the sentence "the property was never exercised: ...".
     """
 
     def decorate(build_steps: BuildSteps) -> Property:
@@ -46,7 +50,8 @@ def register(
 
         return Property(
             name=name,
-            specification=specification,
+            aliases=aliases,
+            specification=inspect.cleandoc(build_steps.__doc__ or ""),
             build=build,
             check=check,
             requires=requires,
@@ -56,21 +61,31 @@ def register(
     return decorate
 
 
-def find(name: str) -> Property:
-    """The property with this name or paper name.
+@cache
+def built_in() -> Mapping[str, Property]:
+    """The properties that come with simdsl by name: module by module, and within a module in the order of the file."""
+    names = sorted(module.name for module in pkgutil.iter_modules(builtin.__path__))
+    modules = [import_module(f"{builtin.__name__}.{name}") for name in names]
+    return {one.name: one for module in modules for one in vars(module).values() if isinstance(one, Property)}
 
-    Raises ``KeyError`` if there is none, ``TypeError`` if a module or an entry point does not hold the property of that
-    name.
+
+def find(name: str) -> Property:
+    """The property with this name or alias.
+
+    Raises ``KeyError`` if there is none, ``TypeError`` if an entry point is not a property of its name.
     """
-    name = property_names.canonical(name)
-    if name in property_names.built_in():
-        module = import_module(f"{property_names.PACKAGE}.{name.replace('-', '_')}")
-        found = next((one for one in vars(module).values() if isinstance(one, Property)), None)
-    else:
-        found = property_names.entry_points()[name].load()
+    name = canonical(name)
+    if name in built_in():
+        return built_in()[name]
+    found = property_names.entry_points()[name].load()
     if not isinstance(found, Property) or found.name != name:
         raise TypeError(f"the entry point `{name}` is not a Property of that name")
     return found
+
+
+def canonical(name: str) -> str:
+    """The name of the built-in property that has this alias; any other name as it is."""
+    return next((one.name for one in built_in().values() if name in one.aliases), name)
 
 
 def problem(name: str) -> str | None:
@@ -84,5 +99,5 @@ def problem(name: str) -> str | None:
 
 
 def every() -> Iterator[Property]:
-    """All properties that can be used: the built-in ones, then those of other packages, each by name."""
+    """All properties that can be used: the built-in ones, then those of other packages by name."""
     return (find(name) for name in property_names.known_names() if problem(name) is None)

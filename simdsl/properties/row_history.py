@@ -21,7 +21,7 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.sql import IsolationLevel, TransactionAction, TransactionControl, TransactionMode
 from simdsl.plan.values import Value, literal
-from simdsl.properties.keyed_statements import (
+from simdsl.properties.keyed_tables import (
     AddToValue,
     ChangeIndex,
     CreateKeyed,

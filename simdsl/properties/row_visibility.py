@@ -8,7 +8,7 @@ from itertools import groupby
 from simdsl.core.trace import StepCompleted, TraceEvent
 from simdsl.plan.outcomes import Rows
 from simdsl.plan.plan import Plan
-from simdsl.properties.keyed_statements import ReadRows, parse_keyed_statement
+from simdsl.properties.keyed_tables import ReadRows, parse_keyed_statement
 from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, TraceCheck
 from simdsl.properties.row_history import Observation, VersionHistory, WriteOutcome
 

@@ -1,1 +1,1 @@
-"""The properties that come with simdsl, one a module, found by listing this package: `NAME.py`, with `_` for `-`."""
+"""The properties that come with simdsl, a family of them in each module. Whatever a module holds is registered."""

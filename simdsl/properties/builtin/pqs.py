@@ -1,20 +1,4 @@
-"""A row that was inserted is found by every condition that is true for it.
-
-Claim: a query contains a row of its tables if its condition, evaluated for that row by simdsl itself, is TRUE. This is
-pivoted query synthesis (PQS).
-
-Steps: INSERT of 1 to 10 rows, of which one is picked, random steps, and queries whose condition was drawn and then made
-true for that row: of the table, of a join with another table, with DISTINCT, and with ORDER BY; in a transaction and in
-none, on the same connection and on another one. Meanwhile other tasks do the same with rows of their own in the same
-tables. There are more tasks than connections.
-
-Violated when: the query does not contain the row, or the row itself is not there once by its key. By its key it must
-have the very values that were inserted, which is an expectation of the step.
-
-Evidence: the query of the row by its key, and the other one.
-
-Source: Rigger and Su, Testing Database Engines via Pivoted Query Synthesis, OSDI 2020.
-"""
+"""Pivoted query synthesis: queries whose condition is known to be true for one row."""
 
 from __future__ import annotations
 
@@ -36,20 +20,39 @@ from simdsl.properties.property import Requirement
 from simdsl.properties.registry import register
 from simdsl.properties.relations import all_of, bag, constant, equal, relation_checker, rows, subset
 
+# insert-values-select
+
+
 _MAX_ROWS: Final = 10
 _FORMS: Final = ("table", "distinct", "ordered", "join")
 
 
 @register(
     "insert-values-select",
-    specification=__doc__,
+    aliases=("pqs",),
     summary="A row is found by what is true for it.",
     check=relation_checker("pqs", "a row is not found by a condition that is true for it"),
     requires=(Requirement.POOLS,),
     unchecked="no query was asked for a row that was inserted",
 )
 def pqs(plan: PlanBuilder) -> None:
-    """Tasks that insert rows and look for one of them."""
+    """A row that was inserted is found by every condition that is true for it.
+
+    Claim: a query contains a row of its tables if its condition, evaluated for that row by simdsl itself, is TRUE. This is
+    pivoted query synthesis (PQS).
+
+    Steps: INSERT of 1 to 10 rows, of which one is picked, random steps, and queries whose condition was drawn and then made
+    true for that row: of the table, of a join with another table, with DISTINCT, and with ORDER BY; in a transaction and in
+    none, on the same connection and on another one. Meanwhile other tasks do the same with rows of their own in the same
+    tables. There are more tasks than connections.
+
+    Violated when: the query does not contain the row, or the row itself is not there once by its key. By its key it must
+    have the very values that were inserted, which is an expectation of the step.
+
+    Evidence: the query of the row by its key, and the other one.
+
+    Source: Rigger and Su, Testing Database Engines via Pivoted Query Synthesis, OSDI 2020.
+    """
     plan.use_keyed_tables(read_at_end=False)
     owned = OwnedRows(plan, "pqs")
     for task in plan.writers():

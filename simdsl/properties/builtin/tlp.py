@@ -1,20 +1,4 @@
-"""What a condition keeps, its NOT keeps and its IS NULL keeps is everything, once (TLP).
-
-Claim: for a condition p every row is in exactly one of `WHERE p`, `WHERE NOT p`, `WHERE p IS NULL`. So the three
-results together are the result without a condition, as a bag; with DISTINCT and GROUP BY as a set of rows; for
-aggregates when the three are combined (the sum of counts and of sums, the least of MIN, the greatest of MAX); and for a
-condition on groups in HAVING.
-
-Steps: the query without a condition, and the three parts, over a table, a join or a derived table; for DISTINCT, GROUP
-BY and aggregates the parts are one query. Other tasks write meanwhile, in some plans to the same tables; then the queries
-are one serializable transaction.
-
-Violated when: the parts do not add up.
-
-Evidence: the queries, and what they returned.
-
-Source: Rigger and Su, Finding Bugs in Database Systems via Query Partitioning, OOPSLA 2020.
-"""
+"""Metamorphic relations between a query and the parts that it is made of."""
 
 from __future__ import annotations
 
@@ -29,22 +13,41 @@ from simdsl.properties.plan_builder import PlanBuilder
 from simdsl.properties.registry import register
 from simdsl.properties.relations import bag, equal, relation_checker, total
 
+# where-true-false-null
+
+
 _PARTS: Final = (("kept", "{p}"), ("left", "NOT {p}"), ("unknown", "{p} IS NULL"))
 
 
 @register(
     "where-true-false-null",
-    specification=__doc__,
+    aliases=("tlp",),
     summary="Three parts of a table are the table.",
     check=relation_checker("tlp", "the three parts of a query are not the whole"),
     unchecked="no query and its parts returned rows",
 )
 def tlp(plan: PlanBuilder) -> None:
-    """Queries and their three parts, of every form."""
-    build_claims(plan, "tlp", _claim)
+    """What a condition keeps, its NOT keeps and its IS NULL keeps is everything, once (TLP).
+
+    Claim: for a condition p every row is in exactly one of `WHERE p`, `WHERE NOT p`, `WHERE p IS NULL`. So the three results
+    together are the result without a condition, as a bag; with DISTINCT and GROUP BY as a set of rows; for aggregates when
+    the three are combined (the sum of counts and of sums, the least of MIN, the greatest of MAX); and for a condition on
+    groups in HAVING.
+
+    Steps: the query without a condition, and the three parts, over a table, a join or a derived table; for DISTINCT, GROUP
+    BY and aggregates the parts are one query. Other tasks write meanwhile, in some plans to the same tables; then the
+    queries are one serializable transaction.
+
+    Violated when: the parts do not add up.
+
+    Evidence: the queries, and what they returned.
+
+    Source: Rigger and Su, Finding Bugs in Database Systems via Query Partitioning, OOPSLA 2020.
+    """
+    build_claims(plan, "tlp", _claim_tlp)
 
 
-def _claim(made: MetamorphicPlan) -> None:
+def _claim_tlp(made: MetamorphicPlan) -> None:
     sampler = made.sampler()
     source = sampler.source()
     form = sampler.draws.one_of(_FORMS)
@@ -131,3 +134,52 @@ _FORMS: Final[tuple[Callable[[MetamorphicPlan, QuerySampler, QuerySource, SqlExp
 )
 _ORDERED_TYPES: Final = (SqlType.INTEGER, SqlType.REAL, SqlType.TEXT)
 _BIG_INTEGER: Final = DialectText(sqlite="INTEGER", postgres="BIGINT")
+
+
+# union-all-preserves-cardinality
+
+
+@register(
+    "union-all-preserves-cardinality",
+    summary="UNION ALL keeps every row of both sides.",
+    check=relation_checker("union", "UNION ALL returns other rows than its two sides"),
+    unchecked="no pair of queries returned rows",
+)
+def union_all(plan: PlanBuilder) -> None:
+    """UNION ALL returns the rows of both sides, each as often as they have it.
+
+    Claim: the bag of `q1 UNION ALL q2` is the bag of q1 plus the bag of q2.
+
+    Steps: q1, q2, and both in one query, each over a table, a join or a derived table, with and without a condition. Other
+    tasks write meanwhile, in some plans to the same tables; then the queries are one serializable transaction.
+
+    Violated when: a row is missing, or there is one too many.
+
+    Evidence: the three queries, and what they returned.
+    """
+    build_claims(plan, "union", _claim_union_all)
+
+
+def _claim_union_all(made: MetamorphicPlan) -> None:
+    sampler = made.sampler()
+    # Both sides select the same types: a conversion between them would be the engine's own business.
+    types = [sampler.draws.one_of(tuple(SqlType)) for _ in range(1 + sampler.draws.below(2))]
+    left, right = _side(sampler, types), _side(sampler, types)
+    one, other = made.query("one", left), made.query("other", right)
+    both = made.query("both", render("{left} UNION ALL {right}", left=left, right=right))
+    made.check(equal(bag(both), total(bag(one), bag(other))), one, other, both)
+
+
+def _side(sampler: QuerySampler, types: list[SqlType]) -> DialectText:
+    source = sampler.source()
+    chosen = [_expression(sampler, of, source.columns) for of in types]
+    template = "SELECT " + ", ".join(f"{{x{i}}} AS s{i}" for i in range(len(chosen))) + " FROM {source}"
+    query = render(template, source=source.text, **{f"x{i}": one for i, one in enumerate(chosen)})
+    if sampler.draws.below(2):
+        return render("{query} WHERE {p}", query=query, p=sampler.condition(source))
+    return query
+
+
+def _expression(sampler: QuerySampler, of: SqlType, columns: tuple[ColumnRef, ...]) -> SqlExpression:
+    fitting = [column for column in columns if column.type is of]
+    return sampler.draws.one_of(fitting) if fitting and sampler.draws.below(3) else sampler.value(of, columns, depth=1)
