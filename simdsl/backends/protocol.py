@@ -1,6 +1,6 @@
 """The interface between the interpreter and everything that can be tested.
 
-A ``Backend`` makes ``Database``s. A world is one database with its sessions and pools, restored between runs. A ``Session``
+A ``Backend`` creates a ``Database`` for a plan, with its sessions and pools, and restores it between runs. A ``Session``
 is one connection: ``start`` gives the outcome at once or, where the driver can tell, None for a statement that is under
 way; ``poll`` never waits; ``Database.settle`` is the only place that really waits, and it returns when every pending session
 has ended or is known to wait for another.
@@ -94,7 +94,7 @@ class Session(Protocol):
 
     @property
     def id(self) -> int:
-        """The connection's number in its world, from 1 in the order of opening: what traces and blockers name."""
+        """The connection's number in its database, from 1 in the order of opening: what traces and blockers name."""
 
     def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome | None:
         """Begin a statement. None means it is under way: ``settle``, then ``poll``."""
@@ -231,4 +231,4 @@ class Backend(Protocol):
         """A statement for this driver. ``identifiers`` are the variables that stand for names."""
 
     def create(self) -> Database:
-        """A world: throwaway unless the URL names a database. Raises ``BackendUnavailable``."""
+        """A database: throwaway unless the URL names a database. Raises ``BackendUnavailable``."""

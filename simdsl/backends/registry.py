@@ -162,11 +162,11 @@ def _tried(name: str, kind: BackendOrigin) -> InstalledBackend:
     try:
         backend = resolve(name)
         description = backend.describe()
-        world = backend.create()
+        database = backend.create()
         try:
-            world.open().close()
+            database.open().close()
         finally:
-            world.close()
+            database.close()
     except BackendUnavailable as error:
         return InstalledBackend(name=name, kind=kind, description=description, problem=str(error))
     return InstalledBackend(name=name, kind=kind, description=description)

@@ -1,7 +1,7 @@
 """Backends that stand around another one and change a little: count, delay, lose, pretend.
 
 Each class forwards everything to ``inner``; a wrapper overrides what it changes (docs/how-to/add-a-backend.md has one).
-Every session is wrapped, whether a world opened it or a pool lent it, and one physical connection stays one object.
+Every session is wrapped, whether a database opened it or a pool lent it, and one physical connection stays one object.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class WrappedSession:
 
 
 class WrappedDatabase:
-    """See ``protocol.World``. ``wrap`` makes the session around each new connection."""
+    """See ``protocol.Database``. ``wrap`` makes the session around each new connection."""
 
     def __init__(self, inner: Database, wrap: Wrap) -> None:
         self.inner = inner
@@ -160,8 +160,8 @@ class WrappedBackend:
 
     def create(self) -> Database:
         """The inner one's, with every session wrapped."""
-        world = self.inner.create()
-        return world if self._wrap is None else WrappedDatabase(world, self._wrap)
+        database = self.inner.create()
+        return database if self._wrap is None else WrappedDatabase(database, self._wrap)
 
 
 class _WrappedPool:
@@ -223,7 +223,7 @@ class _WrappedLease:
 
 
 def _inner(session: Session) -> Session:
-    assert isinstance(session, WrappedSession), "a wrapped world settles its own sessions"
+    assert isinstance(session, WrappedSession), "a wrapped database settles its own sessions"
     return session.inner
 
 

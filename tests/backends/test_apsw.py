@@ -10,15 +10,15 @@ import pytest
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.plan.outcomes import ErrorClass, Rows
-from tests.backends.terminal import Terminal
+from simdsl.testing.engine_kit import SqlClient
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
+def terminal() -> Iterator[SqlClient]:
     backend = resolve("sqlite?driver=apsw")
-    world = backend.create()
-    yield Terminal(backend, world)
-    world.close()
+    database = backend.create()
+    yield SqlClient(backend, database)
+    database.close()
 
 
 def test_says_which_sqlite_it_brings() -> None:
@@ -33,7 +33,7 @@ def test_says_which_sqlite_it_brings() -> None:
 @pytest.mark.parametrize(
     "text", ["SELECT 1; SELECT 2", "SELECT 1; -- one\nSELECT 2", "INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)"]
 )
-def test_second_statement_is_refused_before_the_first_runs(terminal: Terminal, text: str) -> None:
+def test_second_statement_is_refused_before_the_first_runs(terminal: SqlClient, text: str) -> None:
     terminal.ok("CREATE TABLE t (n)")
     assert terminal.error(text) is ErrorClass.SYNTAX_ERROR
     assert terminal.rows("SELECT n FROM t") == []
@@ -42,11 +42,11 @@ def test_second_statement_is_refused_before_the_first_runs(terminal: Terminal, t
 @pytest.mark.parametrize(
     "text", ["SELECT 1;", "SELECT 1 ; \n -- the end", "SELECT 1; /* the\nend */ ;", "SELECT 1; /* open"]
 )
-def test_what_ends_a_statement_is_no_second_one(terminal: Terminal, text: str) -> None:
+def test_what_ends_a_statement_is_no_second_one(terminal: SqlClient, text: str) -> None:
     assert terminal.rows(text) == [(1,)]
 
 
-def test_empty_answer_has_its_columns(terminal: Terminal) -> None:
+def test_empty_answer_has_its_columns(terminal: SqlClient) -> None:
     terminal.ok("CREATE TABLE t (a, b)")
     assert terminal.say("SELECT a, b, 1 FROM t") == Rows(3, [])
     assert terminal.say("UPDATE t SET a = 1 RETURNING b") == Rows(1, [], 0)
@@ -54,15 +54,15 @@ def test_empty_answer_has_its_columns(terminal: Terminal) -> None:
 
 def test_database_in_memory_is_one_for_all_sessions_of_a_world_and_comes_back() -> None:
     backend = resolve("sqlite:///:memory:?driver=apsw")
-    world, other = backend.create(), backend.create()
-    Terminal(backend, world).ok("CREATE TABLE t (n)")
-    world.snapshot()
-    Terminal(backend, world).ok("INSERT INTO t VALUES (1)")
-    assert Terminal(backend, world).rows("SELECT n FROM t") == [(1,)]
-    assert Terminal(backend, other).error("SELECT n FROM t") is ErrorClass.UNDEFINED_TABLE
-    world.restore()
-    assert world.end_state() == {"t": Rows(1, [])}
-    world.close()
+    database, other = backend.create(), backend.create()
+    SqlClient(backend, database).ok("CREATE TABLE t (n)")
+    database.snapshot()
+    SqlClient(backend, database).ok("INSERT INTO t VALUES (1)")
+    assert SqlClient(backend, database).rows("SELECT n FROM t") == [(1,)]
+    assert SqlClient(backend, other).error("SELECT n FROM t") is ErrorClass.UNDEFINED_TABLE
+    database.restore()
+    assert database.end_state() == {"t": Rows(1, [])}
+    database.close()
     other.close()
 
 

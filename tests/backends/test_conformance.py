@@ -11,10 +11,9 @@ from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed
-from tests.backends.conformance import Conformance
-from tests.backends.idiom import Idiom
-from tests.backends.idioms.sqlite import THREADED
-from tests.backends.terminal import LIMIT_US, Terminal
+from simdsl.testing.conformance import Conformance
+from simdsl.testing.engine_kit import LIMIT_US, EngineKit, SqlClient
+from tests.backends.kits.sqlite import THREADED
 
 BACKENDS = (
     "sqlite",
@@ -31,8 +30,8 @@ class TestSqlite(Conformance):
 
 
 class TestThreaded(Conformance):
-    idiom: ClassVar[Idiom] = THREADED
-    differences: ClassVar[tuple[Deviation, ...]] = (
+    kit: ClassVar[EngineKit] = THREADED
+    deviations: ClassVar[tuple[Deviation, ...]] = (
         Deviation(
             rule="circle_of_waiting_is_seen_and_broken_by_cancel",
             does="A circle needs a reader that commits: there is one lock for all rows.",
@@ -44,14 +43,14 @@ class TestThreaded(Conformance):
     def backend(self) -> Backend:
         return resolve("python:tests.backends.threaded_sqlite:make")
 
-    def test_circle_of_waiting_is_seen_and_broken_by_cancel(self, backend: Backend, a: Terminal, b: Terminal) -> None:
+    def test_circle_of_waiting_is_seen_and_broken_by_cancel(self, backend: Backend, a: SqlClient, b: SqlClient) -> None:
         for terminal in (a, b):
             terminal.ok("BEGIN", "SELECT * FROM t")
         a.ok("INSERT INTO t (id) VALUES (2)")
         assert b.begin("INSERT INTO t (id) VALUES (3)") is None
         assert a.begin("COMMIT") is None
         both = [a.session, b.session]
-        blockers = a.world.settle(both, LIMIT_US).blockers
+        blockers = a.database.settle(both, LIMIT_US).blockers
         assert blockers == {a.session.id: {b.session.id}, b.session.id: {a.session.id}}
         b.session.cancel()
         canceled = b.heard()

@@ -13,8 +13,8 @@ from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock
 from simdsl.plan.outcomes import Rows
 from simdsl.plan.plan import PoolSpec
-from tests.backends.conformance import lent
-from tests.backends.terminal import Terminal
+from simdsl.testing.conformance import lent
+from simdsl.testing.engine_kit import SqlClient
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-backend.md"
 
@@ -55,21 +55,21 @@ def block(language: str, start: str) -> str:
 def test_example_forgets_the_last_row(package: Path, text: str) -> None:
     backend = resolve(text)
     assert backend.name == "forgetful"
-    world = backend.create()
-    assert forgets(backend, Terminal(backend, world))
+    database = backend.create()
+    assert forgets(backend, SqlClient(backend, database))
     if ":memory:" not in text:
-        pool = world.pool(PoolSpec(name="main", size=1), Clock())
-        assert forgets(backend, Terminal(backend, world, lent(pool.request("a")).session))
-    world.close()
+        pool = database.pool(PoolSpec(name="main", size=1), Clock())
+        assert forgets(backend, SqlClient(backend, database, lent(pool.request("a")).session))
+    database.close()
 
 
 def test_example_forgets_what_was_waited_for(package: Path) -> None:
     backend = resolve("python:forgetful:make?over=python:tests.backends.threaded_sqlite:make")
-    world = backend.create()
-    assert forgets(backend, Terminal(backend, world))
-    world.close()
+    database = backend.create()
+    assert forgets(backend, SqlClient(backend, database))
+    database.close()
 
 
-def forgets(backend: Backend, terminal: Terminal) -> bool:
+def forgets(backend: Backend, terminal: SqlClient) -> bool:
     """Whether the session does what the page says."""
     return terminal.say("SELECT 1 UNION SELECT 2") == Rows(1, [(1,)]) and terminal.say("SELECT 1") == Rows(1, [(1,)])

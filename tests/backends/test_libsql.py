@@ -22,11 +22,10 @@ from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.plan import PoolSpec, Reset, ResetMode
 from simdsl.plan.sql import IsolationLevel, SqlKind, TransactionMode
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
-from tests.backends.conformance import Conformance, lent
-from tests.backends.idiom import Idiom
-from tests.backends.idioms.libsql import LIBSQL
-from tests.backends.idioms.sqlite import SCHEMA
-from tests.backends.terminal import Terminal, begin
+from simdsl.testing.conformance import Conformance, lent
+from simdsl.testing.engine_kit import EngineKit, SqlClient, begin_statement
+from tests.backends.kits.libsql import LIBSQL
+from tests.backends.kits.sqlite import SCHEMA
 
 HOLDER = """
 import sqlite3, sys
@@ -38,8 +37,8 @@ sys.stdin.read()
 
 
 class TestLibsql(Conformance):
-    idiom: ClassVar[Idiom] = LIBSQL
-    differences: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
+    kit: ClassVar[EngineKit] = LIBSQL
+    deviations: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
 
     @pytest.fixture(params=["libsql", "libsql:///{directory}/mine.db"])
     def backend(self, request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
@@ -52,46 +51,46 @@ def backend() -> Backend:
 
 
 @pytest.fixture
-def terminal(backend: Backend) -> Iterator[Terminal]:
-    world = backend.create()
-    terminal = Terminal(backend, world)
+def terminal(backend: Backend) -> Iterator[SqlClient]:
+    database = backend.create()
+    terminal = SqlClient(backend, database)
     terminal.ok(*SCHEMA)
     yield terminal
-    world.close()
+    database.close()
 
 
 @pytest.fixture
-def rollback_journal() -> Iterator[Terminal]:
+def rollback_journal() -> Iterator[SqlClient]:
     backend = resolve("libsql?journal_mode=delete")
-    world = backend.create()
-    terminal = Terminal(backend, world)
+    database = backend.create()
+    terminal = SqlClient(backend, database)
     terminal.ok(*SCHEMA)
     yield terminal
-    world.close()
+    database.close()
 
 
 # Where the database lies
 
 
-def test_throwaway_is_in_wal_mode_and_goes_away(terminal: Terminal) -> None:
+def test_throwaway_is_in_wal_mode_and_goes_away(terminal: SqlClient) -> None:
     assert terminal.rows("PRAGMA journal_mode") == [("wal",)]
     ((_, _, file),) = terminal.rows("PRAGMA database_list")
     assert Path(str(file)).exists()
-    terminal.world.close()
+    terminal.database.close()
     assert not Path(str(file)).parent.exists()
 
 
 def test_users_file_is_used_in_place_and_stays(tmp_path: Path) -> None:
     backend = resolve(f"libsql:///{tmp_path}/a%20b.db")
     assert backend.url == f"libsql:///{tmp_path}/a%20b.db"
-    world = backend.create()
-    terminal = Terminal(backend, world)
+    database = backend.create()
+    terminal = SqlClient(backend, database)
     terminal.ok("CREATE TABLE mine (x)", "INSERT INTO mine VALUES (1)")
     assert terminal.rows("PRAGMA journal_mode") == [("delete",)]
-    world.snapshot()
-    Terminal(backend, world).ok("DELETE FROM mine")
-    world.restore()
-    world.close()
+    database.snapshot()
+    SqlClient(backend, database).ok("DELETE FROM mine")
+    database.restore()
+    database.close()
     connection = sqlite3.connect(tmp_path / "a b.db")
     assert connection.execute("SELECT x FROM mine").fetchall() == [(1,)]
     connection.close()
@@ -99,9 +98,9 @@ def test_users_file_is_used_in_place_and_stays(tmp_path: Path) -> None:
 
 def test_users_file_that_another_process_holds(tmp_path: Path) -> None:
     backend = resolve(f"libsql:///{tmp_path}/x.db")
-    world = backend.create()
-    Terminal(backend, world).ok("CREATE TABLE t (x)")
-    world.snapshot()
+    database = backend.create()
+    SqlClient(backend, database).ok("CREATE TABLE t (x)")
+    database.snapshot()
     # A process of its own: POSIX locks do not stop another library of the same process.
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path / "x.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -109,27 +108,27 @@ def test_users_file_that_another_process_holds(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(BackendUnavailable, match="locked"):
-            world.restore()
+            database.restore()
         with pytest.raises(BackendUnavailable, match="locked"):
-            world.end_state()
+            database.end_state()
         holder.communicate()
-    world.restore()
-    assert world.end_state() == {"t": Rows(1, [])}
-    world.close()
+    database.restore()
+    assert database.end_state() == {"t": Rows(1, [])}
+    database.close()
 
 
 def test_restore_brings_the_journal_mode_back() -> None:
     backend = resolve("libsql?journal_mode=delete")
-    world = backend.create()
-    world.snapshot()
-    terminal = Terminal(backend, world)
+    database = backend.create()
+    database.snapshot()
+    terminal = SqlClient(backend, database)
     assert terminal.rows("PRAGMA journal_mode = WAL") == [("wal",)]
     terminal.ok("CREATE TABLE t (x)")
-    world.restore()
-    terminal = Terminal(backend, world)
+    database.restore()
+    terminal = SqlClient(backend, database)
     assert terminal.rows("PRAGMA journal_mode") == [("delete",)]
-    assert world.end_state() == {}
-    world.close()
+    assert database.end_state() == {}
+    database.close()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +153,7 @@ def test_file_that_is_no_database(tmp_path: Path) -> None:
         resolve(f"libsql:///{tmp_path}/x.db").create()
 
 
-def test_describes_the_engine_that_it_asked(backend: Backend, terminal: Terminal) -> None:
+def test_describes_the_engine_that_it_asked(backend: Backend, terminal: SqlClient) -> None:
     description = backend.describe()
     assert terminal.rows("SELECT 'SQLite ' || sqlite_version()") == [(description.engine_version,)]
     assert description.driver_version[0].isdecimal()
@@ -163,9 +162,9 @@ def test_describes_the_engine_that_it_asked(backend: Backend, terminal: Terminal
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        (begin(isolation=IsolationLevel.SNAPSHOT), "libSQL has no isolation level SNAPSHOT"),
-        (begin(mode=TransactionMode.CONCURRENT), "libSQL has no BEGIN CONCURRENT"),
-        (begin(read_only=True), "READ ONLY"),
+        (begin_statement(isolation=IsolationLevel.SNAPSHOT), "libSQL has no isolation level SNAPSHOT"),
+        (begin_statement(mode=TransactionMode.CONCURRENT), "libSQL has no BEGIN CONCURRENT"),
+        (begin_statement(read_only=True), "READ ONLY"),
     ],
 )
 def test_refusals_say_why(backend: Backend, sql: object, message: str) -> None:
@@ -178,14 +177,14 @@ def test_refusals_say_why(backend: Backend, sql: object, message: str) -> None:
 
 
 @pytest.mark.parametrize("value", [2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**53 + 1, INT64_MIN, INT64_MAX])
-def test_integers_stay_integers(terminal: Terminal, value: int) -> None:
+def test_integers_stay_integers(terminal: SqlClient, value: int) -> None:
     assert terminal.rows("SELECT $x, typeof($x), 'a ? b', $y", x=value, y=7) == [(value, "integer", "a ? b", 7)]
     terminal.ok("CREATE TABLE untyped (x)")
     assert terminal.affected("INSERT INTO untyped VALUES ($x)", x=value) == 1
     assert terminal.rows("SELECT x, typeof(x) FROM untyped WHERE x = $x", x=value) == [(value, "integer")]
 
 
-def test_wide_integer_compares_as_a_plain_parameter_does(terminal: Terminal) -> None:
+def test_wide_integer_compares_as_a_plain_parameter_does(terminal: SqlClient) -> None:
     terminal.ok("CREATE TABLE texts (s TEXT)", "INSERT INTO texts VALUES ('0123'), ('09223372036854775807')")
     # With the affinity of a CAST, the text would be made a number and both of these would find a row.
     assert terminal.rows("SELECT s FROM texts WHERE s = $x", x=123) == []
@@ -193,7 +192,7 @@ def test_wide_integer_compares_as_a_plain_parameter_does(terminal: Terminal) -> 
     assert terminal.rows("SELECT s FROM texts ORDER BY s LIMIT $x", x=INT64_MAX) == [("0123",), ("09223372036854775807",)]
 
 
-def test_decimal_without_fraction_is_widened_too(terminal: Terminal) -> None:
+def test_decimal_without_fraction_is_widened_too(terminal: SqlClient) -> None:
     assert terminal.rows("SELECT $x, $y", x=Decimal(2**40), y=True) == [(2**40, 1)]
 
 
@@ -201,7 +200,7 @@ def test_decimal_without_fraction_is_widened_too(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("values", [(), (1,), (1, 2, 3)])
-def test_number_of_values_is_checked(terminal: Terminal, values: tuple[Value, ...]) -> None:
+def test_number_of_values_is_checked(terminal: SqlClient, values: tuple[Value, ...]) -> None:
     outcome = terminal.session.start(terminal.compiled("SELECT $x, $y"), values)
     assert outcome == Failed(ErrorClass.OTHER, f"{len(values)} values for 2 parameters", by="simdsl")
 
@@ -215,38 +214,38 @@ def test_number_of_values_is_checked(terminal: Terminal, values: tuple[Value, ..
         "SELECT 'a\0b'",
     ],
 )
-def test_what_is_more_than_one_statement_is_refused(terminal: Terminal, text: str) -> None:
+def test_what_is_more_than_one_statement_is_refused(terminal: SqlClient, text: str) -> None:
     assert terminal.error(text) is ErrorClass.SYNTAX_ERROR
     assert terminal.rows("SELECT count(*) FROM t") == [(1,)]
 
 
 @pytest.mark.parametrize("text", ["SELECT ';' ;", "SELECT 1 ; -- ; done", "/* ; */ SELECT 1", "SELECT 1 AS [a;b];;"])
-def test_one_statement_with_semicolons_is_one(terminal: Terminal, text: str) -> None:
+def test_one_statement_with_semicolons_is_one(terminal: SqlClient, text: str) -> None:
     assert len(terminal.rows(text)) == 1
 
 
-def test_trigger_is_one_statement(terminal: Terminal) -> None:
+def test_trigger_is_one_statement(terminal: SqlClient) -> None:
     terminal.ok("CREATE TRIGGER f AFTER INSERT ON t BEGIN DELETE FROM child; UPDATE t SET v = 7; END")
     terminal.ok("INSERT INTO t (id) VALUES (2)")
     assert terminal.rows("SELECT DISTINCT v FROM t") == [(7,)]
 
 
-def test_count_of_returned_rows_is_this_statements(terminal: Terminal) -> None:
+def test_count_of_returned_rows_is_this_statements(terminal: SqlClient) -> None:
     terminal.ok("INSERT INTO t (id) VALUES (2), (3), (4)")
     assert terminal.say("DELETE FROM t WHERE id > 2 RETURNING id") == Rows(1, [(3,), (4,)], 2)
     assert terminal.say("SELECT 1") == Rows(1, [(1,)], None)
 
 
-def test_query_leaves_no_read_lock(rollback_journal: Terminal) -> None:
+def test_query_leaves_no_read_lock(rollback_journal: SqlClient) -> None:
     rollback_journal.ok("INSERT INTO t (id) VALUES (2), (3)")
     assert rollback_journal.rows("SELECT id FROM t LIMIT 2") == [(1,), (2,)]
-    Terminal(rollback_journal.backend, rollback_journal.world).ok("BEGIN EXCLUSIVE", "COMMIT")
+    SqlClient(rollback_journal.backend, rollback_journal.database).ok("BEGIN EXCLUSIVE", "COMMIT")
 
 
-def test_lock_is_answered_at_once(backend: Backend, terminal: Terminal) -> None:
+def test_lock_is_answered_at_once(backend: Backend, terminal: SqlClient) -> None:
     assert terminal.rows("PRAGMA busy_timeout") == [(0,)]
     terminal.ok("BEGIN", "SELECT * FROM t")
-    other = Terminal(backend, terminal.world)
+    other = SqlClient(backend, terminal.database)
     other.ok("INSERT INTO t (id) VALUES (9)")
     # SQLite's code would say that the snapshot is stale; there is only the message.
     outcome = terminal.say("INSERT INTO t (id) VALUES (10)")
@@ -254,9 +253,9 @@ def test_lock_is_answered_at_once(backend: Backend, terminal: Terminal) -> None:
     assert terminal.session.tx() is Tx.OPEN
 
 
-def test_commit_that_fails_leaves_the_transaction_open(rollback_journal: Terminal) -> None:
+def test_commit_that_fails_leaves_the_transaction_open(rollback_journal: SqlClient) -> None:
     rollback_journal.ok("BEGIN", "INSERT INTO t (id) VALUES (2)")
-    reader = Terminal(rollback_journal.backend, rollback_journal.world)
+    reader = SqlClient(rollback_journal.backend, rollback_journal.database)
     reader.ok("BEGIN", "SELECT * FROM t")
     assert rollback_journal.error("COMMIT") is ErrorClass.BUSY
     assert rollback_journal.session.tx() is Tx.OPEN
@@ -267,7 +266,7 @@ def test_commit_that_fails_leaves_the_transaction_open(rollback_journal: Termina
 # Panics
 
 
-def test_panic_is_an_outcome_and_the_session_lives(backend: Backend, terminal: Terminal) -> None:
+def test_panic_is_an_outcome_and_the_session_lives(backend: Backend, terminal: SqlClient) -> None:
     terminal.ok("BEGIN", "INSERT INTO t (id) VALUES (2)")
     outcome = terminal.say("SELECT CAST(x'ff41' AS TEXT)")
     assert isinstance(outcome, Failed)
@@ -275,11 +274,11 @@ def test_panic_is_an_outcome_and_the_session_lives(backend: Backend, terminal: T
     assert "Utf8Error" in outcome.text
     assert terminal.session.tx() is Tx.OPEN
     terminal.ok("COMMIT")
-    Terminal(backend, terminal.world).ok("INSERT INTO t (id) VALUES (3)")
+    SqlClient(backend, terminal.database).ok("INSERT INTO t (id) VALUES (3)")
 
 
 def test_closed_connection_is_refused_before_the_driver_panics(
-    backend: Backend, terminal: Terminal, capfd: pytest.CaptureFixture[str]
+    backend: Backend, terminal: SqlClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     terminal.session.close()
     for text in ("SELECT 1", "BEGIN", "COMMIT", "INSERT INTO t (id) VALUES (2)"):
@@ -289,41 +288,41 @@ def test_closed_connection_is_refused_before_the_driver_panics(
     assert capfd.readouterr().err == ""
 
 
-def test_end_state_shows_what_is_no_text(terminal: Terminal) -> None:
+def test_end_state_shows_what_is_no_text(terminal: SqlClient) -> None:
     terminal.ok("CREATE TABLE bad (x, y)", "INSERT INTO bad VALUES (CAST(x'ff41' AS TEXT), x'ff'), (2, 'b')")
     assert terminal.error("SELECT x FROM bad") is ErrorClass.DRIVER_PANIC
-    assert terminal.world.end_state()["bad"] == Rows(2, [(2, "b"), ("\\xffA", b"\xff")])
+    assert terminal.database.end_state()["bad"] == Rows(2, [(2, "b"), ("\\xffA", b"\xff")])
 
 
 # The rest
 
 
-def test_foreign_keys_are_on_from_the_start_and_a_reset_checks_none(terminal: Terminal) -> None:
+def test_foreign_keys_are_on_from_the_start_and_a_reset_checks_none(terminal: SqlClient) -> None:
     assert terminal.error("INSERT INTO child VALUES (1, 99)") is ErrorClass.FOREIGN_KEY_VIOLATION
     terminal.ok("INSERT INTO child VALUES (1, 1)")
     for mode in (ResetMode.DELETE, ResetMode.RECREATE):
-        assert terminal.world.reset(Reset(tables=("t",), mode=mode)) is None
-    assert terminal.world.end_state() == {"child": Rows(2, [(1, 1)]), "t": Rows(3, [])}
+        assert terminal.database.reset(Reset(tables=("t",), mode=mode)) is None
+    assert terminal.database.end_state() == {"child": Rows(2, [(1, 1)]), "t": Rows(3, [])}
 
 
-def test_reset_that_meets_a_lock_is_a_failure(backend: Backend, terminal: Terminal) -> None:
+def test_reset_that_meets_a_lock_is_a_failure(backend: Backend, terminal: SqlClient) -> None:
     terminal.ok("BEGIN IMMEDIATE")
-    failure = terminal.world.reset(Reset(tables=("t",)))
+    failure = terminal.database.reset(Reset(tables=("t",)))
     assert failure is not None
     assert failure.error_class is ErrorClass.BUSY
     terminal.ok("COMMIT")
-    assert terminal.world.reset(Reset(tables=("t",))) is None
+    assert terminal.database.reset(Reset(tables=("t",))) is None
 
 
-def test_pool_cleans_by_the_drivers_own_rollback(backend: Backend, terminal: Terminal) -> None:
-    pool = terminal.world.pool(PoolSpec(name="main", size=1), Clock())
+def test_pool_cleans_by_the_drivers_own_rollback(backend: Backend, terminal: SqlClient) -> None:
+    pool = terminal.database.pool(PoolSpec(name="main", size=1), Clock())
     lease = lent(pool.request("a"))
-    Terminal(backend, terminal.world, lease.session).ok("BEGIN", "DELETE FROM t")
+    SqlClient(backend, terminal.database, lease.session).ok("BEGIN", "DELETE FROM t")
     assert pool.give_back(lease) is None
     assert lease.session.tx() is Tx.IDLE
 
 
-def test_statement_that_compile_did_not_make(terminal: Terminal) -> None:
+def test_statement_that_compile_did_not_make(terminal: SqlClient) -> None:
     statement = Statement(text="UPDATE t SET v = ?", parameters=("x",), kind=SqlKind.DML)
     assert terminal.session.start(statement, (5,)) == Affected(1)
 

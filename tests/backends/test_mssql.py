@@ -22,10 +22,9 @@ from simdsl.backends.urls import mask
 from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionMode, Variable
-from tests.backends.conformance import Conformance
-from tests.backends.idiom import Idiom
-from tests.backends.idioms.tsql import RECORDED, TSQL
-from tests.backends.terminal import LIMIT_US, Terminal, begin, sql
+from simdsl.testing.conformance import Conformance
+from simdsl.testing.engine_kit import LIMIT_US, EngineKit, SqlClient, begin_statement, parse_statement
+from tests.backends.kits.tsql import RECORDED, TSQL
 
 URL = "mssql://sa:s3cret@db.example:1444"
 FREETDS = "FreeTDS"
@@ -34,8 +33,8 @@ FREETDS = "FreeTDS"
 class TestMssql(Conformance):
     """The whole suite, on a real server."""
 
-    idiom: ClassVar[Idiom] = TSQL
-    differences: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
+    kit: ClassVar[EngineKit] = TSQL
+    deviations: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
 
     @pytest.fixture
     def backend(self) -> Backend:
@@ -43,50 +42,50 @@ class TestMssql(Conformance):
             pytest.skip(f"no SQL Server: set {VARIABLE} to mssql://user:password@host")
         return resolve("mssql")
 
-    def test_large_counts(self, a: Terminal) -> None:
+    def test_large_counts(self, a: SqlClient) -> None:
         series = "WITH n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)"
         assert a.affected(f"{series} INSERT INTO t (id) SELECT i FROM n OPTION (MAXRECURSION 2000)") == 1000
 
-    def test_with_before_dml_counts(self, a: Terminal) -> None:
+    def test_with_before_dml_counts(self, a: SqlClient) -> None:
         two = "WITH n AS (SELECT i FROM (VALUES (2), (3)) AS v (i))"
         assert a.affected(f"{two} INSERT INTO t (id) SELECT i FROM n") == 2
         assert a.affected(f"{two} DELETE FROM t WHERE id IN (SELECT i + 90 FROM n)") == 0
 
-    def test_returning_counts_too(self, backend: Backend, a: Terminal) -> None:
+    def test_returning_counts_too(self, backend: Backend, a: SqlClient) -> None:
         assert a.say("INSERT INTO t (id) OUTPUT INSERTED.id VALUES (2), (3)") == Rows(1, [(2,), (3,)], 2)
         assert a.say("DELETE FROM t OUTPUT DELETED.id WHERE id = 99") == Rows(1, [], 0)
 
-    def test_savepoints(self, backend: Backend, a: Terminal) -> None:
+    def test_savepoints(self, backend: Backend, a: SqlClient) -> None:
         a.ok("BEGIN", "SAVEPOINT s", "DELETE FROM t", "ROLLBACK TO s", "COMMIT")
         assert a.rows("SELECT count(*) FROM t") == [(1,)]
-        assert isinstance(backend.compile(sql("RELEASE s"), {}), Refusal)
+        assert isinstance(backend.compile(parse_statement("RELEASE s"), {}), Refusal)
 
     @pytest.mark.parametrize("text", ["ROLLBACK TO s"])
-    def test_unknown_savepoint(self, a: Terminal, text: str) -> None:
+    def test_unknown_savepoint(self, a: SqlClient, text: str) -> None:
         assert a.error(text) is ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
         a.ok("BEGIN")
         assert a.error(text) is ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
         assert a.session.tx() is Tx.OPEN
 
-    def test_deferred_constraint_is_checked_by_commit(self, backend: Backend, a: Terminal) -> None:
+    def test_deferred_constraint_is_checked_by_commit(self, backend: Backend, a: SqlClient) -> None:
         assert not backend.capabilities.deferred_constraints
         a.ok("BEGIN")
         assert a.error("INSERT INTO child VALUES (1, 99)") is ErrorClass.FOREIGN_KEY_VIOLATION
 
-    def test_commit_makes_visible(self, a: Terminal, b: Terminal) -> None:
+    def test_commit_makes_visible(self, a: SqlClient, b: SqlClient) -> None:
         a.ok("BEGIN", "INSERT INTO t (id) VALUES (2)")
         assert b.begin("SELECT count(*) FROM t") is None
         a.ok("COMMIT")
         assert b.heard() == Rows(1, [(2,)])
 
-    def test_circle_of_waiting_is_seen_and_broken_by_cancel(self, backend: Backend, a: Terminal, b: Terminal) -> None:
+    def test_circle_of_waiting_is_seen_and_broken_by_cancel(self, backend: Backend, a: SqlClient, b: SqlClient) -> None:
         a.ok("INSERT INTO t (id, v) VALUES (2, 2)")
         a.ok("BEGIN", "UPDATE t SET v = 10 WHERE id = 1")
         b.ok("BEGIN", "UPDATE t SET v = 20 WHERE id = 2")
         assert b.begin("UPDATE t SET v = 21 WHERE id = 1") is None
         assert a.begin("UPDATE t SET v = 11 WHERE id = 2") is None
         both: list[Session] = [a.session, b.session]
-        blockers = a.world.settle(both, LIMIT_US).blockers
+        blockers = a.database.settle(both, LIMIT_US).blockers
         assert blockers == {a.session.id: {b.session.id}, b.session.id: {a.session.id}}
         b.session.cancel()
         canceled = b.heard()
@@ -209,25 +208,27 @@ class TestStatements:
     @pytest.mark.parametrize("isolation", [None, *IsolationLevel], ids=str)
     def test_begin_sets_the_level_and_refuses_to_nest(self, isolation: IsolationLevel | None) -> None:
         level = (isolation or IsolationLevel.READ_COMMITTED).upper()
-        assert self.text(begin(isolation=isolation)) == (
+        assert self.text(begin_statement(isolation=isolation)) == (
             "IF @@TRANCOUNT > 0 RAISERROR('a transaction is open already', 16, 1) "
             f"ELSE BEGIN SET TRANSACTION ISOLATION LEVEL {level}; BEGIN TRANSACTION END"
         )
 
     def test_the_level_ends_with_the_transaction(self) -> None:
-        assert self.text(sql("COMMIT")) == "COMMIT TRANSACTION; SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
-        assert self.text(sql("ROLLBACK")) == "ROLLBACK TRANSACTION; SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+        assert self.text(parse_statement("COMMIT")) == "COMMIT TRANSACTION; SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+        assert (
+            self.text(parse_statement("ROLLBACK")) == "ROLLBACK TRANSACTION; SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+        )
 
     def test_savepoints(self) -> None:
-        assert self.text(sql("SAVEPOINT s")) == "SAVE TRANSACTION s"
-        assert self.text(sql("ROLLBACK TO s")) == "ROLLBACK TRANSACTION s"
+        assert self.text(parse_statement("SAVEPOINT s")) == "SAVE TRANSACTION s"
+        assert self.text(parse_statement("ROLLBACK TO s")) == "ROLLBACK TRANSACTION s"
 
     def test_what_it_has_not_is_refused(self) -> None:
-        assert "no RELEASE" in self.reason(sql("RELEASE s"))
-        assert "no READ ONLY" in self.reason(begin(read_only=True))
+        assert "no RELEASE" in self.reason(parse_statement("RELEASE s"))
+        assert "no READ ONLY" in self.reason(begin_statement(read_only=True))
         for mode in TransactionMode:
-            assert f"no BEGIN {mode.upper()}" in self.reason(begin(mode=mode))
-        assert "BEGIN TRANSACTION" in self.text(begin(read_only=False))
+            assert f"no BEGIN {mode.upper()}" in self.reason(begin_statement(mode=mode))
+        assert "BEGIN TRANSACTION" in self.text(begin_statement(read_only=False))
 
 
 class TestErrors:

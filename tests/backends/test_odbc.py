@@ -24,11 +24,10 @@ from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.plan import PoolSpec
 from simdsl.plan.values import Value
+from simdsl.testing.conformance import Conformance, lent
+from simdsl.testing.engine_kit import LIMIT_US, EngineKit, SqlClient
 from tests.backends import odbc_postgres
-from tests.backends.conformance import Conformance, lent
-from tests.backends.idiom import Idiom
-from tests.backends.idioms.odbc_postgres import ODBC_POSTGRES
-from tests.backends.terminal import LIMIT_US, Terminal
+from tests.backends.kits.odbc_postgres import ODBC_POSTGRES
 from tests.running import run
 
 POSTGRES = "python:tests.backends.odbc_postgres:make"
@@ -43,28 +42,28 @@ def backend() -> Backend:
 
 
 @pytest.fixture
-def world(backend: Backend) -> Iterator[Database]:
-    world = backend.create()
-    setup = Terminal(backend, world)
+def database(backend: Backend) -> Iterator[Database]:
+    database = backend.create()
+    setup = SqlClient(backend, database)
     setup.ok(*ODBC_POSTGRES.schema)
     setup.session.close()
-    yield world
-    world.close()
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def a(backend: Backend, world: Database) -> Terminal:
-    return Terminal(backend, world)
+def a(backend: Backend, database: Database) -> SqlClient:
+    return SqlClient(backend, database)
 
 
 @pytest.fixture
-def b(backend: Backend, world: Database) -> Terminal:
-    return Terminal(backend, world)
+def b(backend: Backend, database: Database) -> SqlClient:
+    return SqlClient(backend, database)
 
 
 class TestOdbcPostgres(Conformance):
-    idiom: ClassVar[Idiom] = ODBC_POSTGRES
-    differences: ClassVar[tuple[Deviation, ...]] = (
+    kit: ClassVar[EngineKit] = ODBC_POSTGRES
+    deviations: ClassVar[tuple[Deviation, ...]] = (
         Deviation(
             rule="returning_counts_too",
             does="A DELETE ... RETURNING that meets no row has no result set, only the count.",
@@ -86,19 +85,19 @@ class TestOdbcPostgres(Conformance):
     def backend(self, backend: Backend) -> Backend:
         return backend
 
-    def test_returning_counts_too(self, backend: Backend, a: Terminal) -> None:
+    def test_returning_counts_too(self, backend: Backend, a: SqlClient) -> None:
         assert a.say("INSERT INTO t (id) VALUES (2), (3) RETURNING id") == Rows(1, [(2,), (3,)], 2)
         assert a.say("DELETE FROM t WHERE id = 99 RETURNING id") == Affected(0)
 
     @pytest.mark.parametrize("text", ["ROLLBACK TO s", "RELEASE s"])
-    def test_unknown_savepoint(self, a: Terminal, text: str) -> None:
+    def test_unknown_savepoint(self, a: SqlClient, text: str) -> None:
         assert a.error(text) is ErrorClass.NO_ACTIVE_TRANSACTION
         a.ok("BEGIN")
         assert a.error(text) is ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
         assert a.session.tx() is Tx.FAILED
 
-    def test_deferred_constraint_is_checked_by_commit(self, backend: Backend, a: Terminal) -> None:
-        a.ok(*self.idiom.deferred, "BEGIN", "INSERT INTO d VALUES (99)")
+    def test_deferred_constraint_is_checked_by_commit(self, backend: Backend, a: SqlClient) -> None:
+        a.ok(*self.kit.deferred, "BEGIN", "INSERT INTO d VALUES (99)")
         assert a.error("COMMIT") is ErrorClass.FOREIGN_KEY_VIOLATION
         assert a.session.tx() is Tx.IDLE
 
@@ -127,45 +126,45 @@ class TestValues:
             ("integer", None),
         ],
     )
-    def test_comes_back_through_a_column(self, a: Terminal, kind: str, value: Value) -> None:
+    def test_comes_back_through_a_column(self, a: SqlClient, kind: str, value: Value) -> None:
         a.ok(f"CREATE TABLE u (x {kind})")
         assert a.affected("INSERT INTO u VALUES ($x)", x=value) == 1
         ((got,),) = a.rows("SELECT x FROM u")
         assert (type(got), got) == (type(value), value)
 
-    def test_zone_is_not_dropped(self, a: Terminal) -> None:
+    def test_zone_is_not_dropped(self, a: SqlClient) -> None:
         a.ok("CREATE TABLE u (x timestamptz)")
         moment = datetime(2026, 1, 31, 12, 30, tzinfo=timezone(timedelta(hours=2)))
         a.affected("INSERT INTO u VALUES ($x)", x=moment)
         # This driver gives the moment without its zone; the server was told UTC.
         assert a.rows("SELECT x FROM u") == [(moment.astimezone(UTC).replace(tzinfo=None),)]
 
-    def test_uuid_is_its_canonical_text(self, a: Terminal) -> None:
+    def test_uuid_is_its_canonical_text(self, a: SqlClient) -> None:
         text = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
         assert a.rows(f"SELECT 1, '{text}'::uuid") == [(1, text)]
 
-    def test_decimal_that_is_no_number(self, a: Terminal) -> None:
+    def test_decimal_that_is_no_number(self, a: SqlClient) -> None:
         a.ok("CREATE TABLE u (x numeric)")
         assert a.affected("INSERT INTO u VALUES ($x)", x=Decimal("NaN")) == 1
 
-    def test_value_that_python_cannot_hold_is_an_error_of_the_step(self, a: Terminal) -> None:
+    def test_value_that_python_cannot_hold_is_an_error_of_the_step(self, a: SqlClient) -> None:
         assert a.error("SELECT '24:00'::time") is ErrorClass.OTHER
         assert a.rows("SELECT 1") == [(1,)]
 
 
 class TestBatches:
-    def test_first_result_with_columns_is_the_answer(self, a: Terminal) -> None:
+    def test_first_result_with_columns_is_the_answer(self, a: SqlClient) -> None:
         assert a.say("UPDATE t SET v = 2; SELECT 1, 2; SELECT 3") == Rows(2, [(1, 2)], 1)
 
-    def test_last_count_is_the_count(self, a: Terminal) -> None:
+    def test_last_count_is_the_count(self, a: SqlClient) -> None:
         assert a.say("INSERT INTO t (id) VALUES (2); UPDATE t SET v = 2") == Affected(2)
 
-    def test_error_of_a_later_statement_is_the_outcome(self, a: Terminal) -> None:
+    def test_error_of_a_later_statement_is_the_outcome(self, a: SqlClient) -> None:
         assert a.error("SELECT 1; SELECT 1 / 0") is ErrorClass.DIVISION_BY_ZERO
 
 
 class TestWaiting:
-    def test_quick_statement_ends_at_once(self, a: Terminal) -> None:
+    def test_quick_statement_ends_at_once(self, a: SqlClient) -> None:
         # Not always: the machine may be busy. But a thread that is never quick would fail every time.
         statement = a.compiled("SELECT 1")
         at_once = 0
@@ -175,35 +174,35 @@ class TestWaiting:
             assert (outcome or a.heard()) == Rows(1, [(1,)])
         assert at_once
 
-    def test_slow_statement_neither_ends_nor_waits_for_anybody(self, a: Terminal) -> None:
+    def test_slow_statement_neither_ends_nor_waits_for_anybody(self, a: SqlClient) -> None:
         assert a.session.start(a.compiled("SELECT pg_sleep(3600)"), ()) is None
-        settled = a.world.settle([a.session], 20_000)
+        settled = a.database.settle([a.session], 20_000)
         assert (settled.ended, settled.blockers) == (frozenset(), {})
         assert a.session.tx() is Tx.OPEN
         a.session.quiesce()
         assert a.session.tx() is Tx.IDLE
 
-    def test_stranger_who_blocks_is_not_told_as_a_session(self, a: Terminal, world: Database) -> None:
-        assert isinstance(world, odbc_postgres.OdbcPostgresDatabase)
-        stranger = odbc_postgres.connect(world.database)
+    def test_stranger_who_blocks_is_not_told_as_a_session(self, a: SqlClient, database: Database) -> None:
+        assert isinstance(database, odbc_postgres.OdbcPostgresDatabase)
+        stranger = odbc_postgres.connect(database.database)
         stranger.execute("BEGIN")
         stranger.execute("UPDATE t SET v = 7")
         assert a.session.start(a.compiled("UPDATE t SET v = 8"), ()) is None
-        assert world.settle([a.session], 20_000).blockers == {}
+        assert database.settle([a.session], 20_000).blockers == {}
         stranger.execute("COMMIT")
         assert a.heard() == Affected(1)
         stranger.close()
 
-    def test_who_stands_in_the_queue_waits_for_those_before(self, backend: Backend, world: Database) -> None:
-        holder, first, second = (Terminal(backend, world) for _ in range(3))
+    def test_who_stands_in_the_queue_waits_for_those_before(self, backend: Backend, database: Database) -> None:
+        holder, first, second = (SqlClient(backend, database) for _ in range(3))
         holder.ok("BEGIN", "UPDATE t SET v = 2")
         assert first.begin("UPDATE t SET v = 3") is None
         assert second.begin("UPDATE t SET v = 4") is None
-        blockers = world.settle([first.session, second.session], LIMIT_US).blockers
+        blockers = database.settle([first.session, second.session], LIMIT_US).blockers
         assert blockers[first.session.id] == {holder.session.id}
         assert blockers[second.session.id] == {first.session.id}
 
-    def test_cancel_is_heard_however_early_it_comes(self, a: Terminal, b: Terminal) -> None:
+    def test_cancel_is_heard_however_early_it_comes(self, a: SqlClient, b: SqlClient) -> None:
         a.ok("BEGIN", "UPDATE t SET v = 2")
         statement = b.compiled("UPDATE t SET v = 3")
         for _ in range(30):
@@ -213,13 +212,13 @@ class TestWaiting:
             assert isinstance(outcome, Failed)
             assert outcome.error_class is ErrorClass.QUERY_CANCELED
 
-    def test_cancel_that_comes_too_late_harms_nobody(self, a: Terminal) -> None:
+    def test_cancel_that_comes_too_late_harms_nobody(self, a: SqlClient) -> None:
         for _ in range(30):
             a.ok("SELECT 1")
             a.session.cancel()
         assert a.rows("SELECT 1") == [(1,)]
 
-    def test_process_that_does_not_answer_is_left_behind(self, a: Terminal) -> None:
+    def test_process_that_does_not_answer_is_left_behind(self, a: SqlClient) -> None:
         assert isinstance(a.session, OdbcSession)
         assert a.session.start(a.compiled("SELECT pg_sleep(3600)"), ()) is None
         os.kill(a.session.engine_id, signal.SIGSTOP)
@@ -236,7 +235,7 @@ class TestWaiting:
 
 
 class TestThreads:
-    def test_thread_ends_with_its_session(self, a: Terminal) -> None:
+    def test_thread_ends_with_its_session(self, a: SqlClient) -> None:
         a.ok("SELECT 1")
         before = threading.active_count()
         a.session.close()
@@ -267,7 +266,7 @@ class TestThreads:
 
 
 class TestLostConnections:
-    def test_killed_process_is_lost_and_stays_lost(self, a: Terminal, b: Terminal) -> None:
+    def test_killed_process_is_lost_and_stays_lost(self, a: SqlClient, b: SqlClient) -> None:
         assert isinstance(b.session, OdbcSession)
         b.ok("BEGIN")
         a.rows("SELECT pg_terminate_backend($pid, 5000)", pid=b.session.engine_id)
@@ -277,7 +276,7 @@ class TestLostConnections:
         b.session.quiesce()
         b.session.close()
 
-    def test_killed_while_it_waits(self, a: Terminal, b: Terminal) -> None:
+    def test_killed_while_it_waits(self, a: SqlClient, b: SqlClient) -> None:
         assert isinstance(b.session, OdbcSession)
         a.ok("BEGIN", "UPDATE t SET v = 2")
         assert b.begin("UPDATE t SET v = 3") is None
@@ -286,8 +285,8 @@ class TestLostConnections:
         assert isinstance(outcome, Failed)
         assert outcome.error_class is ErrorClass.CONNECTION_LOST
 
-    def test_pool_replaces_a_connection_that_was_killed(self, backend: Backend, world: Database, a: Terminal) -> None:
-        pool = world.pool(PoolSpec(name="main", size=1), Clock())
+    def test_pool_replaces_a_connection_that_was_killed(self, backend: Backend, database: Database, a: SqlClient) -> None:
+        pool = database.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
         assert isinstance(lease.session, OdbcSession)
         a.rows("SELECT pg_terminate_backend($pid, 5000)", pid=lease.session.engine_id)
@@ -295,7 +294,7 @@ class TestLostConnections:
         pool.give_back(lease)
         again = lent(pool.request("b"))
         assert again.session.id != lease.session.id
-        assert Terminal(backend, world, again.session).rows("SELECT 1") == [(1,)]
+        assert SqlClient(backend, database, again.session).rows("SELECT 1") == [(1,)]
 
 
 class TestDriver:

@@ -17,7 +17,7 @@ from simdsl.core.verdicts import RunReport
 from simdsl.language.load import load_file
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.plan.plan import PoolSpec
-from tests.backends.conformance import lent, refused
+from simdsl.testing.conformance import lent, refused
 from tests.backends.planted_pools import StubbornQueue
 from tests.running import run_loaded
 
@@ -32,16 +32,16 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make(clock: Clock) -> Iterator[Callable[..., Pool]]:
-    worlds: list[Database] = []
+    databases: list[Database] = []
 
     def pool(factory: str, size: int = 1, timeout_us: int = 100) -> Pool:
-        world = resolve(f"sqlite?pool={PLANTED}:{factory}").create()
-        worlds.append(world)
-        return world.pool(PoolSpec(name="main", size=size, timeout_us=timeout_us), clock)
+        database = resolve(f"sqlite?pool={PLANTED}:{factory}").create()
+        databases.append(database)
+        return database.pool(PoolSpec(name="main", size=size, timeout_us=timeout_us), clock)
 
     yield pool
-    for world in worlds:
-        world.close()
+    for database in databases:
+        database.close()
 
 
 def is_first_come_first_served(pool: Pool, clock: Clock) -> bool:
@@ -210,24 +210,24 @@ def test_factory_must_be_module_and_name(text: str) -> None:
 
 
 def test_pool_of_the_plan_wins_over_the_url(clock: Clock) -> None:
-    world = resolve(f"sqlite?pool={PLANTED}:lost_hand_off").create()
+    database = resolve(f"sqlite?pool={PLANTED}:lost_hand_off").create()
     try:
         spec = PoolSpec(name="main", size=1, timeout_us=100, driver="queuepool")
-        assert is_first_come_first_served(world.pool(spec, clock), clock)
+        assert is_first_come_first_served(database.pool(spec, clock), clock)
     finally:
-        world.close()
+        database.close()
 
 
 def test_lease_of_another_pool_is_refused(clock: Clock) -> None:
-    world = resolve("sqlite").create()
+    database = resolve("sqlite").create()
     try:
-        one, other = (world.pool(PoolSpec(name=name, size=1), clock) for name in ("one", "other"))
+        one, other = (database.pool(PoolSpec(name=name, size=1), clock) for name in ("one", "other"))
         lease: Lease = lent(one.request("a"))
         assert other.give_back(lease) is not None
         other.invalidate(lease)
         assert one.counts().busy == 1
     finally:
-        world.close()
+        database.close()
 
 
 def _failed(factory: str) -> RunReport | None:

@@ -28,48 +28,47 @@ from simdsl.plan.plan import PoolSpec
 from simdsl.plan.values import Value, same, sorted_rows
 from simdsl.runs.context import RunOptions
 from simdsl.runs.single import run_plan
-from tests.backends.conformance import Conformance, lent, refused
-from tests.backends.idiom import Idiom
-from tests.backends.idioms.postgres import POSTGRES
-from tests.backends.terminal import Terminal
+from simdsl.testing.conformance import Conformance, lent, refused
+from simdsl.testing.engine_kit import EngineKit, SqlClient
+from tests.backends.kits.postgres import POSTGRES
 
 
 class TestPostgres(Conformance):
-    idiom: ClassVar[Idiom] = POSTGRES
-    differences: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
+    kit: ClassVar[EngineKit] = POSTGRES
+    deviations: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
 
     @pytest.fixture(params=["postgres", "postgres?pool=queuepool"])
     def backend(self, request: pytest.FixtureRequest) -> Backend:
         return resolve(str(request.param))
 
     @pytest.mark.parametrize("text", ["ROLLBACK TO s", "RELEASE s"])
-    def test_unknown_savepoint(self, a: Terminal, text: str) -> None:
+    def test_unknown_savepoint(self, a: SqlClient, text: str) -> None:
         assert a.error(text) is ErrorClass.NO_ACTIVE_TRANSACTION
         a.ok("BEGIN")
         assert a.error(text) is ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
         assert a.session.tx() is Tx.FAILED
 
-    def test_deferred_constraint_is_checked_by_commit(self, backend: Backend, a: Terminal) -> None:
-        a.ok(*self.idiom.deferred, "BEGIN", "INSERT INTO d VALUES (99)")
+    def test_deferred_constraint_is_checked_by_commit(self, backend: Backend, a: SqlClient) -> None:
+        a.ok(*self.kit.deferred, "BEGIN", "INSERT INTO d VALUES (99)")
         assert a.error("COMMIT") is ErrorClass.FOREIGN_KEY_VIOLATION
         assert a.session.tx() is Tx.IDLE
 
 
 @pytest.fixture
-def world() -> Iterator[Database]:
-    world = resolve("postgres").create()
-    yield world
-    world.close()
+def database() -> Iterator[Database]:
+    database = resolve("postgres").create()
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def a(world: Database) -> Terminal:
-    return Terminal(resolve("postgres"), world)
+def a(database: Database) -> SqlClient:
+    return SqlClient(resolve("postgres"), database)
 
 
 @pytest.fixture
-def b(world: Database) -> Terminal:
-    return Terminal(resolve("postgres"), world)
+def b(database: Database) -> SqlClient:
+    return SqlClient(resolve("postgres"), database)
 
 
 # Values
@@ -112,13 +111,13 @@ def b(world: Database) -> Terminal:
         ("NULL::uuid", None),
     ],
 )
-def test_value_of_a_type(a: Terminal, expression: str, value: Value) -> None:
+def test_value_of_a_type(a: SqlClient, expression: str, value: Value) -> None:
     ((got,),) = a.rows(f"SELECT {expression}")
     assert got == value
     assert type(got) is type(value)
 
 
-def test_numeric_that_is_no_number(a: Terminal) -> None:
+def test_numeric_that_is_no_number(a: SqlClient) -> None:
     ((nan, infinity),) = a.rows("SELECT 'NaN'::numeric, 'Infinity'::numeric")
     assert isinstance(nan, Decimal)
     assert nan.is_nan()
@@ -149,7 +148,7 @@ def test_numeric_that_is_no_number(a: Terminal) -> None:
         ("integer", None),
     ],
 )
-def test_value_into_a_column_and_back(a: Terminal, column: str, value: Value) -> None:
+def test_value_into_a_column_and_back(a: SqlClient, column: str, value: Value) -> None:
     a.ok(f"CREATE TABLE c (x {column})")
     assert a.affected("INSERT INTO c VALUES ($x)", x=value) == 1
     assert a.rows("SELECT x FROM c") == [(value,)]
@@ -161,7 +160,7 @@ def test_value_into_a_column_and_back(a: Terminal, column: str, value: Value) ->
 
 
 @pytest.mark.parametrize("change", ["ALTER TABLE t ADD COLUMN x INTEGER", "DISCARD ALL", "DEALLOCATE ALL"])
-def test_prepared_statement_outlives_a_change(a: Terminal, b: Terminal, change: str) -> None:
+def test_prepared_statement_outlives_a_change(a: SqlClient, b: SqlClient, change: str) -> None:
     a.ok("CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)")
     for _ in range(3):
         assert a.rows("SELECT * FROM t WHERE id = $i", i=1) == [(1,)]
@@ -170,7 +169,7 @@ def test_prepared_statement_outlives_a_change(a: Terminal, b: Terminal, change: 
     assert len(a.rows("SELECT * FROM t WHERE id = $i", i=1)) == 1
 
 
-def test_prepared_statement_outlives_a_change_that_is_undone(a: Terminal) -> None:
+def test_prepared_statement_outlives_a_change_that_is_undone(a: SqlClient) -> None:
     a.ok("CREATE TABLE t (id INTEGER)", "BEGIN", "ALTER TABLE t ADD COLUMN x INTEGER")
     for _ in range(3):
         assert a.say("SELECT * FROM t") == Rows(2, [])
@@ -179,17 +178,17 @@ def test_prepared_statement_outlives_a_change_that_is_undone(a: Terminal) -> Non
 
 
 @pytest.mark.parametrize("text", ["COPY t FROM STDIN", "COPY t TO STDOUT"])
-def test_copy_through_the_client_is_refused(a: Terminal, text: str) -> None:
+def test_copy_through_the_client_is_refused(a: SqlClient, text: str) -> None:
     a.ok("CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)")
     assert a.error(text) is ErrorClass.FEATURE_NOT_SUPPORTED
     assert a.rows("SELECT id FROM t") == [(1,)]
 
 
-def test_second_statement_is_refused(a: Terminal) -> None:
+def test_second_statement_is_refused(a: SqlClient) -> None:
     assert a.error("SELECT 1; SELECT 2") is ErrorClass.SYNTAX_ERROR
 
 
-def test_failed_transaction_is_told(a: Terminal) -> None:
+def test_failed_transaction_is_told(a: SqlClient) -> None:
     a.ok("CREATE TABLE t (id INTEGER)", "BEGIN", "INSERT INTO t VALUES (1)")
     assert a.error("SELECT 1 / 0") is ErrorClass.DIVISION_BY_ZERO
     assert a.session.tx() is Tx.FAILED
@@ -198,13 +197,13 @@ def test_failed_transaction_is_told(a: Terminal) -> None:
     assert a.rows("SELECT * FROM t") == []
 
 
-def test_large_statement_and_large_answer(a: Terminal) -> None:
+def test_large_statement_and_large_answer(a: SqlClient) -> None:
     text = "x" * 5_000_000
     assert a.rows("SELECT $x, length($x)", x=text) == [(text, len(text))]
     assert len(a.rows("SELECT i FROM generate_series(1, 100000) i")) == 100_000
 
 
-def test_connection_that_is_ended_while_it_waits(a: Terminal, b: Terminal, world: Database) -> None:
+def test_connection_that_is_ended_while_it_waits(a: SqlClient, b: SqlClient, database: Database) -> None:
     a.ok("CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)", "BEGIN", "UPDATE t SET id = 2")
     ((pid,),) = b.rows("SELECT pg_backend_pid()")
     assert b.begin("UPDATE t SET id = 3") is None
@@ -229,11 +228,11 @@ def many_descriptors() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_descriptor_beyond_what_select_takes(world: Database, many_descriptors: int) -> None:
+def test_descriptor_beyond_what_select_takes(database: Database, many_descriptors: int) -> None:
     with ExitStack() as stack:
         for _ in range(many_descriptors):
             stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
-        a, b = (Terminal(resolve("postgres"), world) for _ in range(2))
+        a, b = (SqlClient(resolve("postgres"), database) for _ in range(2))
         assert b.session.fileno() > 1_024  # type: ignore[attr-defined]
         a.ok("CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)", "BEGIN", "UPDATE t SET id = 2")
         assert b.begin("UPDATE t SET id = id + 10") is None
@@ -259,13 +258,13 @@ class StubbornClient(pool_module.WaitingClient[Any]):
         raise PoolTimeout
 
 
-def test_pool_that_cannot_wait_in_virtual_time_is_polled(world: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pool_that_cannot_wait_in_virtual_time_is_polled(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     assert psycopgpool.problem() is None
     monkeypatch.setattr(pool_module, "WaitingClient", StubbornClient)
     assert resolve("postgres").describe().pool.endswith("is polled: a waiting client does not use the virtual clock")
     clock = Clock()
     with pytest.warns(RuntimeWarning, match="psycopg_pool is polled"):
-        pool = world.pool(PoolSpec(name="main", size=1, timeout_us=50), clock)
+        pool = database.pool(PoolSpec(name="main", size=1, timeout_us=50), clock)
     lease = lent(pool.request("a"))
     gone, waiting, late = (pool.request(task) for task in "bcd")
     gone.cancel()
@@ -462,13 +461,13 @@ def test_environment_of_libpq_names_a_server(monkeypatch: pytest.MonkeyPatch, ro
     monkeypatch.setenv("PGHOST", shared().host)
     monkeypatch.setenv("PGUSER", role)
     monkeypatch.setenv("PGDATABASE", "postgres")
-    world = resolve("postgres").create()
-    terminal = Terminal(resolve("postgres"), world)
+    database = resolve("postgres").create()
+    terminal = SqlClient(resolve("postgres"), database)
     assert terminal.rows("SELECT current_user::text") == [(role,)]
-    world.close()
-    world = resolve("postgres?server=embedded").create()
-    assert Terminal(resolve("postgres"), world).rows("SELECT current_user::text") == [("postgres",)]
-    world.close()
+    database.close()
+    database = resolve("postgres?server=embedded").create()
+    assert SqlClient(resolve("postgres"), database).rows("SELECT current_user::text") == [("postgres",)]
+    database.close()
 
 
 @pytest.mark.parametrize(

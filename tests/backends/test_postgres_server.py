@@ -24,14 +24,14 @@ ROOT = Path(__file__).parents[2]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 # Starts a server, says where it is, and waits for somebody to end it.
+pytestmark = pytest.mark.slow
+
 OWNER = """
 import sys
 from simdsl.backends.registry import resolve
 from simdsl.backends.postgres.embedded_server import shared
-
-pytestmark = pytest.mark.slow
-world = resolve("postgres").create()
-session = world.open()
+database = resolve("postgres").create()
+session = database.open()
 print(shared().host, os.getuid() if (os := __import__("os")) else 0, flush=True)
 sys.stdin.read()
 """

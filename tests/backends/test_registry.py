@@ -193,7 +193,8 @@ def test_mask_text_knows_the_decoded_secret() -> None:
         ("import simdsl.backends.registry", ("sqlite3", "sqlalchemy", "greenlet", "importlib.metadata")),
         (
             "from simdsl.backends.registry import resolve\n"
-            "backend = resolve('sqlite'); backend.describe(); world = backend.create(); world.open(); world.close()",
+            "backend = resolve('sqlite'); backend.describe()\n"
+            "database = backend.create(); database.open(); database.close()",
             ("sqlalchemy", "greenlet", "importlib.metadata"),
         ),
     ],

@@ -17,8 +17,8 @@ from simdsl.backends.sqlite.errors import failed
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
 from simdsl.plan.sql import IsolationLevel, TransactionMode
 from simdsl.plan.values import Value
-from tests.backends.idioms.sqlite import SCHEMA, SQLITE
-from tests.backends.terminal import Terminal, begin
+from simdsl.testing.engine_kit import SqlClient, begin_statement
+from tests.backends.kits.sqlite import SCHEMA, SQLITE
 
 # A module that takes the place of sqlite3 and knows neither its error codes nor that its connections can be backed up.
 DROP_IN = """
@@ -80,11 +80,11 @@ def drop_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
+def terminal() -> Iterator[SqlClient]:
     backend = resolve("sqlite:///:memory:")
-    world = backend.create()
-    yield Terminal(backend, world)
-    world.close()
+    database = backend.create()
+    yield SqlClient(backend, database)
+    database.close()
 
 
 # Where the database lies
@@ -92,11 +92,11 @@ def terminal() -> Iterator[Terminal]:
 
 def test_throwaway_is_in_wal_mode_and_goes_away() -> None:
     backend = resolve("sqlite")
-    terminal = Terminal(backend, backend.create())
+    terminal = SqlClient(backend, backend.create())
     assert terminal.rows("PRAGMA journal_mode") == [("wal",)]
     ((_, _, file),) = terminal.rows("PRAGMA database_list")
     assert Path(str(file)).exists()
-    terminal.world.close()
+    terminal.database.close()
     assert not Path(str(file)).parent.exists()
 
 
@@ -107,59 +107,59 @@ def test_users_file_is_used_in_place_and_stays(tmp_path: Path) -> None:
         connection.execute("INSERT INTO mine VALUES (1)")
     connection.close()
     backend = resolve(f"sqlite:///{tmp_path}/a%20b.db")
-    world = backend.create()
-    world.snapshot()
-    terminal = Terminal(backend, world)
+    database = backend.create()
+    database.snapshot()
+    terminal = SqlClient(backend, database)
     assert terminal.rows("PRAGMA journal_mode") == [("delete",)]
     terminal.ok("INSERT INTO mine VALUES (2)")
-    world.restore()
-    assert world.end_state() == {"mine": Rows(1, [(1,)])}
-    world.close()
+    database.restore()
+    assert database.end_state() == {"mine": Rows(1, [(1,)])}
+    database.close()
     assert file.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["a b.db"]
 
 
 def test_users_file_that_another_process_holds(tmp_path: Path) -> None:
     backend = resolve(f"sqlite:///{tmp_path}/x.db")
-    world = backend.create()
-    Terminal(backend, world).ok("CREATE TABLE t (x)")
-    world.snapshot()
+    database = backend.create()
+    SqlClient(backend, database).ok("CREATE TABLE t (x)")
+    database.snapshot()
     other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(BackendUnavailable, match="locked"):
-        world.restore()
+        database.restore()
     with pytest.raises(BackendUnavailable, match="locked"):
-        world.end_state()
+        database.end_state()
     other.close()
-    world.restore()
-    world.close()
+    database.restore()
+    database.close()
 
 
-def test_memory_is_one_database_for_all_sessions_of_a_world() -> None:
+def test_memory_is_one_database_for_all_sessions_of_a_database() -> None:
     backend = resolve("sqlite:///:memory:")
-    world, other = backend.create(), backend.create()
-    a, b = Terminal(backend, world), Terminal(backend, world)
+    database, other = backend.create(), backend.create()
+    a, b = SqlClient(backend, database), SqlClient(backend, database)
     a.ok("CREATE TABLE t (x)", "INSERT INTO t VALUES (1)")
     assert b.rows("SELECT x FROM t") == [(1,)]
-    assert Terminal(backend, other).error("SELECT x FROM t") is ErrorClass.UNDEFINED_TABLE
+    assert SqlClient(backend, other).error("SELECT x FROM t") is ErrorClass.UNDEFINED_TABLE
     for terminal in (a, b):
         terminal.session.close()
-    assert Terminal(backend, world).rows("SELECT x FROM t") == [(1,)]
-    world.snapshot()
-    Terminal(backend, world).ok("DROP TABLE t")
-    world.restore()
-    assert world.end_state() == {"t": Rows(1, [(1,)])}
-    world.close()
+    assert SqlClient(backend, database).rows("SELECT x FROM t") == [(1,)]
+    database.snapshot()
+    SqlClient(backend, database).ok("DROP TABLE t")
+    database.restore()
+    assert database.end_state() == {"t": Rows(1, [(1,)])}
+    database.close()
     other.close()
 
 
 def test_lock_within_a_shared_cache_is_busy() -> None:
     backend = resolve("sqlite:///:memory:")
-    world = backend.create()
-    a, b = Terminal(backend, world), Terminal(backend, world)
+    database = backend.create()
+    a, b = SqlClient(backend, database), SqlClient(backend, database)
     a.ok("CREATE TABLE t (x)", "BEGIN", "INSERT INTO t VALUES (1)")
     assert b.error("SELECT * FROM t") is ErrorClass.BUSY
-    world.close()
+    database.close()
 
 
 @pytest.mark.parametrize(
@@ -176,30 +176,30 @@ def test_lock_within_a_shared_cache_is_busy() -> None:
 def test_restore_of_a_maltreated_database(texts: tuple[str, ...]) -> None:
     for url in ("sqlite", "sqlite?journal_mode=delete"):
         backend = resolve(url)
-        world = backend.create()
-        setup = Terminal(backend, world)
+        database = backend.create()
+        setup = SqlClient(backend, database)
         setup.ok(*SCHEMA)
         setup.session.close()
-        world.snapshot()
-        before = world.end_state()
-        Terminal(backend, world).ok(*texts)
-        world.restore()
-        assert world.end_state() == before
-        assert Terminal(backend, world).rows("PRAGMA user_version") == [(0,)]
-        world.close()
+        database.snapshot()
+        before = database.end_state()
+        SqlClient(backend, database).ok(*texts)
+        database.restore()
+        assert database.end_state() == before
+        assert SqlClient(backend, database).rows("PRAGMA user_version") == [(0,)]
+        database.close()
 
 
 def test_restore_without_a_snapshot_is_a_mistake_of_the_caller() -> None:
-    world = resolve("sqlite").create()
+    database = resolve("sqlite").create()
     with pytest.raises(RuntimeError, match="before snapshot"):
-        world.restore()
-    world.close()
+        database.restore()
+    database.close()
 
 
-def test_end_state_shows_what_is_no_text(terminal: Terminal) -> None:
+def test_end_state_shows_what_is_no_text(terminal: SqlClient) -> None:
     terminal.ok("CREATE TABLE t (x)", "INSERT INTO t VALUES (CAST(x'ff41' AS TEXT))")
     assert terminal.error("SELECT x FROM t") is ErrorClass.INVALID_TEXT_REPRESENTATION
-    assert terminal.world.end_state() == {"t": Rows(1, [("\\xffA",)])}
+    assert terminal.database.end_state() == {"t": Rows(1, [("\\xffA",)])}
 
 
 # Statements
@@ -222,7 +222,7 @@ def test_end_state_shows_what_is_no_text(terminal: Terminal) -> None:
         (float("nan"), None),
     ],
 )
-def test_values_that_sqlite_lacks_are_bound_as_what_it_has(terminal: Terminal, value: Value, stored: Value) -> None:
+def test_values_that_sqlite_lacks_are_bound_as_what_it_has(terminal: SqlClient, value: Value, stored: Value) -> None:
     ((got,),) = terminal.rows("SELECT $x", x=value)
     assert got == stored
     assert type(got) is type(stored)
@@ -231,9 +231,9 @@ def test_values_that_sqlite_lacks_are_bound_as_what_it_has(terminal: Terminal, v
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        (begin(isolation=IsolationLevel.READ_COMMITTED), "READ COMMITTED"),
-        (begin(mode=TransactionMode.CONCURRENT), "CONCURRENT"),
-        (begin(read_only=True), "READ ONLY"),
+        (begin_statement(isolation=IsolationLevel.READ_COMMITTED), "READ COMMITTED"),
+        (begin_statement(mode=TransactionMode.CONCURRENT), "CONCURRENT"),
+        (begin_statement(read_only=True), "READ ONLY"),
     ],
 )
 def test_refusals_say_why(sql: object, message: str) -> None:
@@ -243,12 +243,12 @@ def test_refusals_say_why(sql: object, message: str) -> None:
 
 
 def test_serializable_and_read_write_are_plain() -> None:
-    statement = resolve("sqlite").compile(begin(isolation=IsolationLevel.SERIALIZABLE, read_only=False), {})
+    statement = resolve("sqlite").compile(begin_statement(isolation=IsolationLevel.SERIALIZABLE, read_only=False), {})
     assert not isinstance(statement, Refusal)
     assert statement.text == "BEGIN"
 
 
-def test_two_statements_in_one_are_refused(terminal: Terminal) -> None:
+def test_two_statements_in_one_are_refused(terminal: SqlClient) -> None:
     assert terminal.error("SELECT 1; SELECT 2") is ErrorClass.SYNTAX_ERROR
     assert terminal.error("SELECT 'a\0b'") is ErrorClass.SYNTAX_ERROR
 
@@ -286,19 +286,19 @@ def test_two_statements_in_one_are_refused(terminal: Terminal) -> None:
         ("INSERT INTO fires VALUES (1)", ErrorClass.CHECK_VIOLATION),
     ],
 )
-def test_messages_of_plain_errors(terminal: Terminal, text: str, error_class: ErrorClass) -> None:
+def test_messages_of_plain_errors(terminal: SqlClient, text: str, error_class: ErrorClass) -> None:
     terminal.ok(*SCHEMA, "CREATE TABLE strict (x INTEGER) STRICT", "CREATE TABLE fires (x)")
     terminal.ok("CREATE TRIGGER f BEFORE INSERT ON fires BEGIN SELECT RAISE(ABORT, 'no'); END")
     assert terminal.error(text) is error_class
 
 
 @pytest.mark.parametrize("text", ["VACUUM", "PRAGMA synchronous = FULL"])
-def test_what_must_stand_outside_of_a_transaction(terminal: Terminal, text: str) -> None:
+def test_what_must_stand_outside_of_a_transaction(terminal: SqlClient, text: str) -> None:
     terminal.ok("BEGIN")
     assert terminal.error(text) is ErrorClass.ACTIVE_SQL_TRANSACTION
 
 
-def test_errors_carry_the_extended_code(terminal: Terminal) -> None:
+def test_errors_carry_the_extended_code(terminal: SqlClient) -> None:
     terminal.ok(*SCHEMA)
     outcome = terminal.say("INSERT INTO t (id) VALUES (1)")
     assert outcome == Failed(ErrorClass.UNIQUE_VIOLATION, "UNIQUE constraint failed: t.id", None, 1555)
@@ -306,14 +306,14 @@ def test_errors_carry_the_extended_code(terminal: Terminal) -> None:
 
 def test_commit_that_fails_leaves_the_transaction_open() -> None:
     backend = resolve("sqlite?journal_mode=delete")
-    world = backend.create()
-    writer, reader = Terminal(backend, world), Terminal(backend, world)
+    database = backend.create()
+    writer, reader = SqlClient(backend, database), SqlClient(backend, database)
     writer.ok("CREATE TABLE t (x)", "BEGIN", "INSERT INTO t VALUES (1)")
     reader.ok("BEGIN", "SELECT * FROM t")
     assert writer.error("COMMIT") is ErrorClass.BUSY
     reader.ok("COMMIT")
     writer.ok("COMMIT")
-    world.close()
+    database.close()
 
 
 def test_unknown_errors_are_other() -> None:
@@ -349,39 +349,39 @@ def test_drop_in_driver_says_that_messages_classify(drop_in: Backend) -> None:
 
 @pytest.mark.parametrize("error_class", sorted(set(SQLITE.provocations) - {ErrorClass.QUERY_CANCELED}), ids=str)
 def test_drop_in_driver_is_classified_by_messages(drop_in: Backend, error_class: ErrorClass) -> None:
-    world = drop_in.create()
+    database = drop_in.create()
     try:
-        setup = Terminal(drop_in, world)
+        setup = SqlClient(drop_in, database)
         setup.ok(*SCHEMA)
         setup.session.close()
-        outcome = SQLITE.provocations[error_class](drop_in, world)
+        outcome = SQLITE.provocations[error_class](drop_in, database)
         assert isinstance(outcome, Failed)
         # Without its code, a stale snapshot cannot be told from any other lock.
         expected = ErrorClass.BUSY if error_class is ErrorClass.SNAPSHOT_CONFLICT else error_class
         assert outcome.error_class is expected, outcome
     finally:
-        world.close()
+        database.close()
 
 
 def test_drop_in_driver_that_miscounts_what_it_returns(drop_in: Backend) -> None:
-    world = drop_in.create()
-    terminal = Terminal(drop_in, world)
+    database = drop_in.create()
+    terminal = SqlClient(drop_in, database)
     terminal.ok("CREATE TABLE t (v INTEGER)")
     assert terminal.say("INSERT INTO t VALUES (1), (2) RETURNING v") == Rows(1, [(1,), (2,)], 2)
-    world.close()
+    database.close()
 
 
 def test_drop_in_driver_without_backup_is_restored_by_file(drop_in: Backend) -> None:
-    world = drop_in.create()
-    setup = Terminal(drop_in, world)
+    database = drop_in.create()
+    setup = SqlClient(drop_in, database)
     setup.ok(*SCHEMA)
     setup.session.close()
-    world.snapshot()
-    before = world.end_state()
-    Terminal(drop_in, world).ok("DROP TABLE child", "DELETE FROM t")
-    world.restore()
-    assert world.end_state() == before
-    world.close()
+    database.snapshot()
+    before = database.end_state()
+    SqlClient(drop_in, database).ok("DROP TABLE child", "DELETE FROM t")
+    database.restore()
+    assert database.end_state() == before
+    database.close()
 
 
 @pytest.mark.parametrize(

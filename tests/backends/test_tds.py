@@ -20,10 +20,10 @@ from simdsl.backends.protocol import BackendUnavailable, Database, Tx
 from simdsl.core.clock import Clock
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.plan import PoolSpec, Reset, ResetMode
-from tests.backends.conformance import lent
-from tests.backends.idioms.tsql import RECORDED
+from simdsl.testing.conformance import lent
+from simdsl.testing.engine_kit import LIMIT_US, SqlClient
+from tests.backends.kits.tsql import RECORDED
 from tests.backends.tds import Listener, Login, done, error, table
-from tests.backends.terminal import LIMIT_US, Terminal
 
 FREETDS: Final = "FreeTDS"
 MICROSOFT: Final = "mssql_python_odbc"
@@ -113,15 +113,15 @@ def backend(driver: str, listener: Listener) -> MssqlBackend:
 
 
 @pytest.fixture
-def world(backend: MssqlBackend) -> Iterator[Database]:
-    world = backend.create()
-    yield world
-    world.close()
+def database(backend: MssqlBackend) -> Iterator[Database]:
+    database = backend.create()
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def a(backend: MssqlBackend, world: Database) -> Terminal:
-    return Terminal(backend, world)
+def a(backend: MssqlBackend, database: Database) -> SqlClient:
+    return SqlClient(backend, database)
 
 
 def heard(listener: Listener) -> list[str]:
@@ -131,8 +131,8 @@ def heard(listener: Listener) -> list[str]:
 
 
 class TestLogin:
-    def test_user_password_and_database_arrive_as_they_are(self, listener: Listener, world: Database) -> None:
-        session = world.open()
+    def test_user_password_and_database_arrive_as_they_are(self, listener: Listener, database: Database) -> None:
+        session = database.open()
         assert listener.logins[0] == Login(user="s;a", password=PASSWORD, database="master")
         assert re.fullmatch(r"simdsl_[0-9a-f]{16}", listener.logins[1].database)
         session.close()
@@ -172,7 +172,7 @@ class TestLogin:
 
 
 class TestWords:
-    """The conversation of a world, from its making to its end."""
+    """The conversation of a database, from its making to its end."""
 
     def test_database_is_made_and_dropped(self, backend: MssqlBackend, listener: Listener) -> None:
         backend.create().close()
@@ -195,7 +195,7 @@ class TestWords:
             backend.create()
         assert heard(listener)[-1] == "DROP DATABASE IF EXISTS [NAME]"
 
-    def test_session_greets_and_transactions_are_text(self, a: Terminal, script: Script, listener: Listener) -> None:
+    def test_session_greets_and_transactions_are_text(self, a: SqlClient, script: Script, listener: Listener) -> None:
         before = len(heard(listener))
         a.ok("BEGIN", "SAVEPOINT s", "ROLLBACK TO s", "COMMIT")
         script.depth = 1
@@ -216,47 +216,49 @@ class TestWords:
         assert "SET XACT_ABORT OFF; SET LOCK_TIMEOUT -1" in greeting
         assert greeting.endswith("SET DEADLOCK_PRIORITY 9")
 
-    def test_state_is_asked_only_when_something_has_happened(self, a: Terminal, listener: Listener) -> None:
+    def test_state_is_asked_only_when_something_has_happened(self, a: SqlClient, listener: Listener) -> None:
         a.ok("SELECT 1")
         before = len(heard(listener))
         assert [a.session.tx() for _ in range(3)] == [Tx.IDLE] * 3
         assert len(heard(listener)) == before + 1
 
-    def test_rows_come_back_in_one_batch(self, a: Terminal, world: Database, listener: Listener) -> None:
+    def test_rows_come_back_in_one_batch(self, a: SqlClient, database: Database, listener: Listener) -> None:
         a.session.close()
-        world.snapshot()
+        database.snapshot()
         files = "(NAME = [main], FILENAME = N'/data/main.mdf.kept')"
         assert f"CREATE DATABASE [NAME_kept] ON {files} AS SNAPSHOT OF [NAME]" in heard(listener)
-        other = Terminal(a.backend, world)
+        other = SqlClient(a.backend, database)
         other.ok("INSERT INTO t VALUES (1)")
-        world.restore()
+        database.restore()
         assert heard(listener)[-1].startswith("SET NOCOUNT ON;\nSET XACT_ABORT ON;\nBEGIN TRANSACTION;\nDELETE FROM")
 
     @pytest.mark.parametrize("text", ["CREATE USER u WITHOUT LOGIN", "SET ANSI_NULLS OFF", "INSERT INTO t EXEC p"])
-    def test_more_than_rows_reverts_the_database(self, a: Terminal, world: Database, listener: Listener, text: str) -> None:
-        world.snapshot()
-        Terminal(a.backend, world).ok(text)
-        world.restore()
+    def test_more_than_rows_reverts_the_database(
+        self, a: SqlClient, database: Database, listener: Listener, text: str
+    ) -> None:
+        database.snapshot()
+        SqlClient(a.backend, database).ok(text)
+        database.restore()
         assert self.reverted(listener)
 
     def test_changed_object_reverts_the_database(
-        self, a: Terminal, world: Database, script: Script, listener: Listener
+        self, a: SqlClient, database: Database, script: Script, listener: Listener
     ) -> None:
-        world.snapshot()
-        Terminal(a.backend, world).ok("SELECT 1 AS x INTO made")
+        database.snapshot()
+        SqlClient(a.backend, database).ok("SELECT 1 AS x INTO made")
         script.fingerprint = 2
-        world.restore()
+        database.restore()
         assert self.reverted(listener)
 
-    def test_reset(self, world: Database, listener: Listener) -> None:
-        assert world.reset(Reset(tables=("T", "nowhere"), mode=ResetMode.TRUNCATE)) is None
+    def test_reset(self, database: Database, listener: Listener) -> None:
+        assert database.reset(Reset(tables=("T", "nowhere"), mode=ResetMode.TRUNCATE)) is None
         (text,) = [text for text in heard(listener) if text.startswith("SET XACT_ABORT ON")]
         assert text.split(";\n")[2] == "DELETE FROM [NAME].[dbo].[t]"
         assert "RESEED, 0)" in text
 
-    def test_end_state_reads_what_is_committed(self, world: Database, script: Script, listener: Listener) -> None:
+    def test_end_state_reads_what_is_committed(self, database: Database, script: Script, listener: Listener) -> None:
         script.about["].[dbo].[t]"] = table((2, "b"), (1, None))
-        assert world.end_state() == {"t": Rows(2, [(1, None), (2, "b")])}
+        assert database.end_state() == {"t": Rows(2, [(1, None), (2, "b")])}
         assert "SET TRANSACTION ISOLATION LEVEL SNAPSHOT" in heard(listener)
 
     def reverted(self, listener: Listener) -> bool:
@@ -270,46 +272,46 @@ class TestWords:
 class TestAnswers:
     @pytest.mark.parametrize(("native", "text", "error_class"), RECORDED, ids=[str(native) for native, _, _ in RECORDED])
     def test_recorded_error_keeps_its_number_and_text(
-        self, a: Terminal, script: Script, native: int, text: str, error_class: ErrorClass
+        self, a: SqlClient, script: Script, native: int, text: str, error_class: ErrorClass
     ) -> None:
         script.replies["PROVOKE"] = error(native, text)
         outcome = a.say("PROVOKE")
         assert isinstance(outcome, Failed)
         assert outcome._replace(sqlstate=None) == Failed(error_class, text, None, native)
 
-    def test_error_behind_a_count_is_the_outcome(self, a: Terminal, script: Script) -> None:
+    def test_error_behind_a_count_is_the_outcome(self, a: SqlClient, script: Script) -> None:
         script.replies["BATCH"] = done(status=1, count=1) + error(8134, "Divide by zero error encountered.")
         assert a.error("BATCH") is ErrorClass.DIVISION_BY_ZERO
 
-    def test_counts_before_the_rows_are_passed_over(self, a: Terminal, script: Script) -> None:
+    def test_counts_before_the_rows_are_passed_over(self, a: SqlClient, script: Script) -> None:
         script.replies["SELECT ROWS"] = done(status=1, count=3) + done(status=1, count=4) + table((7, "x"))
         assert a.say("SELECT ROWS") == Rows(2, [(7, "x")])
 
-    def test_count_of_the_statement_comes_after_those_of_its_triggers(self, a: Terminal, script: Script) -> None:
+    def test_count_of_the_statement_comes_after_those_of_its_triggers(self, a: SqlClient, script: Script) -> None:
         script.replies["INSERT ONE"] = done(status=1, count=3) + done(count=1)
         assert a.say("INSERT ONE") == Affected(1)
 
-    def test_output_counts_its_rows(self, a: Terminal, script: Script) -> None:
+    def test_output_counts_its_rows(self, a: SqlClient, script: Script) -> None:
         script.replies["INSERT TWO"] = table((1,), (2,))
         assert a.say("INSERT TWO") == Rows(1, [(1,), (2,)], 2)
 
-    def test_nested_begin(self, a: Terminal, script: Script) -> None:
+    def test_nested_begin(self, a: SqlClient, script: Script) -> None:
         script.replies[a.compiled("BEGIN").text] = error(50000, "a transaction is open already")
         outcome = a.say("BEGIN")
         assert isinstance(outcome, Failed)
         assert (outcome.error_class, outcome.by) == (ErrorClass.ACTIVE_SQL_TRANSACTION, "simdsl")
 
-    def test_savepoint_without_a_transaction(self, a: Terminal, script: Script) -> None:
+    def test_savepoint_without_a_transaction(self, a: SqlClient, script: Script) -> None:
         script.replies["ROLLBACK TRANSACTION s"] = error(3903, "The ROLLBACK TRANSACTION request has no ...")
         assert a.error("ROLLBACK TO s") is ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
 
-    def test_pool_rolls_back_by_text(self, a: Terminal, world: Database, listener: Listener) -> None:
-        pool = world.pool(PoolSpec(name="main", size=1), Clock())
+    def test_pool_rolls_back_by_text(self, a: SqlClient, database: Database, listener: Listener) -> None:
+        pool = database.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
         assert pool.give_back(lease) is None
         assert heard(listener)[-1].startswith("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
 
-    def test_hang_up_is_a_lost_connection(self, a: Terminal, script: Script) -> None:
+    def test_hang_up_is_a_lost_connection(self, a: SqlClient, script: Script) -> None:
         script.replies["SELECT HANG UP"] = b""
         assert a.error("SELECT HANG UP") is ErrorClass.CONNECTION_LOST
         assert a.session.tx() is Tx.LOST
@@ -317,25 +319,25 @@ class TestAnswers:
 
 
 class TestWaiting:
-    def test_who_waits_for_whom_is_told_by_own_numbers(self, a: Terminal, world: Database, script: Script) -> None:
-        b = Terminal(a.backend, world)
+    def test_who_waits_for_whom_is_told_by_own_numbers(self, a: SqlClient, database: Database, script: Script) -> None:
+        b = SqlClient(a.backend, database)
         script.replies["UPDATE WAITS"] = None
         script.blocked = [(52, 51)]
         assert b.begin("UPDATE WAITS") is None
-        assert world.settle([b.session], LIMIT_US).blockers == {b.session.id: {a.session.id}}
+        assert database.settle([b.session], LIMIT_US).blockers == {b.session.id: {a.session.id}}
         b.session.cancel()
         b.heard()
 
-    def test_stranger_is_not_told(self, a: Terminal, world: Database, script: Script) -> None:
+    def test_stranger_is_not_told(self, a: SqlClient, database: Database, script: Script) -> None:
         script.replies["UPDATE WAITS"] = None
         script.blocked = [(51, 99)]
         assert a.session.start(a.compiled("UPDATE WAITS"), ()) is None
-        assert world.settle([a.session], 20_000).blockers == {}
+        assert database.settle([a.session], 20_000).blockers == {}
         a.session.cancel()
         a.heard()
 
     def test_cancelled_session_is_rolled_back_before_it_says_so(
-        self, a: Terminal, script: Script, listener: Listener
+        self, a: SqlClient, script: Script, listener: Listener
     ) -> None:
         script.replies["UPDATE WAITS"] = None
         assert a.session.start(a.compiled("UPDATE WAITS"), ()) is None

@@ -19,27 +19,26 @@ from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed
 from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionMode, Variable
 from simdsl.plan.values import INT64_MAX, Value
-from tests.backends.conformance import Conformance
-from tests.backends.idiom import Idiom
-from tests.backends.idioms.sqlite import SCHEMA
-from tests.backends.idioms.turso import MVCC, TURSO
-from tests.backends.terminal import Terminal, begin
+from simdsl.testing.conformance import Conformance
+from simdsl.testing.engine_kit import EngineKit, SqlClient, begin_statement
+from tests.backends.kits.sqlite import SCHEMA
+from tests.backends.kits.turso import MVCC, TURSO
 
 
 class _Turso(Conformance):
-    differences: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
+    deviations: ClassVar[tuple[Deviation, ...]] = FACTS.deviations
 
-    def test_identifier_is_quoted(self, backend: Backend, a: Terminal) -> None:
+    def test_identifier_is_quoted(self, backend: Backend, a: SqlClient) -> None:
         fragments = ("CREATE TABLE ", Variable(name="n"), " (id INTEGER)")
         created = backend.compile(Sql(fragments=fragments, kind=SqlKind.DDL), {"n": 'Odd "name"; DROP TABLE t'})
         assert not isinstance(created, Refusal)
         assert a.session.start(created, ()) == Affected(None)
         assert a.rows('SELECT * FROM "ODD ""NAME""; DROP TABLE T"') == []
-        assert 'odd "name"; drop table t' in a.world.end_state()
+        assert 'odd "name"; drop table t' in a.database.end_state()
 
 
 class TestTurso(_Turso):
-    idiom: ClassVar[Idiom] = TURSO
+    kit: ClassVar[EngineKit] = TURSO
 
     @pytest.fixture
     def backend(self) -> Backend:
@@ -47,7 +46,7 @@ class TestTurso(_Turso):
 
 
 class TestTursoMvccInAUsersFile(_Turso):
-    idiom: ClassVar[Idiom] = MVCC
+    kit: ClassVar[EngineKit] = MVCC
 
     @pytest.fixture
     def backend(self, tmp_path: Path) -> Backend:
@@ -55,48 +54,48 @@ class TestTursoMvccInAUsersFile(_Turso):
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
+def terminal() -> Iterator[SqlClient]:
     yield from opened("turso")
 
 
 @pytest.fixture
-def mvcc() -> Iterator[Terminal]:
+def mvcc() -> Iterator[SqlClient]:
     yield from opened("turso?journal_mode=mvcc")
 
 
-def opened(url: str) -> Iterator[Terminal]:
+def opened(url: str) -> Iterator[SqlClient]:
     backend = resolve(url)
-    world = backend.create()
-    terminal = Terminal(backend, world)
+    database = backend.create()
+    terminal = SqlClient(backend, database)
     terminal.ok(*SCHEMA)
     yield terminal
-    world.close()
+    database.close()
 
 
-def another(terminal: Terminal) -> Terminal:
-    return Terminal(terminal.backend, terminal.world)
+def another(terminal: SqlClient) -> SqlClient:
+    return SqlClient(terminal.backend, terminal.database)
 
 
 # Where the database lies
 
 
-def test_throwaway_is_in_wal_mode_and_goes_away(terminal: Terminal) -> None:
+def test_throwaway_is_in_wal_mode_and_goes_away(terminal: SqlClient) -> None:
     assert terminal.rows("PRAGMA journal_mode") == [("wal",)]
     ((_, _, file),) = terminal.rows("PRAGMA database_list")
     assert Path(str(file)).exists()
-    terminal.world.close()
+    terminal.database.close()
     assert not Path(str(file)).parent.exists()
 
 
 def test_users_file_is_used_in_place_and_stays(tmp_path: Path) -> None:
     backend = resolve(f"turso:///{tmp_path}/a%20b.db")
     assert backend.url == f"turso:///{tmp_path}/a%20b.db"
-    world = backend.create()
-    Terminal(backend, world).ok("CREATE TABLE mine (x)", "INSERT INTO mine VALUES (1)")
-    world.snapshot()
-    Terminal(backend, world).ok("DELETE FROM mine")
-    world.restore()
-    world.close()
+    database = backend.create()
+    SqlClient(backend, database).ok("CREATE TABLE mine (x)", "INSERT INTO mine VALUES (1)")
+    database.snapshot()
+    SqlClient(backend, database).ok("DELETE FROM mine")
+    database.restore()
+    database.close()
     connection = sqlite3.connect(tmp_path / "a b.db")
     assert connection.execute("SELECT x FROM mine").fetchall() == [(1,)]
     connection.close()
@@ -104,10 +103,10 @@ def test_users_file_is_used_in_place_and_stays(tmp_path: Path) -> None:
 
 def test_users_file_that_another_process_holds(tmp_path: Path) -> None:
     backend = resolve(f"turso:///{tmp_path}/x.db")
-    world = backend.create()
+    database = backend.create()
     with pytest.raises(BackendUnavailable, match="locked by another process"):
         backend.create()
-    world.close()
+    database.close()
     backend.create().close()
 
 
@@ -146,17 +145,17 @@ def test_describes_what_is_installed() -> None:
 
 def test_restore_brings_the_journal_mode_of_the_setup_back() -> None:
     backend = resolve("turso?journal_mode=mvcc")
-    world = backend.create()
-    setup = Terminal(backend, world)
+    database = backend.create()
+    setup = SqlClient(backend, database)
     assert setup.rows("PRAGMA journal_mode = WAL") == [("wal",)]
     setup.session.close()
-    world.snapshot()
+    database.snapshot()
     for _ in range(2):
-        terminal = Terminal(backend, world)
+        terminal = SqlClient(backend, database)
         assert terminal.rows("PRAGMA journal_mode") == [("wal",)]
         assert terminal.rows("PRAGMA journal_mode = mvcc") == [("mvcc",)]
-        world.restore()
-    world.close()
+        database.restore()
+    database.close()
 
 
 # Statements
@@ -165,9 +164,9 @@ def test_restore_brings_the_journal_mode_of_the_setup_back() -> None:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        (begin(isolation=IsolationLevel.SNAPSHOT), "no isolation level SNAPSHOT"),
-        (begin(mode=TransactionMode.CONCURRENT), "Turso without journal_mode=mvcc has no BEGIN CONCURRENT"),
-        (begin(read_only=True), "READ ONLY"),
+        (begin_statement(isolation=IsolationLevel.SNAPSHOT), "no isolation level SNAPSHOT"),
+        (begin_statement(mode=TransactionMode.CONCURRENT), "Turso without journal_mode=mvcc has no BEGIN CONCURRENT"),
+        (begin_statement(read_only=True), "READ ONLY"),
     ],
 )
 def test_refusals_say_why(sql: object, message: str) -> None:
@@ -177,20 +176,20 @@ def test_refusals_say_why(sql: object, message: str) -> None:
 
 
 @pytest.mark.parametrize("values", [(), (1,), (1, 2, 3)])
-def test_number_of_values_is_checked(terminal: Terminal, values: tuple[Value, ...]) -> None:
+def test_number_of_values_is_checked(terminal: SqlClient, values: tuple[Value, ...]) -> None:
     outcome = terminal.session.start(terminal.compiled("SELECT $x, $y"), values)
     assert outcome == Failed(ErrorClass.OTHER, f"{len(values)} values for 2 parameters", by="simdsl")
 
 
-def test_integers_stay_integers(terminal: Terminal) -> None:
+def test_integers_stay_integers(terminal: SqlClient) -> None:
     assert terminal.rows("SELECT $x, typeof($x), $y", x=INT64_MAX, y=True) == [(INT64_MAX, "integer", 1)]
 
 
-def test_two_statements_in_one_are_refused(terminal: Terminal) -> None:
+def test_two_statements_in_one_are_refused(terminal: SqlClient) -> None:
     assert terminal.error("SELECT 1; SELECT 2") is ErrorClass.SYNTAX_ERROR
 
 
-def test_answers_larger_than_a_message(terminal: Terminal) -> None:
+def test_answers_larger_than_a_message(terminal: SqlClient) -> None:
     text = "é" * 300_000
     assert terminal.rows("SELECT $x, $x", x=text) == [(text, text)]
     series = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT i FROM n"
@@ -218,7 +217,7 @@ def test_answers_larger_than_a_message(terminal: Terminal) -> None:
         ("UPDATE t SET id = id FROM t AS b", ErrorClass.SYNTAX_ERROR),
     ],
 )
-def test_messages(terminal: Terminal, text: str, error_class: ErrorClass) -> None:
+def test_messages(terminal: SqlClient, text: str, error_class: ErrorClass) -> None:
     terminal.ok("CREATE TABLE strict (x INTEGER) STRICT")
     # As text: what the backend refuses to compile can still come from a pool of the user's.
     statement = terminal.compiled("SELECT 1")
@@ -236,7 +235,7 @@ def test_unknown_errors_are_other() -> None:
 # MVCC
 
 
-def test_concurrent_writers_of_different_rows(mvcc: Terminal) -> None:
+def test_concurrent_writers_of_different_rows(mvcc: SqlClient) -> None:
     mvcc.ok("INSERT INTO t (id, v) VALUES (2, 2)")
     a, b = another(mvcc), another(mvcc)
     for terminal, row in ((a, 1), (b, 2)):
@@ -246,7 +245,7 @@ def test_concurrent_writers_of_different_rows(mvcc: Terminal) -> None:
     assert mvcc.rows("SELECT v FROM t ORDER BY id") == [(11,), (12,)]
 
 
-def test_write_conflict_ends_the_transaction_and_tx_says_so(mvcc: Terminal) -> None:
+def test_write_conflict_ends_the_transaction_and_tx_says_so(mvcc: SqlClient) -> None:
     a, b = another(mvcc), another(mvcc)
     a.ok("BEGIN CONCURRENT", "UPDATE t SET v = 2")
     b.ok("BEGIN CONCURRENT", "INSERT INTO t (id) VALUES (7)")
@@ -257,7 +256,7 @@ def test_write_conflict_ends_the_transaction_and_tx_says_so(mvcc: Terminal) -> N
     assert mvcc.rows("SELECT id, v FROM t") == [(1, 2)]
 
 
-def test_begin_concurrent_is_snapshot_isolation_with_write_skew(mvcc: Terminal) -> None:
+def test_begin_concurrent_is_snapshot_isolation_with_write_skew(mvcc: SqlClient) -> None:
     mvcc.ok("INSERT INTO t (id, v) VALUES (2, 1)")
     a, b = another(mvcc), another(mvcc)
     for terminal in (a, b):

@@ -23,32 +23,32 @@ from simdsl.backends.turso.process import EngineDied, EngineLost, EngineProcess
 from simdsl.core.clock import Clock
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
 from simdsl.plan.plan import PoolSpec, Reset
-from tests.backends.conformance import lent
-from tests.backends.idioms.turso import end_process
-from tests.backends.terminal import Terminal
+from simdsl.testing.conformance import lent
+from simdsl.testing.engine_kit import SqlClient
+from tests.backends.kits.turso import end_process
 from tests.backends.test_turso import another, opened
 
 ENDLESS: Final = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
+def terminal() -> Iterator[SqlClient]:
     yield from opened("turso")
 
 
 def test_simdsl_never_imports_the_driver() -> None:
     script = (
-        "import sys; from simdsl.backends.registry import resolve; world = resolve('turso').create(); "
-        "world.open().close(); world.close(); assert not any(name.split('.')[0] == 'turso' for name in sys.modules)"
+        "import sys; from simdsl.backends.registry import resolve; database = resolve('turso').create(); "
+        "database.open().close(); database.close(); assert not any(name.split('.')[0] == 'turso' for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_death_is_an_outcome_and_the_others_are_lost(terminal: Terminal) -> None:
+def test_death_is_an_outcome_and_the_others_are_lost(terminal: SqlClient) -> None:
     bystander = another(terminal)
     terminal.ok("INSERT INTO t (id) VALUES (2)", "BEGIN", "INSERT INTO t (id) VALUES (3)")
     before = process_of(terminal)
-    end_process(terminal.world)
+    end_process(terminal.database)
     assert terminal.say("INSERT INTO t (id) VALUES (4)") == Failed(ErrorClass.DRIVER_PANIC, "its process ended by SIGABRT")
     for session in (terminal, bystander):
         assert session.session.tx() is Tx.LOST
@@ -65,7 +65,7 @@ def test_death_is_an_outcome_and_the_others_are_lost(terminal: Terminal) -> None
 
 
 @pytest.mark.skipif(version("pyturso") != "0.8.3", reason="another version may have mended what panics here")
-def test_panic_of_the_engine_itself(terminal: Terminal, capfd: pytest.CaptureFixture[str]) -> None:
+def test_panic_of_the_engine_itself(terminal: SqlClient, capfd: pytest.CaptureFixture[str]) -> None:
     bystander = another(terminal)
     terminal.ok("INSERT INTO t (id) VALUES (2)")
     assert terminal.say("SELECT json_group_object('a', stddev(1))") == Failed(
@@ -78,74 +78,74 @@ def test_panic_of_the_engine_itself(terminal: Terminal, capfd: pytest.CaptureFix
     assert capfd.readouterr() == ("", "")
 
 
-def test_end_state_after_death_is_what_was_committed(terminal: Terminal) -> None:
+def test_end_state_after_death_is_what_was_committed(terminal: SqlClient) -> None:
     terminal.ok("INSERT INTO t (id) VALUES (2)", "BEGIN", "DELETE FROM t")
-    end_process(terminal.world)
+    end_process(terminal.database)
     terminal.say("COMMIT")
-    assert terminal.world.end_state()["t"] == Rows(3, [(1, 1, ""), (2, None, "")])
+    assert terminal.database.end_state()["t"] == Rows(3, [(1, 1, ""), (2, None, "")])
 
 
 @pytest.mark.parametrize("url", ["turso", "turso?journal_mode=mvcc"])
 def test_restore_after_death(url: str) -> None:
     for terminal in opened(url):
         terminal.session.close()
-        terminal.world.snapshot()
-        before = terminal.world.end_state()
+        terminal.database.snapshot()
+        before = terminal.database.end_state()
         for _ in range(2):
             one = another(terminal)
             assert one.session.id == 1
             one.ok("DELETE FROM t", "DROP TABLE child")
-            end_process(terminal.world)
+            end_process(terminal.database)
             one.say("SELECT 1")
-            terminal.world.restore()
-            assert terminal.world.end_state() == before
+            terminal.database.restore()
+            assert terminal.database.end_state() == before
 
 
-def test_reset_meets_the_death_and_then_a_new_process(terminal: Terminal) -> None:
-    end_process(terminal.world)
-    failure = terminal.world.reset(Reset(tables=("t",)))
+def test_reset_meets_the_death_and_then_a_new_process(terminal: SqlClient) -> None:
+    end_process(terminal.database)
+    failure = terminal.database.reset(Reset(tables=("t",)))
     assert failure is not None
     assert failure.error_class is ErrorClass.DRIVER_PANIC
-    assert terminal.world.reset(Reset(tables=("t",))) is None
-    assert terminal.world.end_state()["t"] == Rows(3, [])
+    assert terminal.database.reset(Reset(tables=("t",))) is None
+    assert terminal.database.end_state()["t"] == Rows(3, [])
 
 
 def test_world_closes_after_death() -> None:
     for url in ("turso", "turso?journal_mode=mvcc"):
-        world = resolve(url).create()
-        session = world.open()
-        end_process(world)
+        database = resolve(url).create()
+        session = database.open()
+        end_process(database)
         session.close()
-        world.close()
-        world.close()
+        database.close()
+        database.close()
 
 
-def test_pool_finds_its_connections_dead_and_makes_new_ones(terminal: Terminal) -> None:
-    pool = terminal.world.pool(PoolSpec(name="main", size=1), Clock())
+def test_pool_finds_its_connections_dead_and_makes_new_ones(terminal: SqlClient) -> None:
+    pool = terminal.database.pool(PoolSpec(name="main", size=1), Clock())
     lease = lent(pool.request("a"))
-    end_process(terminal.world)
-    holder = Terminal(terminal.backend, terminal.world, lease.session)
+    end_process(terminal.database)
+    holder = SqlClient(terminal.backend, terminal.database, lease.session)
     assert holder.error("SELECT 1") is ErrorClass.DRIVER_PANIC
     # The pool's reset fails, so it throws the connection away.
     assert pool.give_back(lease) is None
     again = lent(pool.request("b"))
     assert again.session is not lease.session
-    assert Terminal(terminal.backend, terminal.world, again.session).rows("SELECT id FROM t") == [(1,)]
+    assert SqlClient(terminal.backend, terminal.database, again.session).rows("SELECT id FROM t") == [(1,)]
 
 
 def test_statement_that_hangs_is_ended() -> None:
-    world = TursoBackend(limit_us=300_000).create()
-    terminal = Terminal(TursoBackend(), world)
+    database = TursoBackend(limit_us=300_000).create()
+    terminal = SqlClient(TursoBackend(), database)
     process = process_of(terminal)
     outcome = terminal.say(ENDLESS)
     assert outcome == Failed(ErrorClass.DRIVER_PANIC, "no answer within 0.3 s, so its process was killed")
     assert not lives(process)
     assert another(terminal).rows("SELECT 1") == [(1,)]
-    world.close()
+    database.close()
 
 
-def test_nothing_is_printed_for_a_panic(terminal: Terminal, capfd: pytest.CaptureFixture[str]) -> None:
-    end_process(terminal.world)
+def test_nothing_is_printed_for_a_panic(terminal: SqlClient, capfd: pytest.CaptureFixture[str]) -> None:
+    end_process(terminal.database)
     terminal.error("SELECT 1")
     assert capfd.readouterr() == ("", "")
 
@@ -153,16 +153,16 @@ def test_nothing_is_printed_for_a_panic(terminal: Terminal, capfd: pytest.Captur
 PARENT: Final = """
 import signal, sys
 from simdsl.backends.registry import resolve
-from tests.backends.terminal import Terminal
+from simdsl.testing.engine_kit import SqlClient
 
 backend = resolve("turso")
-world = backend.create()
-terminal = Terminal(backend, world)
+database = backend.create()
+terminal = SqlClient(backend, database)
 if sys.argv[1] == "busy":
-    signal.signal(signal.SIGALRM, lambda *_: print(world.process_id, flush=True))
+    signal.signal(signal.SIGALRM, lambda *_: print(database.process_id, flush=True))
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     terminal.say({endless!r})
-print(world.process_id, flush=True)
+print(database.process_id, flush=True)
 sys.stdin.read()
 """
 
@@ -185,7 +185,7 @@ def test_process_ends_with_a_simdsl_that_was_killed(what: str) -> None:
         os.close(descriptor)
 
 
-def test_interrupted_question_ends_the_process(terminal: Terminal) -> None:
+def test_interrupted_question_ends_the_process(terminal: SqlClient) -> None:
     process = EngineProcess()
 
     def interrupt(number: int, frame: object) -> None:
@@ -257,9 +257,9 @@ def test_panics_with_and_without_abort_are_told_on_one_line(tmp_path: Path, monk
     process.close()
 
 
-def process_of(terminal: Terminal) -> int:
-    assert isinstance(terminal.world, TursoDatabase)
-    return terminal.world.process_id
+def process_of(terminal: SqlClient) -> int:
+    assert isinstance(terminal.database, TursoDatabase)
+    return terminal.database.process_id
 
 
 def lives(process: int) -> bool:

@@ -63,9 +63,9 @@ class ThreadedBackend(WrappedBackend):
         )
 
     def create(self) -> Database:
-        world = self._sqlite.create()
-        assert isinstance(world, SqliteDatabase)
-        return ThreadedWorld(world)
+        database = self._sqlite.create()
+        assert isinstance(database, SqliteDatabase)
+        return ThreadedDatabase(database)
 
 
 class State(Enum):
@@ -80,7 +80,7 @@ class State(Enum):
 class ThreadedSession:
     """One connection and its worker. What the worker finds is taken over by the main thread only."""
 
-    def __init__(self, inner: SqliteSession, world: ThreadedWorld) -> None:
+    def __init__(self, inner: SqliteSession, database: ThreadedDatabase) -> None:
         self.id = inner.id
         self.inner = inner
         self.state = State.NONE
@@ -91,7 +91,7 @@ class ThreadedSession:
         # Locks that an open transaction holds, as far as others can wait for them.
         self.reads = self.writes = self.commits = False
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._world = world
+        self._database = database
         self._serial = 0
         self._outcome: Outcome | None = None
         self._jobs: SimpleQueue[tuple[int, Statement, Sequence[Value]] | None] = SimpleQueue()
@@ -132,7 +132,7 @@ class ThreadedSession:
 
     def quiesce(self) -> None:
         self.cancel()
-        self._world.wait_for_workers([self], _QUIESCE_US)
+        self._database.wait_for_workers([self], _QUIESCE_US)
         self.cancel()
         self.state = State.NONE
         self.inner.quiesce()
@@ -169,8 +169,8 @@ class ThreadedSession:
         self.state = State.PARKED
         if _is(self.statement, TransactionAction.COMMIT):
             self.commits = True
-        self.blockers = self._world.holders(self, self.statement)
-        self.parked_as = self.parked_as or self._world.next_place()
+        self.blockers = self._database.holders(self, self.statement)
+        self.parked_as = self.parked_as or self._database.next_place()
 
     def _end(self, outcome: Outcome) -> None:
         self.state, self._outcome = State.ENDED, outcome
@@ -192,8 +192,8 @@ class ThreadedSession:
             os.eventfd_write(self.bell, 1)
 
 
-class ThreadedWorld:
-    """See ``protocol.World``."""
+class ThreadedDatabase:
+    """See ``protocol.Database``."""
 
     def __init__(self, inner: SqliteDatabase) -> None:
         self._inner = inner

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from simdsl.backends.dbapi.errors import CLOSED
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.sql import SqlKind, TransactionAction
+from simdsl.plan.sql import SqlKind, TransactionAction, TransactionControl
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Row, Value
 
 if TYPE_CHECKING:
@@ -30,7 +30,12 @@ _OPEN: Final = Tx.OPEN
 _IDLE: Final = Tx.IDLE
 
 _PLAIN: Final = frozenset({int, str, float, bytes, bool, type(None), Decimal, date, time, datetime})
-_ROLLBACK: Final = Statement(text="ROLLBACK", parameters=(), kind=SqlKind.TRANSACTION)
+_ROLLBACK: Final = Statement(
+    text="ROLLBACK",
+    parameters=(),
+    kind=SqlKind.TRANSACTION,
+    transaction=TransactionControl(action=TransactionAction.ROLLBACK),
+)
 
 
 class BlockingSession(ABC):
@@ -107,7 +112,9 @@ class DbapiSession(BlockingSession):
         return super().tx() if hasattr(self.connection, "in_transaction") else self._tx
 
     def roll_back(self) -> None:
-        """For a pool. Raises the driver's errors."""
+        """For a pool, which replaces what it cannot reset. Raises the driver's errors, and ``ConnectionError``."""
+        if self._is_closed:
+            raise ConnectionError(CLOSED.text)
         if self.tx() in (Tx.OPEN, Tx.FAILED):
             self._cursor().execute(_ROLLBACK.text)
             self._tx = Tx.IDLE

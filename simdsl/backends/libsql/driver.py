@@ -36,14 +36,14 @@ class LibsqlClosed(Exception):
 
 
 class LibsqlConnection:
-    """A connection of the driver's, with the face of the stdlib's ``sqlite3`` as far as worlds and pools use it."""
+    """A connection of the driver's, with the face of the stdlib's ``sqlite3`` as far as databases and pools use it."""
 
     __slots__ = ("_connection", "_is_closed", "text_factory")
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._is_closed = False
-        self.text_factory: Any = str  # the driver has none; worlds may set it and get nothing by it
+        self.text_factory: Any = str  # the driver has none; databases may set it and get nothing by it
 
     @property
     def in_transaction(self) -> bool:

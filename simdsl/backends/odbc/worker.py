@@ -1,6 +1,6 @@
 """A thread a session, for a call into ODBC returns when the statement has ended and not before.
 
-The main thread begins a job and goes on. Results come back through one inbox for all sessions of a world, so that it can
+The main thread begins a job and goes on. Results come back through one inbox for all sessions of a database, so that it can
 wait for whoever is first. A job has a serial: what comes back for a job that nobody waits for any more is dropped.
 """
 
@@ -16,7 +16,7 @@ from simdsl.plan.outcomes import Outcome
 
 
 class OutcomeInbox:
-    """Where the workers of a world put what they have done. Only the main thread takes out."""
+    """Where the workers of a database put what they have done. Only the main thread takes out."""
 
     def __init__(self) -> None:
         self._done: SimpleQueue[_Done] = SimpleQueue()

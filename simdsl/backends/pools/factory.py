@@ -87,7 +87,7 @@ class CustomPoolAdapter:
         return self._ask("size", self._size), self._ask("checkedin", idle), self._ask("checkedout", self._lent)
 
     def dispose(self) -> None:
-        """The pool's own, if it has one; the world closes every connection anyway."""
+        """The pool's own, if it has one; the database closes every connection anyway."""
         self._ask("dispose", 0)
 
     def timeout_text(self, error: Exception) -> str | None:

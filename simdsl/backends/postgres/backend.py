@@ -181,16 +181,16 @@ class PostgresBackend:
 
         return provisioner.embedded_provisioner() if self.uri is None else provisioner.external_provisioner(self.uri)
 
-    def _make_pool(self, world: PostgresDatabase, spec: PoolSpec, clock: Clock) -> Pool:
+    def _make_pool(self, database: PostgresDatabase, spec: PoolSpec, clock: Clock) -> Pool:
         from simdsl.backends.pools.virtual_pool import ConnectionSource
         from simdsl.backends.postgres.errors import raised
 
-        source = ConnectionSource(connect=world.connect, session_of=world.session_of, failed=raised)
+        source = ConnectionSource(connect=database.connect, session_of=database.session_of, failed=raised)
         chosen = spec.driver or self.pool
         if chosen in (None, PSYCOPG_POOL):
             from simdsl.backends.postgres.psycopgpool import make_psycopg_pool
 
-            return make_psycopg_pool(spec, clock, source, world.keep)
+            return make_psycopg_pool(spec, clock, source, database.keep)
         from simdsl.backends.pools.factory import make_pool
 
         return make_pool(spec, clock, source, chosen)

@@ -28,7 +28,7 @@ _LAST_LOOK_S: Final = 0.02
 
 
 class PostgresDatabase:
-    """See ``protocol.World``.
+    """See ``protocol.Database``.
 
     The connection of a session that was closed is reset by ``DISCARD ALL`` and serves again, and so is one that a pool had
     idle at its end: to open one costs a process on the server. What a pool or a plan closes is closed for good.
@@ -72,7 +72,7 @@ class PostgresDatabase:
         session.close()
 
     def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
-        """A pool whose connections are sessions of this world."""
+        """A pool whose connections are sessions of this database."""
         pool = self._make_pool(self, spec, clock)
         self._pools.append(pool)
         return pool
@@ -97,7 +97,7 @@ class PostgresDatabase:
     # Waiting
 
     def settle(self, pending: Sequence[Session], limit_us: int) -> Settled:
-        """Until each has ended or is known to wait for others of this world."""
+        """Until each has ended or is known to wait for others of this database."""
         if not pending:
             return NOTHING_PENDING
         sessions = [session for session in pending if isinstance(session, PostgresSession)]
@@ -122,7 +122,7 @@ class PostgresDatabase:
     def _blockers(self, waiting: Sequence[PostgresSession]) -> dict[int, frozenset[int]]:
         """Whom each one waits for.
 
-        One that waits for nobody of this world is left out, for it runs, or waits for a stranger; so is one that was
+        One that waits for nobody of this database is left out, for it runs, or waits for a stranger; so is one that was
         cancelled, which will end although it may still stand in the queue.
         """
         numbers = {session.pid: session.id for session in self._sessions}

@@ -27,7 +27,7 @@ _CONNECT_TIMEOUT_S: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetDatabase:
-    """A database, or a schema in one, that belongs to one world. ``parameters`` are libpq's, for ``connect``."""
+    """A database, or a schema in one, of one ``PostgresDatabase``. ``parameters`` are libpq's, for ``connect``."""
 
     parameters: dict[str, Any] = field(repr=False)
     database: str
@@ -40,7 +40,7 @@ class TargetDatabase:
 
 
 class DatabaseProvisioner:
-    """A server for one world: a database of its own is made there, or a schema where the role may make none.
+    """Creates a database on a server, or a schema where the role may create no database.
 
     ``parameters`` are libpq's; what they leave out comes from libpq's environment and defaults. What was not made here is
     never dropped.

@@ -1,8 +1,8 @@
 """A session over one psycopg connection, driven through ``psycopg.pq`` without ever blocking.
 
 A statement is sent, and the socket is looked at for a moment: nearly always the answer is there. If not, the statement is
-*under way*, and the world finds out whether it waits for a lock. A statement that comes again is prepared on the server the
-second time, and the names of prepared statements are forgotten whenever a schema may have changed.
+*pending*, and the database finds out whether it waits for a lock. A statement that comes again is prepared on the server
+the second time, and the names of prepared statements are forgotten whenever a schema may have changed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ SELECTABLE: Final = 1024
 
 
 class SessionOwner(Protocol):
-    """What a session needs of its world."""
+    """What a session needs of its database."""
 
     epoch: int  # moves whenever a schema may have changed
     wrote_schema: bool
@@ -79,18 +79,20 @@ class _CachedStatement:
 class PostgresSession:
     """See ``protocol.Session``. ``connection`` is psycopg's own, for a pool to hand around."""
 
-    def __init__(self, connection: psycopg.Connection[Any], number: int, world: SessionOwner, adapters: AdaptersMap) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], number: int, database: SessionOwner, adapters: AdaptersMap
+    ) -> None:
         self.id = number
         self._reading = ResultReader(connection, adapters)
         self.connection = connection
         self.pgconn: PGconn = connection.pgconn
         self.pid = self.pgconn.backend_pid
-        self._world = world
+        self._database = database
         self._fd = self.pgconn.socket
         self._reader = (self._fd,)
         self._usual = self._finished  # one bound method, not one a step
         self._known: dict[str, _CachedStatement] = {}
-        self._epoch = world.epoch
+        self._epoch = database.epoch
         self._names = 0
         self._is_closed = False
         self._changed_schema = False
@@ -136,7 +138,7 @@ class PostgresSession:
         """By ``pg_cancel_backend`` on another connection. The server forgets it if the statement has not begun there yet."""
         if self._next is not None:
             self.is_canceled = True
-            self._world.cancel(self)
+            self._database.cancel(self)
 
     def tx(self) -> Tx:
         """By the state that the server told with its last answer."""
@@ -166,9 +168,9 @@ class PostgresSession:
             if self.pgconn.transaction_status != pq.TransactionStatus.IDLE:
                 self.quiesce()
             self._is_closed = True
-            self._world.retire(self)
+            self._database.retire(self)
 
-    # For the world
+    # For the database
 
     @property
     def is_under_way(self) -> bool:
@@ -194,10 +196,10 @@ class PostgresSession:
     def _send(self, statement: Statement, arguments: Sequence[Value]) -> None:
         kind = statement.kind
         if kind is _DDL or (kind is _OTHER and _first_word(statement.text) not in _HARMLESS):
-            self._changed_schema = self._world.wrote_schema = True
-            self._world.epoch += 1
-        if self._epoch != self._world.epoch:
-            self._epoch = self._world.epoch
+            self._changed_schema = self._database.wrote_schema = True
+            self._database.epoch += 1
+        if self._epoch != self._database.epoch:
+            self._epoch = self._database.epoch
             self._known.clear()
         texts, oids = encode_parameters(arguments)
         known = self._known.get(statement.text)
@@ -242,7 +244,7 @@ class PostgresSession:
     def _forget_if_changed(self, *, keep: bool = False) -> None:
         # What a transaction changed in a schema is seen by others, or undone, when it ends.
         if self._changed_schema:
-            self._world.epoch += 1
+            self._database.epoch += 1
             self._changed_schema = keep
 
     def _begin(self, then: Callable[[PGresult], Outcome | None]) -> None:

@@ -1,6 +1,6 @@
 """apsw in the place of the stdlib's ``sqlite3``: it brings the newest SQLite (https://rogerbinns.github.io/apsw/).
 
-apsw follows SQLite's own interface rather than PEP 249. What the worlds of SQLite's family ask of a driver is given here
+apsw follows SQLite's own interface rather than PEP 249. What the databases of SQLite's family ask of a driver is given here
 in the stdlib's words, error codes included. Text that is no UTF-8 is refused, in an end state too, for apsw has no
 ``text_factory``.
 """

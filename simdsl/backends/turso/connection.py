@@ -63,7 +63,7 @@ class TursoConnection:
         self._number = number
         self._in_transaction = False
         self._is_closed = False
-        self.text_factory: Any = str  # the driver has none; worlds may set it and get nothing by it
+        self.text_factory: Any = str  # the driver has none; databases may set it and get nothing by it
         self._ask(child.OPEN, target)
 
     @property
@@ -84,7 +84,7 @@ class TursoConnection:
         return answer
 
     def execute(self, text: str, arguments: tuple[Any, ...] = ()) -> BufferedResult:
-        """As ``run``, for worlds. Raises ``TursoError``."""
+        """As ``run``, for databases. Raises ``TursoError``."""
         width, rows, count = self.run(text, arguments, False)
         return BufferedResult(range(width) if width else None, rows or [], count)
 
@@ -126,7 +126,7 @@ class TursoConnection:
 
 
 class EngineSupervisor:
-    """The process of one world: started when it is first needed, and anew after it has died."""
+    """The process of one database: started when it is first needed, and anew after it has died."""
 
     def __init__(self, limit_us: int) -> None:
         self._limit_us = limit_us

@@ -12,8 +12,17 @@ from simdsl.backends.protocol import Backend, Database
 from simdsl.core.clock import real_ns
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.sql import IsolationLevel
-from tests.backends.idiom import VALUES, Idiom, Provocation, closed, pool_timeout, saying
-from tests.backends.terminal import LIMIT_US, Terminal, begin
+from simdsl.testing.engine_kit import (
+    LIMIT_US,
+    VALUES,
+    EngineKit,
+    Provocation,
+    SqlClient,
+    after,
+    begin_statement,
+    provoke_closed,
+    provoke_pool_timeout,
+)
 
 SCHEMA: Final = (
     "CREATE TABLE t (id INT PRIMARY KEY, v INT CHECK (v >= 0), w NVARCHAR(MAX) NOT NULL DEFAULT '')",
@@ -24,24 +33,24 @@ SCHEMA: Final = (
 _MONITOR_US: Final = 15_000_000  # the deadlock monitor comes by every five seconds
 
 
-def begun(terminal: Terminal, isolation: IsolationLevel) -> None:
+def begun(terminal: SqlClient, isolation: IsolationLevel) -> None:
     """A transaction at this level."""
-    statement = terminal.backend.compile(begin(isolation=isolation), {})
+    statement = terminal.backend.compile(begin_statement(isolation=isolation), {})
     assert not hasattr(statement, "reason")
     outcome = terminal.session.start(statement, ())
     assert not isinstance(outcome if outcome is not None else terminal.heard(), Failed)
 
 
-def _not_available(backend: Backend, world: Database) -> Outcome:
-    Terminal(backend, world).ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
-    other = Terminal(backend, world)
+def _not_available(backend: Backend, database: Database) -> Outcome:
+    SqlClient(backend, database).ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
+    other = SqlClient(backend, database)
     other.ok("SET LOCK_TIMEOUT 0")
     return other.say("UPDATE t SET v = 3 WHERE id = 1")
 
 
-def _deadlock(backend: Backend, world: Database) -> Outcome:
+def _deadlock(backend: Backend, database: Database) -> Outcome:
     """The engine's own detection, which simdsl otherwise forestalls. Its victim is the session that was opened last."""
-    a, b = Terminal(backend, world), Terminal(backend, world)
+    a, b = SqlClient(backend, database), SqlClient(backend, database)
     a.ok("INSERT INTO t (id) VALUES (2)", "BEGIN", "UPDATE t SET v = 1 WHERE id = 1")
     b.ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 2")
     assert a.begin("UPDATE t SET v = 1 WHERE id = 2") is None
@@ -53,17 +62,17 @@ def _deadlock(backend: Backend, world: Database) -> Outcome:
     return outcome
 
 
-def _snapshot_conflict(backend: Backend, world: Database) -> Outcome:
-    a, b = Terminal(backend, world), Terminal(backend, world)
+def _snapshot_conflict(backend: Backend, database: Database) -> Outcome:
+    a, b = SqlClient(backend, database), SqlClient(backend, database)
     begun(a, IsolationLevel.SNAPSHOT)
     a.ok("SELECT * FROM t")
     b.ok("UPDATE t SET v = 2")
     return a.say("UPDATE t SET v = 3")
 
 
-def _canceled(backend: Backend, world: Database) -> Outcome:
-    Terminal(backend, world).ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
-    waiter = Terminal(backend, world)
+def _canceled(backend: Backend, database: Database) -> Outcome:
+    SqlClient(backend, database).ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
+    waiter = SqlClient(backend, database)
     assert waiter.begin("UPDATE t SET v = 3 WHERE id = 1") is None
     waiter.session.cancel()
     outcome = waiter.heard()
@@ -71,8 +80,8 @@ def _canceled(backend: Backend, world: Database) -> Outcome:
     return outcome
 
 
-def _killed(backend: Backend, world: Database) -> Outcome:
-    victim, killer = Terminal(backend, world), Terminal(backend, world)
+def _killed(backend: Backend, database: Database) -> Outcome:
+    victim, killer = SqlClient(backend, database), SqlClient(backend, database)
     assert isinstance(victim.session, OdbcSession)
     killer.ok(f"KILL {victim.session.engine_id}")
     deadline_ns = real_ns() + LIMIT_US * 1_000
@@ -85,37 +94,37 @@ def _killed(backend: Backend, world: Database) -> Outcome:
 _DOOMED: Final = "BEGIN TRY SELECT CAST('x' AS INT) END TRY BEGIN CATCH DECLARE @x INT END CATCH"
 
 _PROVOCATIONS: Final[Mapping[ErrorClass, Provocation]] = {
-    ErrorClass.UNIQUE_VIOLATION: saying("INSERT INTO t (id) VALUES (1)"),
-    ErrorClass.NOT_NULL_VIOLATION: saying("INSERT INTO t (id, w) VALUES (2, NULL)"),
-    ErrorClass.FOREIGN_KEY_VIOLATION: saying("INSERT INTO child VALUES (1, 99)"),
-    ErrorClass.CHECK_VIOLATION: saying("INSERT INTO t (id, v) VALUES (2, -1)"),
-    ErrorClass.SYNTAX_ERROR: saying("SELECT FROM WHERE"),
-    ErrorClass.UNDEFINED_TABLE: saying("SELECT * FROM nowhere"),
-    ErrorClass.UNDEFINED_COLUMN: saying("SELECT missing FROM t"),
-    ErrorClass.UNDEFINED_FUNCTION: saying("SELECT missing(1)"),
-    ErrorClass.UNDEFINED_OBJECT: saying("DROP INDEX missing ON t"),
-    ErrorClass.DUPLICATE_TABLE: saying("CREATE TABLE t (id INT)"),
-    ErrorClass.DUPLICATE_OBJECT: saying("CREATE INDEX i ON t (v)", "CREATE INDEX i ON t (v)"),
-    ErrorClass.DATATYPE_MISMATCH: saying("CREATE TABLE m (x XML)", "INSERT INTO m VALUES (1)"),
-    ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE: saying("SELECT 2147483647 + 1"),
-    ErrorClass.DIVISION_BY_ZERO: saying("SELECT 1 / 0"),
-    ErrorClass.STRING_DATA_RIGHT_TRUNCATION: saying("CREATE TABLE s (x VARCHAR(1))", "INSERT INTO s VALUES ('xy')"),
-    ErrorClass.INVALID_TEXT_REPRESENTATION: saying("SELECT CAST('x' AS INT)"),
+    ErrorClass.UNIQUE_VIOLATION: after("INSERT INTO t (id) VALUES (1)"),
+    ErrorClass.NOT_NULL_VIOLATION: after("INSERT INTO t (id, w) VALUES (2, NULL)"),
+    ErrorClass.FOREIGN_KEY_VIOLATION: after("INSERT INTO child VALUES (1, 99)"),
+    ErrorClass.CHECK_VIOLATION: after("INSERT INTO t (id, v) VALUES (2, -1)"),
+    ErrorClass.SYNTAX_ERROR: after("SELECT FROM WHERE"),
+    ErrorClass.UNDEFINED_TABLE: after("SELECT * FROM nowhere"),
+    ErrorClass.UNDEFINED_COLUMN: after("SELECT missing FROM t"),
+    ErrorClass.UNDEFINED_FUNCTION: after("SELECT missing(1)"),
+    ErrorClass.UNDEFINED_OBJECT: after("DROP INDEX missing ON t"),
+    ErrorClass.DUPLICATE_TABLE: after("CREATE TABLE t (id INT)"),
+    ErrorClass.DUPLICATE_OBJECT: after("CREATE INDEX i ON t (v)", "CREATE INDEX i ON t (v)"),
+    ErrorClass.DATATYPE_MISMATCH: after("CREATE TABLE m (x XML)", "INSERT INTO m VALUES (1)"),
+    ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE: after("SELECT 2147483647 + 1"),
+    ErrorClass.DIVISION_BY_ZERO: after("SELECT 1 / 0"),
+    ErrorClass.STRING_DATA_RIGHT_TRUNCATION: after("CREATE TABLE s (x VARCHAR(1))", "INSERT INTO s VALUES ('xy')"),
+    ErrorClass.INVALID_TEXT_REPRESENTATION: after("SELECT CAST('x' AS INT)"),
     ErrorClass.LOCK_NOT_AVAILABLE: _not_available,
     ErrorClass.DEADLOCK_DETECTED: _deadlock,
     ErrorClass.SNAPSHOT_CONFLICT: _snapshot_conflict,
-    ErrorClass.IN_FAILED_SQL_TRANSACTION: saying("SET XACT_ABORT ON", "BEGIN", _DOOMED),
-    ErrorClass.NO_ACTIVE_TRANSACTION: saying("COMMIT"),
-    ErrorClass.ACTIVE_SQL_TRANSACTION: saying("BEGIN", "BEGIN"),
-    ErrorClass.INVALID_SAVEPOINT_SPECIFICATION: saying("BEGIN", "ROLLBACK TO missing"),
+    ErrorClass.IN_FAILED_SQL_TRANSACTION: after("SET XACT_ABORT ON", "BEGIN", _DOOMED),
+    ErrorClass.NO_ACTIVE_TRANSACTION: after("COMMIT"),
+    ErrorClass.ACTIVE_SQL_TRANSACTION: after("BEGIN", "BEGIN"),
+    ErrorClass.INVALID_SAVEPOINT_SPECIFICATION: after("BEGIN", "ROLLBACK TO missing"),
     ErrorClass.QUERY_CANCELED: _canceled,
     ErrorClass.CONNECTION_LOST: _killed,
-    ErrorClass.CONNECTION_CLOSED: closed,
-    ErrorClass.POOL_TIMEOUT: pool_timeout,
-    ErrorClass.INSUFFICIENT_PRIVILEGE: saying(
+    ErrorClass.CONNECTION_CLOSED: provoke_closed,
+    ErrorClass.POOL_TIMEOUT: provoke_pool_timeout,
+    ErrorClass.INSUFFICIENT_PRIVILEGE: after(
         "CREATE USER nobody WITHOUT LOGIN", "EXECUTE AS USER = 'nobody'", "DELETE FROM t"
     ),
-    ErrorClass.FEATURE_NOT_SUPPORTED: saying(
+    ErrorClass.FEATURE_NOT_SUPPORTED: after(
         "CREATE TABLE n (id INT IDENTITY, x INT)", "INSERT INTO n (id, x) VALUES (1, 1)"
     ),
 }
@@ -123,7 +132,7 @@ _PROVOCATIONS: Final[Mapping[ErrorClass, Provocation]] = {
 _INFINITE: Final = float("inf")
 _SUBNORMAL: Final = 5e-324
 
-TSQL: Final = Idiom(
+TSQL: Final = EngineKit(
     schema=SCHEMA,
     provocations=_PROVOCATIONS,
     values=(

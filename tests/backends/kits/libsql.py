@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from simdsl.plan.outcomes import ErrorClass
-from tests.backends.idiom import Idiom, saying
-from tests.backends.idioms.sqlite import SCHEMA, SQLITE
+from simdsl.testing.engine_kit import EngineKit, after
+from tests.backends.kits.sqlite import SCHEMA, SQLITE
 
-LIBSQL: Final = Idiom(
+LIBSQL: Final = EngineKit(
     schema=SCHEMA,
     provocations={
         **{
@@ -16,7 +16,7 @@ LIBSQL: Final = Idiom(
             for error_class, provoke in SQLITE.provocations.items()
             if error_class is not ErrorClass.SNAPSHOT_CONFLICT
         },
-        ErrorClass.DRIVER_PANIC: saying("SELECT CAST(x'ff41' AS TEXT)"),
+        ErrorClass.DRIVER_PANIC: after("SELECT CAST(x'ff41' AS TEXT)"),
     },
     refused={"before\x00after": ErrorClass.INVALID_TEXT_REPRESENTATION},
     deferred=SQLITE.deferred,
