@@ -11,7 +11,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -186,12 +185,12 @@ def _usage(field: Field) -> str:
 
 def _option(field: Field) -> str:
     option = field.option
-    takes = "" if field.is_flag else f" {option.metavar or '|'.join(field.choices)}"
+    takes = "" if field.is_flag else f" {option.metavar or '|'.join(option.choices)}"
     spellings = (*option.names, *((option.off,) if option.off else ()))
     names = ", ".join(f"`{name}{takes}`" for name in spellings)
     notes = []
     if takes and field.default not in (None, ()) and "(default" not in option.help:
-        notes.append(f"default: `{field.default.value if isinstance(field.default, Enum) else field.default}`")
+        notes.append(f"default: `{field.default}`")
     if option.variable:
         notes.append(f"environment: `{option.variable}`")
     if option.aliases:

@@ -110,12 +110,13 @@ def replay_bugs(request: BugsReplayRequest) -> Exit | None:
 @_stopping
 def mark_bug(request: BugsMarkRequest) -> Exit | None:
     """Set the state of a bug."""
-    if request.state is BugState.KNOWN and not (request.why or "").strip():
+    state = BugState(request.state)
+    if state is BugState.KNOWN and not (request.why or "").strip():
         raise usage(Code.U008, "a known bug needs a reason", help="give --why TEXT")
     store = BugStore(request.bugbase)
     entry = store.find(request.bug)
-    store.mark(entry.name, request.state, request.why)
-    _print(f"{entry.name} is {request.state}")
+    store.mark(entry.name, state, request.why)
+    _print(f"{entry.name} is {state}")
     return None
 
 

@@ -23,7 +23,7 @@ def check(request: CheckRequest) -> Exit | None:
     found = find_files(paths)
     opened = open_plans(found, request.stdin_filename)
     diagnostics = [*found.problems, *(diagnostic for plan in opened for diagnostic in plan.diagnostics)]
-    return print_findings(diagnostics, counted(len(opened), "plan"), bool(opened), request.output_format)
+    return print_findings(diagnostics, counted(len(opened), "plan"), bool(opened), DiagnosticFormat(request.output_format))
 
 
 def print_findings(diagnostics: Sequence[Diagnostic], checked: str, is_any: bool, form: DiagnosticFormat) -> Exit | None:

@@ -253,6 +253,8 @@ def _converted(field: Field, text: str) -> Any:
         raise _LeftToTyper from None
     if field.option.minimum is not None and value < field.option.minimum:
         raise _LeftToTyper
+    if field.option.choices and value not in field.option.choices:
+        raise _LeftToTyper
     return value
 
 

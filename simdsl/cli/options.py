@@ -4,7 +4,7 @@ A request class lists what its command accepts, one annotated field an option:
 
     class CheckRequest(Request):
         paths: Annotated[tuple[str, ...], PATHS] = ()
-        output_format: Annotated[Format, Option("--output-format", help="...")] = Format.TEXT
+        output_format: Annotated[str, Option("--output-format", choices=("text", "json"), help="...")] = "text"
 
 The field's type says what the option takes, its default what holds without the option, and the ``Option`` says
 everything else. The parser, the help and the reference page are derived from this one declaration, so an option is
@@ -14,7 +14,6 @@ written once. Groups that several commands share (see ``option_groups``) are bas
 # Annotations are evaluated here on purpose: ``from __future__ import annotations`` would turn each into text that has to
 # be evaluated again to find the Option in it, a millisecond of every start.
 
-from enum import Enum
 from importlib import import_module
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Final, Self, dataclass_transform, get_args, get_origin
@@ -24,14 +23,16 @@ class Option:
     """One option of a command line, and how its help reads.
 
     ``names`` are its spellings, the preferred one first: ``"--backend", "-b"``; without any it is an argument, given by its
-    position. ``off`` is the spelling that turns a flag off, ``aliases`` are older spellings that stay valid
-    and are not shown. ``variable`` is an environment variable that stands in for the option. ``knob`` is the knob of a
-    profile that the option sets. ``listener`` names (``module:Class``) what listens to the runs if the option is given.
+    position. ``off`` is the spelling that turns a flag off, ``aliases`` are older spellings that stay valid and are not
+    shown. ``choices`` are the only words that it takes (no enum: that of the package that uses them would take longer to
+    import than all options). ``variable`` is an environment variable that stands in for the option. ``knob`` is the knob
+    of a profile that the option sets. ``listener`` names (``module:Class``) what listens to the runs if it is given.
     ``completion`` is the kind of name that the shell completes: a ``profile``, ``property`` or ``code``.
     """
 
     __slots__ = (
         "aliases",
+        "choices",
         "completion",
         "counts",
         "help",
@@ -54,6 +55,7 @@ class Option:
         metavar: str | None = None,
         off: str | None = None,
         aliases: tuple[str, ...] = (),
+        choices: tuple[str, ...] = (),
         minimum: int | None = None,
         variable: str | None = None,
         counts: bool = False,
@@ -68,6 +70,7 @@ class Option:
         self.metavar = metavar
         self.off = off
         self.aliases = aliases
+        self.choices = choices
         self.minimum = minimum
         self.variable = variable
         self.counts = counts
@@ -109,11 +112,6 @@ class Field:
     def is_flag(self) -> bool:
         """Whether the option takes no value."""
         return self.type is bool or self.option.counts
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The words that it takes, if it takes only those."""
-        return tuple(member.value for member in self.type) if issubclass(self.type, Enum) else ()
 
 
 _MISSING: Final = object()

@@ -15,6 +15,7 @@ from simdsl.cli.requests import ProfileCheckRequest, ProfileListRequest, Profile
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
 from simdsl.profiles.load import available_profiles, check_profile, check_reading, file_at, to_json_text, to_yaml
+from simdsl.report.diagnostics import DiagnosticFormat
 from simdsl.report.screen import screen_of, visible
 from simdsl.syntax.files import ReadResult, read_file
 
@@ -67,7 +68,7 @@ def check_profiles(request: ProfileCheckRequest) -> Exit | None:
         name = _STDIN_NAME if target.file == STDIN else target.file
         diagnostics += check_reading(reading, file_at(name)).diagnostics
     once = tuple(dict.fromkeys(diagnostics))
-    return print_findings(once, counted(count, "profile"), bool(count), request.output_format)
+    return print_findings(once, counted(count, "profile"), bool(count), DiagnosticFormat(request.output_format))
 
 
 def _may_be_a_profile(reading: ReadResult) -> bool:

@@ -6,10 +6,8 @@ its options. Defining the classes must stay cheap, since every start does it: no
 
 # Annotations are evaluated where they stand, as ``options`` explains: no ``from __future__ import annotations`` here.
 
-from enum import StrEnum
 from typing import Annotated, Final
 
-from simdsl.bugbase.entry import BugState
 from simdsl.cli.option_groups import (
     BUGBASE_DIR,
     DEFAULT_BUGBASE,
@@ -37,7 +35,6 @@ from simdsl.cli.option_groups import (
     ServerOptions,
 )
 from simdsl.cli.options import Option, Request
-from simdsl.report.diagnostics import DiagnosticFormat
 
 
 class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
@@ -223,6 +220,14 @@ class RunRequest(ComparisonOptions, ScheduleOptions, ProfileOptions):
         return 1 if self.stop_early else self.maxfail
 
 
+OUTPUT_FORMAT: Final = Option(
+    "--output-format",
+    metavar="FORMAT",
+    choices=("text", "json", "github"),
+    help="Print diagnostics as text, json or github.",
+)
+
+
 class CheckRequest(Request):
     """Check plans for mistakes without a database.
 
@@ -235,9 +240,7 @@ class CheckRequest(Request):
         str | None,
         Option("--stdin-filename", metavar="NAME", help="File name of standard input in messages; `.json` makes it JSON."),
     ] = None
-    output_format: Annotated[DiagnosticFormat, Option("--output-format", help="Format of the diagnostics.")] = (
-        DiagnosticFormat.TEXT
-    )
+    output_format: Annotated[str, OUTPUT_FORMAT] = "text"
 
 
 class FmtRequest(Request):
@@ -266,21 +269,15 @@ class InitRequest(Request):
 PROFILE: Final = Option(metavar="NAME", help="A profile, or the path of its file.", completion="profile")
 
 
-class SchemaSubject(StrEnum):
-    """The formats that have a JSON Schema."""
-
-    PLAN = "plan"
-    PROFILE = "profile"
-    TRACE = "trace"
-
-
 class SchemaRequest(Request):
     """Print a JSON Schema.
 
     For an editor: simdsl schema plan > plan.schema.json
     """
 
-    subject: Annotated[SchemaSubject, Option(metavar="plan|profile|trace", help="The format to describe.")]
+    subject: Annotated[
+        str, Option(metavar="plan|profile|trace", choices=("plan", "profile", "trace"), help="The format to describe.")
+    ]
 
 
 class GenerateRequest(ProfileOptions, SeedOption):
@@ -396,6 +393,7 @@ class ShrinkRequest(ComparisonOptions, ScheduleOptions):
     output: Annotated[str | None, OUTPUT_FILE] = None
 
 
+BUGBASE: Final = Option("--bugbase-dir", metavar="DIR", help="The directory of the bug base.")
 BUG: Final = Option(metavar="BUG", help="The name of a bug, or the beginning of only one name.")
 
 
@@ -405,7 +403,7 @@ class BugsListRequest(Request):
     Exits with 2 if a directory in the bug base is damaged or is not a bug; the others are still listed.
     """
 
-    bugbase: Annotated[str, BUGBASE_DIR] = DEFAULT_BUGBASE
+    bugbase: Annotated[str, BUGBASE] = DEFAULT_BUGBASE
     json: Annotated[bool, JSON_RESULT] = False
 
 
@@ -413,7 +411,7 @@ class BugsShowRequest(Request):
     """Show everything stored about a bug: the failure, where and when it was seen, and its files."""
 
     bug: Annotated[str, BUG]
-    bugbase: Annotated[str, BUGBASE_DIR] = DEFAULT_BUGBASE
+    bugbase: Annotated[str, BUGBASE] = DEFAULT_BUGBASE
     json: Annotated[bool, JSON_RESULT] = False
 
 
@@ -453,7 +451,7 @@ class BugsReplayRequest(ServerOptions):
         bool,
         Option("--update", panel=OUTPUT, help="Mark FIXED bugs as fixed, and count and reopen those that FAILED."),
     ] = False
-    bugbase: Annotated[str, BUGBASE_DIR] = DEFAULT_BUGBASE
+    bugbase: Annotated[str, BUGBASE] = DEFAULT_BUGBASE
     json: Annotated[bool, JSON_RESULT] = False
 
 
@@ -464,9 +462,9 @@ class BugsMarkRequest(Request):
     """
 
     bug: Annotated[str, BUG]
-    state: Annotated[BugState, Option(metavar="STATE", help="open, known or fixed.")]
+    state: Annotated[str, Option(metavar="STATE", choices=("open", "known", "fixed"), help="open, known or fixed.")]
     why: Annotated[str | None, Option("--why", metavar="TEXT", help="The reason; required for a known bug.")] = None
-    bugbase: Annotated[str, BUGBASE_DIR] = DEFAULT_BUGBASE
+    bugbase: Annotated[str, BUGBASE] = DEFAULT_BUGBASE
 
 
 class BugsPruneRequest(Request):
@@ -480,7 +478,7 @@ class BugsPruneRequest(Request):
         Option("--not-seen-since", metavar="DATE", help="Also remove open and known bugs last seen before this date."),
     ] = None
     dry_run: Annotated[bool, Option("--dry-run", help="Only show what would be removed.")] = False
-    bugbase: Annotated[str, BUGBASE_DIR] = DEFAULT_BUGBASE
+    bugbase: Annotated[str, BUGBASE] = DEFAULT_BUGBASE
 
 
 class ExplainRequest(BackendOptions):
@@ -542,6 +540,4 @@ class ProfileCheckRequest(Request):
     """
 
     paths: Annotated[tuple[str, ...], PATHS] = ()
-    output_format: Annotated[DiagnosticFormat, Option("--output-format", help="Format of the diagnostics.")] = (
-        DiagnosticFormat.TEXT
-    )
+    output_format: Annotated[str, OUTPUT_FORMAT] = "text"

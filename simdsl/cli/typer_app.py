@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
 from typing import Annotated, Any, Final
 
 import typer
@@ -65,9 +66,8 @@ def _function(command: Command, dispatch: Dispatch) -> Callable[..., None]:
     """A function whose signature has the options of the request, which is what typer reads."""
 
     def call(**values: Any) -> None:
-        given = {
-            name: tuple(value or ()) if command.request.fields[name].repeats else value for name, value in values.items()
-        }
+        fields = command.request.fields
+        given = {name: _as_declared(fields[name], value) for name, value in values.items()}
         dispatch(command, command.request(**given))
 
     # Typer reads the signature and, separately, the annotations of the function.
@@ -75,6 +75,12 @@ def _function(command: Command, dispatch: Dispatch) -> Callable[..., None]:
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
+
+
+def _as_declared(field: Field, value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    return tuple(value or ()) if field.repeats else value
 
 
 def _parameter(field: Field) -> inspect.Parameter:
@@ -85,6 +91,9 @@ def _parameter(field: Field) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.is_required else field.default or (0 if field.option.counts else None)
     if field.type is bool and field.default is not None:
         default = field.default
+    if field.option.choices:  # typer knows choices as enums only
+        kind = Enum("Choice", {choice: choice for choice in field.option.choices})  # type: ignore[misc]  # not literal
+        default = default if field.is_required else kind(field.default)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, _info(field)], default=default
     )

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from simdsl.bugbase.entry import BugState
 from simdsl.cli import typer_app
 from simdsl.cli.command_line import COMMANDS, GROUPS, Command, find_command, parse, with_current_names
 from simdsl.cli.exits import Exit
 from simdsl.cli.option_groups import PANELS
 from simdsl.cli.options import Field, Option, Request, load
 from simdsl.cli.requests import CampaignRequest, RunRequest, ShrinkRequest
+from simdsl.report.diagnostics import DiagnosticFormat
 from tests.cli.conftest import FAILS, HOLDS, Shell
 
 NAMES = sorted(COMMANDS)
@@ -66,7 +68,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
 
 def _words(draw: st.DrawFn, field: Field) -> list[str]:
     option = field.option
-    value = draw(st.sampled_from((*VALUES, *field.choices)))
+    value = draw(st.sampled_from((*VALUES, *option.choices)))
     if option.is_argument:
         return [value]
     name = draw(st.sampled_from((*option.names, *option.aliases, *((option.off,) if option.off else ()))))
@@ -210,3 +212,9 @@ def test_the_options_of_servers_work_wherever_a_backend_is_named(shell: Shell) -
         said = shell(*words, "--backend", "sqlite", "--pg-host", "db")
         assert "error[U008]: --pg-host has no effect without `--backend postgres`" in said.err, words
     assert "error[U008]: --pg-host has no effect" in shell("bugs", "replay", "--pg-host", "db").err
+
+
+def test_the_choices_of_options_are_those_of_the_packages_that_use_them() -> None:
+    assert COMMANDS["bugs mark"].request.fields["state"].option.choices == tuple(BugState)
+    assert COMMANDS["check"].request.fields["output_format"].option.choices == tuple(DiagnosticFormat)
+    assert COMMANDS["schema"].request.fields["subject"].option.choices == ("plan", "profile", "trace")
