@@ -1,6 +1,8 @@
-"""The only owner of chance. Every random decision is a function of (seed, purpose, place).
+"""The only owner of randomness. Every random decision is a function of (seed, purpose, place).
 
-No stream is drawn from, so removing a step moves no other decision, and two processes agree whatever their hash seed.
+There is no generator whose state advances. With one, removing a step would shift every later decision, and a shrunk plan
+would fail for another reason or not at all. And the function is a keyed hash rather than ``hash()``, so two processes agree
+whatever their PYTHONHASHSEED.
 """
 
 from __future__ import annotations
@@ -13,17 +15,18 @@ SEED_BITS: Final = 32
 
 
 def fresh_seed() -> int:
-    """A seed that nobody knew before: for a run that was given none. It is printed before it is used."""
+    """An unpredictable seed, for a run that was given none. It is reported before it is used, so the run can be repeated."""
     return int.from_bytes(os.urandom(SEED_BITS // 8), "big")
 
 
 def fresh_name() -> str:
-    """16 hexadecimal digits that name a thing nobody else has named. No trace ever holds it."""
+    """16 hexadecimal digits for a name that must not clash, such as a database's. It is never part of a trace."""
     return os.urandom(8).hex()
 
 
 def choose_below(below: int, seed: int, purpose: str, *place: int | str) -> int:
-    """An integer from 0 up to, not including, ``below`` (at least 1): always the same one for the same arguments."""
+    """An integer from 0 up to, but not including, ``below`` (at least 1): the same one for the same arguments."""
+    # A separator that no purpose contains, so that ("a", "b") and ("ab",) are different keys.
     key = "\x1f".join((str(seed), purpose, *map(str, place))).encode()
     return int.from_bytes(blake2b(key, digest_size=8).digest(), "big") % below
 

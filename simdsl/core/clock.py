@@ -1,7 +1,8 @@
 """The only owner of time: a virtual clock for plans, and the real one for limits and reports.
 
 Nothing that a plan can see depends on real time. The virtual clock stands still while statements run and moves only by
-``advance_to``: to a sleeper's hour, to a pool's deadline. A plan that sleeps an hour takes no time at all.
+``advance_to``, to the deadline of a sleep or of a pool, when every task is blocked. A plan that sleeps for an hour takes no
+time at all.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 
 class Timer:
-    """A call that the clock owes. ``cancel`` is idempotent."""
+    """A call that is due at a deadline. ``cancel`` is idempotent."""
 
     __slots__ = ("_call", "deadline_us")
 
@@ -26,7 +27,7 @@ class Timer:
         return self._call is not None
 
     def cancel(self) -> None:
-        """Never fire."""
+        """Give the call up."""
         self._call = None
 
     def fire(self) -> None:
@@ -37,7 +38,7 @@ class Timer:
 
 
 class Clock:
-    """Virtual time in microseconds since the run began."""
+    """Virtual time in microseconds since the start of the run."""
 
     __slots__ = ("_heap", "_serial", "now_us")
 
@@ -47,8 +48,9 @@ class Clock:
         self._serial = 0
 
     def call_at(self, deadline_us: int, call: Callable[[], None]) -> Timer:
-        """Owe a call at this time; of two at one time, the one that was asked for first is made first."""
+        """Make a call at this time. Calls for the same time are made in the order in which they were asked for."""
         timer = Timer(deadline_us, call)
+        # The serial number makes the order of equal deadlines deterministic, and keeps the heap from comparing timers.
         self._serial += 1
         heapq.heappush(self._heap, (deadline_us, self._serial, timer))
         return timer
@@ -56,12 +58,13 @@ class Clock:
     def next_deadline_us(self) -> int | None:
         """When the earliest pending timer is due, or None if none is."""
         heap = self._heap
+        # A cancelled timer stays in the heap until it comes up: removing it at once would cost a search.
         while heap and not heap[0][2].is_pending:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
     def advance_to(self, moment_us: int) -> None:
-        """Move to this time, firing what is due on the way in order. Time never goes back."""
+        """Move to this time, and fire what is due on the way, in order. Time never goes back."""
         while True:
             due = self.next_deadline_us()
             if due is None or due > moment_us:
@@ -72,10 +75,10 @@ class Clock:
 
 
 def real_ns() -> int:
-    """Real, monotonic time in nanoseconds, for limits on real waits and for progress. No trace ever holds it."""
+    """Real, monotonic time in nanoseconds, for limits on real waits and for progress. It is never part of a trace."""
     return time.monotonic_ns()
 
 
 def utc_now() -> str:
-    """The hour of the day to the second, as ``2025-01-31T23:59:59Z``: for when a bug was seen. No trace ever holds it."""
+    """The present time as ``2025-01-31T23:59:59Z``, for when a bug was seen. It is never part of a trace."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

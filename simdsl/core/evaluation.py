@@ -1,4 +1,8 @@
-"""The value of a ``check`` expression (rules.md 43): side-effect free, two-valued, over values and bags of rows."""
+"""The value of a ``check`` expression (rules.md 43): free of side effects, two-valued, over values and bags of rows.
+
+Two-valued, unlike SQL: NULL equals NULL here, and a comparison that has no answer is an error of the check. An invariant
+that is "unknown" would otherwise pass silently.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ from simdsl.plan.values import Row, Value, canonical, literal, row_key, same
 
 @dataclass(frozen=True, slots=True)
 class Bag:
-    """A bag of rows: how often each occurs, kinds of values included."""
+    """A bag of rows: how often each row occurs. 1, 1.0 and '1' are different values in it."""
 
     counts: Mapping[tuple[object, ...], int]
 
@@ -52,11 +56,11 @@ Result: TypeAlias = Value | Bag
 
 
 class CheckError(Exception):
-    """The expression has no value here, and why: one sentence. The check fails."""
+    """The expression has no value, and the check fails; the message is one sentence that says why."""
 
 
 class EvaluationContext(Protocol):
-    """What an expression may read of a run."""
+    """What an expression may read from a run."""
 
     def variable(self, name: str) -> Value: ...
     def label(self, name: str) -> Outcome | None: ...
@@ -67,13 +71,17 @@ class EvaluationContext(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Evaluation:
-    """One evaluation; ``readings`` holds what it read of pools, error counts and the clock, in order."""
+    """One evaluation.
+
+    ``readings`` collects, in order, what it read from pools, error counts and the clock. The trace keeps them, so that the
+    check can be evaluated again from the trace alone.
+    """
 
     context: EvaluationContext
     readings: list[tuple[str, int]] = field(default_factory=list)
 
     def holds(self, expression: Expression) -> bool:
-        """Whether the expression is true. Raises ``CheckError`` if it is not even a truth value."""
+        """Whether the expression is true. Raises ``CheckError`` if its value is not a truth value."""
         return _truth(self.value(expression))
 
     def value(self, expression: Expression) -> Result:
@@ -119,7 +127,7 @@ class Evaluation:
     def _integer(self, expression: Expression) -> int:
         value = self.value(expression)
         if type(value) is not int:
-            raise CheckError(f"an integer is wanted, and {format_result(value)} is none")
+            raise CheckError(f"expected an integer, got {format_result(value)}")
         return value
 
     def _read(self, name: str, value: int) -> int:
@@ -174,7 +182,7 @@ def _of_label(function: ResultFunction, outcome: Outcome, label: str) -> Result:
             rows = _rows(outcome, label)
             if len(rows) != 1 or len(rows[0]) != 1:
                 raise CheckError(
-                    f"value({label}) wants one row of one column, and {label} has {'; '.join(describe(outcome))}"
+                    f"value({label}) reads one row of one column, and {label} has {'; '.join(describe(outcome))}"
                 )
             return rows[0][0]
         case ResultFunction.BAG:
@@ -223,7 +231,7 @@ _COMPARE: Final[Mapping[BinaryOperator, Callable[[Any, Any], bool]]] = {
 def _binary(op: BinaryOperator, left: Result, right: Result) -> Result:
     if isinstance(left, Bag) or isinstance(right, Bag):
         if not (isinstance(left, Bag) and isinstance(right, Bag)):
-            raise CheckError(f"{op} between {format_result(left)} and {format_result(right)}: a bag goes with a bag")
+            raise CheckError(f"{op} between {format_result(left)} and {format_result(right)}: a bag is compared with a bag")
         return _bags(op, left, right)
     match op:
         case BinaryOperator.EQ:
@@ -233,7 +241,7 @@ def _binary(op: BinaryOperator, left: Result, right: Result) -> Result:
         case BinaryOperator.LT | BinaryOperator.LE | BinaryOperator.GT | BinaryOperator.GE:
             return _compare(op, left, right)
         case BinaryOperator.SUBSET:
-            raise CheckError(f"`subset of` wants bags, not {format_result(left)} and {format_result(right)}")
+            raise CheckError(f"`subset of` compares bags, not {format_result(left)} and {format_result(right)}")
         case _:
             return _arithmetic(op, _number(left), _number(right))
 
@@ -256,7 +264,7 @@ def _bags(op: BinaryOperator, left: Bag, right: Bag) -> Result:
 
 def _equal(left: Value, right: Value) -> bool:
     if _is_number(left) and _is_number(right):
-        return left == right
+        return left == right  # across types: 1 = 1.0, as a reader of the plan expects
     return same(left, right)
 
 
@@ -279,6 +287,7 @@ def _arithmetic(op: BinaryOperator, left: int | float | Decimal, right: int | fl
 
 
 def _truncated(left: int, right: int) -> int:
+    """Integer division as SQL does it, towards zero. Python's ``//`` rounds down, so -7 // 2 is -4 there."""
     quotient = abs(left) // abs(right)
     return quotient if (left < 0) == (right < 0) else -quotient
 
@@ -288,7 +297,7 @@ _INTEGERS: Final[Mapping[BinaryOperator, Callable[[int, int], int]]] = {
     BinaryOperator.SUB: operator.sub,
     BinaryOperator.MUL: operator.mul,
     BinaryOperator.DIV: _truncated,
-    BinaryOperator.MOD: lambda left, right: left - right * _truncated(left, right),
+    BinaryOperator.MOD: lambda left, right: left - right * _truncated(left, right),  # the sign of the dividend, as in SQL
 }
 
 
@@ -317,16 +326,16 @@ def _is_number(value: Value) -> bool:
 def _number(value: Result) -> int | float | Decimal:
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return value
-    raise CheckError(f"a number is wanted, and {format_result(value)} is none")
+    raise CheckError(f"expected a number, got {format_result(value)}")
 
 
 def _scalar(result: Result) -> Value:
     if isinstance(result, Bag):
-        raise CheckError("a value is wanted here, not a bag of rows")
+        raise CheckError("expected a value, got a bag of rows")
     return result
 
 
 def _truth(result: Result) -> bool:
     if isinstance(result, bool):
         return result
-    raise CheckError(f"true or false is wanted, and {format_result(result)} is neither")
+    raise CheckError(f"expected true or false, got {format_result(result)}")

@@ -1,6 +1,6 @@
-"""What the tasks of a workload do in a run: a function of the run's seed, the task and the place.
+"""Which actions the tasks of a workload perform in a run: a function of the run's seed, the task and the position.
 
-An action that is taken out or added elsewhere in the run moves no other.
+Removing an action from a task, or adding one, therefore changes no other.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from simdsl.plan.workload import IntegerRange, OneOf, ValueDomain, Workload, Wor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampledAction:
-    """A deed that a task does, and the values that it has this time, in the order of its ``with:``."""
+    """An action that a task performs, and the values that were sampled for it, in the order of its ``with:``."""
 
     action: WorkloadAction
     values: tuple[tuple[str, Value], ...]
 
 
 def run_seed(seed: int, index: int) -> int:
-    """The seed of one run of a random schedule, counted from 0. The first one has the plan's own."""
+    """The seed of one run of a random schedule, counted from 0. The first run has the plan's own seed."""
     return seed if index == 0 else choose_below(2**SEED_BITS, seed, "workload.run", index)
 
 
 def sample_actions(workload: Workload, seed: int, task: str) -> Iterator[SampledAction]:
-    """What a task does, one after the other."""
-    total = sum(deed.weight for deed in workload.actions)
+    """The actions of a task, in order."""
+    total = sum(action.weight for action in workload.actions)
     for index in range(workload.repeat):
         at = choose_below(total, seed, "workload.action", task, index)
-        for deed in workload.actions:
-            if at < deed.weight:
-                yield SampledAction(action=deed, values=_sample_values(deed, seed, task, index))
+        for action in workload.actions:
+            if at < action.weight:
+                yield SampledAction(action=action, values=_sample_values(action, seed, task, index))
                 break
-            at -= deed.weight
+            at -= action.weight
 
 
 def steps_for_task(steps: Sequence[Step], task: str) -> tuple[Step, ...]:
-    """The steps of an action as this task's."""
+    """The steps of an action with this task as the one that performs them."""
     return tuple(
         replace(step, body=steps_for_task(step.body, task)) if isinstance(step, BlockStep) else replace(step, task=task)
         for step in steps
@@ -61,7 +61,7 @@ def _sample_values(action: WorkloadAction, seed: int, task: str, index: int) -> 
 
 
 def _sample_value(source: ValueDomain, taken: Sequence[Value], seed: int, task: str, index: int, name: str) -> Value:
-    """One of a source's values that is not taken; the loader has seen that there is one."""
+    """A value of the domain that is not taken. The loader has made sure that there is one."""
     place = (task, index, name)
     if isinstance(source, OneOf):
         left = [value for value in source.values if not any(same(value, other) for other in taken)]
@@ -70,6 +70,8 @@ def _sample_value(source: ValueDomain, taken: Sequence[Value], seed: int, task: 
 
 
 def _sample_integer(source: IntegerRange, taken: Sequence[Value], seed: int, place: tuple[str, int, str]) -> int:
+    # Sample among as many integers as are left, then step over the taken ones below: every free integer is equally likely,
+    # and no loop repeats until it hits one.
     gaps = sorted({one for one in taken if type(one) is int and source.first <= one <= source.last})
     value = source.first + choose_below(source.last - source.first + 1 - len(gaps), seed, "workload.value", *place)
     for gap in gaps:

@@ -1,8 +1,12 @@
-"""The trace of a run: what was decided and what came of it, in order.
+"""The trace of a run: every decision and every outcome, in order.
 
-A step must cost next to nothing, so the interpreter keeps steps in columns; whoever reads the trace gets frozen events.
-The digest is a function of what a plan can observe: the task, the statement, its arguments and its
-outcome, the waits and the clock - not of positions, sessions or real time (docs/explanation/determinism.md).
+Recording a step must cost next to nothing, since a run may have a million of them and most are never looked at. So the
+interpreter appends to columns (five list appends, no object), and a reader gets a frozen event that is built from the
+columns when it asks. Events that are rare, such as a blocked task or an advance of the clock, are built at once and kept
+beside the columns, each with the number of steps before it.
+
+The digest is a function of what a plan can observe: task, statement, arguments, outcome, waits and clock. Positions in the
+file, connections and real time are no part of it (docs/explanation/determinism.md).
 """
 
 from __future__ import annotations
@@ -22,12 +26,13 @@ from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.source import Path
 from simdsl.plan.values import Value, sorted_rows, to_json
 
-# marshal's version 2 writes a value the same way whether or not its strings are interned; later versions do not.
+# marshal is the fastest way from nested tuples to bytes. Its version 2 writes a value the same way whether or not its
+# strings are interned; later versions do not.
 _MARSHAL_VERSION: Final = 2
 
 
 class BlockReason(StrEnum):
-    """Why a task is parked."""
+    """Why a task is blocked."""
 
     LOCK = "lock"
     POOL = "pool"
@@ -38,14 +43,14 @@ class BlockReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCompleted:
-    """A step ended. ``what`` is the SQL as the plan wrote it, or ``checkout main``, ``return``."""
+    """A step ended. ``what`` is the SQL as written in the plan, or ``checkout main``, ``return``."""
 
     task: str
     path: Path
     what: str
     arguments: tuple[Value, ...]
     outcome: Outcome
-    in_transaction: bool | None  # afterwards; None where the step could not change it, and nobody asked
+    in_transaction: bool | None  # afterwards; None if the step cannot have changed it
     now_us: int
     session: int | None
     has_expectation: bool  # it had an expectation of its own
@@ -55,7 +60,7 @@ class StepCompleted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskBlocked:
-    """A task began to wait, until ``until_us`` at the latest (None: for ever), for the tasks in ``blockers``."""
+    """A task is blocked by the tasks in ``blockers``, until ``until_us`` at the latest (None: without limit)."""
 
     task: str
     path: Path
@@ -77,7 +82,7 @@ class TaskChosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleEntrySkipped:
-    """A word of an explicit schedule named a task that was parked or had finished."""
+    """An entry of an explicit schedule named a task that was blocked or had finished."""
 
     index: int
     word: str
@@ -93,7 +98,7 @@ class ClockAdvanced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolChanged:
-    """A pool lent or took back a connection; the counts are the pool's own, afterwards."""
+    """A connection was checked out or released; the counts are the pool's own, afterwards."""
 
     pool: str
     task: str
@@ -108,7 +113,7 @@ class PoolChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckEvaluated:
-    """A ``check`` was evaluated. ``readings`` holds what it read of pools and the clock, so that it can be judged again."""
+    """A ``check`` was evaluated. ``readings`` is what it read from pools and the clock, to evaluate it again offline."""
 
     task: str | None
     path: Path
@@ -119,7 +124,7 @@ class CheckEvaluated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvariantEvaluated:
-    """A query line of ``invariants:`` was judged at a quiet point."""
+    """A query of ``invariants:`` was evaluated at a quiescent point."""
 
     path: Path
     outcome: Outcome
@@ -136,7 +141,7 @@ class SessionRolledBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaceDetected:
-    """A step released one of several waiting sessions: the engine, not the plan, chose which (rules.md 37)."""
+    """A step unblocked one of several waiting sessions: the engine, not the plan, chose which one (rules.md 37)."""
 
     tasks: tuple[str, ...]
 
@@ -156,7 +161,7 @@ TraceEvent: TypeAlias = (
 
 
 class TracedInstruction(Protocol):
-    """What the trace needs of an instruction: the same for every time that it runs."""
+    """What the trace takes from an instruction: the part of a step that is the same every time the instruction runs."""
 
     @property
     def task(self) -> str: ...
@@ -175,22 +180,26 @@ class TracedInstruction(Protocol):
 
 
 Moment: TypeAlias = tuple[int, int | None]
-"""(virtual time, session): when a step ended and on which connection. Steps that share it share the tuple."""
+"""(virtual time, session): when a step ended and on which connection. The interpreter shares one tuple among all steps for
+which it is the same, so this column costs a reference for each step."""
 
 
 @dataclass(slots=True)
 class Trace:
-    """The events of one run, written by the interpreter and read by everybody else.
+    """The events of one run. The interpreter appends; everything else only reads.
 
-    The four columns hold the steps that ended, an item each, all as long as each other. ``between`` holds every other
-    event, with the number of steps that had ended before it.
+    ``ops``, ``arguments``, ``outcomes`` and ``moments`` are the columns of the steps that ended: equally long, row i is
+    step i. ``transactions`` is a sparse column. ``between`` holds all other events, each with the number of steps that had
+    ended before it; that number never decreases, which is what lets ``_read`` merge the two in one pass.
+
+    The interpreter appends to the four columns itself, without a method: a call would cost as much as the step.
     """
 
     ops: list[TracedInstruction] = field(default_factory=list)
     arguments: list[tuple[Value, ...]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
-    transactions: dict[int, int] = field(default_factory=dict)  # the state after a step, where somebody asked, by its index
+    transactions: dict[int, int] = field(default_factory=dict)  # by index: the state after a step that may have changed it
     between: list[tuple[int, TraceEvent]] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[TraceEvent]:
@@ -200,11 +209,11 @@ class Trace:
         return len(self.ops) + len(self.between)
 
     def add(self, event: TraceEvent) -> None:
-        """Write down what is no step."""
+        """Record an event that is not a step."""
         self.between.append((len(self.ops), event))
 
     def copy(self) -> Trace:
-        """Another trace of the same events, to be gone on with."""
+        """A trace of its own with the same events, to be continued. Every run starts with a copy of setup's."""
         return Trace(
             list(self.ops),
             list(self.arguments),
@@ -215,7 +224,7 @@ class Trace:
         )
 
     def count(self) -> int:
-        """How many steps have ended, checks included."""
+        """The number of steps that ended, checks included."""
         return len(self.ops) + sum(isinstance(event, CheckEvaluated) for _, event in self.between)
 
     def steps(self) -> Iterator[StepCompleted]:
@@ -223,18 +232,21 @@ class Trace:
         return (event for event in self if isinstance(event, StepCompleted))
 
     def control(self) -> Iterator[TraceEvent]:
-        """All events, but of the steps only those after which the state of the transaction was asked.
+        """All events, but of the steps only those that may have changed the state of a transaction.
 
-        Whatever may have moved one is among them. To read every step costs as much as to run it.
+        For judges that follow connections and transactions: building an event for every step would cost as much as running
+        the steps did.
         """
         return self._read(self.transactions)
 
     def choices(self) -> tuple[int, ...]:
-        """What the scheduler chose, tasks numbered from 1: the schedule that replays this run."""
+        """The tasks that the scheduler chose, numbered from 1: the recorded schedule that replays this run."""
         return tuple(event.choice + 1 for _, event in self.between if isinstance(event, TaskChosen))
 
     def digest(self) -> str:
         """16 hexadecimal digits: equal for two runs that a plan cannot tell apart (docs/adr/0024)."""
+        # In chunks, so that the lists that marshal sees stay in the cache and the bytes of a long run are never all there at
+        # once. Statements are written when they first occur and referred to by number afterwards.
         hasher = blake2b(digest_size=8)
         statements = _StatementNumbers()
         for start in range(0, len(self.ops), _CHUNK):
@@ -242,26 +254,27 @@ class Trace:
             ops = self.ops[chunk]
             fresh, numbers = statements.of(ops)
             arguments, outcomes = self.arguments[chunk], self.outcomes[chunk]
-            if statements.has_volatile:
+            if statements.has_nondeterministic:
                 arguments, outcomes = _without_values(ops, arguments, outcomes)
             hasher.update(_marshalled([fresh, numbers, arguments, _digested_outcomes(ops, outcomes)]))
-        hasher.update(_marshalled([(at, essence) for at, event in self.between if (essence := _digested_event(event))]))
+        hasher.update(_marshalled([(at, digested) for at, event in self.between if (digested := _digested_event(event))]))
         return hasher.hexdigest()
 
     def _read(self, steps: Iterable[int]) -> Iterator[TraceEvent]:
-        """These steps, in their order, and everything between."""
+        """These steps, in order, merged with all other events."""
         between = iter(self.between)
         at, event = next(between, _NOTHING)
         for step in steps:
+            # An event that was recorded when k steps had ended comes before step k.
             while event is not None and at <= step:
                 yield event
                 at, event = next(between, _NOTHING)
-            yield self._stepped(step)
+            yield self._step_event(step)
         while event is not None:
             yield event
             _, event = next(between, _NOTHING)
 
-    def _stepped(self, step: int) -> StepCompleted:
+    def _step_event(self, step: int) -> StepCompleted:
         op, tx = self.ops[step], self.transactions.get(step)
         now_us, session = self.moments[step]
         return StepCompleted(
@@ -280,22 +293,22 @@ class Trace:
 
 
 _NOTHING: Final[tuple[int, TraceEvent | None]] = (0, None)
-_CHUNK: Final = 512  # steps that are digested at once: a list that fits into the cache
+_CHUNK: Final = 512  # steps
 
 
 class _StatementNumbers:
-    """The numbers of what tasks say, in the order in which it was first said: it is written out but once."""
+    """Numbers for (task, statement), in the order of first use: a digest contains each text once."""
 
     def __init__(self) -> None:
-        self.has_volatile = False
+        self.has_nondeterministic = False
         self._names: dict[tuple[str, str], int] = {}
         self._numbers: dict[TracedInstruction, int] = {}
 
     def of(self, ops: Sequence[TracedInstruction]) -> tuple[list[tuple[str, str]], list[int]]:
-        """What these say for the first time, and the number of each."""
+        """The (task, statement) pairs that are new in this chunk, and the number of every step's pair."""
         names, numbers = self._names, self._numbers
         try:
-            return [], [numbers[op] for op in ops]
+            return [], [numbers[op] for op in ops]  # loops run the same instructions again: nothing is new then
         except KeyError:
             fresh = []
             for op in ops:
@@ -305,16 +318,16 @@ class _StatementNumbers:
                         names[name] = len(names)
                         fresh.append(name)
                     numbers[op] = names[name]
-                    self.has_volatile = self.has_volatile or op.nondeterministic
+                    self.has_nondeterministic = self.has_nondeterministic or op.nondeterministic
             return fresh, [numbers[op] for op in ops]
 
 
 def _digested_outcomes(ops: Sequence[TracedInstruction], outcomes: Sequence[Outcome]) -> list[object]:
-    """What is digested of outcomes, one behind the other: each tells by what it begins with where it ends."""
+    """What is digested of outcomes, in one flat list; the beginning of each tells where it ends."""
     parts: list[Sequence[object]] = [*outcomes]
     for i, outcome in enumerate(outcomes):
-        # An error, or rows that may have to be sorted; of the others nothing need be asked, and a call would cost as much
-        # as all the rest.
+        # An error, or several rows, which may have to be sorted. All other outcomes go in as they are: a call for each of
+        # them would cost as much as the rest of the digest.
         if len(outcome) > 1 and (len(outcome) > 3 or len(outcome[1]) > 1):
             parts[i] = _digested_outcome(outcome, ops[i].ordered)
     return list(chain.from_iterable(parts))
@@ -323,7 +336,7 @@ def _digested_outcomes(ops: Sequence[TracedInstruction], outcomes: Sequence[Outc
 def _without_values(
     ops: Sequence[TracedInstruction], arguments: list[tuple[Value, ...]], outcomes: list[Outcome]
 ) -> tuple[list[tuple[Value, ...]], list[Outcome]]:
-    """Of what is another value every time, only the types."""
+    """Only the types of what nondeterministic statements took and returned: the values never repeat."""
     arguments, outcomes = list(arguments), list(outcomes)
     for i, op in enumerate(ops):
         if op.nondeterministic:
@@ -346,15 +359,15 @@ def _types(row: tuple[Value, ...]) -> tuple[Value, ...]:
     return tuple(type(value).__name__ for value in row)
 
 
-def _marshalled(essence: list[Any]) -> bytes:
+def _marshalled(digested: list[Any]) -> bytes:
     try:
-        return marshal.dumps(essence, _MARSHAL_VERSION)
-    except ValueError:  # a Decimal, a date: what marshal cannot write is written as a trace's JSON would
-        return marshal.dumps(_marshallable(essence), _MARSHAL_VERSION)
+        return marshal.dumps(digested, _MARSHAL_VERSION)
+    except ValueError:  # marshal knows no Decimal and no date: these are written as in a JSON trace
+        return marshal.dumps(_marshallable(digested), _MARSHAL_VERSION)
 
 
 _Digested: TypeAlias = tuple[object, ...]
-"""Nested tuples and lists of what marshal can write."""
+"""Nested tuples and lists of values that marshal can write."""
 
 
 def _digested_event(event: TraceEvent) -> _Digested:
@@ -374,7 +387,7 @@ def _digested_event(event: TraceEvent) -> _Digested:
         case StepCompleted():
             return (event.task, event.what, event.arguments, *_digested_outcome(event.outcome, event.ordered))
         case TaskChosen() | ScheduleEntrySkipped() | RaceDetected():
-            return ()  # decisions, words and races lie beside what a plan can observe
+            return ()  # decisions and races are not observable by a plan; their effects are
         case _:
             assert_never(event)
 
@@ -390,7 +403,7 @@ def _digested_outcome(outcome: Outcome, ordered: bool) -> _Digested:
 
 
 def _marshallable(part: object) -> Any:
-    """The same nesting, with every value that marshal refuses turned into tagged text."""
+    """The same nesting, with tagged text in the place of every value that marshal refuses."""
     if isinstance(part, list | tuple):
         return tuple(map(_marshallable, part)) if isinstance(part, tuple) else list(map(_marshallable, part))
     if isinstance(part, Decimal | date | time):

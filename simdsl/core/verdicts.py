@@ -1,4 +1,4 @@
-"""What a run comes to, and what reports are told. Reports fold over ``Progress``; nothing else reaches them."""
+"""Verdicts, failures, and the events that reports receive. A report is a fold over ``Progress``; it knows nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simdsl.plan.source import Path
 
 
 class Verdict(StrEnum):
-    """The four verdicts. An error never counts as a pass, and neither does a run that judged nothing."""
+    """The four verdicts. An error never counts as a pass, and neither does a run without a single assertion."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -31,15 +31,15 @@ class FailureKind(StrEnum):
     CHECK = "check_failed"
     INVARIANT = "invariant_failed"
     SETUP = "setup_failed"
-    DEADLOCK = "plan_deadlock"  # everybody waits, and nothing can serve anybody
-    STUCK = "stuck_statement"  # a real limit passed, or a statement still waited at the end
+    DEADLOCK = "plan_deadlock"  # every task is blocked, and no advance of the clock unblocks one
+    STUCK = "stuck_statement"  # a real time limit passed, or a statement was still blocked at the end
     POOL = "pool_invariant"
     TRANSACTION = "transaction_invariant"
-    DIVERGENCE = "divergence"  # a strict replay met another enabled task than the recorded one
-    DIFFERENCE = "backends_differ"  # two backends do not agree about a step, or about what is in a table
-    INSTABILITY = "runs_differ"  # the same run, done twice, left two traces
-    CRASH = "crash"  # the process in which the plan ran ended, or had to be ended
-    PROPERTY = "property_violated"  # a named property of the plan, judged on the trace
+    DIVERGENCE = "divergence"  # a strict replay found the recorded task blocked or finished
+    DIFFERENCE = "backends_differ"  # two backends disagree about a step, or about the content of a table
+    INSTABILITY = "runs_differ"  # two executions of the same run left different traces
+    CRASH = "crash"  # the process that ran the plan ended, or hung and was killed
+    PROPERTY = "property_violated"  # a named property of the plan, evaluated on the trace
 
     @property
     def label(self) -> str:
@@ -48,7 +48,7 @@ class FailureKind(StrEnum):
 
 
 class BackendOutput(NamedTuple):
-    """What one of several backends said to a step, and what was sent to it (None: nothing that is text)."""
+    """The outcome of a step on one of several backends, and the statement that was sent to it, if the step has one."""
 
     backend: str
     said: str
@@ -56,7 +56,7 @@ class BackendOutput(NamedTuple):
 
 
 class PropertyResult(NamedTuple):
-    """A property on one run: how often its claim could have broken, and how often it did."""
+    """A property on one run: how often it could have been violated (``assertions``), and how often it was."""
 
     name: str
     assertions: int
@@ -65,12 +65,12 @@ class PropertyResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One thing that broke, in the plan's own terms."""
+    """One failure, in the terms of the plan."""
 
     kind: FailureKind
-    message: str  # one sentence, without the place
-    path: Path  # the step; empty where the whole run is meant
-    override: str | None = None  # the backend whose override was in force
+    message: str  # one sentence, without the location
+    path: Path  # the step; empty if the failure is one of the whole run
+    override: str | None = None  # the backend whose override applied
     task: str | None = None
     expected: tuple[str, ...] = ()  # a line each, rows as plan literals
     got: tuple[str, ...] = ()
@@ -90,22 +90,26 @@ class RunReport:
     run: int  # from 1, within this plan and backend
     choices: tuple[int, ...]  # empty for `steps:`
     verdict: Verdict
-    assertions: int  # explicit expectations, checks and invariants, and moments at which a property could have broken
+    assertions: (
+        int  # expectations, checks and invariants evaluated, and moments at which a property could have been violated
+    )
     steps: int
     digest: str
     trace: Trace = field(repr=False, compare=False)
     failure: Failure | None = None
-    consequences: tuple[Failure, ...] = ()  # what `finally` missed after a failure
+    consequences: tuple[Failure, ...] = ()  # further failures, those of `finally` included
     warnings: tuple[str, ...] = ()
     raced: bool = False
-    seed: int | None = None  # what the actions of a workload were drawn from; a seed of this run alone
+    seed: int | None = None  # from which the actions of a workload were sampled, in this run only
     properties: tuple[PropertyResult, ...] = ()  # in the order of the plan
-    tables: Mapping[str, Rows] | None = field(default=None, repr=False, compare=False)  # before `finally`, if anybody asked
+    tables: Mapping[str, Rows] | None = field(
+        default=None, repr=False, compare=False
+    )  # before `finally`, if asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStarted:
-    """A plan begins on a backend."""
+    """A plan starts on a backend. ``seed`` is the plan's own, or the one that it was given."""
 
     plan: Plan
     file: str
@@ -115,17 +119,17 @@ class PlanStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded:
-    """One run of it ended."""
+    """A run of the plan ended."""
 
     report: RunReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanEnded:
-    """All runs of a plan on a backend ended, or the first one that failed did.
+    """The plan ended on a backend, after all its runs or after the first one that failed.
 
-    ``verdict`` is FAIL if a run failed, SKIP with ``reason`` if none could start, WARN if a run warned, a schedule raced
-    or a bound cut the exploration, or if nothing was judged; else PASS.
+    ``verdict`` is FAIL if a run failed; SKIP, with ``reason``, if the plan cannot run there; WARN if there are warnings (a
+    race, an exploration that was cut short, no assertion at all ...); else PASS.
     """
 
     plan: Plan
@@ -136,7 +140,7 @@ class PlanEnded:
     runs: int
     assertions: int
     steps: int
-    reason: str | None = None  # why it was skipped
+    reason: str | None = None  # of a skip
     warnings: tuple[str, ...] = ()
     failed: RunReport | None = None
     digest: str = ""  # over the digests of all runs
@@ -144,22 +148,22 @@ class PlanEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorStats:
-    """What the generated plans of one profile or property came to."""
+    """How the generated plans of one profile or property fared."""
 
     name: str
     generated: int  # plans that ended
-    assertions: int  # how often a claim could have broken, or an expectation was compared
+    assertions: int  # see ``PropertyResult``; of a profile, those of its plans
     failed: int  # plans
     skipped: tuple[tuple[str, int], ...]  # plans, by reason
-    without_assertions: int  # plans that ran and judged nothing
-    never: str | None  # why those did
+    without_assertions: int  # plans that ran without one
+    never: str | None  # why a property may have none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorHealth:
-    """What a call over generated plans exercised, and what it never met."""
+    """What the generated plans of a call exercised, and what never happened in them."""
 
-    floor: int  # how often each must have been judged
+    floor: int  # the fewest assertions that each must have
     of: tuple[GeneratorStats, ...]
     runs: int
     conflicts: int
@@ -167,7 +171,7 @@ class GeneratorHealth:
 
     @property
     def below(self) -> tuple[GeneratorStats, ...]:
-        """Those that were judged too seldom. One whose plans were all skipped has said why instead."""
+        """Those with too few assertions, except where all plans were skipped, which has a reason of its own."""
         return tuple(
             one
             for one in self.of
@@ -177,7 +181,7 @@ class GeneratorHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllPlansEnded:
-    """Everything that was selected has run."""
+    """The call ended: all plans, or as many as ran before an interruption."""
 
     seed: int
     plans: int
