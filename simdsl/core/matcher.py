@@ -1,9 +1,14 @@
-"""Is this outcome what was expected? Expectations are compiled once and matched with every outcome of their step (rules.md
-11-14, 17-19).
+"""Is this outcome what was expected? (rules.md 11-14, 17-19)
 
-A matcher is called with the outcome, the variables and the labelled outcomes. It returns None (it matches), a dict (it
-matches, and these names are now bound) or a ``Mismatch``. Most expectations are plain rows or counts that simply match, so
-those are decided by one comparison of bytes or integers before anything else is looked at."""
+An expectation is compiled once into a matcher and applied to every outcome of its step. A matcher takes the outcome, the
+variables and the labelled outcomes, and returns None (it matches), a dict (it matches, and these names are now bound) or
+a ``Mismatch``.
+
+There are two ways to the same answer. The complete matcher walks over alternatives, rows and cells. In front of it stands,
+where the expectation is of a common form, one comparison of bytes or integers: nearly all outcomes of a run are simply
+right, and the walk would cost more than executing a small statement does. A fast matcher only ever answers "it matches";
+whatever it is not sure of goes to the complete one.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +54,7 @@ ROWS_SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch:
-    """Why no alternative holds: one sentence."""
+    """Why no alternative matches: one sentence."""
 
     message: str
 
@@ -61,28 +66,32 @@ Matcher: TypeAlias = Callable[[Outcome, Mapping[str, Value], Mapping[str, Outcom
 
 
 def compile_expectation(expectation: Expectation, *, ordered: bool, boolean_type: bool) -> Matcher:
-    """The judge of an expectation for a statement that is ``ordered``, on a backend that has booleans or not.
+    """The matcher of an expectation.
 
-    ``blocks`` never holds here: whether a statement waits is known before it has an outcome.
+    ``ordered`` says whether the statement promises an order of its rows, ``boolean_type`` whether the backend has booleans
+    (without them, ``true`` matches 1). ``blocks`` never matches here: a statement that is blocked has no outcome yet.
     """
 
-    def judge(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> MatchResult:
+    def complete(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> MatchResult:
         first: str | None = None
         for alternative in expectation:
-            meeting = CellComparison(env=env, boolean_type=boolean_type)
-            reason = _mismatch(alternative, outcome, meeting, labels, ordered)
+            comparison = CellComparison(env=env, boolean_type=boolean_type)
+            reason = _mismatch(alternative, outcome, comparison, labels, ordered)
             if reason is None:
-                return meeting.bound or None
+                return comparison.bound or None
             first = first or reason
         return Mismatch(message=first or "")
 
     if len(expectation) == 1:
-        return _fast_matcher(expectation[0], ordered, judge)
-    return judge
+        return _fast_matcher(expectation[0], ordered, complete)
+    return complete
 
 
 def exact_match(expectation: Expectation) -> Affected | None:
-    """The one outcome that needs no judge, for it meets the expectation and binds nothing: a count, in the usual case."""
+    """The outcome that matches alone, so that `==` can replace the matcher; None if there is none. Such as `1 affected`.
+
+    Worth a case of its own because most statements of most plans change one row.
+    """
     match expectation:
         case (Count(what=CountUnit.AFFECTED, comparison=ComparisonOperator.EQ, n=int(n)),):
             return Affected(n)
@@ -91,7 +100,7 @@ def exact_match(expectation: Expectation) -> Affected | None:
 
 
 def describe(outcome: Outcome) -> tuple[str, ...]:
-    """What came, a line each, as the plan language writes it."""
+    """An outcome in the syntax of the plan language, one line for each row."""
     match outcome:
         case Rows(columns=columns, rows=rows):
             if not rows:
@@ -109,36 +118,41 @@ def describe(outcome: Outcome) -> tuple[str, ...]:
             return (f"error {error_class}{codes}", text)
 
 
-def _fast_matcher(alternative: Alternative, ordered: bool, judge: Matcher) -> Matcher:
+def _fast_matcher(alternative: Alternative, ordered: bool, complete: Matcher) -> Matcher:
     match alternative:
         case Ok():
-            return lambda outcome, env, labels: judge(outcome, env, labels) if type(outcome) is Failed else None
+            return lambda outcome, env, labels: complete(outcome, env, labels) if type(outcome) is Failed else None
         case Count() if (wanted := exact_match((alternative,))) is not None:
-            return lambda outcome, env, labels: None if outcome == wanted else judge(outcome, env, labels)
+            return lambda outcome, env, labels: None if outcome == wanted else complete(outcome, env, labels)
         case ExactRows(rows=((Scalar(value=value) as cell,),)) if _is_plain(cell):
-            return _one_cell(value, judge)
+            return _one_cell(value, complete)
         case ExactRows(rows=rows, order=order) if (plain := _plain_rows(rows)) is not None:
-            return _same_bytes(plain, _is_ordered(ordered, order), judge)
+            return _same_bytes(plain, _is_ordered(ordered, order), complete)
         case ExactRows(rows=(cells,)) if all(isinstance(cell, Variable) or _is_plain(cell) for cell in cells):
-            return _one_row(cells, judge)
+            return _one_row(cells, complete)
         case _:
-            return judge
+            return complete
 
 
-def _one_cell(wanted: Value, judge: Matcher) -> Matcher:
-    """One value, such as a count: an equal one of an equal type meets it."""
+def _one_cell(wanted: Value, complete: Matcher) -> Matcher:
+    """The matcher of one value, such as a count."""
     rows, kind = [(wanted,)], type(wanted)
 
     def one_cell(outcome: Outcome, env: Mapping[str, Value], labels: Mapping[str, Outcome]) -> MatchResult:
+        # 1 == 1.0 == True in Python, so the type is compared too; where it differs, the complete matcher knows the rules.
         if type(outcome) is Rows and outcome[1] == rows and type(outcome[1][0][0]) is kind:
             return None
-        return judge(outcome, env, labels)
+        return complete(outcome, env, labels)
 
     return one_cell
 
 
-def _same_bytes(rows: list[Row], ordered: bool, judge: Matcher) -> Matcher:
-    """Equal bytes are equal rows, types included; what differs in bytes may still be met, so the judge is asked."""
+def _same_bytes(rows: list[Row], ordered: bool, complete: Matcher) -> Matcher:
+    """The matcher of plain rows, which compares their bytes.
+
+    Equal bytes are equal rows, types included, and marshal writes them in C. Rows with different bytes may still match (a
+    bag in another order, 1 for 1.00), so then the complete matcher decides.
+    """
     dumps = marshal.dumps
     written = dumps(rows, 2)
     if ordered or len(rows) < 2:
@@ -149,7 +163,7 @@ def _same_bytes(rows: list[Row], ordered: bool, judge: Matcher) -> Matcher:
                     return None
             except ValueError:  # a value that marshal cannot write, such as a Decimal
                 pass
-            return judge(outcome, env, labels)
+            return complete(outcome, env, labels)
 
         return in_order
     sorted_written = dumps(sorted_rows(rows), 2)
@@ -162,13 +176,13 @@ def _same_bytes(rows: list[Row], ordered: bool, judge: Matcher) -> Matcher:
                     return None
         except ValueError:
             pass
-        return judge(outcome, env, labels)
+        return complete(outcome, env, labels)
 
     return as_bag
 
 
-def _one_row(cells: CellRow, judge: Matcher) -> Matcher:
-    """One row of values and variables: built from the variables of the moment; equal values of equal types meet."""
+def _one_row(cells: CellRow, complete: Matcher) -> Matcher:
+    """The matcher of one row of values and variables, whose values are looked up each time."""
     width = len(cells)
     parts = [
         (i, cell.name if isinstance(cell, Variable) else None, cell.value if isinstance(cell, Scalar) else None)
@@ -185,13 +199,13 @@ def _one_row(cells: CellRow, judge: Matcher) -> Matcher:
                         break
                 else:
                     return None
-        return judge(outcome, env, labels)
+        return complete(outcome, env, labels)
 
     return one_row
 
 
 def _is_plain(cell: Cell) -> bool:
-    """A cell that exactly one value meets, save for what the slow way knows better; true meets 1 on some backends."""
+    """Whether an equal value of an equal type matches the cell. Not a boolean: ``true`` matches 1 on some backends."""
     return isinstance(cell, Scalar) and not isinstance(cell.value, bool)
 
 
@@ -212,27 +226,27 @@ def _is_ordered(ordered: bool, order: RowOrder | None) -> bool:
 
 
 def _mismatch(
-    alternative: Alternative, outcome: Outcome, meeting: CellComparison, labels: Mapping[str, Outcome], ordered: bool
+    alternative: Alternative, outcome: Outcome, comparison: CellComparison, labels: Mapping[str, Outcome], ordered: bool
 ) -> str | None:
-    """None if the alternative holds, else why not."""
+    """Why the alternative does not match, or None."""
     match alternative:
         case Ok():
             return _error_of(outcome)
         case Count():
-            return _count(alternative, outcome, meeting)
+            return _count(alternative, outcome, comparison)
         case ExactRows(rows=wanted, order=order):
-            return _unless_rows(outcome, wanted) or _exact(wanted, _rows(outcome), meeting, _is_ordered(ordered, order))
+            return _unless_rows(outcome, wanted) or _exact(wanted, _rows(outcome), comparison, _is_ordered(ordered, order))
         case Contains(rows=wanted):
             found = _unless_rows(outcome, wanted)
-            return found or (None if meeting.among(wanted, _rows(outcome)) else "not all of these rows are in the result")
+            return found or (None if comparison.among(wanted, _rows(outcome)) else "not all of these rows are in the result")
         case Excludes(rows=wanted):
-            return _unless_rows(outcome, wanted) or _excludes(wanted, _rows(outcome), meeting)
+            return _unless_rows(outcome, wanted) or _excludes(wanted, _rows(outcome), comparison)
         case SameAs(label=label, order=order):
             return _same_as(label, labels, outcome, order is RowOrder.IN_ORDER)
         case ExpectedError():
             return _error(alternative, outcome)
         case Blocks():
-            return "the statement did not wait for anybody"
+            return "the statement was not blocked"
         case _:
             assert_never(alternative)
 
@@ -256,23 +270,25 @@ def _unless_rows(outcome: Outcome, wanted: tuple[CellRow, ...]) -> str | None:
     return None
 
 
-def _exact(wanted: tuple[CellRow, ...], rows: list[Row], meeting: CellComparison, ordered: bool) -> str | None:
+def _exact(wanted: tuple[CellRow, ...], rows: list[Row], comparison: CellComparison, ordered: bool) -> str | None:
     if len(wanted) != len(rows):
         return f"expected {len(wanted)} {_plural('row', len(wanted))}, got {len(rows)}"
     if ordered or len(wanted) == 1:
         for number, (cells, row) in enumerate(zip(wanted, rows, strict=True), 1):
             for column, (cell, value) in enumerate(zip(cells, row, strict=True), 1):
-                if not meeting.cell(cell, value):
+                if not comparison.cell(cell, value):
                     where = f"column {column}" if len(rows) == 1 else f"row {number}, column {column}"
-                    return f"{where} is {literal(value)}" if len(row) > 1 or len(rows) > 1 else f"got {literal(value)}"
+                    is_all = len(row) == 1 and len(rows) == 1
+                    expected = comparison.expected_text(cell)
+                    return f"{'' if is_all else f'{where}: '}expected {expected}, got {literal(value)}"
         return None
-    return None if meeting.among(wanted, rows) else "the rows differ"
+    return None if comparison.among(wanted, rows) else "the rows differ"
 
 
-def _excludes(wanted: tuple[CellRow, ...], rows: list[Row], meeting: CellComparison) -> str | None:
+def _excludes(wanted: tuple[CellRow, ...], rows: list[Row], comparison: CellComparison) -> str | None:
     for cells in wanted:
         for row in rows:
-            if meeting.row(cells, row):
+            if comparison.row(cells, row):
                 return f"{literal_row(row)} is in the result"
     return None
 
@@ -287,10 +303,10 @@ _COMPARE: Final[Mapping[ComparisonOperator, Callable[[int, int], bool]]] = {
 }
 
 
-def _count(count: Count, outcome: Outcome, meeting: CellComparison) -> str | None:
+def _count(count: Count, outcome: Outcome, comparison: CellComparison) -> str | None:
     if isinstance(outcome, Failed):
         return _error_of(outcome)
-    wanted = meeting.env[count.n.name] if isinstance(count.n, Variable) else count.n
+    wanted = comparison.env[count.n.name] if isinstance(count.n, Variable) else count.n
     if type(wanted) is not int:
         return f"a count is an integer, and the variable is {literal(wanted)}"
     got = _counted(count.what, outcome)
@@ -300,7 +316,10 @@ def _count(count: Count, outcome: Outcome, meeting: CellComparison) -> str | Non
         )
     if _COMPARE[count.comparison](got, wanted):
         return None
-    return f"got {got} {count.what if got != 1 else str(count.what).removesuffix('s')}"
+    is_one = wanted == 1 and count.comparison is ComparisonOperator.EQ
+    noun = str(count.what).removesuffix("s") if is_one else str(count.what)
+    sign = "" if count.comparison is ComparisonOperator.EQ else f"{count.comparison} "
+    return f"expected {sign}{wanted} {noun}, got {got}"
 
 
 def _counted(what: CountUnit, outcome: Rows | Affected) -> int | None:
@@ -364,14 +383,14 @@ def _plural(noun: str, n: int) -> str:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class CellComparison:
-    """One expectation meeting one outcome: the variables it reads, and the names it binds on the way."""
+    """The comparison of one alternative with one outcome: the variables that it reads, and the names that it binds."""
 
     env: Mapping[str, Value]
     boolean_type: bool
     bound: dict[str, Value] = field(default_factory=dict)
 
     def cell(self, cell: Cell, value: Value) -> bool:
-        """Whether the value is one that the cell means; ``?x`` binds it."""
+        """Whether the value matches the cell; ``?x`` binds it."""
         match cell:
             case Wildcard():
                 return True
@@ -391,16 +410,34 @@ class CellComparison:
             case _:
                 assert_never(cell)
 
+    def expected_text(self, cell: Cell) -> str:
+        """The value that a cell expects, for a message; of a variable, its value at this moment."""
+        match cell:
+            case Scalar(value=value):
+                return literal(value)
+            case FixedPoint(text=text):
+                return text
+            case TypedLiteral(kind=kind, text=text):
+                return f"{kind} '{text}'"
+            case Variable(name=name):
+                return literal(self.env[name])
+            case Binding(name=name):
+                return literal(self.bound[name])  # a name that is bound twice, to different values
+            case Wildcard():
+                return "_"
+            case _:
+                assert_never(cell)
+
     def row(self, cells: CellRow, row: Row) -> bool:
-        """Whether a whole row is met. Widths must be equal."""
+        """Whether a whole row matches. Widths must be equal."""
         return len(cells) == len(row) and all(map(self.cell, cells, row))
 
     def in_order(self, wanted: Sequence[CellRow], rows: Sequence[Row]) -> bool:
-        """Whether the rows are met one by one."""
+        """Whether the rows match one by one."""
         return len(wanted) == len(rows) and all(map(self.row, wanted, rows))
 
     def among(self, wanted: Sequence[CellRow], rows: Sequence[Row]) -> bool:
-        """Whether each wanted row can be given a row of its own: a sub-bag, wildcards and all.
+        """Whether each wanted row can be assigned a different row that matches it: whether it is a sub-bag, with wildcards.
 
         A maximum bipartite matching by augmenting paths (Kuhn); rows without wildcards never need to augment.
         """
@@ -416,6 +453,7 @@ class CellComparison:
             return False
 
         for i, cells in enumerate(wanted):
+            # Most wanted rows find a free row at once; only those with wildcards ever push another one to its second choice.
             free = next((j for j, row in enumerate(rows) if j not in owner and self.row(cells, row)), None)
             if free is not None:
                 owner[free] = i

@@ -102,9 +102,7 @@ class RunReport:
     raced: bool = False
     seed: int | None = None  # from which the actions of a workload were sampled, in this run only
     properties: tuple[PropertyResult, ...] = ()  # in the order of the plan
-    tables: Mapping[str, Rows] | None = field(
-        default=None, repr=False, compare=False
-    )  # before `finally`, if asked for
+    tables: Mapping[str, Rows] | None = field(default=None, repr=False, compare=False)  # before `finally`, if asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,8 +114,8 @@ def test_rule_16_counts() -> None:
     assert not held("< 2 rows", Rows(1, [(1,), (2,)]))
     assert held("2 columns", Rows(2, []))
     assert held("$n rows", Rows(1, [(1,)]), n=1)
-    assert judge("1 row", Rows(1, [])) == Mismatch(message="got 0 rows")
-    assert judge("0 rows", Rows(1, [(1,)])) == Mismatch(message="got 1 row")
+    assert judge("1 row", Rows(1, [])) == Mismatch(message="expected 1 row, got 0")
+    assert judge("0 rows", Rows(1, [(1,)])) == Mismatch(message="expected 0 rows, got 1")
 
 
 def test_rule_15_an_affected_count_stands_beside_rows() -> None:
@@ -201,12 +201,17 @@ def test_blocks_never_meets_an_outcome() -> None:
     assert held("blocks or 1", one(1))
 
 
-def test_a_miss_names_the_cell() -> None:
-    assert judge("(1, 'a')", Rows(2, [(1, "b")])) == Mismatch(message="column 2 is 'b'")
+def test_a_mismatch_names_the_cell() -> None:
+    assert judge("(1, 'a')", Rows(2, [(1, "b")])) == Mismatch(message="column 2: expected 'a', got 'b'")
     assert judge("(1, 'a'), (2, 'b')", Rows(2, [(1, "a"), (2, "c")]), ordered=True) == Mismatch(
-        message="row 2, column 2 is 'c'"
+        message="row 2, column 2: expected 'b', got 'c'"
     )
-    assert judge("5", one(6)) == Mismatch(message="got 6")
+    assert judge("1.5", one(6)) == Mismatch(message="expected 1.5, got 6")
+    assert judge("date '2026-01-31'", one(6)) == Mismatch(message="expected date '2026-01-31', got 6")
+    assert judge("$n", one(6), n="x") == Mismatch(message="expected 'x', got 6")
+    assert judge("(?x, ?x)", Rows(2, [(1, 2)])) == Mismatch(message="column 2: expected 1, got 2")
+    assert judge(">= 2 rows", one(6)) == Mismatch(message="expected >= 2 rows, got 1")
+    assert judge("5", one(6)) == Mismatch(message="expected 5, got 6")
 
 
 def test_outcomes_are_described_in_the_words_of_plans() -> None:

@@ -39,9 +39,9 @@ def test_rule_22_a_step_without_an_expectation_is_not_judged() -> None:
 
 def test_rule_23_the_first_failed_step_ends_the_run_and_finally_runs() -> None:
     ran = run("steps:\n  - a: SELECT 1 => 2\n  - a: SELECT 3 => 3\nfinally:\n  - SELECT 4 => 5\n")
-    assert ran.failure.message == "got 1"
+    assert ran.failure.message == "expected 2, got 1"
     assert [what for _, what, _ in ran.steps()] == ["SELECT 1", "SELECT 4"]
-    assert [consequence.message for consequence in ran.last.consequences] == ["got 4"]
+    assert [consequence.message for consequence in ran.last.consequences] == ["expected 5, got 4"]
 
 
 def test_rule_23_accept_goes_on() -> None:
@@ -120,7 +120,7 @@ def test_rule_29_blocks_needs_a_backend_that_sees_locks() -> None:
 def test_rule_30_await_judges_what_the_statement_came_to() -> None:
     ran = run(WRITERS + "  - b: UPDATE t SET v = v + 10 => blocks\n  - a: COMMIT\n  - await: b => 2 affected\n", THREADED)
     assert ran.failure.path == ("steps", 4)
-    assert ran.failure.message == "b: got 1 affected"
+    assert ran.failure.message == "b: expected 2 affected, got 1"
 
 
 def test_an_await_names_what_it_collects() -> None:
@@ -315,7 +315,7 @@ steps:
       - return: a
 """
     )
-    assert ran.failure.message == "got 0"
+    assert ran.failure.message == "expected 1, got 0"
     assert [event.checked_out for event in ran.events(PoolChanged)] == [True, False, True, False]
 
 
