@@ -26,7 +26,7 @@ def test_a_failure_exits_with_1_and_tells_its_story(shell: Shell) -> None:
     assert result.code == 1
     assert result.out.splitlines()[0].startswith("seed 7, ")
     story = result.out[result.out.index("expectation failed") :]
-    assert story.startswith("expectation failed: column 2 is 10\n  --> a.yaml:11:31\n")
+    assert story.startswith("expectation failed: column 2: expected 11, got 10\n  --> a.yaml:11:31\n")
     assert "11 |   - b: SELECT id, v FROM t => (1, 11)\n   |                               ^^^^^^^\n" in story
     assert "   expected  (1, 11)\n   got       (1, 10)\n                 ^^\n" in story
     assert "   2 a INSERT INTO t VALUES (1, 10)  1 affected\n" in story

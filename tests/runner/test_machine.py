@@ -140,7 +140,7 @@ def test_rule_31_a_task_with_an_uncollected_statement_must_await() -> None:
 
 def test_blocks_is_missed_by_a_statement_that_does_not_wait() -> None:
     ran = run("steps:\n  - a: SELECT 1 => blocks\n", THREADED)
-    assert ran.failure.message == "the statement did not wait for anybody"
+    assert ran.failure.message == "the statement was not blocked"
 
 
 def test_rule_32_a_statement_that_still_waits_at_the_end_is_released_by_the_rollback_of_its_blocker() -> None:
