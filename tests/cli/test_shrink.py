@@ -33,7 +33,8 @@ def test_the_smallest_plan_goes_to_standard_output_and_the_rest_to_standard_erro
     said = shell("shrink", "wrong.yaml")
     assert said.code == 0
     assert [step.task for step in load_text(said.out).steps or () if hasattr(step, "task")] == ["a", "a"]
-    assert "wrong.yaml: " in said.err and "got 11" in said.err
+    assert "wrong.yaml: " in said.err
+    assert "got 11" in said.err
     assert "shrinking 7 -> 4 steps (" in said.err
 
 
