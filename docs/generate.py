@@ -28,6 +28,7 @@ from simdsl.cli.command_line import COMMANDS, Command  # noqa: E402
 from simdsl.cli.option_groups import PANELS  # noqa: E402
 from simdsl.cli.options import Field  # noqa: E402
 from simdsl.generation.plans import UNSUPPORTED_KNOBS  # noqa: E402
+from simdsl.language.plan_schema import plan_schema  # noqa: E402
 from simdsl.language.property_names import built_in  # noqa: E402
 from simdsl.oracles.equivalence import RULES  # noqa: E402
 from simdsl.oracles.known_differences import (  # noqa: E402
@@ -54,6 +55,7 @@ from simdsl.profiles.profile import (  # noqa: E402
 )
 from simdsl.profiles.profile import schema as profile_schema  # noqa: E402
 from simdsl.properties.registry import find  # noqa: E402
+from simdsl.report.trace_schema import trace_schema  # noqa: E402
 
 _PARTS: Final = ("Claim", "Steps", "Violated when", "Evidence")
 
@@ -80,14 +82,45 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python docs/generate.py", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a page would change")
     options = parser.parse_args(arguments)
-    stale = [name for name, text in pages().items() if _read(REFERENCE / name) != text]
-    for name in stale:
+    stale = {name: text for name, text in files().items() if _read(ROOT / name) != text}
+    for name, text in stale.items():
         if options.check:
-            print(f"docs/reference/{name} is not what `python docs/generate.py` writes")
+            print(f"{name} is not what `python docs/generate.py` writes")
         else:
-            (REFERENCE / name).write_text(pages()[name], encoding="utf-8")
-            print(f"docs/reference/{name} written")
+            (ROOT / name).write_text(text, encoding="utf-8")
+            print(f"{name} written")
     return 1 if options.check and stale else 0
+
+
+def files() -> dict[str, str]:
+    """Everything that is generated, by its path in the repository."""
+    return {
+        "schemas/plan.schema.json": _json(plan_schema()),
+        "schemas/trace.schema.json": _json(trace_schema()),
+        **{f"docs/reference/{name}": text for name, text in pages().items()},
+    }
+
+
+def _json(value: Any, indent: str = "") -> str:
+    """JSON, each value on one line if it fits there."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not indent:
+        return f"{_json_block(value, '')}\n"
+    return line if len(indent) + len(line) <= 120 else _json_block(value, indent)
+
+
+def _json_block(value: Any, indent: str) -> str:
+    deeper = indent + "  "
+    match value:
+        case dict():
+            items = [f"{deeper}{json.dumps(key)}: {_json(item, deeper)}" for key, item in value.items()]
+            brackets = "{}"
+        case list():
+            items = [f"{deeper}{_json(item, deeper)}" for item in value]
+            brackets = "[]"
+        case _:  # a scalar has no lines to be cut into
+            return json.dumps(value, ensure_ascii=False)
+    return f"{brackets[0]}\n" + ",\n".join(items) + f"\n{indent}{brackets[1]}"
 
 
 def pages() -> dict[str, str]:
@@ -537,7 +570,7 @@ def _properties() -> Iterator[str]:
 
 
 def _trace() -> Iterator[str]:
-    schema = json.loads(resources.path("schemas/trace.schema.json").read_text(encoding="utf-8"))
+    schema: Any = trace_schema()
     definitions = schema["$defs"]
     yield "`simdsl run --trace FILE` writes JSON lines, and `simdsl schema trace` prints the JSON Schema of one line, from"
     yield "which this page is made. A file holds runs one after another, each a line that begins it, a line for every event"
