@@ -153,7 +153,7 @@ def test_a_request_is_immutable_and_knows_its_fields() -> None:
     with pytest.raises(AttributeError):
         request.seed = 3  # type: ignore[misc]
     with pytest.raises(TypeError, match="nope"):
-        RunRequest(nope=1)
+        RunRequest(**_values(nope=1))
     with pytest.raises(TypeError, match="seeds"):
         CampaignRequest(**_values())
     assert request.replaced(seed=3) == RunRequest(paths=("a",), seed=3)

@@ -22,7 +22,7 @@ _INTRODUCTION: Final = f"""\
 Made by `python -m tests.mutation.shrinking --write`, which runs what it says; do not edit.
 
 Each [planted bug](mutations.md) is found by a plan that a property made of a seed. Here the first of these plans is shrunk,
-as [`simdsl shrink --holds-on`](../how-to/shrink-a-plan.md) does it: what is left fails with the same fingerprint where the
+as [`simdsl shrink --passes-on`](../how-to/shrink-a-plan.md) does it: what is left fails with the same fingerprint where the
 bug is, and holds where it is not.
 
 `found` is the number of steps of the plan that found the bug, `shrunk` of what is left, `by hand` of the smallest plan that
