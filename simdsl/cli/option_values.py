@@ -19,7 +19,7 @@ from simdsl.plan.codes import Code
 from simdsl.plan.plan import Plan
 from simdsl.plan.steps import SqlStep
 from simdsl.report.secrets import Secrets, secrets_given
-from simdsl.syntax.cells import parse_duration
+from simdsl.syntax.expressions import parse_duration
 from simdsl.syntax.problems import ParseError
 
 

@@ -35,8 +35,7 @@ from simdsl.report.health import DEFAULT_FLOOR, HealthCollector, health_lines
 from simdsl.report.json_lines import JsonObject, TraceWriter
 from simdsl.report.secrets import Secrets
 from simdsl.rewriting.accept import ExpectationAcceptor
-from simdsl.rewriting.pin import pin_run
-from simdsl.rewriting.unroll import unroll_run
+from simdsl.rewriting.pin import pin_run, unroll_run
 from simdsl.runner.lowering import Skipped, lower
 from simdsl.syntax.files import replace_file
 

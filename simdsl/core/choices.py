@@ -1,15 +1,24 @@
-"""The only owner of randomness. Every random decision is a function of (seed, purpose, place).
+"""The only owner of randomness: every random decision is a function of (seed, purpose, place).
 
 There is no generator whose state advances. With one, removing a step would shift every later decision, and a shrunk plan
-would fail for another reason or not at all. And the function is a keyed hash rather than ``hash()``, so two processes agree
+would fail for another reason or not at all. The function is a keyed hash rather than ``hash()``, so two processes agree
 whatever their PYTHONHASHSEED.
-"""
+
+The second half samples which actions the tasks of a workload perform in a run, by the same principle: removing an action
+from a task, or adding one, changes no other."""
 
 from __future__ import annotations
 
 import os
-from _blake2 import blake2b  # that of hashlib, which would load OpenSSL too: 4 ms of a start
+from _blake2 import blake2b
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
+
+from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.steps import BlockStep, Step
+from simdsl.plan.values import Value, same
+from simdsl.plan.workload import IntegerRange, OneOf, ValueDomain, Workload, WorkloadAction
 
 SEED_BITS: Final = 32
 
@@ -38,3 +47,67 @@ def shuffled(count: int, seed: int, purpose: str, *place: int | str) -> tuple[in
         j = choose_below(i + 1, seed, purpose, *place, i)
         order[i], order[j] = order[j], order[i]
     return tuple(order)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampledAction:
+    """An action that a task performs, and the values that were sampled for it, in the order of its ``with:``."""
+
+    action: WorkloadAction
+    values: tuple[tuple[str, Value], ...]
+
+
+def run_seed(seed: int, index: int) -> int:
+    """The seed of one run of a random schedule, counted from 0. The first run has the plan's own seed."""
+    return seed if index == 0 else choose_below(2**SEED_BITS, seed, "workload.run", index)
+
+
+def sample_actions(workload: Workload, seed: int, task: str) -> Iterator[SampledAction]:
+    """The actions of a task, in order."""
+    total = sum(action.weight for action in workload.actions)
+    for index in range(workload.repeat):
+        at = choose_below(total, seed, "workload.action", task, index)
+        for action in workload.actions:
+            if at < action.weight:
+                yield SampledAction(action=action, values=_sample_values(action, seed, task, index))
+                break
+            at -= action.weight
+
+
+def steps_for_task(steps: Sequence[Step], task: str) -> tuple[Step, ...]:
+    """The steps of an action with this task as the one that performs them."""
+    return tuple(
+        replace(step, body=steps_for_task(step.body, task)) if isinstance(step, BlockStep) else replace(step, task=task)
+        for step in steps
+    )
+
+
+def _sample_values(action: WorkloadAction, seed: int, task: str, index: int) -> tuple[tuple[str, Value], ...]:
+    found: list[tuple[str, Value]] = []
+    taken: list[Value] = []
+    for one in action.drawn:
+        is_distinct = one.name in action.distinct
+        value = _sample_value(one.source, taken if is_distinct else (), seed, task, index, one.name)
+        found.append((one.name, value))
+        if is_distinct:
+            taken.append(value)
+    return tuple(found)
+
+
+def _sample_value(source: ValueDomain, taken: Sequence[Value], seed: int, task: str, index: int, name: str) -> Value:
+    """A value of the domain that is not taken. The loader has made sure that there is one."""
+    place = (task, index, name)
+    if isinstance(source, OneOf):
+        left = [value for value in source.values if not any(same(value, other) for other in taken)]
+        return left[choose_below(len(left), seed, "workload.value", *place)]
+    return _sample_integer(source, taken, seed, place)
+
+
+def _sample_integer(source: IntegerRange, taken: Sequence[Value], seed: int, place: tuple[str, int, str]) -> int:
+    # Sample among as many integers as are left, then step over the taken ones below: every free integer is equally likely,
+    # and no loop repeats until it hits one.
+    gaps = sorted({one for one in taken if type(one) is int and source.first <= one <= source.last})
+    value = source.first + choose_below(source.last - source.first + 1 - len(gaps), seed, "workload.value", *place)
+    for gap in gaps:
+        value += value >= gap
+    return value

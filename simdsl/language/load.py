@@ -10,11 +10,9 @@ from contextlib import suppress
 from typing import Final
 
 from simdsl.core.gc_pause import gc_paused
-from simdsl.language.blocking import check_steps
-from simdsl.language.name_resolution import check_names
-from simdsl.language.sections import check_names_of, check_schedule, read_params, read_schedule
+from simdsl.language.sections import check_names_of, check_schedule, read_params, read_schedule, read_workload
+from simdsl.language.static_checks import check_names, check_steps
 from simdsl.language.steps import Steps
-from simdsl.language.workload import read_workload
 from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass

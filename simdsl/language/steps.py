@@ -23,7 +23,7 @@ from simdsl.plan.steps import (
     fast_sql_step,
 )
 from simdsl.syntax.document import Data, source_text
-from simdsl.syntax.expectation_lint import is_lint_free, lint_session, lint_statement
+from simdsl.syntax.expectations import is_lint_free, lint_session, lint_statement
 from simdsl.syntax.fields import NAME, TASK_NAME, FieldReader, StepContext, describe_data
 from simdsl.syntax.problems import ParseError, ParseIssue, Problems, did_you_mean, nearest
 from simdsl.syntax.sql_lines import SqlLine, SqlLineParser

@@ -17,7 +17,7 @@ from simdsl.plan import resources
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import VERSION
 from simdsl.plan.values import Json
-from simdsl.syntax.cells import parse_duration
+from simdsl.syntax.expressions import parse_duration
 from simdsl.syntax.printer import duration_text
 
 

@@ -8,7 +8,6 @@ from typing import Final
 
 from simdsl.core.trace import TaskBlocked, Trace
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
-from simdsl.language.step_source import step_source
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Location, Path, SourceSpan
@@ -16,6 +15,7 @@ from simdsl.report import transcript
 from simdsl.report.context import PlanSource, choice_list, params_text
 from simdsl.report.diagnostics import gutter_width, place_lines
 from simdsl.report.screen import Screen, Style, cell_width, fit, pad, visible
+from simdsl.syntax.document import step_source
 
 COMMON_SHOWN: Final = 3
 """How many rows that are as expected are shown around those that are not."""

@@ -16,7 +16,6 @@ from simdsl.core.matcher import bag_of
 from simdsl.core.trace import InvariantEvaluated, StepCompleted
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
 from simdsl.language.load import load
-from simdsl.language.step_source import StepSource, step_source
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import ComparisonOperator, Count, CountUnit, ExactRows, Expectation, Ok, SameAs
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
@@ -24,8 +23,8 @@ from simdsl.plan.plan import Plan
 from simdsl.plan.source import Path
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.steps import SqlStep, Step
-from simdsl.rewriting.unroll import expectation_of, step_at
-from simdsl.syntax.document import Data, Document
+from simdsl.rewriting.pin import expectation_of, step_at
+from simdsl.syntax.document import Data, Document, StepSource, step_source
 from simdsl.syntax.files import read_text
 from simdsl.syntax.printer import expectation_text
 from simdsl.syntax.source_map import ScalarStyle, char_offsets

@@ -13,8 +13,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from simdsl.backends.protocol import Backend, Refusal, Statement
+from simdsl.core.choices import steps_for_task
 from simdsl.core.matcher import Matcher, compile_expectation, exact_match
-from simdsl.core.sampling import steps_for_task
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Binding, Blocks, ExactRows, Expectation, ExpectedError
 from simdsl.plan.outcomes import Affected

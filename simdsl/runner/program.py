@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final, Protocol, cast
 
 from simdsl.backends.protocol import Statement
-from simdsl.core.sampling import sample_actions
+from simdsl.core.choices import sample_actions
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Affected
 from simdsl.plan.plan import PoolSpec

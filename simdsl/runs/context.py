@@ -13,10 +13,10 @@ from functools import cached_property
 from typing import Protocol
 
 from simdsl.backends.protocol import Backend, Database, Pool
+from simdsl.core.choices import run_seed
 from simdsl.core.clock import Clock
 from simdsl.core.gc_pause import gc_paused
 from simdsl.core.matcher import describe
-from simdsl.core.sampling import run_seed
 from simdsl.core.trace import Trace
 from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.dataclasses import dataclass

@@ -1,12 +1,15 @@
-"""The expression of ``check:``, from text."""
+"""Values as the plan language writes them, and the expressions of ``check:``, from text."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from datetime import date, datetime, time
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final, assert_never
 
 from simdsl.plan.codes import Code
-from simdsl.plan.expectations import Scalar
+from simdsl.plan.expectations import Binding, Cell, FixedPoint, LiteralType, Scalar, TypedLiteral, Wildcard
 from simdsl.plan.expressions import (
     BinaryOperation,
     BinaryOperator,
@@ -24,14 +27,196 @@ from simdsl.plan.expressions import (
     UnaryMinus,
     VirtualNow,
 )
+from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Variable
-from simdsl.syntax.cells import issue_at, leaf, number, value_of, variable_of
-from simdsl.syntax.expectations import error_class
+from simdsl.plan.values import INT64_MAX, INT64_MIN
 from simdsl.syntax.grammar import parse
 from simdsl.syntax.problems import ParseError, ParseIssue, did_you_mean
 
 if TYPE_CHECKING:
-    from simdsl.syntax.grammar import Branch
+    from simdsl.syntax.grammar import Branch, Leaf
+
+
+def error_class(token: Leaf) -> ErrorClass:
+    """A class by its name. Raises ``Refused`` with the nearest one."""
+    if token not in _ERROR_CLASS_NAMES:
+        raise ParseError(
+            issue_at(Code.G204, f"there is no error class `{token}`", token, did_you_mean(str(token), _ERROR_CLASS_NAMES))
+        )
+    return ErrorClass(str(token))
+
+
+_ERROR_CLASS_NAMES: Final = tuple(one.value for one in ErrorClass)
+
+
+def parse_duration(text: str) -> int:
+    """Microseconds."""
+    try:
+        return duration_us(leaf(parse("duration", text)))
+    except ParseError as refused:
+        if refused.troubles[0].code is Code.G208:
+            raise
+        message = f"`{text}` is not a duration"
+        raise ParseError(
+            ParseIssue(code=Code.G208, message=message, end=len(text), help="for example `10us`, `5ms`, `2s`")
+        ) from None
+
+
+MAX_DURATION_US: Final = INT64_MAX
+
+
+def cell_of(branch: Branch) -> Cell:
+    """A cell of an expected row."""
+    if branch.data == "anything":
+        return _ANYTHING
+    if branch.data == "binding":
+        return Binding(name=leaf(branch)[1:])
+    return variable_of(branch) if branch.data == "variable" else value_of(branch)
+
+
+def variable_of(branch: Branch) -> Variable:
+    """``$x``."""
+    return Variable(name=leaf(branch)[1:])
+
+
+def value_of(branch: Branch) -> Scalar | FixedPoint | TypedLiteral:
+    """A value that is written out. Raises ``Refused`` for a date that does not exist and the like."""
+    match branch.data:
+        case "number":
+            return number(leaf(branch))
+        case "negative_number":
+            return number(leaf(branch, 1), negative=True)
+        case "null":
+            return _NULL
+        case "true":
+            return _TRUE
+        case "false":
+            return _FALSE
+        case "infinity":
+            return Scalar(value=float("inf"))
+        case "negative_infinity":
+            return Scalar(value=float("-inf"))
+        case "nan":
+            return _NAN
+        case "string":
+            return Scalar(value=unquoted(leaf(branch)))
+        case "blob":
+            return Scalar(value=_blob(leaf(branch)))
+        case _:
+            return _typed(leaf(branch), leaf(branch, 1))
+
+
+def number(token: Leaf, *, negative: bool = False) -> Scalar | FixedPoint:
+    """``3`` is an integer, ``3.0`` a decimal, ``1e3`` a real."""
+    text = f"-{token}" if negative else str(token)
+    if "e" in text or "E" in text:
+        return Scalar(value=float(text))
+    if "." in text:
+        _refuse_leading_zero(token)
+        return FixedPoint(text=text)
+    return Scalar(value=integer(token, negative=negative))
+
+
+def integer(token: Leaf, *, negative: bool = False) -> int:
+    """An integer of 64 bits without leading zeros. Raises ``Refused``."""
+    if not token.isascii() or not token.isdecimal():
+        raise ParseError(issue_at(Code.G203, f"`{token}` is not an integer", token))
+    _refuse_leading_zero(token)
+    value = INT64_MAX + 1 if len(token) > 20 else int(token)
+    value = -value if negative else value
+    if not INT64_MIN <= value <= INT64_MAX:
+        raise ParseError(issue_at(Code.G203, "an integer has 64 bits", token, f"write it as decimal '{token}'"))
+    return value
+
+
+def duration_us(token: Leaf) -> int:
+    """``5ms`` in microseconds."""
+    unit = token.lstrip("0123456789")
+    digits = token[: -len(unit)]
+    value = int(digits) * _UNITS_US[unit] if len(digits) < 20 else MAX_DURATION_US + 1
+    if value > MAX_DURATION_US:
+        raise ParseError(issue_at(Code.G208, "the duration is too long", token))
+    return value
+
+
+def unquoted(text: str) -> str:
+    """What stands between single quotes."""
+    return text[1:-1].replace("''", "'")
+
+
+def leaf(branch: Branch, index: int = 0) -> Leaf:
+    """The token that a branch holds at this index."""
+    child = branch.children[index]
+    assert isinstance(child, str)
+    return child
+
+
+def issue_at(code: Code, message: str, token: Leaf, help: str | None = None) -> ParseIssue:  # noqa: A002
+    """Something is wrong with one token."""
+    return ParseIssue(code=code, message=message, start=token.start_pos or 0, end=token.end_pos, help=help)
+
+
+def _blob(token: Leaf) -> bytes:
+    digits = token[2:-1]
+    if len(digits) % 2 or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
+        raise ParseError(issue_at(Code.G203, f"`{token}` is not a blob", token, "two hexadecimal digits make a byte"))
+    return bytes.fromhex(digits)
+
+
+def _typed(kind_token: Leaf, string: Leaf) -> TypedLiteral:
+    kind = LiteralType(kind_token.lower())
+    text = unquoted(string)
+    if not is_typed_text(kind, text):
+        raise ParseError(issue_at(Code.G203, f"{string} is not a {kind.value}", string, f"for example {_EXAMPLES[kind]}"))
+    return TypedLiteral(kind=kind, text=text)
+
+
+def is_typed_text(kind: LiteralType, text: str) -> bool:
+    """Whether the text is a value of that kind: ISO 8601 for dates and times, a finite number for decimals."""
+    try:
+        match kind:
+            case LiteralType.DATE:
+                date.fromisoformat(text)
+            case LiteralType.TIME:
+                time.fromisoformat(text)
+            case LiteralType.TIMESTAMP:
+                datetime.fromisoformat(text)
+            case LiteralType.DECIMAL:
+                return text.isascii() and "_" not in text and Decimal(text).is_finite()
+    except (ValueError, InvalidOperation):
+        return False
+    return True
+
+
+def _refuse_leading_zero(token: Leaf) -> None:
+    if len(token) > 1 and token[0] == "0" and token[1] != ".":
+        raise ParseError(issue_at(Code.G203, f"`{token}` begins with a zero", token, f"write `{token.lstrip('0') or '0'}`"))
+
+
+_ANYTHING: Final = Wildcard()
+
+
+_NULL: Final = Scalar(value=None)
+
+
+_TRUE: Final = Scalar(value=True)
+
+
+_FALSE: Final = Scalar(value=False)
+
+
+_NAN: Final = Scalar(value=math.nan)
+
+
+_UNITS_US: Final = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
+
+
+_EXAMPLES: Final = {
+    LiteralType.DATE: "date '2026-01-31'",
+    LiteralType.TIME: "time '23:59:59'",
+    LiteralType.TIMESTAMP: "timestamp '2026-01-31 23:59:59'",
+    LiteralType.DECIMAL: "decimal '12.50'",
+}
 
 
 MAX_DEPTH: Final = 100

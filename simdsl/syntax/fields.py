@@ -15,8 +15,8 @@ from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.source import Path
 from simdsl.plan.steps import STEP_OPTIONS, VERBS
 from simdsl.plan.values import INT64_MAX, INT64_MIN
-from simdsl.syntax.cells import parse_duration
 from simdsl.syntax.document import AmbiguousScalar, Data, PlainScalar, source_text
+from simdsl.syntax.expressions import parse_duration
 from simdsl.syntax.problems import ParseError, Problems, did_you_mean, nearest, within_one_edit
 
 RESERVED_NAMES: Final = frozenset(

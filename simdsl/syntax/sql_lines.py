@@ -31,8 +31,7 @@ from simdsl.plan.expectations import (
 from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Dialect, Sql, Variable, fast_sql
 from simdsl.plan.steps import SqlStep, fast_sql_step
-from simdsl.syntax.expectation_lint import is_lint_free
-from simdsl.syntax.expectations import fast_expectation, parse_expectation
+from simdsl.syntax.expectations import fast_expectation, is_lint_free, parse_expectation
 from simdsl.syntax.problems import ParseError, ParseIssue
 from simdsl.syntax.sql_lexer import Scan, scan, statement
 

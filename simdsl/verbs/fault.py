@@ -7,7 +7,7 @@ from typing import Final
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.source import Path
 from simdsl.plan.steps import NO_OPTIONS, StepOptions, TaskStep
-from simdsl.syntax.cells import integer
+from simdsl.syntax.expressions import integer
 from simdsl.syntax.grammar import parse
 from simdsl.verbs.base.parsing import StepReader, VerbSource
 from simdsl.verbs.base.runtime import Instruction

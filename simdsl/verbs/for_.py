@@ -15,7 +15,7 @@ from simdsl.plan.source import Path
 from simdsl.plan.sql import Variable
 from simdsl.plan.steps import NO_OPTIONS, BlockStep, Step, StepOptions
 from simdsl.plan.values import Value
-from simdsl.syntax.cells import integer, issue_at, leaf, value_of, variable_of
+from simdsl.syntax.expressions import integer, issue_at, leaf, value_of, variable_of
 from simdsl.syntax.grammar import parse
 from simdsl.syntax.printer import bound_text, cell_text
 from simdsl.syntax.problems import ParseError

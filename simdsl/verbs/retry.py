@@ -12,8 +12,7 @@ from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.source import Path
 from simdsl.plan.steps import NO_OPTIONS, BlockStep, ExpectingStep, Step, StepOptions
 from simdsl.plan.values import Value
-from simdsl.syntax.cells import duration_us, integer, issue_at
-from simdsl.syntax.expectations import error_class
+from simdsl.syntax.expressions import duration_us, error_class, integer, issue_at
 from simdsl.syntax.grammar import parse
 from simdsl.syntax.printer import duration_text
 from simdsl.syntax.problems import ParseError, Problems

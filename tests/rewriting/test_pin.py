@@ -6,8 +6,7 @@ from simdsl.core.trace import StepCompleted
 from simdsl.core.verdicts import RunReport, Verdict
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.rewriting.pin import pin_run
-from simdsl.rewriting.unroll import unroll_run
+from simdsl.rewriting.pin import pin_run, unroll_run
 from tests.running import THREADED, brief, run, run_loaded
 
 RETRIES = """

@@ -13,8 +13,7 @@ from simdsl.failures.same_failure import failed_run
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
 from simdsl.plan.schedules import RecordedSchedule
-from simdsl.rewriting.pin import pin_run
-from simdsl.rewriting.unroll import unroll_run
+from simdsl.rewriting.pin import pin_run, unroll_run
 from simdsl.runs.context import RunOptions
 from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
 from simdsl.runs.single import run_plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simdsl.plan.codes import Code
-from simdsl.syntax.cells import parse_duration
+from simdsl.syntax.expressions import parse_duration
 from simdsl.verbs.sleep import VERB, Sleep
 from tests.language.helpers import codes, steps_of, with_steps
 from tests.verbs.helpers import code_of, parses_or_refuses

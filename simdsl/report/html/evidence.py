@@ -15,7 +15,7 @@ from simdsl.report.context import PlanSource
 from simdsl.report.failure_text import failure_span, pair_rows, parse_rows, split_cells
 from simdsl.report.html.lanes import LaneGroup
 from simdsl.report.html.timeline import Timeline, TimelineItem, build_timeline
-from simdsl.rewriting.unroll import step_at
+from simdsl.rewriting.pin import step_at
 from simdsl.verbs.base.registry import verb_of
 
 

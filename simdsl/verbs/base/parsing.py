@@ -10,9 +10,9 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Expectation
 from simdsl.plan.source import Path
 from simdsl.plan.steps import Step, StepOptions
-from simdsl.syntax.cells import leaf
 from simdsl.syntax.document import Data
-from simdsl.syntax.expectation_lint import lint_session
+from simdsl.syntax.expectations import lint_session
+from simdsl.syntax.expressions import leaf
 from simdsl.syntax.fields import FieldReader, StepContext
 from simdsl.syntax.grammar import parse
 from simdsl.syntax.problems import ParseError, ParseIssue, Problems
