@@ -1,4 +1,8 @@
-"""The folder of all bugs, which processes may share."""
+"""The folder of all bugs, which processes may share.
+
+Writers take turns by one lock, so no count is lost. Readers take none: a folder appears by being renamed, whole, and a file
+changes by being replaced, whole. What a killed writer left behind begins with a dot, and the next writer removes it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from filelock import FileLock, Timeout
 
 from simdsl import __version__
 from simdsl.backends.protocol import Backend
@@ -32,7 +38,6 @@ from simdsl.bugbase.entry import (
     folder_name,
     unusable_base,
 )
-from simdsl.bugbase.locking import locked
 from simdsl.core.verdicts import FailureKind, PlanStarted, RunEnded, RunReport
 from simdsl.failures.same_failure import FailureIdentity, primary_failure
 from simdsl.language.dump import dump
@@ -64,6 +69,42 @@ class FoundBug:
     config: BugConfig
     failure: BugObject
     trace: bytes
+
+
+class ProcessLock:
+    """An exclusive lock between processes. The operating system releases it when its process ends, however it ends.
+
+    The file of the lock stays: to delete it while another process opens it would let two processes hold the lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # Not one object per path for the whole process, nor one hold per thread: two journals of one process exclude
+        # each other as those of two processes do.
+        self._lock = FileLock(path, is_singleton=False, thread_local=False)
+
+    def acquire(self, *, wait: bool) -> bool:
+        """Take the lock; False if another process has it and this one should not wait. Raises ``OSError``."""
+        try:
+            self._lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Idempotent."""
+        self._lock.release(force=True)
+
+    def note_holder(self) -> None:
+        """Write down who holds the lock, for ``holder`` of a process that does not get it."""
+        self._path.write_text(f"{os.getpid()}\n", encoding="ascii")
+
+    def holder(self) -> int | None:
+        """The process that said that it holds the lock, if one did."""
+        try:
+            return int(self._path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None
 
 
 class StoreResult(NamedTuple):
@@ -168,9 +209,13 @@ class BugStore:
     def _writing(self) -> Iterator[None]:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            with locked(self.directory / _LOCK):
+            lock = ProcessLock(self.directory / _LOCK)
+            lock.acquire(wait=True)
+            try:
                 self._sweep()
                 yield
+            finally:
+                lock.release()
         except OSError as error:
             raise unusable_base(self.directory, error) from error
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from simdsl.bugbase.locking import try_lock
+from simdsl.bugbase.store import ProcessLock
 from simdsl.campaign.jobs import InternalFailure
 from simdsl.campaign.progress import BugSighting, SeedRangeResult
 from simdsl.core.verdicts import GeneratorHealth, GeneratorStats
@@ -62,10 +62,13 @@ class Journal:
             self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - `close` closes it
         except OSError as error:
             raise _refused(Code.U009, path, f"cannot be used: {error.strerror}") from None
+        self._lock = ProcessLock(Path(f"{path}.lock"))
         try:
-            if not try_lock(self._file):
+            if not self._lock.acquire(wait=False):
+                pid = self._lock.holder()
                 hint = "wait for it, or give this one another `--journal`"
-                raise _refused(Code.K004, path, "this campaign is going on in another process", hint)
+                raise _refused(Code.K004, path, f"campaign already running{'' if pid is None else f' (pid {pid})'}", hint)
+            self._lock.note_holder()
             if fresh:
                 self._file.truncate(0)
             self._file.seek(0)
@@ -75,8 +78,8 @@ class Journal:
             """What was done before."""
             if not found.size:
                 self._write([{"record": "campaign", "format": FORMAT, "work": dict(work)}])
-        except BaseException:  # Ctrl-C too: the lock goes with the file
-            self._file.close()
+        except BaseException:  # Ctrl-C as well: whoever made this object has none to close
+            self.close()
             raise
 
     def __enter__(self) -> Journal:
@@ -90,8 +93,9 @@ class Journal:
         self._write([_encode(part) for part in parts])
 
     def close(self) -> None:
-        """Give the file back. Idempotent."""
+        """Close the file and release the lock. Idempotent."""
         self._file.close()
+        self._lock.release()
 
     def _write(self, lines: list[dict[str, Any]]) -> None:
         data = b"".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n" for line in lines)

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from simdsl.bugbase.locking import try_lock
+from simdsl.bugbase.store import ProcessLock
 from simdsl.cli.init import FIRST
 from simdsl.plan.codes import Code
 from simdsl.plan.resources import page as page_of
@@ -33,10 +33,13 @@ def test_the_example_triggers_the_code_and_the_correction_does_not(
     monkeypatch.syspath_prepend(str(shell.home))
     page = shell("explain", code).out
     example, instead = re.split(r"^## Instead$", page, flags=re.MULTILINE)
-    with open(shell.home / "busy.jsonl", "ab") as busy:
-        assert try_lock(busy)
+    busy = ProcessLock(shell.home / "busy.jsonl.lock")
+    assert busy.acquire(wait=False)
+    try:
         assert f"error[{code}]" in _last_error(shell, example)
         assert f"error[{code}]" not in _last_error(shell, instead)
+    finally:
+        busy.release()
 
 
 def _last_error(shell: Shell, text: str) -> str:
