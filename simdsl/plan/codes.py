@@ -159,11 +159,11 @@ class Code(Enum):
 
     # K: bugs that are kept
     K001 = "no such bug"
-    K002 = "a damaged bug"
-    K003 = "several bugs begin so"
-    K004 = "a campaign that is going on already"
-    K005 = "a journal of something else"
-    K006 = "a cluster that cannot be used"
+    K002 = "corrupt bug entry"
+    K003 = "ambiguous bug id"
+    K004 = "campaign already running"
+    K005 = "journal of another campaign"
+    K006 = "cluster unavailable"
 
     # X: simdsl itself
     X001 = "internal error"
