@@ -33,7 +33,7 @@ def results() -> Iterator[Result]:
 
 def _tries(made: Synthetic) -> int:
     *_, end = shrink(made.case, made.ask)
-    return end.asked if _said(end.case) == made.needed else _STEPS
+    return end.tried if _said(end.case) == made.needed else _STEPS
 
 
 def _said(case: ShrinkCase) -> set[str]:

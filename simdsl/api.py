@@ -147,7 +147,7 @@ def shrink(
         chosen_seed = options.seed if plan.seed is None else plan.seed
         *_, last = ShrinkDriver(plan, report, chosen_seed, runner, limits, holds_on)
         return ShrunkPlan(
-            plan=last.case.plan, failure=primary_failure(report), is_minimal=last.is_minimal, candidates=last.asked
+            plan=last.case.plan, failure=primary_failure(report), is_minimal=last.is_minimal, candidates=last.tried
         )
 
 

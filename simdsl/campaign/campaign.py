@@ -149,13 +149,13 @@ class Campaign:
                 self._wind_up(len(asked))
                 return asked[0]
 
-    def _wind_up(self, asked: int = 0) -> None:
+    def _wind_up(self, tried: int = 0) -> None:
         """Take what the jobs under way have come to. Whoever has asked ``asked`` times and asks again ends them at once."""
         self._is_winding_up = True
         self._crew.stop()
         self._fresh.close()
         until_ns = real_ns() + _GRACE_US * 1_000
-        while self._crew.busy and real_ns() < until_ns and len(self._stop_asked()) <= max(asked, 1):
+        while self._crew.busy and real_ns() < until_ns and len(self._stop_asked()) <= max(tried, 1):
             self._bring_in(_TICK_US)
         self._take_stock()
 

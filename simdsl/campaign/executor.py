@@ -175,7 +175,7 @@ class JobExecutor:
             plan, tries = None, 0
             try:
                 for best in ShrinkDriver(job.plan, report, job.seed, replay, ShrinkLimits(is_over=is_over)):
-                    plan, tries = best.case.plan, best.asked
+                    plan, tries = best.case.plan, best.tried
             except NotReproducible as error:
                 return ShrinkResult(shrinking=job, plan=None, tries=0, note=str(error))
             note = "there was no time" if plan is None else None

@@ -78,7 +78,7 @@ def campaign(request: CampaignRequest) -> Exit:
                 store=BugStore(request.bugbase),
                 journal=journal,
                 tell=_view(request, subject, secrets),
-                stop_asked=stops.asked,
+                stop_asked=stops.tried,
                 floor=request.min_assertions,
                 shrink_us=shrink_us,
             ).run()
@@ -150,7 +150,7 @@ class _Stops:
     until_ns: int | None
     came: list[EndReason] = field(default_factory=list)
 
-    def asked(self) -> Sequence[EndReason]:
+    def tried(self) -> Sequence[EndReason]:
         if self.until_ns is not None and real_ns() >= self.until_ns:
             self.until_ns = None  # said once, as a signal is; what comes later is a second request
             self.came.append(EndReason.TIME)

@@ -221,5 +221,5 @@ class ShrinkProgress:
 
     def _line(self, best: ShrinkSnapshot) -> str:
         seconds = (real_ns() - self.began_ns) / 1e9
-        tries = "1 try" if best.asked == 1 else f"{best.asked:,} tries"
+        tries = "1 try" if best.tried == 1 else f"{best.tried:,} tries"
         return f"shrinking {self.steps:,} -> {count_steps(best.case.plan):,} steps ({tries}, {seconds:.1f} s)"

@@ -201,7 +201,7 @@ def _column(column: exp.ColumnDef, route: DialectPair, written: WrittenTypeOf, *
     constraints = [one for one in constraints if one.parent is column]
     if numbers or counts or serial:
         constraints = [one for one in constraints if not isinstance(one.args.get("kind"), _COUNTING)]
-        constraints = _numbered(column, constraints, route, asked=counts or serial, is_primary=is_primary)
+        constraints = _numbered(column, constraints, route, tried=counts or serial, is_primary=is_primary)
     elif route.target is Dialect.SQLITE and is_primary:
         # SQLite accepts NULL in a primary key, and generates the values of an INTEGER one: INT does not.
         if column.kind is not None and column.args["kind"].args["kind"] == "INTEGER":
@@ -212,7 +212,7 @@ def _column(column: exp.ColumnDef, route: DialectPair, written: WrittenTypeOf, *
 
 
 def _numbered(
-    column: exp.ColumnDef, constraints: list[SqlTree], route: DialectPair, *, asked: bool, is_primary: bool
+    column: exp.ColumnDef, constraints: list[SqlTree], route: DialectPair, *, tried: bool, is_primary: bool
 ) -> list[SqlTree]:
     """The constraints of a column whose values are generated, unless a statement gives one."""
     match route.target:
@@ -226,9 +226,9 @@ def _numbered(
                 raise Unsupported(f"the column `{column.name}`, which numbers rows and is no primary key")
             column.set("kind", raw_type("INTEGER"))
             return constraints
-        case Dialect.DUCKDB if asked:
+        case Dialect.DUCKDB if tried:
             raise Unsupported(f"the column `{column.name}`, which numbers the rows", "insert the numbers yourself")
-        case Dialect.TSQL if asked:
+        case Dialect.TSQL if tried:
             # IDENTITY refuses given values. A key without AUTOINCREMENT stays a plain column, which takes them.
             column.set("kind", raw_type(f"{column.args['kind'].args['kind']} IDENTITY(1, 1)"))
     return constraints

@@ -142,10 +142,10 @@ class FailureMatcher:
         for _ in range(self.tries):
             result = self._once(case.plan)
             # A reference is deterministic as far as wrong plans go, so a candidate that fails there is not tried again.
-            if result is CandidateResult.SAME or self.fails_everywhere:
+            if result is CandidateResult.SAME_FAILURE or self.fails_everywhere:
                 return result
             results.add(result)
-        return CandidateResult.OTHER if CandidateResult.OTHER in results else CandidateResult.HOLDS
+        return CandidateResult.OTHER_FAILURE if CandidateResult.OTHER_FAILURE in results else CandidateResult.PASSES
 
     def count(self, case: ShrinkCase, times: int) -> int:
         """How many of so many runs have the failure. Raises ``BackendUnavailable``."""
@@ -155,12 +155,12 @@ class FailureMatcher:
         report = failed_run(self._run, plan)
         self.fails_everywhere = False
         if report is None or report.failure is None:
-            return CandidateResult.HOLDS
+            return CandidateResult.PASSES
         if not is_same_failure(report, self._identity):
             self._note(plan, report)
-            return CandidateResult.OTHER
+            return CandidateResult.OTHER_FAILURE
         self.fails_everywhere = self._reference is not None and not _passes(self._reference, plan)
-        return CandidateResult.HOLDS if self.fails_everywhere else CandidateResult.SAME
+        return CandidateResult.PASSES if self.fails_everywhere else CandidateResult.SAME_FAILURE
 
     def _note(self, plan: Plan, report: RunReport) -> None:
         """Keep another failure, unless the plan itself may be to blame: what was removed may simply be missing."""

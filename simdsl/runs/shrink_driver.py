@@ -108,11 +108,11 @@ class ShrinkDriver:
             # One order of `steps:` is easier to read than tasks with a schedule, and may be cut further. It is tried at
             # the beginning too; a plan that needed its tasks then may no longer need them now.
             steps = self._unrolled(last.case)
-            if steps is not None and is_loadable(steps) and matcher(steps) is CandidateResult.SAME:
-                left = None if limits.rounds is None else max(limits.rounds - last.asked, 0)
-                asked, others = last.asked, last.others
+            if steps is not None and is_loadable(steps) and matcher(steps) is CandidateResult.SAME_FAILURE:
+                left = None if limits.rounds is None else max(limits.rounds - last.tried, 0)
+                asked, others = last.tried, last.others
                 for again in shrink(steps, matcher, rounds=left, is_over=limits.is_over):
-                    last = replace(again, asked=again.asked + asked, others=again.others + others)
+                    last = replace(again, tried=again.tried + asked, others=again.others + others)
                     yield last
         self._measure_result(last.case)
 
@@ -130,13 +130,13 @@ class ShrinkDriver:
         matcher, case = self._matcher, recorded_case(plan, report.params, report.trace)
         steps = unrolled_case(plan, report.params, report.trace)
         steps = steps if steps is not None and is_loadable(steps) else None
-        if steps is not None and matcher(steps) is CandidateResult.SAME:
+        if steps is not None and matcher(steps) is CandidateResult.SAME_FAILURE:
             return steps, ()
-        if matcher(case) is not CandidateResult.SAME:
+        if matcher(case) is not CandidateResult.SAME_FAILURE:
             if matcher.fails_everywhere:
                 raise NotReproducible("fails on the reference backend as well")
             self._measure_flakiness(case)
-            if steps is not None and matcher(steps) is CandidateResult.SAME:
+            if steps is not None and matcher(steps) is CandidateResult.SAME_FAILURE:
                 return steps, ()
         return case, failing_step(report)
 

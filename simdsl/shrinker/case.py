@@ -8,35 +8,31 @@ from enum import Enum
 from itertools import pairwise
 from typing import Any, TypeAlias, TypeVar
 
-from simdsl.dialect.sqlglot_adapter import SqlGenerationError, SqlParseError, SqlTree, generate_sql, parse_tree
 from simdsl.language.dump import dump_json
 from simdsl.language.load import check_text
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.expectations import Expectation
 from simdsl.plan.plan import Plan, Task
 from simdsl.plan.schedules import ExplicitSchedule
 from simdsl.plan.source import Path
-from simdsl.plan.sql import Dialect
 from simdsl.plan.steps import BlockStep, SqlStep, Step
-from simdsl.syntax.problems import ParseError
-from simdsl.syntax.sql_lexer import parse_sql
-from simdsl.verbs.check import Check
 
 _Any = TypeVar("_Any", bound=Step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShrinkCase:
-    """A plan, and for a plan of `tasks:` the step that each word of its schedule starts, in the order of the run.
+    """A plan, and for a plan of `tasks:` the step that each entry of its schedule starts, in the order of the run.
 
-    The words are kept in step with the plan: without a step its words are gone.
+    A schedule names tasks, not steps, so it means something else as soon as a step is deleted: every later entry of that
+    task would start the step behind the one it started before. ``order`` keeps the steps themselves; after every edit the
+    schedule is derived from it again.
     """
 
     plan: Plan
     order: tuple[Path, ...] = ()
 
     def places(self) -> Iterator[tuple[Path, Step]]:
-        """Every step with its path, in file order; a loop comes before what is in it. Invariants are steps too."""
+        """Every step with its path, in file order; a loop comes before its body. Invariants count as steps."""
         plan = self.plan
         yield from _within(("setup",), plan.setup)
         yield from _within(("steps",), plan.steps or ())
@@ -46,11 +42,11 @@ class ShrinkCase:
         yield from _within(("invariants",), plan.invariants)
 
     def without(self, gone: Set[Path]) -> ShrinkCase | None:
-        """The case when these steps are gone; so do loops and tasks that hold nothing. None where nothing is left."""
+        """The case without these steps, and without the loops and tasks that become empty. None if no step is left."""
         return self.edited(dict.fromkeys(gone, ()))
 
     def edited(self, changes: Mapping[Path, Sequence[Step]]) -> ShrinkCase | None:
-        """The case with other steps in the place of some. A loop may be replaced by its body."""
+        """The case with some steps replaced by others, each by any number. A loop may be replaced by its body."""
         plan, edit = self.plan, _Edit(changes=changes)
         tasks = None
         if plan.tasks is not None:
@@ -72,7 +68,8 @@ class ShrinkCase:
     def in_order(self, order: Iterable[Path]) -> ShrinkCase:
         """The case with its steps started in another order; a plan of `steps:` as it is.
 
-        A task without loops needs a word for each step: what the order lacks of it comes last.
+        A task without loops needs one entry for each of its steps, so steps that the order leaves out come last. A task
+        with loops runs a step as often as its data says, which nothing here knows, so its entries are taken as they are.
         """
         tasks = self.plan.tasks
         if tasks is None:
@@ -85,7 +82,7 @@ class ShrinkCase:
 
 
 def _each_once(order: Iterable[Path], looping: Set[str], plain: Iterable[Path]) -> tuple[Path, ...]:
-    """The order with each of the ``plain`` steps once, and those of the ``looping`` tasks as often as it has them."""
+    """The order with each of the ``plain`` steps once, and the steps of ``looping`` tasks as often as it has them."""
     found: list[Path] = []
     seen: set[Path] = set()
     for path in (*order, *plain):
@@ -101,7 +98,7 @@ def explicit_schedule(order: Sequence[Path]) -> ExplicitSchedule:
 
 
 def task_of(path: Path, step: Step) -> str | None:
-    """Whose step it is; None for those of the plan itself."""
+    """The task that a step belongs to; None for steps of the plan itself."""
     return str(path[1]) if path[0] == "tasks" else getattr(step, "task", None)
 
 
@@ -114,13 +111,13 @@ def _within(at: Path, steps: tuple[Step, ...]) -> Iterator[tuple[Path, Step]]:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Edit:
-    """Lists of steps with changes. ``moved`` says of each step that is still there where it is now."""
+    """Applies changes to lists of steps. ``moved`` maps the old path of every remaining step to its new one."""
 
     changes: Mapping[Path, Sequence[Step]]
     moved: dict[Path, Path] = field(default_factory=dict)
 
     def made(self, at: Path, steps: tuple[_Any, ...], to: Path | None = None) -> tuple[_Any, ...]:
-        """What has become of the list at a path, which is at ``to`` now."""
+        """The edited list at a path, which is at ``to`` now."""
         to = at if to is None else to
         left: list[Any] = []
         for i, step in enumerate(steps):
@@ -140,7 +137,10 @@ class _Edit:
         return tuple(left)
 
     def _replaced(self, before: Path, after: Path, step: Step, by: Sequence[Step]) -> None:
-        """A loop may be another one, or its body: then what is in it is where it was, or beside it."""
+        """Note where the steps of a replaced loop are now: in another loop of the same length, or in the place of the loop.
+
+        Any other replacement has no steps that the order of the run could still mean.
+        """
         if not isinstance(step, BlockStep):
             if len(by) == 1:
                 self.moved[before] = after
@@ -160,7 +160,11 @@ def sql_steps(case: ShrinkCase) -> Iterator[tuple[Path, SqlStep]]:
 
 
 def is_smaller(case: ShrinkCase, other: ShrinkCase) -> bool:
-    """Fewer steps, else fewer switches between tasks, else fewer characters, else the first of them in the alphabet."""
+    """Fewer steps, else fewer switches between tasks, else fewer characters, else the first in alphabetical order.
+
+    This is a total order, so every accepted candidate is a step down and the shrinker cannot go round in circles. Switches
+    come before characters since they are what makes an interleaving hard to follow.
+    """
     steps, others = _steps(case), _steps(other)
     return steps < others or (steps == others and _text(case) < _text(other))
 
@@ -187,93 +191,64 @@ def count_steps(plan: Plan) -> int:
 
 
 def count_switches(tasks: Sequence[str | None]) -> int:
-    """How often the next step is another task's. What belongs to no task is no switch."""
+    """How often the next step belongs to another task. Steps without a task do not count."""
     whose = [task for task in tasks if task is not None]
     return sum(one != other for one, other in pairwise(whose))
 
 
-def dialect_of(case: ShrinkCase) -> Dialect:
-    """The dialect that the plan is written in; where it says none, the one that is nearest to all."""
-    return case.plan.dialect or Dialect.SQLITE
-
-
-def parsed_statements(case: ShrinkCase) -> Iterator[tuple[Path, SqlStep, SqlTree]]:
-    """The statements that can be read. Transaction control is none."""
-    for path, step in sql_steps(case):
-        if step.sql.transaction is not None:
-            continue
-        try:
-            yield path, step, parse_tree(step.sql.text, dialect_of(case))
-        except SqlParseError:
-            continue
-
-
-def with_statements(
-    case: ShrinkCase, changes: Mapping[Path, SqlTree], expects: Mapping[Path, Expectation | None] | None = None
-) -> ShrinkCase | None:
-    """The case with other statements; None where one cannot be written, or where none is another one."""
-    steps = dict(sql_steps(case))
-    edits = {}
-    for path, tree in changes.items():
-        step = steps[path]
-        try:
-            sql = parse_sql(generate_sql(tree, dialect_of(case)), dialect_of(case))
-        except (SqlGenerationError, ParseError):
-            return None
-        expect = (expects or {}).get(path, step.expect)
-        if sql.text != step.sql.text:
-            edits[path] = (replace(step, sql=sql, expect=expect),)
-    return case.edited(edits) if edits else None
-
-
-def compares_statements(case: ShrinkCase) -> bool:
-    """Whether statements are judged against each other, so that one must not change alone."""
-    return bool(case.plan.properties) or any(isinstance(step, Check) for _, step in case.places())
-
-
 class CandidateResult(Enum):
-    """What a candidate came to."""
+    """What running a candidate came to."""
 
-    SAME = "it fails with the same fingerprint"
-    OTHER = "it fails with another one: another bug"
-    HOLDS = "it does not fail"
+    SAME_FAILURE = "it fails with the fingerprint that is being shrunk"
+    OTHER_FAILURE = "it fails with another fingerprint, which is another bug"
+    PASSES = "it does not fail, or is not a valid plan"
 
 
 InterestingnessTest: TypeAlias = Callable[[ShrinkCase], CandidateResult]
+"""Runs a candidate and says whether it still shows the failure. The shrinker itself never runs a plan."""
 
 
 def is_loadable(case: ShrinkCase) -> bool:
-    """Whether it is a plan at all: a file of it can be read."""
+    """Whether the case is a valid plan: written out and read back it is the same.
+
+    A pass may delete the step that binds a variable, or leave a loop without a body. The loader knows all such rules, so
+    no pass repeats them: what it proposes is simply not tried if it cannot be read.
+    """
     return check_text(dump_json(case.plan), "candidate.json").plan == case.plan
 
 
 class BudgetExhausted(Exception):
-    """No further question may be asked."""
+    """No further candidate may be run."""
 
 
 @dataclass(slots=True, eq=False)
 class CandidateTester:
-    """The predicate, with a memory. ``best`` is the smallest case so far that fails alike."""
+    """The interestingness test with a memory. ``best`` is the smallest case so far with the same failure."""
 
-    ask: InterestingnessTest
+    test: InterestingnessTest
     best: ShrinkCase
-    limit: int | None = None  # questions, at most
+    limit: int | None = None  # candidates that may be run
     is_over: Callable[[], bool] = lambda: False  # whether time is up
-    asked: int = 0
+    tried: int = 0  # candidates that were run
+    # Passes come to the same plan on different ways, and every round proposes what the one before it did. To look a plan
+    # up costs microseconds, to run it milliseconds.
     known: dict[Plan, CandidateResult] = field(default_factory=dict)
 
-    def fails(self, candidate: ShrinkCase | None) -> bool:
-        """Whether a candidate is smaller and fails alike; then it is the best one. Raises ``BudgetExhausted``."""
+    def accepts(self, candidate: ShrinkCase | None) -> bool:
+        """Whether a candidate is smaller and has the same failure; then it is the best one. Raises ``BudgetExhausted``.
+
+        None, which editing gives where nothing would be left of a plan, is not accepted.
+        """
         if candidate is None or not is_smaller(candidate, self.best):
             return False
-        answer = self.known.get(candidate.plan)
-        if answer is None and not is_loadable(candidate):
-            answer = self.known[candidate.plan] = CandidateResult.HOLDS
-        if answer is None:
-            if self.is_over() or (self.limit is not None and self.asked >= self.limit):
+        result = self.known.get(candidate.plan)
+        if result is None and not is_loadable(candidate):
+            result = self.known[candidate.plan] = CandidateResult.PASSES
+        if result is None:
+            if self.is_over() or (self.limit is not None and self.tried >= self.limit):
                 raise BudgetExhausted
-            self.asked += 1
-            answer = self.known[candidate.plan] = self.ask(candidate)
-        if answer is CandidateResult.SAME:
+            self.tried += 1
+            result = self.known[candidate.plan] = self.test(candidate)
+        if result is CandidateResult.SAME_FAILURE:
             self.best = candidate
-        return answer is CandidateResult.SAME
+        return result is CandidateResult.SAME_FAILURE

@@ -1,4 +1,9 @@
-"""Deletion: which chunks a plan consists of, what depends on what, and which chunks can go."""
+"""Deletion: what depends on what, which chunks a plan consists of, and which of them can go.
+
+Deleting steps one by one would take a run for each of them, and most runs would tell nothing: a plan without the INSERT
+but with the SELECT of its row fails for another reason. So chunks are deleted that belong together, the largest first, and
+with them everything that cannot stand without them.
+"""
 
 from __future__ import annotations
 
@@ -24,21 +29,25 @@ from simdsl.verbs.return_ import Return
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """For each step those that cannot stay without it, and those that had better not: what it ends."""
+    """Which steps cannot stay without a step, and which step a COMMIT, a release or an await belongs to."""
 
     needed_by: Mapping[Path, Set[Path]]
     ends: Mapping[Path, Path]
 
     @classmethod
     def of(cls, case: ShrinkCase) -> Dependencies:
-        """What a plan says of its steps: names, pairs, and waits."""
-        tying = _DependencyReader()
+        """The dependencies that a plan states: labels and variables, begin and end, blocked and awaited."""
+        reader = _DependencyReader()
         for path, step in case.places():
-            tying.read(path, step)
-        return cls(tying.needed_by, tying.ends)
+            reader.read(path, step)
+        return cls(reader.needed_by, reader.ends)
 
     def with_dependents(self, gone: Set[Path], *, keep_open: bool = False) -> Set[Path]:
-        """These steps, and all that goes with them. With ``keep_open`` what ends a transaction or a lease goes alone."""
+        """These steps and all that goes with them.
+
+        Whoever deletes a COMMIT usually wants the whole transaction gone, or what follows would run in a transaction that
+        was not there before. With ``keep_open`` the end of a transaction or a lease goes alone: some bugs need it open.
+        """
         found, left = set(gone), list(gone)
         while left:
             step = left.pop()
@@ -52,7 +61,11 @@ class Dependencies:
 
 @dataclass(slots=True, eq=False)
 class _DependencyReader:
-    """One walk through a plan, in file order. What is open is kept for each task and each list of steps."""
+    """One walk through a plan in file order.
+
+    What is open is kept for each task and list of steps: a BEGIN before a loop is not ended by a COMMIT in its body, which
+    may run many times or never.
+    """
 
     needed_by: dict[Path, set[Path]] = field(default_factory=lambda: defaultdict(set))
     ends: dict[Path, Path] = field(default_factory=dict)
@@ -61,7 +74,7 @@ class _DependencyReader:
     begun: dict[object, Path] = field(default_factory=dict)
     marks: dict[object, Path] = field(default_factory=dict)
     checked_out: dict[object, Path] = field(default_factory=dict)
-    parked: dict[str | None, Path] = field(default_factory=dict)
+    blocked: dict[str | None, Path] = field(default_factory=dict)
 
     def read(self, path: Path, step: Step) -> None:
         """Take a step in."""
@@ -75,12 +88,12 @@ class _DependencyReader:
                 self.checked_out[at] = path
             case Return() if at in self.checked_out:
                 self._pair(self.checked_out.pop(at), path)
-            case Await(task=waiting) if waiting in self.parked:
-                self._pair(self.parked.pop(waiting), path)
-            case _:
+            case Await(task=waiting) if waiting in self.blocked:
+                self._pair(self.blocked.pop(waiting), path)
+            case _:  # other steps open and close nothing
                 pass
         if isinstance(step, SqlStep | Checkout) and any(isinstance(node, Blocks) for node in step.expect or ()):
-            self.parked[task] = path
+            self.blocked[task] = path
 
     def _transaction(self, at: tuple[str | None, Path], path: Path, action: TransactionAction, name: str) -> None:
         match action:
@@ -92,7 +105,7 @@ class _DependencyReader:
                 self.marks[at, name] = path
             case TransactionAction.ROLLBACK_TO | TransactionAction.RELEASE if (at, name) in self.marks:
                 self.needed_by[self.marks[at, name]].add(path)
-            case _:
+            case _:  # an end without a beginning in this list: it depends on nothing here
                 pass
 
     def _names(self, path: Path, step: Step) -> None:
@@ -104,7 +117,7 @@ class _DependencyReader:
                     self.needed_by[self.bound[name]].add(path)
                 case Binding(name=name):
                     self.bound[name] = path
-                case _:
+                case _:  # neither uses a name nor defines one
                     pass
         if step.options.label is not None:
             self.labels[step.options.label] = path
@@ -115,7 +128,7 @@ class _DependencyReader:
 
 
 def _nodes(node: Any) -> Iterator[Any]:
-    """Everything that a step consists of, but for the body of a loop: its steps are steps themselves."""
+    """Every node of a step, except the body of a loop, whose steps are visited as steps."""
     if isinstance(node, tuple):
         for item in node:
             yield from _nodes(item)
@@ -133,7 +146,7 @@ ChunkFinder: TypeAlias = Callable[[ShrinkCase], Sequence[Chunk]]
 
 
 def task_chunks(case: ShrinkCase) -> list[Chunk]:
-    """All that a task says, in `tasks:` and in `steps:`."""
+    """All steps of a task, in `tasks:` and in `steps:`."""
     found: dict[str, set[Path]] = defaultdict(set)
     for path, step in case.places():
         task = task_of(path, step)
@@ -143,7 +156,7 @@ def task_chunks(case: ShrinkCase) -> list[Chunk]:
 
 
 def table_chunks(case: ShrinkCase) -> list[Chunk]:
-    """All that names a table which the plan makes, its invariants and checks of the end included."""
+    """All statements that name a table which the plan creates, in invariants and in `finally` as well."""
     made = [(path, match[1]) for path, step in sql_steps(case) if (match := _CREATE.match(step.sql.text)) is not None]
     found: list[Chunk] = []
     for _, name in made:
@@ -153,27 +166,27 @@ def table_chunks(case: ShrinkCase) -> list[Chunk]:
 
 
 def transaction_chunks(case: ShrinkCase) -> list[Chunk]:
-    """Each transaction, whole: from BEGIN to its end."""
+    """Each whole transaction, from BEGIN to its end."""
     return [set(between) for between in _spans(case, _begins, _ends)]
 
 
 def bracket_chunks(case: ShrinkCase) -> list[Chunk]:
-    """BEGIN and the end of a transaction, without what is between them."""
+    """BEGIN and the end of a transaction, without the statements between them."""
     return [{between[0], between[-1]} for between in _spans(case, _begins, _ends)]
 
 
 def lease_chunks(case: ShrinkCase) -> list[Chunk]:
-    """Each checkout with all that is done until the connection is returned."""
+    """Each checkout with everything up to the release of its connection."""
     return [set(between) for between in _spans(case, _is(Checkout), _is(Return))]
 
 
 def renewal_chunks(case: ShrinkCase) -> list[Chunk]:
-    """A return and the checkout that follows: the task keeps its connection instead."""
+    """A release and the checkout that follows it: without the two the task keeps its connection."""
     return [{between[0], between[-1]} for between in _spans(case, _is(Return), _is(Checkout))]
 
 
 def step_chunks(case: ShrinkCase) -> list[Chunk]:
-    """Every step; a loop is one."""
+    """Every step; a loop counts as one."""
     return [{path} for path, _ in case.places()]
 
 
@@ -186,11 +199,11 @@ CHUNK_FINDERS: Final[Sequence[ChunkFinder]] = (
     bracket_chunks,
     renewal_chunks,
 )
-"""From dear parts to cheap ones: what is cut first need not be cut step by step."""
+"""From large chunks to small ones: the steps of a task that is deleted whole need not be tried one by one."""
 
 
 def _spans(case: ShrinkCase, opens: Callable[[Step], bool], closes: Callable[[Step], bool]) -> Iterator[list[Path]]:
-    """The steps of a task from one that opens to the next one that closes, in one list of steps."""
+    """The steps of a task from one that opens to the next one that closes, within one list of steps."""
     begun: dict[object, list[Path]] = {}
     for path, step in case.places():
         at = (task_of(path, step), path[:-1])
@@ -227,20 +240,22 @@ _CREATE: Final = lazy_regex(
 Item = TypeVar("Item")
 
 
-def bisect_removal(units: Sequence[Item], fails_without: Callable[[Sequence[Item]], bool]) -> Iterator[Sequence[Item]]:
-    """What can go in all, after each success. ``fails_without`` answers for a selection of units, in their order.
+def bisect_removal(chunks: Sequence[Item], accepts_without: Callable[[Sequence[Item]], bool]) -> Iterator[Sequence[Item]]:
+    """All chunks that can go so far, after each success. ``accepts_without`` is asked about a selection, in their order.
 
-    From the end: as many as possible go at once, found by halving; the one before them must stay. A unit that must stay
-    costs about ``log2(n)`` questions, so few that matter among many cost little: n = 1,000 and 3 of them, about 30. That
-    more can go than was found, because something else has gone since, is for a further sweep to find.
+    A relative of ddmin (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002) for plans in which
+    few chunks matter: from the end, the longest run of chunks that can go is found by bisection, then the chunk in front of
+    it must stay. So each chunk that matters costs about ``log2(n)`` runs, 30 for 3 of 1,000, where halving into equal parts
+    would try the same small parts again at every level. Whether more can go since something else has gone is left to the
+    next round.
     """
     gone: list[Item] = []
-    end = len(units)
+    end = len(chunks)
     while end > 0:
-        least, most = 0, end  # so many can go; at most so many
-        size = end
+        least, most = 0, end  # so many can certainly go; at most so many
+        size = end  # everything first: often nothing of a kind matters at all
         while least < most:
-            if fails_without([*units[end - size : end], *gone]):
+            if accepts_without([*chunks[end - size : end], *gone]):
                 least = size
                 if size == most:
                     break
@@ -248,63 +263,75 @@ def bisect_removal(units: Sequence[Item], fails_without: Callable[[Sequence[Item
                 most = size - 1
             size = (least + most + 1) // 2
         if least:
-            gone = [*units[end - least : end], *gone]
+            gone = [*chunks[end - least : end], *gone]
             yield gone
-        end -= least + 1
+        end -= least + 1  # the chunk in front of the run must stay, so it need not be asked about
 
 
-def truncate_after_failure(attempts: CandidateTester, failing: Path) -> None:
-    """Cut off what comes after the failing step: in its list of steps, in `finally` and in the schedule."""
-    case = attempts.best
+def truncate_after_failure(tester: CandidateTester, failing: Path) -> None:
+    """Delete what comes after the failing step: in its list of steps, in `finally` and in the schedule.
+
+    One run that is almost always accepted, and often the largest single deletion: a generated plan fails somewhere in the
+    middle. It may be refused, since a failure at the end of a run can depend on what the schedule did later.
+    """
+    case = tester.best
     if case.order:
         if failing in case.order:
             last = len(case.order) - 1 - case.order[::-1].index(failing)
             before = set(case.order[: last + 1])
             gone = {path for path, _ in case.places() if path[0] == "tasks" and path not in before and _is_plain(path)}
             gone |= {path for path, _ in case.places() if path[0] == "finally"}
-            attempts.fails(_without(case, gone, Dependencies.of(case)))
+            tester.accepts(_without(case, gone, Dependencies.of(case)))
         return
     ends: set[Path] = set()
     if failing[0] in ("steps", "setup"):
         ends = {path for path, _ in case.places() if path[0] == "finally"}
         ends |= {path for path, _ in case.places() if path[:1] == failing[:1] and _index(path) > _index(failing)}
     if ends:
-        attempts.fails(_without(case, ends, Dependencies.of(case)))
+        tester.accepts(_without(case, ends, Dependencies.of(case)))
 
 
-def delete_chunks(attempts: CandidateTester, kinds: Sequence[ChunkFinder] = CHUNK_FINDERS) -> None:
-    """Each kind of part once, from the end."""
+def delete_chunks(tester: CandidateTester, kinds: Sequence[ChunkFinder] = CHUNK_FINDERS) -> None:
+    """Each kind of chunk once, from the end of the plan."""
     for kind in kinds:
-        case = attempts.best
-        units = kind(case)
-        if not units:
+        case = tester.best
+        chunks = kind(case)
+        if not chunks:
             continue
-        ties = Dependencies.of(case)
+        dependencies = Dependencies.of(case)
 
-        def fails_without(gone: Sequence[Chunk], case: ShrinkCase = case, ties: Dependencies = ties) -> bool:
-            return attempts.fails(_without(case, set().union(*gone), ties))
+        def accepts_without(
+            gone: Sequence[Chunk], case: ShrinkCase = case, dependencies: Dependencies = dependencies
+        ) -> bool:
+            return tester.accepts(_without(case, set().union(*gone), dependencies))
 
-        for _ in bisect_removal(units, fails_without):
+        for _ in bisect_removal(chunks, accepts_without):
             pass
 
 
-def minimize_steps(attempts: CandidateTester) -> None:
-    """Until no step, and no two neighbours, can go. The end of a transaction or of a lease is tried alone too."""
-    while _delete_one(attempts):
+def minimize_steps(tester: CandidateTester) -> None:
+    """Until no single step and no two neighbours can go.
+
+    Neighbours, since some pairs only go together though no name connects them: an INSERT and the DELETE that undoes it.
+    All pairs would be n² runs. The end of a transaction or a lease is tried alone as well.
+    """
+    while _delete_one(tester):
         pass
 
 
-def _delete_one(attempts: CandidateTester) -> bool:
-    case = attempts.best
-    ties, units = Dependencies.of(case), step_chunks(case)
-    for i in reversed(range(len(units))):
-        if any(attempts.fails(case.without(ties.with_dependents(units[i], keep_open=alone))) for alone in (False, True)):
+def _delete_one(tester: CandidateTester) -> bool:
+    case = tester.best
+    dependencies, chunks = Dependencies.of(case), step_chunks(case)
+    for i in reversed(range(len(chunks))):
+        if any(
+            tester.accepts(case.without(dependencies.with_dependents(chunks[i], keep_open=alone))) for alone in (False, True)
+        ):
             return True
-    return any(attempts.fails(_without(case, one | other, ties)) for one, other in reversed(list(pairwise(units))))
+    return any(tester.accepts(_without(case, one | other, dependencies)) for one, other in reversed(list(pairwise(chunks))))
 
 
-def _without(case: ShrinkCase, gone: Chunk, ties: Dependencies) -> ShrinkCase | None:
-    return case.without(ties.with_dependents(gone))
+def _without(case: ShrinkCase, gone: Chunk, dependencies: Dependencies) -> ShrinkCase | None:
+    return case.without(dependencies.with_dependents(gone))
 
 
 def _index(path: Path) -> int:

@@ -1,4 +1,39 @@
-"""The driver of the shrinker: from a plan that fails to a small one with the same failure."""
+"""The driver of the shrinker: from a plan that fails to a small one with the same failure.
+
+"Smaller" has one meaning, ``case.is_smaller``: fewer steps, then fewer switches between tasks, then fewer characters. A
+candidate that is not smaller is never run, and one that fails differently is not followed: it shows another bug, which the
+interestingness test takes note of.
+
+The order of work is cheap and large before dear and small, since every step that is deleted early makes all later
+candidates faster to run:
+
+1. ``truncate_after_failure``: what comes after the step that failed.
+2. ``delete_chunks``: tasks, tables with every statement that names them, leases, transactions, single steps. Each kind is
+   searched by bisection, and what depends on a deleted step goes with it.
+3. ``minimize_steps``: until no single step and no two neighbours can go.
+4. ``simplify``: the passes, which change what is left; then 2 and 3 again if that helped.
+
+At any interruption the best case so far is a plan that was seen to fail with the same fingerprint.
+
+**How to write a pass.** A pass is a generator function: it takes a ``ShrinkCase`` and yields simpler ones, one for each
+change that might be possible, and it is listed in ``PASSES``. Five things make a good one:
+
+* *Propose, do not decide.* A pass neither runs anything nor checks whether its result is a valid plan or a smaller one: the
+  tester does, before it runs the candidate. A pass that tries to be sure misses what it did not think of.
+* *The boldest change first.* "All expectations at once" before "this expectation": if it is accepted, the rest need not be
+  tried. Then from the end of the plan to its beginning, where fewer other steps depend on what changes.
+* *Deterministic, and stable under success.* After an accepted proposal the pass is called again with the new case, and as
+  many proposals are skipped as were refused before (``_exhaust``). So a pass should yield its proposals in an order in
+  which those for untouched parts of the plan keep their places.
+* *Independent changes in separate proposals, dependent ones in one.* If a column goes, its values go in the same proposal;
+  otherwise neither could ever be deleted.
+* *Respect what is compared.* In a plan with checks or properties the statements mean something only together:
+  ``compares_statements`` tells, and then a pass changes a text everywhere or not at all. Otherwise the plan would still
+  fail, but for a claim that the property never made.
+
+Passes that delete come before passes that rewrite, and passes over the text of statements come last: their proposals are
+many, and each of them saves only a few characters.
+"""
 
 from __future__ import annotations
 
@@ -45,25 +80,29 @@ PASSES: Final[tuple[Pass, ...]] = (
     simplify_literals,
     remove_constraints,
 )
-"""Cheap ones first; what is a question of text comes last."""
+"""In the order in which they run. A pass that makes others possible, such as fewer waits, comes before them."""
 
 
-def simplify(attempts: CandidateTester) -> None:
-    """Each pass in its turn, until it has nothing more to propose that fails alike."""
+def simplify(tester: CandidateTester) -> None:
+    """Each pass in turn, until none of its proposals is accepted."""
     for propose in PASSES:
-        _exhaust(attempts, propose)
+        _exhaust(tester, propose)
 
 
-def _exhaust(attempts: CandidateTester, propose: Pass) -> None:
-    """After a success the pass is asked anew, and goes on behind the proposals that were refused before."""
+def _exhaust(tester: CandidateTester, propose: Pass) -> None:
+    """One pass until none of its proposals is accepted.
+
+    After a success the pass starts over with the smaller case, but behind the proposals that were refused before: to try
+    them all again would make n successes cost n² runs. What became possible by the success is found in the next round.
+    """
     refused = 0
     is_changed = True
     while is_changed:
         is_changed = False
-        for i, candidate in enumerate(propose(attempts.best)):
+        for i, candidate in enumerate(propose(tester.best)):
             if i < refused:
                 continue
-            if attempts.fails(candidate):
+            if tester.accepts(candidate):
                 is_changed = True
                 break
             refused += 1
@@ -71,52 +110,53 @@ def _exhaust(attempts: CandidateTester, propose: Pass) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShrinkSnapshot:
-    """How far it has come. ``is_minimal`` is False while it goes on, and where it was stopped before its end."""
+    """How far the shrinker has come. ``is_minimal`` is False until the end, and for good if it was stopped before that."""
 
     case: ShrinkCase
-    asked: int  # candidates that were run
-    others: int  # of them failed differently
+    tried: int  # candidates that were run
+    others: int  # candidates that failed with another fingerprint
     is_minimal: bool
 
 
 def shrink(
     case: ShrinkCase,
-    ask: InterestingnessTest,
+    test: InterestingnessTest,
     *,
     failing: Path = (),
     rounds: int | None = None,
     is_over: Callable[[], bool] = lambda: False,
 ) -> Iterator[ShrinkSnapshot]:
-    """The best so far, after each round of what the module says, and at the end.
+    """The best case so far, after each stage of the search, and at the end.
 
-    ``ask`` runs a candidate; ``case`` is one of which it says ``Answer.SAME``, or the only answer is the case itself.
-    ``failing`` is the step that failed, where there is one. ``rounds`` bounds the candidates that are run, ``is_over``
-    is asked before each.
+    ``test`` runs a candidate. It should give ``SAME_FAILURE`` for ``case`` itself; otherwise nothing is ever accepted.
+    ``failing`` is the step that failed, if the failure has one. ``rounds`` limits the candidates that are run, and
+    ``is_over`` is asked before each.
     """
-    attempts = CandidateTester(ask=ask, best=case, limit=rounds, is_over=is_over)
+    tester = CandidateTester(test=test, best=case, limit=rounds, is_over=is_over)
     try:
         if failing:
-            truncate_after_failure(attempts, failing)
-            yield _snapshot(attempts, is_minimal=False)
+            truncate_after_failure(tester, failing)
+            yield _snapshot(tester, is_minimal=False)
         while True:
-            before = attempts.best
-            delete_chunks(attempts)
-            yield _snapshot(attempts, is_minimal=False)
-            minimize_steps(attempts)
-            yield _snapshot(attempts, is_minimal=False)
-            cut_to = attempts.best
-            simplify(attempts)
-            if attempts.best == cut_to or attempts.best == before:
+            before = tester.best
+            delete_chunks(tester)
+            yield _snapshot(tester, is_minimal=False)
+            minimize_steps(tester)
+            yield _snapshot(tester, is_minimal=False)
+            deleted = tester.best
+            simplify(tester)
+            # Nothing simpler, or nothing deleted and simplified in the whole round: another round would try the same again.
+            if tester.best in (deleted, before):
                 break
     except BudgetExhausted:
-        yield _snapshot(attempts, is_minimal=False)
+        yield _snapshot(tester, is_minimal=False)
         return
-    except KeyboardInterrupt:  # in the middle of a candidate: the best so far is told before anybody hears of it
-        yield _snapshot(attempts, is_minimal=False)
+    except KeyboardInterrupt:  # in the middle of a candidate: the best case is handed over before the interruption goes on
+        yield _snapshot(tester, is_minimal=False)
         raise
-    yield _snapshot(attempts, is_minimal=True)
+    yield _snapshot(tester, is_minimal=True)
 
 
-def _snapshot(attempts: CandidateTester, *, is_minimal: bool) -> ShrinkSnapshot:
-    others = sum(answer is CandidateResult.OTHER for answer in attempts.known.values())
-    return ShrinkSnapshot(case=attempts.best, asked=attempts.asked, others=others, is_minimal=is_minimal)
+def _snapshot(tester: CandidateTester, *, is_minimal: bool) -> ShrinkSnapshot:
+    others = sum(result is CandidateResult.OTHER_FAILURE for result in tester.known.values())
+    return ShrinkSnapshot(case=tester.best, tried=tester.tried, others=others, is_minimal=is_minimal)

@@ -29,7 +29,7 @@ from simdsl.verbs.sleep import Sleep
 
 
 def recorded_case(plan: Plan, params: tuple[Param, ...], trace: Trace) -> ShrinkCase:
-    """The run of a plan, its tasks scheduled by words; a plan of `steps:` as it is."""
+    """The run of a plan as a case: its tasks under the explicit schedule that the run took; a plan of `steps:` as it is."""
     plan = replace(plan, params=(params,) if params else ())
     if plan.tasks is None:
         return ShrinkCase(plan=plan)
@@ -37,20 +37,23 @@ def recorded_case(plan: Plan, params: tuple[Param, ...], trace: Trace) -> Shrink
 
 
 def unrolled_case(plan: Plan, params: tuple[Param, ...], trace: Trace) -> ShrinkCase | None:
-    """The same run as one order of `steps:`, every step with the expectation that it has in the plan.
+    """The same run unrolled into a single order of `steps:`, every step with the expectation that it has in the plan.
 
-    It reads like a transcript. None for a plan of `steps:`, and for one with loops, whose steps have no place in it.
+    It reads like a transcript, so it is preferred wherever it has the same failure. None for a plan of `steps:`, and for one
+    with loops: how often a body runs may depend on what comes back, which a list of steps cannot say.
     """
     if plan.tasks is None or any(isinstance(step, BlockStep) for task in plan.tasks for step in task.steps):
         return None
-    telling = _Transcript(steps={("tasks", task.name, i): step for task in plan.tasks for i, step in enumerate(task.steps)})
-    told = tuple(telling.told(trace))
+    transcript = _Transcript(
+        steps={("tasks", task.name, i): step for task in plan.tasks for i, step in enumerate(task.steps)}
+    )
+    steps = tuple(transcript.steps_of(trace))
     params_ = (params,) if params else ()
-    return ShrinkCase(plan=replace(plan, params=params_, tasks=None, schedule=None, steps=told)) if told else None
+    return ShrinkCase(plan=replace(plan, params=params_, tasks=None, schedule=None, steps=steps)) if steps else None
 
 
 def _started(plan: Plan, trace: Trace) -> Iterator[Path]:
-    """The step that each choice of the scheduler started."""
+    """The step that each choice of the scheduler started: the first event of the chosen task after the choice."""
     names = [task.name for task in plan.tasks or ()]
     chosen: str | None = None
     for event in trace:
@@ -65,7 +68,7 @@ def _started(plan: Plan, trace: Trace) -> Iterator[Path]:
                 if task == chosen and path and path[0] == "tasks":
                     yield path
                     chosen = None
-            case _:
+            case _:  # no step of a task
                 pass
 
 
@@ -75,7 +78,7 @@ class _Transcript:
     waiting: set[str] = field(default_factory=set)
     now_us: int = 0
 
-    def told(self, trace: Trace) -> Iterator[Step]:
+    def steps_of(self, trace: Trace) -> Iterator[Step]:
         for event in trace:
             yield from self._one(event)
 
@@ -97,7 +100,7 @@ class _Transcript:
                     yield self.steps[path]
             case CheckEvaluated(path=path) if path in self.steps:
                 yield replace(_check(self.steps[path]), task=None)
-            case _:
+            case _:  # leaves no step in a transcript
                 pass
 
 

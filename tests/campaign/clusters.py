@@ -113,22 +113,22 @@ class Cluster:
     scheduler: Member
     workers: list[Member]
 
-    def asked(self, question: Callable[[Client], T]) -> T:
+    def tried(self, question: Callable[[Client], T]) -> T:
         """What somebody hears who comes by."""
         with Client(self.address, set_as_default=False) as client:
             return question(client)
 
     def addresses(self) -> list[str]:
         """Of its workers."""
-        return sorted(self.asked(lambda client: client.nthreads()))
+        return sorted(self.tried(lambda client: client.nthreads()))
 
     def tasks(self) -> list[str]:
         """What its scheduler knows of."""
-        return self.asked(lambda client: client.run_on_scheduler(_tasks))
+        return self.tried(lambda client: client.run_on_scheduler(_tasks))
 
     def processes(self) -> list[int]:
         """Beside its workers."""
-        pids = self.asked(lambda client: client.run(os.getpid)).values()
+        pids = self.tried(lambda client: client.run(os.getpid)).values()
         command = ["pgrep", "-P", ",".join(map(str, pids)), "-f", "simdsl.campaign.cluster_host"]
         return [int(pid) for pid in subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()]
 

@@ -255,7 +255,7 @@ def test_a_worker_of_another_version_that_comes_later_does_nothing(two: Cluster)
         answer: ClusterAnswer = client.submit(do, order, key=order.key).result()  # type: ignore[assignment]
         return answer
 
-    found = two.asked(ask)
+    found = two.tried(ask)
     assert isinstance(found, UnfitWorker)
     assert found.worker in two.addresses()
     assert SECRET not in repr(order)

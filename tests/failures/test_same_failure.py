@@ -64,29 +64,33 @@ VIOLATED = failure(FailureKind.PROPERTY, "property_violated/tx-commit-visible")
 
 def test_any_failure_alike_among_the_tries_counts() -> None:
     ask = FailureMatcher(replay(None, PANIC, CHECK), BUG)
-    assert [ask(CASE) for _ in range(3)] == [CandidateResult.HOLDS, CandidateResult.OTHER, CandidateResult.SAME]
+    assert [ask(CASE) for _ in range(3)] == [
+        CandidateResult.PASSES,
+        CandidateResult.OTHER_FAILURE,
+        CandidateResult.SAME_FAILURE,
+    ]
     ask.tries = 3
-    assert ask(CASE) is CandidateResult.SAME
+    assert ask(CASE) is CandidateResult.SAME_FAILURE
     ask = FailureMatcher(replay(None, PANIC), BUG)
     ask.tries = 2
-    assert ask(CASE) is CandidateResult.OTHER
+    assert ask(CASE) is CandidateResult.OTHER_FAILURE
     assert FailureMatcher(replay(None, CHECK), BUG).count(CASE, 10) == 5
 
 
 def test_only_what_no_plan_can_be_to_blame_for_is_another_bug() -> None:
     ask = FailureMatcher(replay(NONSENSE, PANIC, VIOLATED, VIOLATED), BUG)
     for _ in range(4):
-        assert ask(CASE) is CandidateResult.OTHER
+        assert ask(CASE) is CandidateResult.OTHER_FAILURE
     assert list(ask.others) == [FailureIdentity.of(PANIC), FailureIdentity.of(VIOLATED)]
     assert ask.others[FailureIdentity.of(PANIC)].report.failure == PANIC
 
 
 def test_what_holds_elsewhere_is_another_bug_whatever_it_is() -> None:
     ask = FailureMatcher(replay(NONSENSE), BUG, replay(None))
-    assert ask(CASE) is CandidateResult.OTHER
+    assert ask(CASE) is CandidateResult.OTHER_FAILURE
     assert list(ask.others) == [FailureIdentity.of(NONSENSE)]
     ask = FailureMatcher(replay(NONSENSE), BUG, replay(NONSENSE))
-    assert ask(CASE) is CandidateResult.OTHER
+    assert ask(CASE) is CandidateResult.OTHER_FAILURE
     assert not ask.others
 
 

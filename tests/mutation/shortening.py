@@ -70,7 +70,7 @@ def shorten(bug: Bug, finding: Finding) -> Shortened:
         finding=finding,
         fingerprint=primary_failure(report).fingerprint,
         found=steps(plan),
-        tries=end.asked,
+        tries=end.tried,
         seconds=(real_ns() - began_ns) / 1e9,
         plan=end.case.plan,
     )

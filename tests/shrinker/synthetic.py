@@ -27,11 +27,11 @@ class Synthetic:
             said.add(step.sql.text)
             action = step.sql.transaction.action if step.sql.transaction is not None else None
             if action is not None and is_open is (action is TransactionAction.BEGIN):
-                return CandidateResult.OTHER
+                return CandidateResult.OTHER_FAILURE
             is_open = is_open if action is None else action is TransactionAction.BEGIN
         if is_open:
-            return CandidateResult.OTHER
-        return CandidateResult.SAME if self.needed <= said else CandidateResult.HOLDS
+            return CandidateResult.OTHER_FAILURE
+        return CandidateResult.SAME_FAILURE if self.needed <= said else CandidateResult.PASSES
 
 
 def synthetic(steps: int, needed: int, pairs: int, seed: int) -> Synthetic:

@@ -23,9 +23,9 @@ def last(plan: Plan, *needed: str, rounds: int | None = None) -> ShrinkSnapshot:
 
     def ask(case: ShrinkCase) -> CandidateResult:
         return (
-            CandidateResult.SAME
+            CandidateResult.SAME_FAILURE
             if all(any(text in one for one in texts(case)) for text in needed)
-            else CandidateResult.HOLDS
+            else CandidateResult.PASSES
         )
 
     *_, end = shrink(ShrinkCase(plan=plan), ask, rounds=rounds)
@@ -40,7 +40,7 @@ def test_the_budget_of_questions_is_kept_and_nothing_is_left_over(needed: int, b
         *_, end = shrink(made.case, made.ask)
         assert set(texts(end.case)) == made.needed
         assert end.is_minimal
-        assert end.asked <= budget
+        assert end.tried <= budget
 
 
 def test_at_every_interruption_the_best_is_smaller_and_fails_alike() -> None:
@@ -48,16 +48,16 @@ def test_at_every_interruption_the_best_is_smaller_and_fails_alike() -> None:
     before = made.case
     for rounds in range(1, 60):
         *_, end = shrink(made.case, made.ask, rounds=rounds)
-        assert made.ask(end.case) is CandidateResult.SAME
+        assert made.ask(end.case) is CandidateResult.SAME_FAILURE
         assert end.case == before or is_smaller(end.case, before) or end.case == made.case
-        assert end.asked <= rounds
+        assert end.tried <= rounds
 
 
 def test_time_that_is_up_ends_it() -> None:
     made = synthetic(100, 2, 0, 1)
     left = iter([False] * 5)
     *_, end = shrink(made.case, made.ask, is_over=lambda: next(left, True))
-    assert end.asked == 5
+    assert end.tried == 5
     assert not end.is_minimal
 
 
@@ -71,7 +71,7 @@ def test_who_is_interrupted_in_the_middle_has_told_the_best_so_far() -> None:
         if asked == 10:
             raise KeyboardInterrupt
         answer = made.ask(case)
-        failing = case if answer is CandidateResult.SAME else failing
+        failing = case if answer is CandidateResult.SAME_FAILURE else failing
         return answer
 
     told: list[ShrinkSnapshot] = []

@@ -1,1 +1,1 @@
-"""Passes that change what is left, one file each: a function that proposes cases, simpler ones first."""
+"""The passes, each a function that proposes simpler cases: ``driver`` says how to write one."""

@@ -1,4 +1,10 @@
-"""Passes over SQL text: clauses, FROM, expressions and literals."""
+"""Passes over the text of statements: clauses, FROM, expressions and literals.
+
+Where a plan compares statements with each other, what relates them must survive. The three queries of a partition by a
+condition are still partitions if the condition is simplified in all of them, and nothing at all if it is simplified in one:
+the plan would still fail, but for a reason that no database is to blame for. So in such plans a text is changed wherever it
+stands, and only if it stands in several places.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +18,8 @@ from simdsl.plan.expectations import Scalar
 from simdsl.plan.expressions import BinaryOperation, Constant, Expression, ResultSlice
 from simdsl.plan.source import Path
 from simdsl.plan.steps import Step
-from simdsl.shrinker.case import ShrinkCase, compares_statements, parsed_statements, with_statements
+from simdsl.shrinker.case import ShrinkCase
+from simdsl.shrinker.passes.statements import compares_statements, parsed_statements, with_statements
 from simdsl.syntax.printer import expression_text
 from simdsl.verbs.check import Check
 
@@ -26,11 +33,14 @@ _COLUMN: Final = "column"
 
 
 Part: TypeAlias = tuple[str, str]
-"""What kind of thing, and its text."""
+"""What is to go: the kind of clause or list, and its text."""
 
 
 def remove_clauses(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Statement by statement, the last one first; or each text wherever it stands."""
+    """Clauses, sides of set operations, and items of lists that need not be there.
+
+    Statement by statement, the last one first; in a plan that compares statements each text wherever it stands.
+    """
     read = [(path, tree) for path, _, tree in parsed_statements(case)]
     if compares_statements(case):
         compared = [tree for _, tree in read]
@@ -48,20 +58,23 @@ def remove_clauses(case: ShrinkCase) -> Iterator[ShrinkCase]:
 
 
 def _common(compared: Sequence[SqlTree]) -> list[Part]:
-    """What stands in several places."""
+    """The parts that stand in several places."""
     return [part for part, places in Counter(part for tree in compared for part in _parts(tree)).items() if places > 1]
 
 
 def _stays_related(case: ShrinkCase, part: Part, compared: Sequence[SqlTree], changed: Sequence[SqlTree]) -> bool:
     match part:
+        # A condition may go only where it is nowhere else, as in the CASE of a rewritten query.
         case ("where", text):
             return not any(text.removeprefix("WHERE ") in canonical_text(tree) for tree in changed)
+        # The order matters where a check counts off rows; a query without a table has one row, in any order.
         case ("order" | "order by", _):
-            has_table = any(tree.find(exp.Table) for tree in compared)  # without one there is one row
+            has_table = any(tree.find(exp.Table) for tree in compared)
             return not has_table or not any(_counts_off(step) for _, step in case.places())
+        # These may make the set that the result is compared with, or the groups of a HAVING.
         case ("distinct" | "group" | "group by" | "having", _):
             return not any(tree.find(exp.SetOperation, exp.Having) for tree in compared)
-        case _:
+        case _:  # LIMIT, OFFSET, joins and columns relate nothing
             return True
 
 
@@ -75,7 +88,7 @@ def _made(case: ShrinkCase | None) -> Iterator[ShrinkCase]:
 
 
 def _parts(tree: SqlTree) -> Iterator[Part]:
-    """What every SELECT in a statement has, and an UPDATE or DELETE; of a list each item, where there are several."""
+    """The clauses of every SELECT, UPDATE and DELETE in a statement, and of lists with several items each item."""
     for node in _owners(tree):
         yield from ((clause, text) for clause in _CLAUSES if (text := _text(node, clause)))
         for kind, owner in _lists(node):
@@ -96,7 +109,7 @@ def _without_clauses(tree: SqlTree, part: Part) -> SqlTree:
 
 
 def _lists(node: SqlTree) -> Iterator[tuple[str, SqlTree]]:
-    """What holds several items, each with the kind of those."""
+    """The lists of a node, each with the kind of its items."""
     if isinstance(node, exp.Select):
         yield _COLUMN, node
     yield from ((f"{kind} by", node.args[kind]) for kind in _LISTS if isinstance(node.args.get(kind), exp.Expr))
@@ -107,7 +120,7 @@ def _owners(tree: SqlTree) -> list[SqlTree]:
 
 
 def _text(node: SqlTree, clause: str) -> str:
-    """What a clause says; nothing where there is none, or only a word such as UNION's DISTINCT."""
+    """The text of a clause; empty where there is none, or only a keyword such as the DISTINCT of a UNION."""
     said = node.args.get(clause)
     return " ".join(canonical_text(one) for one in (said if isinstance(said, list) else [said]) if isinstance(one, exp.Expr))
 
@@ -119,7 +132,7 @@ _VALUES: Final = (exp.Literal.number(0), exp.Literal.number(1), exp.null())
 
 
 def remove_sources(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """FROM of a single table, wherever it stands, with one value for all columns.
+    """Queries without their FROM: a single table goes, wherever it stands, and its columns become one value.
 
     Where statements are judged against each other, two at least, all of them have to read that table, and nothing may be
     judged that is written to it.
@@ -140,7 +153,7 @@ def remove_sources(case: ShrinkCase) -> Iterator[ShrinkCase]:
 
 
 def _sources(tree: SqlTree) -> Iterator[tuple[str, str]]:
-    """Each FROM of a single table, and the table's name."""
+    """Each FROM of a single table, and the name of the table."""
     return ((canonical_text(select.args["from_"]), select.args["from_"].this.name) for select in _reading(tree))
 
 
@@ -167,7 +180,7 @@ def _without(tree: SqlTree, text: str, value: SqlTree) -> SqlTree:
 
 
 def simplify_expressions(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Each expression as what stands below it, the longest ones first."""
+    """Each expression as one of its operands, the longest expressions first: they hide the most."""
     read = [(path, tree) for path, _, tree in parsed_statements(case)]
     least = 2 if compares_statements(case) else 1
     nodes = [node for _, tree in read for node in _expressions(tree)]
@@ -190,7 +203,7 @@ def _expressions(tree: SqlTree) -> Iterator[SqlTree]:
 
 
 def _simpler(node: SqlTree) -> Iterator[SqlTree]:
-    """What stands below it, the shortest first."""
+    """The operands of an expression, the shortest first, and those behind a node that is no expression, such as WHEN."""
     below = [one.unnest() for one in node.iter_expressions() if isinstance(one, exp.Condition)]
     below += [
         one for child in node.iter_expressions() if not isinstance(child, exp.Condition) for one in child.iter_expressions()
@@ -206,7 +219,12 @@ def _is(node: SqlTree, text: str) -> bool:
 
 
 def simplify_literals(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Each literal of the plan, the longest first, as 0, 1, half of it; as '', its first letter, its first half."""
+    """Each literal as a simpler one, the longest first: 0, 1, 2 or no fraction; an empty text, one letter, half of it.
+
+    Everywhere at once: what is compared with a value must find the simpler one as well. A literal that stands in one place
+    of a compared query is left alone. The bounds of ``slice(x, 2, 5)`` in a check repeat an OFFSET and a LIMIT, so they
+    count as another place and change along.
+    """
     read = list(parsed_statements(case))
     found = {canonical_text(node): node for _, _, tree in read for node in _literals(tree)}
     if compares_statements(case):
@@ -247,7 +265,7 @@ def _swapped(node: SqlTree, text: str, by: SqlTree) -> SqlTree:
 
 
 def _is_of_type(node: SqlTree) -> bool:
-    """Whether it is the size of a type."""
+    """Whether the literal is the size of a type, as in `VARCHAR(20)`, which is no value."""
     return node.find_ancestor(exp.DataType) is not None
 
 
@@ -256,7 +274,7 @@ def _checks(case: ShrinkCase) -> Iterator[tuple[Path, Check]]:
 
 
 def _resliced(case: ShrinkCase, old: str, new: str) -> ShrinkCase:
-    """The case with another number in the bounds of slices."""
+    """The case with another number in the bounds of slices in checks."""
     made = {path: (replace(check, expression=_bounded(check.expression, old, new)),) for path, check in _checks(case)}
     return case.edited(made) or case
 
@@ -268,7 +286,7 @@ def _bounds(expression: Expression) -> Iterator[str]:
             yield from _bounds(right)
         case ResultSlice(offset=offset, n=n):
             yield from (_number(one) for one in (offset, n))
-        case _:
+        case _:  # no bounds below it
             pass
 
 
@@ -280,14 +298,14 @@ def _bounded(expression: Expression, old: str, new: str) -> Expression:
             by = Constant(cell=Scalar(value=int(new))) if new.isdecimal() else None
             first, many = ((by if by is not None and _number(one) == old else one) for one in (offset, n))
             return replace(expression, offset=first, n=many)
-        case _:
+        case _:  # no bounds below it
             return expression
 
 
 def _number(expression: Expression) -> str:
-    """An integer as SQL writes it; nothing for what is none."""
+    """An integer as SQL writes it; empty for any other expression."""
     match expression:
         case Constant(cell=Scalar(value=int() as value)) if not isinstance(value, bool):
             return str(value)
-        case _:
+        case _:  # no integer
             return ""

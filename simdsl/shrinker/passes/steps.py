@@ -1,4 +1,4 @@
-"""Passes over steps and schedule."""
+"""Passes over the steps of a plan and their schedule: waits, tasks, switches, pools, params, loops, checks, expectations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ from simdsl.verbs.return_ import Return
 
 
 def remove_waits(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """In a plan of `steps:` each step that blocks stands where its answer is awaited, the last one first."""
+    """In a plan of `steps:` move each step that blocks to where its result is awaited, the last one first.
+
+    First of all passes: a blocked step and its `await` hold the order of everything between them, which no other pass could
+    then delete.
+    """
     for parked, step, awaiting, end in reversed(list(_waits(case))):
         late = replace(step, expect=end.expect, options=replace(end.options, overrides=step.options.overrides))
         made = case.edited({parked: (), awaiting: (late,)})
@@ -52,7 +56,11 @@ def _waits(case: ShrinkCase) -> Iterator[tuple[Path, SqlStep | Checkout, Path, A
 
 
 def shorten_schedule(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Ever less of its end, then each word."""
+    """Ever more of the end of the schedule, then each of its entries.
+
+    Behind the last entry the tasks go on in file order, so the end of a schedule is often superfluous. Only tasks with
+    loops are affected: all other steps need an entry each (see ``ShrinkCase.in_order``).
+    """
     order = case.order
     keep = 1
     while keep < len(order):
@@ -63,7 +71,7 @@ def shorten_schedule(case: ShrinkCase) -> Iterator[ShrinkCase]:
 
 
 def merge_tasks(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """In a plan of `steps:` each task becomes each one before it."""
+    """In a plan of `steps:` give the steps of each task to each task before it."""
     tasks = task_names(case)
     for i in reversed(range(len(tasks))):
         for name in tasks[:i]:
@@ -71,41 +79,41 @@ def merge_tasks(case: ShrinkCase) -> Iterator[ShrinkCase]:
 
 
 def task_names(case: ShrinkCase) -> tuple[str, ...]:
-    """Who says something in `steps:`, in the order of the first words; nobody in a plan of `tasks:`."""
+    """The tasks of `steps:` in the order of their first steps; none in a plan of `tasks:`."""
     steps = case.plan.steps or ()
     return tuple(dict.fromkeys(step.task for step in steps if isinstance(step, SqlStep | Checkout) and step.task))
 
 
 def rename_task(case: ShrinkCase, old: str, new: str) -> ShrinkCase:
-    """The case with the steps of one task said by another."""
-    steps = tuple(_said_by(step, old, new) for step in case.plan.steps or ())
+    """The case with the steps of one task given to another."""
+    steps = tuple(_given_to(step, old, new) for step in case.plan.steps or ())
     return replace(case, plan=replace(case.plan, steps=steps))
 
 
-def _said_by(step: Step, old: str, new: str) -> Step:
+def _given_to(step: Step, old: str, new: str) -> Step:
     match step:
         case SqlStep() | Checkout() | Return() | Await() if step.task == old:
             return replace(step, task=new)
         case BlockStep():
-            return replace(step, body=tuple(_said_by(one, old, new) for one in step.body))
-        case _:
+            return replace(step, body=tuple(_given_to(one, old, new) for one in step.body))
+        case _:  # belongs to no task
             return step
 
 
 def reduce_switches(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """A step starts as soon as its task has ended the one before, if that makes fewer switches."""
+    """Start a step right after the one before it in its task, if that makes fewer switches between tasks."""
     plan = case.plan
     if plan.steps is not None:
         tasks = [task_of(("steps", i), step) for i, step in enumerate(plan.steps)]
-        for order in _calmer(tasks):
+        for order in _orders_with_fewer_switches(tasks):
             yield replace(case, plan=replace(plan, steps=tuple(plan.steps[i] for i in order)))
         return
-    for order in _calmer([str(path[1]) for path in case.order]):
+    for order in _orders_with_fewer_switches([str(path[1]) for path in case.order]):
         yield case.in_order(case.order[i] for i in order)
 
 
-def _calmer(tasks: Sequence[str | None]) -> Iterator[list[int]]:
-    """Orders of the indices in which the tasks change less often."""
+def _orders_with_fewer_switches(tasks: Sequence[str | None]) -> Iterator[list[int]]:
+    """Orders of the indices with fewer switches. Each moves one step, so that a refusal says which one matters."""
     now = count_switches(tasks)
     for i, task in enumerate(tasks):
         before = next((j for j in range(i - 1, -1, -1) if tasks[j] == task), None)
@@ -118,17 +126,18 @@ def _calmer(tasks: Sequence[str | None]) -> Iterator[list[int]]:
 
 
 def remove_pools(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Without any pool, or with a connection less and a lease less."""
+    """Without any pool, or with one connection and one lease less."""
     if case.plan.pools:
         yield from _without_pools(case)
         yield from _narrower(case)
 
 
 def _without_pools(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Nobody asks for a connection or gives it back.
+    """No step checks a connection out or releases it: every task has its own connection.
 
-    A pool lends one connection to many tasks, and what fails may need just that: then one task says what all say. A pool
-    rolls back what is open, so ROLLBACK may have to take the place of a return.
+    That is another plan, and what fails may depend on what the pool did. A pool gives one connection to task after task:
+    so the second proposal merges all tasks into one. A pool rolls back what is open on release: so the third has a ROLLBACK
+    in the place of each release of an open transaction.
     """
     leases = {path for path, step in case.places() if isinstance(step, Checkout | Return)}
     leases |= {path for path, step in case.places() if isinstance(step, Retry) and set(map(type, step.body)) <= {Checkout}}
@@ -150,12 +159,13 @@ def _without_pools(case: ShrinkCase) -> Iterator[ShrinkCase]:
 
 
 def _narrower(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    ties = Dependencies.of(case)
+    # Size and lease together: a pool that is too small for its leases blocks, and one that is too large never does.
+    dependencies = Dependencies.of(case)
     for pool in case.plan.pools:
         less = tuple(replace(one, size=one.size - 1) if one == pool else one for one in case.plan.pools)
         for path, step in case.places():
             if pool.size > 1 and isinstance(step, Checkout) and step.pool == pool.name:
-                made = case.without(ties.with_dependents({path}))
+                made = case.without(dependencies.with_dependents({path}))
                 if made is not None:
                     yield replace(made, plan=replace(made.plan, pools=less))
 
@@ -180,7 +190,7 @@ def _returns_of_transactions(case: ShrinkCase) -> Iterator[tuple[Path, Return]]:
             case Return(task=task) if task in begun:
                 begun.discard(task)
                 yield path, step
-            case _:
+            case _:  # neither begins nor ends a transaction
                 pass
 
 
@@ -190,7 +200,7 @@ def _rollback(task: str) -> SqlStep:
 
 
 def remove_params(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Without params, without each of them; without doc and tags; with fewer and smaller pools."""
+    """Without params, without each of them; without `doc` and `tags`; with fewer and smaller pools."""
     for plan in _simpler_params(case.plan):
         yield replace(case, plan=plan)
 
@@ -215,15 +225,15 @@ def _with(plan: Plan, i: int, pool: PoolSpec) -> tuple[PoolSpec, ...]:
 
 
 def simplify_loops(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Each loop in its turn, the last one first."""
+    """Each loop with fewer rounds, or as its body alone; the last loop first."""
     for path, step in reversed(list(case.places())):
-        for by in _simpler(step):
+        for by in _simpler_loop(step):
             changed = case.edited({path: by})
             if changed is not None:
                 yield changed
 
 
-def _simpler(step: Step) -> Iterator[tuple[Step, ...]]:
+def _simpler_loop(step: Step) -> Iterator[tuple[Step, ...]]:
     match step:
         case Retry():
             yield step.body
@@ -244,12 +254,15 @@ def _simpler(step: Step) -> Iterator[tuple[Step, ...]]:
             yield (replace(step, over=IntegerBounds(first=first, last=(first + last) // 2)),)
         case For():
             yield step.body
-        case _:
+        case _:  # no loop, or one of a single round
             return
 
 
 def _tried_once(step: Step, loop: Retry) -> Step:
-    """A step of a loop that may be refused as it may be there."""
+    """A step of a retry outside of it: the errors that made the loop try again are expected now.
+
+    Without them the first refusal would fail the plan, with a fingerprint of its own, and no retry could ever go.
+    """
     if not isinstance(step, SqlStep | Checkout):
         return step
     refusals: Expectation = tuple(ExpectedError(error_class=one) for one in loop.classes)
@@ -257,7 +270,13 @@ def _tried_once(step: Step, loop: Retry) -> Step:
 
 
 def simplify_checks(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Each check as each of its parts, the last check first."""
+    """Each check as each of its parts, the last check first.
+
+    If ``a and b`` fails, one of the two fails, and that one is the claim. A guard, ``error(x) != NULL or ...``, keeps a
+    check from being evaluated where ``x`` failed and may go as well. Any other part of a check must stay: without it the
+    check would claim something else. What is left must still mention every statement that changes data, or those could
+    be deleted next and the claim would be about nothing.
+    """
     changing = {step.options.label for _, step in sql_steps(case) if step.sql.kind is not SqlKind.QUERY}
     for path, step in reversed(list(case.places())):
         if isinstance(step, Check):
@@ -275,12 +294,12 @@ def _parts(expression: Expression) -> Iterator[Expression]:
         case BinaryOperation(operator=BinaryOperator.OR, left=guard, right=right) if _is_guard(guard):
             yield right
             yield from (replace(expression, right=part) for part in _parts(right))
-        case _:
+        case _:  # every other part is the claim itself
             return
 
 
 def _is_guard(expression: Expression) -> bool:
-    """Whether it says that a step failed."""
+    """Whether the expression says that a step failed."""
     match expression:
         case BinaryOperation(
             operator=BinaryOperator.NE,
@@ -288,7 +307,7 @@ def _is_guard(expression: Expression) -> bool:
             right=Constant(cell=Scalar(value=None)),
         ):
             return True
-        case _:
+        case _:  # any other expression is part of the claim
             return False
 
 
@@ -304,24 +323,24 @@ def _labels(expression: Expression) -> Iterator[str]:
         case FunctionCall(arguments=arguments):
             for one in arguments:
                 yield from _labels(one)
-        case _:
+        case _:  # constants, counts of pools and errors mention no step
             pass
 
 
 def remove_expectations(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """All at once, then each step's: what it expects, what it says beside its label, single alternatives, one less."""
+    """All expectations at once; then of each step its expectation, its options, all alternatives but one, one less."""
     places = [(path, step) for path, step in case.places() if path[0] != "invariants"]
     bare = {path: (changed,) for path, step in places if (changed := _bare(step)) != step}
     if len(bare) > 1 and (everywhere := case.edited(bare)) is not None:
         yield everywhere
     for path, step in reversed(places):
-        for changed in _simpler_assertions(step):
+        for changed in _simpler_expectations(step):
             made = case.edited({path: (changed,)})
             if made is not None:
                 yield made
 
 
-def _simpler_assertions(step: Step) -> Iterator[Step]:
+def _simpler_expectations(step: Step) -> Iterator[Step]:
     if (bare := _bare(step)) != step:
         yield bare
     if step.options not in (NO_OPTIONS, quiet := StepOptions(label=step.options.label)):
@@ -335,7 +354,7 @@ def _simpler_assertions(step: Step) -> Iterator[Step]:
 
 
 def _bare(step: Step) -> Step:
-    """The step without its expectation, unless that one is part of the schedule."""
+    """The step without its expectation. `blocks` stays: it is part of the schedule of `steps:`."""
     if not isinstance(step, ExpectingStep) or any(isinstance(one, Blocks) for one in step.expect or ()):
         return step
     return replace(step, expect=None)

@@ -12,12 +12,13 @@ from simdsl.dialect.sqlglot_adapter import SqlTree, canonical_text, exp
 from simdsl.plan.expectations import ComparisonOperator, Count, CountUnit, Expectation
 from simdsl.plan.source import Path
 from simdsl.plan.steps import SqlStep
-from simdsl.shrinker.case import ShrinkCase, parsed_statements, with_statements
+from simdsl.shrinker.case import ShrinkCase
 from simdsl.shrinker.deletion import Dependencies
+from simdsl.shrinker.passes.statements import parsed_statements, with_statements
 
 
 def merge_tables(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Each table that the plan makes becomes each other one; what makes and fills it is gone. The last one first."""
+    """Each table that the plan creates becomes each other one; what creates and fills it goes. The last table first."""
     read = [(path, tree) for path, _, tree in parsed_statements(case)]
     names = [name for _, tree in read if (name := _made(tree)) is not None]
     for name in reversed(names):
@@ -33,7 +34,7 @@ def _made(tree: SqlTree) -> str | None:
 
 
 def _about(tree: SqlTree) -> str | None:
-    """The table that a statement makes, fills or indexes."""
+    """The table that a statement creates, fills or indexes."""
     table = tree.find(exp.Table)
     return table.name if table is not None else None
 
@@ -46,7 +47,7 @@ def _renamed(tree: SqlTree, name: str, other: str) -> SqlTree:
 
 
 def remove_rows(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Each statement with the rows of the next one; without half of its rows, without each row, without each column."""
+    """Each INSERT with the rows of the next one; without half of its rows, without each row, without each column."""
     yield from _merged(case)
     for path, step, tree in reversed(list(parsed_statements(case))):
         rows = _rows(tree)
@@ -63,7 +64,7 @@ def remove_rows(case: ShrinkCase) -> Iterator[ShrinkCase]:
 
 
 def _merged(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Two INSERTs of one task with one head, the rows of the later one behind those of the other."""
+    """Two INSERTs of one task with the same head as one, the rows of the later one behind those of the earlier."""
     inserts = [(path, step, tree) for path, step, tree in parsed_statements(case) if _rows(tree)]
     for (path, step, tree), (other, later, more) in pairwise(inserts):
         if (path[:-1], step.task, tree.this) == (other[:-1], later.task, more.this):
@@ -111,7 +112,7 @@ def _without_rows(tree: SqlTree, gone: set[int]) -> SqlTree:
 
 
 def _fewer(step: SqlStep, before: int, after: int) -> Expectation | None:
-    """`3 affected` becomes `2 affected` with the rows."""
+    """The expectation of an INSERT with fewer rows: `3 affected` becomes `2 affected`, or the shorter INSERT would fail."""
     if step.expect is None:
         return None
     return tuple(
@@ -129,7 +130,11 @@ ParsedStatements: TypeAlias = Sequence[tuple[Path, SqlTree]]
 
 
 def remove_columns(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Each name of a column that no condition names: of all tables, then of each table; then names within queries."""
+    """Columns without a use: of all tables at once, then of each table; then aliases within queries.
+
+    A column goes with its values in every INSERT and with the result columns that show it, in one proposal: half of that
+    would not even run. Columns that a condition names stay.
+    """
     read = [(path, tree) for path, _, tree in parsed_statements(case)]
     tables = {_table(tree): _defined(tree) for _, tree in read if _defined(tree)}
     names = dict.fromkeys(name for columns in tables.values() for name in reversed(columns))
@@ -152,7 +157,7 @@ def _without(
 
 
 def _dropped(tree: SqlTree, name: str, tables: Mapping[str, Sequence[str]]) -> SqlTree:
-    """A statement without the column, and without the columns of results that name it; the last one stays."""
+    """A statement without the column and the result columns that name it; the last column of a list stays."""
     changed = tree.copy()
     for select in list(changed.find_all(exp.Select)):
         left = [column for column in select.expressions if column.alias != name and not _names(column, name)]
@@ -186,7 +191,7 @@ def _names(tree: SqlTree, name: str) -> bool:
 
 
 def remove_constraints(case: ShrinkCase) -> Iterator[ShrinkCase]:
-    """Each constraint, the last table first."""
+    """Each constraint of a table or a column, the last table first. Last of all passes: few bugs need their absence."""
     for path, _, tree in reversed(list(parsed_statements(case))):
         if isinstance(tree, exp.Create) and isinstance(tree.this, exp.Schema):
             for changed in _unconstrained(tree):

@@ -72,9 +72,9 @@ def test_not(value: bool | None, negation: bool | None) -> None:
 
 @pytest.mark.parametrize("value", [True, False, None])
 @pytest.mark.parametrize("asked", [True, False])
-def test_is_true_and_is_false_are_never_null(value: bool | None, asked: bool) -> None:
-    assert evaluate(IsTruth(operand=truth(value), truth=asked), {}) is (value is asked)
-    assert evaluate(IsTruth(operand=truth(value), truth=asked, negated=True), {}) is (value is not asked)
+def test_is_true_and_is_false_are_never_null(value: bool | None, tried: bool) -> None:
+    assert evaluate(IsTruth(operand=truth(value), truth=tried), {}) is (value is tried)
+    assert evaluate(IsTruth(operand=truth(value), truth=tried, negated=True), {}) is (value is not tried)
 
 
 @pytest.mark.parametrize("comparison", list(ComparisonOperator))
