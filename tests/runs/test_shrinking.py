@@ -18,7 +18,7 @@ from simdsl.properties.property import PlanSize
 from simdsl.properties.registry import find
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import run_differential
-from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
+from simdsl.runs.shrink_driver import ShrinkDriver, ShrinkLimits
 from simdsl.runs.single import run_plan
 from simdsl.shrinker.driver import ShrinkSnapshot
 from tests.mutation.catalogue import BUGS
@@ -38,7 +38,7 @@ def shrunk(plan: Plan, replay: PlanRunner, holds_on: PlanRunner | None = None) -
     """The plan, shrunk to its end, which fails alike when it is written and read."""
     report = failed_run(replay, plan)
     assert report is not None
-    *_, end = shrink_run(plan, report, 1, replay, ShrinkLimits(), holds_on)
+    *_, end = ShrinkDriver(plan, report, 1, replay, ShrinkLimits(), holds_on)
     again = failed_run(replay, load_text(dump(end.case.plan)))
     assert again is not None
     assert FailureIdentity.of_run(report) in [

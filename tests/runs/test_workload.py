@@ -15,7 +15,7 @@ from simdsl.language.load import load_text
 from simdsl.plan.schedules import RecordedSchedule
 from simdsl.rewriting.pin import pin_run, unroll_run
 from simdsl.runs.context import RunOptions
-from simdsl.runs.shrink_driver import ShrinkLimits, shrink_run
+from simdsl.runs.shrink_driver import ShrinkDriver, ShrinkLimits
 from simdsl.runs.single import run_plan
 from tests.running import Ran, run, run_loaded
 from tests.runs.comparing import differential
@@ -185,7 +185,7 @@ def test_an_unrolled_run_is_the_same_run() -> None:
 def test_a_workload_shrinks_to_an_ordinary_plan() -> None:
     ran = careless()
     replay = partial(run_plan, file="test.yaml", backend=resolve("sqlite"), options=RunOptions(seed=1))
-    *_, last = shrink_run(ran.plan, ran.last, 1, replay, ShrinkLimits(rounds=200))
+    *_, last = ShrinkDriver(ran.plan, ran.last, 1, replay, ShrinkLimits(rounds=200))
     small = last.case.plan
     assert small.workload is None
     assert failed_run(replay, small) is not None
