@@ -55,28 +55,32 @@ from simdsl.plan.expressions import (
     VirtualNow,
 )
 from simdsl.plan.outcomes import ErrorClass
-from simdsl.plan.plan import Identifier, Param, Plan, PoolSpec, Reset, ResetMode, Task
-from simdsl.plan.schedules import (
-    ExhaustiveSchedule,
-    ExplicitSchedule,
-    PctSchedule,
-    RandomSchedule,
-    RecordedSchedule,
-    Schedule,
-)
-from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
-from simdsl.plan.steps import NO_OPTIONS, BlockStep, Override, SqlStep, Step, StepOptions
-from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, quoted
-from simdsl.plan.workload import (
+from simdsl.plan.plan import (
     WORKLOAD_TASK,
     DrawnVariable,
+    ExhaustiveSchedule,
+    ExplicitSchedule,
+    Identifier,
     IntegerRange,
     OneOf,
+    Param,
+    PctSchedule,
+    Plan,
+    PoolSpec,
+    RandomSchedule,
+    RecordedSchedule,
+    Reset,
+    ResetMode,
+    Schedule,
+    Task,
     ValueDomain,
     Workload,
     WorkloadAction,
     numbered_tasks,
 )
+from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
+from simdsl.plan.steps import NO_OPTIONS, BlockStep, Override, SqlStep, Step, StepOptions
+from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, quoted
 from simdsl.syntax.sql_lexer import dialect_of, parse_sql
 from simdsl.verbs.await_ import Await
 from simdsl.verbs.check import Check

@@ -11,8 +11,7 @@ from simdsl.core.verdicts import FailureKind, PlanEnded, Progress, RunEnded, Run
 from simdsl.failures.same_failure import FailureIdentity, PlanRunner, primary_failure
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Severity
-from simdsl.plan.plan import Plan
-from simdsl.plan.schedules import ExplicitSchedule, RecordedSchedule
+from simdsl.plan.plan import ExplicitSchedule, Plan, RecordedSchedule
 
 
 class ReplayVerdict(StrEnum):

@@ -16,9 +16,9 @@ from dataclasses import replace
 from typing import Final
 
 from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.plan import IntegerRange, OneOf, ValueDomain, Workload, WorkloadAction
 from simdsl.plan.steps import BlockStep, Step
 from simdsl.plan.values import Value, same
-from simdsl.plan.workload import IntegerRange, OneOf, ValueDomain, Workload, WorkloadAction
 
 SEED_BITS: Final = 32
 

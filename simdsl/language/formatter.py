@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.language.emitter import emit_json, is_plain, scalar_text
+from simdsl.language.dump import emit_json, is_plain, scalar_text
 from simdsl.plan.backend_facts import dialect_of_backend
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic, Severity
@@ -19,8 +19,7 @@ from simdsl.syntax.source_map import STEP_SECTIONS, ListNode, MapNode, Node, Sca
 from simdsl.syntax.sql_lexer import dialect_of, scan
 from simdsl.syntax.sql_lines import split_head
 from simdsl.syntax.yaml_reader import to_data
-from simdsl.verbs.base.registry import verb_named
-from simdsl.verbs.base.verb import Overrides
+from simdsl.verbs.base.verb import Overrides, verb_named
 
 
 class CommentLayout:

@@ -17,18 +17,16 @@ from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
-from simdsl.plan.plan import VERSION, Plan, PoolSpec, Reset, ResetMode, Task
-from simdsl.plan.schedules import Schedule
+from simdsl.plan.plan import VERSION, Plan, PoolSpec, Reset, ResetMode, Schedule, Task, Workload
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect
 from simdsl.plan.steps import BlockStep, SqlStep, Step
-from simdsl.plan.workload import Workload
 from simdsl.syntax.document import Data, Document, source_text
 from simdsl.syntax.fields import FieldReader, StepContext, describe_data
 from simdsl.syntax.files import ReadResult, read_file, read_text
 from simdsl.syntax.problems import MAX_PROBLEMS, Problems, TooManyErrors, nearest
 from simdsl.syntax.sql_lexer import dialect_of
-from simdsl.verbs.base.registry import verb_of
+from simdsl.verbs.base.verb import verb_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

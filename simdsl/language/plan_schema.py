@@ -14,7 +14,7 @@ from simdsl.plan.plan import ResetMode
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Json
 from simdsl.syntax.fields import RESERVED_NAMES
-from simdsl.verbs.base.registry import verbs
+from simdsl.verbs.base.verb import verbs
 
 NAME_PATTERN: Final = "^[a-z_][a-z0-9_]*$"
 TASK_PATTERN: Final = "^[a-z][a-z0-9_]*$"

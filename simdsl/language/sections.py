@@ -9,29 +9,29 @@ from typing import Final
 
 from simdsl.language.steps import UNREADABLE, Steps
 from simdsl.plan.codes import Code
-from simdsl.plan.plan import Identifier, Param, Task
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.schedules import (
+from simdsl.plan.plan import (
+    WORKLOAD_TASK,
+    DrawnVariable,
     ExhaustiveSchedule,
     ExplicitSchedule,
+    Identifier,
+    IntegerRange,
+    OneOf,
+    Param,
     PctSchedule,
     RandomSchedule,
     RecordedSchedule,
     Schedule,
-)
-from simdsl.plan.source import Path
-from simdsl.plan.steps import BlockStep, Step
-from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, same
-from simdsl.plan.workload import (
-    WORKLOAD_TASK,
-    DrawnVariable,
-    IntegerRange,
-    OneOf,
+    Task,
     ValueDomain,
     Workload,
     WorkloadAction,
     numbered_tasks,
 )
+from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.source import Path
+from simdsl.plan.steps import BlockStep, Step
+from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, same
 from simdsl.syntax.document import AmbiguousScalar, Data, PlainScalar, source_text
 from simdsl.syntax.expressions import integer
 from simdsl.syntax.fields import FieldReader, StepContext, describe_data

@@ -28,8 +28,7 @@ from simdsl.syntax.fields import NAME, TASK_NAME, FieldReader, StepContext, desc
 from simdsl.syntax.problems import ParseError, ParseIssue, Problems, did_you_mean, nearest
 from simdsl.syntax.sql_lines import SqlLine, SqlLineParser
 from simdsl.verbs.base.parsing import SessionArgumentsParser, VerbSource
-from simdsl.verbs.base.registry import verb_named, verbs
-from simdsl.verbs.base.verb import Overrides
+from simdsl.verbs.base.verb import Overrides, verb_named, verbs
 
 # Of each list of steps, those of which more than the statement itself need be looked at, by index: false where that is
 # but a label.

@@ -1,4 +1,4 @@
-"""The plan: one frozen value that holds everything a plan file says.
+"""The plan: one frozen value that holds everything a plan file says, with its schedule and its workload.
 
 A plan knows nothing about the file it came from: ``load(dump(plan)) == plan``. Times are integers in microseconds of virtual
 time, with the unit in their names."""
@@ -9,11 +9,113 @@ from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.schedules import Schedule
 from simdsl.plan.sql import Dialect
 from simdsl.plan.steps import SqlStep, Step
 from simdsl.plan.values import Value
-from simdsl.plan.workload import Workload
+
+# Who moves when
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplicitSchedule:
+    """``a b a``: each word lets that task start one step; a word for a parked or finished task is skipped and recorded."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSchedule:
+    """``1-2-1``: a recorded schedule, tasks numbered from 1 in file order; replayed strictly."""
+
+    choices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExhaustiveSchedule:
+    """``all`` or ``{all: N}``: every interleaving of enabled tasks, at most ``bound`` runs (None: the default bound)."""
+
+    bound: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomSchedule:
+    """``{seed: 7, runs: 200}``: any enabled task, uniformly."""
+
+    runs: int
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PctSchedule:
+    """``{pct: 3, seed: 7, runs: 200}``: probabilistic concurrency testing at this depth (Burckhardt et al., ASPLOS 2010)."""
+
+    depth: int
+    runs: int
+    seed: int | None = None
+
+
+Schedule: TypeAlias = ExplicitSchedule | RecordedSchedule | ExhaustiveSchedule | RandomSchedule | PctSchedule
+
+
+# What is drawn for each run
+
+WORKLOAD_TASK: Final = "workload"
+"""Whose the steps of a workload are, until a task does them. No task has this name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegerRange:
+    """``1..50``: an integer, both ends included; the first is not larger than the last."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOf:
+    """``[alice, bob]``: one of these values, of which there is one at least; each place in the list is as likely."""
+
+    values: tuple[Value, ...]
+
+
+ValueDomain: TypeAlias = IntegerRange | OneOf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnVariable:
+    """One entry of ``with:``: a variable that has another value each time."""
+
+    name: str
+    source: ValueDomain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadAction:
+    """One of ``actions:``: what a task may do next. The steps' task is ``workload``; the task that does it stands for it.
+
+    The values of ``distinct``, names of ``drawn``, differ from each other each time.
+    """
+
+    name: str
+    weight: int = 1
+    drawn: tuple[DrawnVariable, ...] = ()
+    distinct: tuple[str, ...] = ()
+    body: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """``workload:``: in each run each task does ``repeat`` deeds, drawn by their weights."""
+
+    tasks: tuple[str, ...]
+    repeat: int
+    actions: tuple[WorkloadAction, ...]
+
+
+def numbered_tasks(many: int) -> tuple[str, ...]:
+    """The names of the tasks of a workload that only says how many."""
+    return tuple(f"t{number}" for number in range(1, many + 1))
+
 
 VERSION: Final = 1
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from simdsl.language.emitter import is_plain
+from simdsl.language.dump import is_plain
 from simdsl.language.json_schema import to_json
 from simdsl.plan import resources
 from simdsl.plan.codes import Code

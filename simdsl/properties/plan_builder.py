@@ -19,8 +19,7 @@ from simdsl.generation.statements import expect_affected, expect_error, expect_r
 from simdsl.plan.expectations import Expectation, Ok
 from simdsl.plan.expressions import Expression
 from simdsl.plan.outcomes import ErrorClass
-from simdsl.plan.plan import Plan, PoolSpec, Task
-from simdsl.plan.schedules import RandomSchedule
+from simdsl.plan.plan import Plan, PoolSpec, RandomSchedule, Task
 from simdsl.plan.sql import Dialect
 from simdsl.plan.steps import NO_OPTIONS, Override, SqlStep, Step, StepOptions
 from simdsl.properties.property import PlanSize

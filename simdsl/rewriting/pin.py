@@ -38,15 +38,24 @@ from simdsl.plan.expectations import (
     TypedLiteral,
 )
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
-from simdsl.plan.plan import Identifier, Param, Plan, Task
+from simdsl.plan.plan import (
+    ExplicitSchedule,
+    Identifier,
+    Param,
+    PctSchedule,
+    Plan,
+    RandomSchedule,
+    RecordedSchedule,
+    Schedule,
+    Task,
+)
 from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.schedules import ExplicitSchedule, PctSchedule, RandomSchedule, RecordedSchedule, Schedule
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, TransactionAction, TransactionControl, Variable
 from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.plan.values import Value, as_text, same
 from simdsl.verbs.await_ import Await
-from simdsl.verbs.base.registry import verb_of
+from simdsl.verbs.base.verb import verb_of
 from simdsl.verbs.for_ import For
 from simdsl.verbs.return_ import Return
 from simdsl.verbs.sleep import Sleep

@@ -23,7 +23,7 @@ from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.runner.state import PendingOperation, TaskConnection
-from simdsl.verbs.base.failures import RunStopped, at_step
+from simdsl.verbs.base.runtime import RunStopped, at_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,19 @@ from simdsl.runner.invariants import InvariantChecker
 from simdsl.runner.program import SECTION_NAMES, StatementInstruction
 from simdsl.runner.scheduling import SchedulingPolicy
 from simdsl.runner.state import ConnectionLeases, PendingOperation, RunEvaluationContext, TaskConnection
-from simdsl.verbs.base.failures import RunStopped, at_step, step_failed, unbound
-from simdsl.verbs.base.runtime import DONE, NO_CONNECTION, Instruction, Instructions, PendingResult, TaskThread, ThreadState
+from simdsl.verbs.base.runtime import (
+    DONE,
+    NO_CONNECTION,
+    Instruction,
+    Instructions,
+    PendingResult,
+    RunStopped,
+    TaskThread,
+    ThreadState,
+    at_step,
+    step_failed,
+    unbound,
+)
 from simdsl.verbs.for_ import LoopFrame, NextIteration
 
 

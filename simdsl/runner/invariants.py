@@ -13,8 +13,7 @@ from simdsl.plan.outcomes import Outcome
 from simdsl.plan.values import Value
 from simdsl.runner.blocked import RealTimeLimits
 from simdsl.runner.program import StatementInstruction
-from simdsl.verbs.base.failures import RunStopped, at_step, step_failed, unbound
-from simdsl.verbs.base.runtime import Instructions
+from simdsl.verbs.base.runtime import Instructions, RunStopped, at_step, step_failed, unbound
 
 
 class InvariantChecker:

@@ -18,17 +18,15 @@ from simdsl.core.matcher import Matcher, compile_expectation, exact_match
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Binding, Blocks, ExactRows, Expectation, ExpectedError
 from simdsl.plan.outcomes import Affected
-from simdsl.plan.plan import Identifier, Param, Plan
+from simdsl.plan.plan import Identifier, Param, Plan, Workload
 from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
 from simdsl.plan.steps import ExpectingStep, Override, SqlStep, Step, StepOptions
 from simdsl.plan.values import Value
-from simdsl.plan.workload import Workload
 from simdsl.runner.program import LoweredWorkload, Program, StatementInstruction
 from simdsl.syntax.sql_statements import nondeterministic_part
-from simdsl.verbs.base.registry import verb_of
 from simdsl.verbs.base.runtime import NO_CONNECTION, Instruction, Instructions
-from simdsl.verbs.base.verb import CompiledExpectation
+from simdsl.verbs.base.verb import CompiledExpectation, verb_of
 
 if TYPE_CHECKING:
     from simdsl.dialect.translation import Translator

@@ -10,11 +10,10 @@ from simdsl.backends.protocol import Statement
 from simdsl.core.choices import sample_actions
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Affected
-from simdsl.plan.plan import PoolSpec
+from simdsl.plan.plan import PoolSpec, Workload
 from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction
 from simdsl.plan.values import Value
-from simdsl.plan.workload import Workload
 from simdsl.verbs.base.runtime import Instruction, Instructions, Runtime, TaskThread
 
 SECTION_NAMES: Final = frozenset({"setup", "finally", "invariants"})

@@ -10,16 +10,8 @@ from simdsl.core.choices import choose_below, shuffled
 from simdsl.core.trace import ScheduleEntrySkipped, TaskChosen, Trace
 from simdsl.core.verdicts import FailureKind
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.schedules import (
-    ExhaustiveSchedule,
-    ExplicitSchedule,
-    PctSchedule,
-    RandomSchedule,
-    RecordedSchedule,
-    Schedule,
-)
-from simdsl.verbs.base.failures import RunStopped, of_run
-from simdsl.verbs.base.runtime import TaskThread, ThreadState
+from simdsl.plan.plan import ExhaustiveSchedule, ExplicitSchedule, PctSchedule, RandomSchedule, RecordedSchedule, Schedule
+from simdsl.verbs.base.runtime import RunStopped, TaskThread, ThreadState, of_run
 
 DEFAULT_RUN_BOUND: Final = 10_000
 

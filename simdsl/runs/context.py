@@ -21,8 +21,7 @@ from simdsl.core.trace import Trace
 from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.plan import Param, Plan
-from simdsl.plan.schedules import PctSchedule, RandomSchedule
+from simdsl.plan.plan import Param, PctSchedule, Plan, RandomSchedule
 from simdsl.plan.source import Path
 from simdsl.plan.values import Value
 from simdsl.runner.blocked import RealTimeLimits
@@ -30,7 +29,7 @@ from simdsl.runner.interpreter import Interpreter
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runner.program import Program, schedule_length
 from simdsl.runner.scheduling import ScheduleExplorer, SchedulingPolicy
-from simdsl.verbs.base.failures import RunStopped
+from simdsl.verbs.base.runtime import RunStopped
 
 
 class RunObserver(Protocol):

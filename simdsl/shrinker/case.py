@@ -11,8 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 from simdsl.language.dump import dump_json
 from simdsl.language.load import check_text
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.plan import Plan, Task
-from simdsl.plan.schedules import ExplicitSchedule
+from simdsl.plan.plan import ExplicitSchedule, Plan, Task
 from simdsl.plan.source import Path
 from simdsl.plan.steps import BlockStep, SqlStep, Step
 

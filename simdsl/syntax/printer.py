@@ -42,7 +42,7 @@ from simdsl.plan.expressions import (
     UnaryMinus,
     VirtualNow,
 )
-from simdsl.plan.schedules import ExplicitSchedule, RecordedSchedule
+from simdsl.plan.plan import ExplicitSchedule, RecordedSchedule
 from simdsl.plan.sql import Sql, Variable
 from simdsl.plan.values import quoted
 

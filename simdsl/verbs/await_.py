@@ -13,9 +13,17 @@ from simdsl.plan.source import Path
 from simdsl.plan.steps import NO_OPTIONS, ExpectingStep, StepOptions
 from simdsl.syntax.fields import StepContext
 from simdsl.syntax.printer import with_expectation
-from simdsl.verbs.base.failures import RunStopped, step_failed, unbound
 from simdsl.verbs.base.parsing import StepReader, VerbSource
-from simdsl.verbs.base.runtime import Instruction, PendingResult, Runtime, TaskThread, ThreadState
+from simdsl.verbs.base.runtime import (
+    Instruction,
+    PendingResult,
+    RunStopped,
+    Runtime,
+    TaskThread,
+    ThreadState,
+    step_failed,
+    unbound,
+)
 from simdsl.verbs.base.verb import BlockedTasks, Lowering, Overrides, Verb
 
 

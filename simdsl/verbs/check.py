@@ -13,9 +13,8 @@ from simdsl.plan.source import Path
 from simdsl.plan.steps import NO_OPTIONS, Override, StepOptions, TaskStep
 from simdsl.syntax.expressions import parse_check
 from simdsl.syntax.printer import expression_text
-from simdsl.verbs.base.failures import RunStopped, fingerprint, unbound
 from simdsl.verbs.base.parsing import StepReader, VerbSource
-from simdsl.verbs.base.runtime import Instruction, Runtime, TaskThread
+from simdsl.verbs.base.runtime import Instruction, RunStopped, Runtime, TaskThread, fingerprint, unbound
 from simdsl.verbs.base.verb import EVERYWHERE, Lowering, NameChecker, Overrides, Verb
 
 

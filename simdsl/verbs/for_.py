@@ -19,9 +19,8 @@ from simdsl.syntax.expressions import integer, issue_at, leaf, value_of, variabl
 from simdsl.syntax.grammar import parse
 from simdsl.syntax.printer import bound_text, cell_text
 from simdsl.syntax.problems import ParseError
-from simdsl.verbs.base.failures import RunStopped, at_step, unbound
 from simdsl.verbs.base.parsing import StepReader, VerbSource
-from simdsl.verbs.base.runtime import Frame, Instruction, Runtime, TaskThread
+from simdsl.verbs.base.runtime import Frame, Instruction, RunStopped, Runtime, TaskThread, at_step, unbound
 from simdsl.verbs.base.verb import EVERYWHERE, Lowering, NameChecker, Verb
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Final
 
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Expectation
+from simdsl.plan.plan import WORKLOAD_TASK
 from simdsl.plan.source import Path
 from simdsl.plan.steps import NO_OPTIONS, ExpectingStep, StepOptions
-from simdsl.plan.workload import WORKLOAD_TASK
 from simdsl.syntax.printer import with_expectation
 from simdsl.verbs.base.parsing import StepReader, VerbSource, report_missing_pools, session_task
 from simdsl.verbs.base.runtime import Instruction, Runtime, TaskThread

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simdsl.core.choices import run_seed, sample_actions, steps_for_task
-from simdsl.plan.workload import WORKLOAD_TASK, DrawnVariable, IntegerRange, OneOf, Workload, WorkloadAction
+from simdsl.plan.plan import WORKLOAD_TASK, DrawnVariable, IntegerRange, OneOf, Workload, WorkloadAction
 from simdsl.verbs.for_ import For, IntegerBounds
 from simdsl.verbs.sleep import Sleep
 

@@ -37,7 +37,7 @@ PROFILES = ("quick", "concurrent", "ddl-heavy", "faulty", "read-heavy", "stress"
 PRINT = """
 from hashlib import sha256
 from simdsl.generation.plans import generate
-from simdsl.language.emitter import dump
+from simdsl.language.dump import dump
 from simdsl.profiles.profile import Kind, knobs
 from simdsl.profiles.load import load_profile
 for name in ("quick", "read-heavy"):

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from simdsl.language.load import check_file, check_text, load, load_file, load_text
 from simdsl.plan.diagnostics import PlanError
-from simdsl.plan.plan import PoolSpec, Reset, ResetMode, Task
-from simdsl.plan.schedules import ExhaustiveSchedule
+from simdsl.plan.plan import ExhaustiveSchedule, PoolSpec, Reset, ResetMode, Task
 from simdsl.plan.sql import Dialect, SqlKind
 from simdsl.plan.steps import SqlStep
 from simdsl.syntax.files import read_text

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.plan.schedules import (
-    ExhaustiveSchedule,
-    ExplicitSchedule,
-    PctSchedule,
-    RandomSchedule,
-    RecordedSchedule,
-    Schedule,
-)
+from simdsl.plan.plan import ExhaustiveSchedule, ExplicitSchedule, PctSchedule, RandomSchedule, RecordedSchedule, Schedule
 from tests.language.helpers import codes, only, plan, with_tasks
 
 TWO = {"a": ["SELECT 1", "SELECT 2"], "b": ["SELECT 1"]}

@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from simdsl.language.dump import dump, plan_data
-from simdsl.language.emitter import emit_json
+from simdsl.language.dump import dump, emit_json, plan_data
 from simdsl.language.json_schema import to_json, violations
 from simdsl.language.load import check_text
 from simdsl.plan import resources

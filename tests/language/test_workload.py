@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simdsl.language.dump import dump, dump_json
-from simdsl.plan.schedules import ExplicitSchedule, RandomSchedule
-from simdsl.plan.workload import IntegerRange, OneOf
+from simdsl.plan.plan import ExplicitSchedule, IntegerRange, OneOf, RandomSchedule
 from tests.language.helpers import codes, found, only, plan, pointed
 
 HEAD = "simdsl: 1\nplan: asked\n"

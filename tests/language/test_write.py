@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simdsl.language.dump import dump, dump_json
-from simdsl.language.emitter import emit_yaml, is_plain
+from simdsl.language.dump import dump, dump_json, emit_yaml, is_plain
 from simdsl.language.load import check_text, load_text
 from simdsl.plan.diagnostics import Severity
 from simdsl.plan.expectations import Expectation

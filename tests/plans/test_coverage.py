@@ -26,12 +26,22 @@ from simdsl.plan.expectations import (
     Scalar,
 )
 from simdsl.plan.expressions import BinaryOperation, BinaryOperator, Expression, PoolCounter, ResultFunction, ScalarFunction
-from simdsl.plan.plan import Identifier, Param, Plan, PoolSpec, Reset, Task
-from simdsl.plan.schedules import ExhaustiveSchedule, PctSchedule, RandomSchedule, Schedule
+from simdsl.plan.plan import (
+    ExhaustiveSchedule,
+    Identifier,
+    Param,
+    PctSchedule,
+    Plan,
+    PoolSpec,
+    RandomSchedule,
+    Reset,
+    Schedule,
+    Task,
+)
 from simdsl.plan.sql import Sql, TransactionAction, TransactionControl, TransactionMode, Variable
 from simdsl.plan.steps import Override, SqlStep, StepOptions
 from simdsl.verbs.await_ import Await
-from simdsl.verbs.base.registry import verbs
+from simdsl.verbs.base.verb import verbs
 from simdsl.verbs.check import Check
 from simdsl.verbs.checkout import Checkout
 from simdsl.verbs.fault import Fault

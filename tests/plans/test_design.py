@@ -7,7 +7,7 @@ import pytest
 from simdsl.core.verdicts import Verdict
 from simdsl.language.load import check_text, load_text
 from simdsl.plan.expectations import Blocks
-from simdsl.plan.schedules import ExhaustiveSchedule
+from simdsl.plan.plan import ExhaustiveSchedule
 from tests.plans.bundled import plan_of, problem, ran
 from tests.running import run_loaded
 

@@ -17,7 +17,7 @@ from simdsl.core.verdicts import RunReport, Verdict
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
 from simdsl.plan.outcomes import Affected, Outcome, Rows
-from simdsl.plan.schedules import RecordedSchedule
+from simdsl.plan.plan import RecordedSchedule
 from simdsl.plan.values import sorted_rows
 from simdsl.rewriting.pin import pin_run, unroll_run
 from tests.plans.bundled import NAMES, RACING, plan_of, problem, ran, why_skipped

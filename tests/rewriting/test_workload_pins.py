@@ -11,8 +11,7 @@ from simdsl.core.verdicts import Failure, FailureKind, RunReport
 from simdsl.failures.same_failure import FailureIdentity, PlanRunner, failed_run, is_same_failure
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.plan.plan import Plan
-from simdsl.plan.schedules import RecordedSchedule
+from simdsl.plan.plan import Plan, RecordedSchedule
 from simdsl.rewriting.pin import pin_run
 from simdsl.runs.context import RunOptions
 from simdsl.runs.shrink_driver import ShrinkDriver, ShrinkLimits

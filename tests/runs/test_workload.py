@@ -12,7 +12,7 @@ from simdsl.core.verdicts import FailureKind, RunReport, Verdict
 from simdsl.failures.same_failure import failed_run
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
-from simdsl.plan.schedules import RecordedSchedule
+from simdsl.plan.plan import RecordedSchedule
 from simdsl.rewriting.pin import pin_run, unroll_run
 from simdsl.runs.context import RunOptions
 from simdsl.runs.shrink_driver import ShrinkDriver, ShrinkLimits

@@ -16,7 +16,7 @@ from simdsl.report.failure_text import failure_span, pair_rows, parse_rows, spli
 from simdsl.report.html.lanes import LaneGroup
 from simdsl.report.html.timeline import Timeline, TimelineItem, build_timeline
 from simdsl.rewriting.pin import step_at
-from simdsl.verbs.base.registry import verb_of
+from simdsl.verbs.base.verb import verb_of
 
 
 def lane_groups(plan: Plan, reports: Sequence[RunReport]) -> tuple[LaneGroup, ...]:

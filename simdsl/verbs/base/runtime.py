@@ -1,8 +1,7 @@
-"""What verbs see of the interpreter: instructions, the threads that execute them, and the services of a run.
+"""What verbs see of the interpreter: instructions, the threads that execute them, the services of a run, and its failures.
 
 A verb is lowered to instructions and an instruction executes itself on a ``Runtime``, so that the interpreter knows no
-verb and no verb imports the interpreter.
-"""
+verb and no verb imports the interpreter."""
 
 from __future__ import annotations
 
@@ -14,17 +13,20 @@ from typing import ClassVar, Final, Protocol, TypeAlias
 
 from simdsl.core.clock import Clock
 from simdsl.core.evaluation import EvaluationContext
-from simdsl.core.matcher import Matcher
+from simdsl.core.matcher import Matcher, describe
 from simdsl.core.trace import BlockReason, Trace
-from simdsl.core.verdicts import Failure
+from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Expectation
-from simdsl.plan.outcomes import Affected, Outcome
+from simdsl.plan.outcomes import Affected, Failed, Outcome
 from simdsl.plan.source import Path
-from simdsl.plan.values import Value
+from simdsl.plan.values import Value, literal
+from simdsl.syntax.expectations import read_names
+from simdsl.syntax.printer import expectation_text
 
 NO_CONNECTION: Final = -1
 """The index of an instruction that uses no task's connection, or every task's."""
+
 
 DONE: Final = Affected()
 """The outcome of a step that succeeded and has neither rows nor a count."""
@@ -195,3 +197,73 @@ class Runtime(Protocol):
 
     def take_results(self, results: Sequence[PendingResult]) -> None:
         """These are awaited now: their tasks may take further steps."""
+
+
+class RunStopped(Exception):
+    """The run ends with this failure."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def step_failed(
+    op: Instruction,
+    kind: FailureKind,
+    message: str,
+    outcome: Outcome | None,
+    arguments: tuple[Value, ...] = (),
+    env: Mapping[str, Value] | None = None,
+) -> Failure:
+    """The outcome of a step is not what the plan expects, or is an error where the plan expects none.
+
+    ``arguments`` are the statement's; ``env`` holds the variables that the expectation reads.
+    """
+    expected = expectation_text(op.expectation) if op.expectation is not None else "ok"
+    variables = dict(zip(op.parameters, arguments, strict=False))
+    for name in read_names(op.expectation or ()):
+        if env is not None and name in env:
+            variables[name] = env[name]
+    return Failure(
+        kind=kind,
+        message=message,
+        path=op.path,
+        override=op.override,
+        task=op.task or None,
+        expected=(expected,),
+        got=describe(outcome) if outcome is not None else (),
+        arguments=tuple((name, literal(value)) for name, value in variables.items()),
+        fingerprint=fingerprint(kind, op, outcome),
+    )
+
+
+def at_step(op: Instruction, kind: FailureKind, message: str, help: str | None = None) -> Failure:  # noqa: A002 - the diagnostic's word
+    """The run cannot go on at this step."""
+    return Failure(
+        kind=kind,
+        message=message,
+        path=op.path,
+        override=op.override,
+        task=op.task or None,
+        help=help,
+        fingerprint=fingerprint(kind, op, None),
+    )
+
+
+def of_run(kind: FailureKind, message: str, help: str | None = None, got: Sequence[str] = ()) -> Failure:  # noqa: A002 - the same
+    """A failure of the run as a whole, at no step."""
+    return Failure(kind=kind, message=message, path=(), help=help, got=tuple(got), fingerprint=str(kind))
+
+
+def unbound(op: Instruction, name: str) -> Failure:
+    """A step reads a variable that has no value."""
+    return at_step(op, FailureKind.ERROR, f"${name} has no value here", f"a step before this one must bind it with ?{name}")
+
+
+def fingerprint(kind: FailureKind, op: Instruction, outcome: Outcome | None) -> str:
+    """The identity of a failure: its kind, the error class, the kind of statement.
+
+    Texts of the engine are left out: they hold names and values, which shrinking changes.
+    """
+    error = str(outcome.error_class) if isinstance(outcome, Failed) else "-"
+    return f"{kind}/{error}/{op.kind}"

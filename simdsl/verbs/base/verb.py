@@ -1,10 +1,13 @@
-"""The base class of verbs, and the parts of the loader and of lowering that a verb sees."""
+"""The base class of verbs, what a verb sees of the loader and of lowering, and the verbs that there are."""
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from enum import Enum
+from functools import cache
+from importlib import import_module
 from typing import Any, ClassVar, Final, Generic, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
 from simdsl.core.matcher import Matcher
@@ -12,7 +15,17 @@ from simdsl.plan.codes import Code
 from simdsl.plan.expectations import Expectation
 from simdsl.plan.expressions import Expression
 from simdsl.plan.source import Path
-from simdsl.plan.steps import NO_OPTIONS, BlockStep, ExpectingStep, Override, Step, StepOptions, TaskStep
+from simdsl.plan.steps import (
+    NO_OPTIONS,
+    VERB_MODULES,
+    VERBS,
+    BlockStep,
+    ExpectingStep,
+    Override,
+    Step,
+    StepOptions,
+    TaskStep,
+)
 from simdsl.plan.values import Json
 from simdsl.syntax.fields import StepContext
 from simdsl.syntax.problems import Problems
@@ -21,9 +34,13 @@ from simdsl.verbs.base.runtime import Instruction
 
 StepT = TypeVar("StepT", bound=Step)
 
+
 Section: TypeAlias = str
 
+
 EVERYWHERE: Final = frozenset({"setup", "steps", "tasks", "workload", "finally"})
+
+
 OF_TASKS: Final = frozenset({"steps", "tasks", "workload"})
 """The sections with tasks: where a step can be one of several that are interleaved."""
 
@@ -178,3 +195,25 @@ class Verb(ABC, Generic[StepT]):
     def report_text(self, step: StepT) -> str:
         """The step in reports, where its event holds no text of its own. By default as in a plan file."""
         return self.text(step)
+
+
+@cache
+def verb_named(name: str) -> Verb[Any]:
+    """The verb of this name. Raises ``KeyError`` if there is none."""
+    verb = import_module(f"simdsl.verbs.{VERB_MODULES[name]}").VERB
+    assert isinstance(verb, Verb)
+    assert verb.name == name, f"the module of `{name}` has the verb `{verb.name}`"
+    return verb
+
+
+def verb_of(step: Step) -> Verb[Any]:
+    """The verb of a step. Raises ``AttributeError`` for a SQL step, which has none."""
+    # The step's class is imported, so its module is, and no other verb needs to be.
+    verb = sys.modules[type(step).__module__].VERB
+    assert isinstance(verb, Verb)
+    return verb
+
+
+def verbs() -> tuple[Verb[Any], ...]:
+    """All verbs, in the order of their names."""
+    return tuple(map(verb_named, VERBS))
