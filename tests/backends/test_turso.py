@@ -24,6 +24,8 @@ from simdsl.testing.engine_kit import EngineKit, SqlClient, begin_statement
 from tests.backends.kits.sqlite import SCHEMA
 from tests.backends.kits.turso import MVCC, TURSO
 
+pytestmark = pytest.mark.slow
+
 
 class _Turso(Conformance):
     deviations: ClassVar[tuple[Deviation, ...]] = FACTS.deviations

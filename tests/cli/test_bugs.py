@@ -172,6 +172,7 @@ def test_a_bug_of_a_generated_property_needs_no_generator(shell: Shell, monkeypa
     assert shell("bugs", "replay", "-b", "sqlite").out == f"FIXED   {bug['name']} (open)\n"
 
 
+@pytest.mark.slow
 def test_a_later_version_in_a_fresh_process_says_failed_and_then_fixed(shell: Shell) -> None:
     """The plan was generated; whoever replays it has no generator. ``stderr`` names what is imported of one."""
     fault = "ignores_a_rollback"

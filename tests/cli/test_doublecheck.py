@@ -56,6 +56,7 @@ def unsteady(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(shell.home))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite", "postgres"])
 def test_same_twice(shell: Shell, backend: str) -> None:
     shell.write("a.yaml", HOLDS)

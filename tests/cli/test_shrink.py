@@ -260,6 +260,7 @@ def test_what_fails_for_want_of_what_was_cut_is_no_bug(shell: Shell) -> None:
     assert bug["fingerprint"].startswith("missed_expectation/")
 
 
+@pytest.mark.slow
 def test_runs_that_differ_shrink_where_all_processes_have_one_seed_for_hashes(shell: Shell) -> None:
     shell.write("a.yaml", SELDOM.replace("=> 10\n", "=> 1 row\n"))
     arguments = ("--doublecheck", "--max-rounds", "1", "--backend", "python:tests.runs.unstable_backends:hashed")
@@ -278,6 +279,7 @@ def test_runs_that_differ_shrink(shell: Shell) -> None:
     assert len(steps(said.stdout)) == 2
 
 
+@pytest.mark.slow
 def test_a_doublechecked_run_shrinks_what_differs(shell: Shell) -> None:
     shell.write("a.yaml", SELDOM.replace("=> 10\n", "=> 1 row\n"))
     arguments = ("--doublecheck", "--shrink-on-failure", "--bugbase-dir", "bugs")

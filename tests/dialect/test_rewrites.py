@@ -62,6 +62,7 @@ def _rest(node: SqlTree) -> list[str]:
     return [str(value) for key, value in sorted(node.args.items()) if key != "this" and value]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("collection", "target"), PAIRS, ids=NAMES)
 def test_nothing_stands_around_itself(collection: Collection, target: Dialect) -> None:
     route = DialectPair(source=collection.dialect, target=target)

@@ -70,6 +70,7 @@ def test_every_form_is_drawn(setting: str) -> None:
     assert [form for form in FORMS[setting] if not re.search(form, said, re.MULTILINE)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite", "turso", "postgres"])
 @pytest.mark.parametrize("setting", FORMS)
 def test_it_comes_to_what_the_plan_says(setting: str, backend: str) -> None:

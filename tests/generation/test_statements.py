@@ -194,6 +194,7 @@ def _others(knob: Knob) -> tuple[str, str]:
             return (f"[{knob.words[0]}]", f"[{knob.words[1]}]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "knob", [knob for knob in knobs() if knob.dotted not in UNSUPPORTED_KNOBS], ids=lambda knob: knob.dotted
 )

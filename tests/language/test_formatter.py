@@ -167,6 +167,7 @@ def test_what_is_left_alone(text: str, code: Code) -> None:
     assert [diagnostic.code for diagnostic in made] == [code]
 
 
+@pytest.mark.slow
 @given(plans())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_dumped_plan_stays_the_same_plan(plan: Plan) -> None:

@@ -287,6 +287,7 @@ DATA = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(data=st.dictionaries(KEYS, DATA, max_size=8))
 def test_any_data_is_a_plan_or_diagnosed(data: dict[str, object]) -> None:

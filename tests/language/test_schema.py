@@ -155,6 +155,7 @@ def test_what_both_refuse(was: str, becomes: str) -> None:
     assert refused(text) != ()
 
 
+@pytest.mark.slow
 @given(plans())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_generated_plans_have_the_shape(plan: Plan) -> None:

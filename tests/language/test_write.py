@@ -28,6 +28,7 @@ from tests.strategies import TEXTS, Scope, expectations, expressions, plans
 SCOPE = Scope(("n", "who"), ("l",), ("main",))
 
 
+@pytest.mark.slow
 @given(plans())
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_every_plan_loads_as_it_was_dumped(plan: Plan) -> None:

@@ -31,6 +31,7 @@ def test_every_property_finds_a_bug() -> None:
     assert finding == {*built_in()} - {IDLE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUGS)
 def test_a_bug_is_found_with_its_recorded_seed_and_without_it_all_is_well(name: str) -> None:
     bug, hunt = BUGS[name], HUNTS[name]

@@ -141,6 +141,7 @@ def test_every_entry_has_an_example_a_reason_and_a_link() -> None:
         assert one.link.startswith("https://")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("party", PARTIES, ids=lambda party: party.engine)
 def test_no_entry_explains_an_engine_that_is_not_as_it_was(party: ComparedEngine) -> None:
     outcomes: list[Outcome] = [ONE, Affected(2), row(1), row(2), row("a"), *(Failed(one, "x") for one in ErrorClass)]

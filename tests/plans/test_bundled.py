@@ -17,8 +17,13 @@ ROOMS = ("errors", "found", "locks", "pool", "schedule", "tx", "values", "worklo
 
 bundled = pytest.mark.parametrize("name", NAMES)
 
-# To explore takes long, and says nothing of MVCC that single orders do not say.
-RUNS = [(name, backend) for name in NAMES for backend in BACKENDS if backend != MVCC or plan_of(name).steps is not None]
+# Each database of Turso is a process. To explore takes long, and says nothing of MVCC that single orders do not say.
+RUNS = [
+    pytest.param(name, backend, marks=pytest.mark.slow) if backend.startswith("turso") else (name, backend)
+    for name in NAMES
+    for backend in BACKENDS
+    if backend != MVCC or plan_of(name).steps is not None
+]
 
 
 @pytest.mark.parametrize(("name", "backend"), RUNS)

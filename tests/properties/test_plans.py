@@ -94,6 +94,7 @@ def test_it_holds_on_sqlite_and_is_judged(name: str) -> None:
     assert judged > SEEDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["postgres", "libsql", "turso"])
 @pytest.mark.parametrize("name", RUNNABLE)
 def test_it_holds_on_other_engines_and_is_judged(name: str, backend: str) -> None:

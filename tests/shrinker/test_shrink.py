@@ -32,8 +32,15 @@ def last(plan: Plan, *needed: str, rounds: int | None = None) -> ShrinkSnapshot:
     return end
 
 
-@pytest.mark.parametrize("pairs", [0, 30])
-@pytest.mark.parametrize(("needed", "budget"), [(3, 80), (6, 140), (12, 240)])
+@pytest.mark.parametrize(
+    ("needed", "budget", "pairs"),
+    [
+        (3, 80, 0),
+        (6, 140, 30),
+        pytest.param(12, 240, 0, marks=pytest.mark.slow),
+        pytest.param(12, 240, 30, marks=pytest.mark.slow),
+    ],
+)
 def test_the_budget_of_questions_is_kept_and_nothing_is_left_over(needed: int, budget: int, pairs: int) -> None:
     for seed in range(3):
         made = synthetic(1000, needed, pairs, seed)
@@ -43,6 +50,7 @@ def test_the_budget_of_questions_is_kept_and_nothing_is_left_over(needed: int, b
         assert end.tried <= budget
 
 
+@pytest.mark.slow
 def test_at_every_interruption_the_best_is_smaller_and_fails_alike() -> None:
     made = synthetic(200, 4, 5, 1)
     before = made.case

@@ -84,6 +84,7 @@ TREES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text().filter("$schema".__ne__), TREES), st.booleans())
 def test_both_readers_agree(data: dict[str, object], ascii_only: bool) -> None:
     text = json.dumps(data, ensure_ascii=ascii_only)

@@ -237,6 +237,7 @@ def test_a_statement_that_begins_is_a_sign_of_life() -> None:
     assert ended.verdict is Verdict.PASS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_no_process_outlives_the_one_that_asks(tmp_path: Path, number: signal.Signals, code: int) -> None:
     plan = tmp_path / "hangs.yaml"
