@@ -23,9 +23,9 @@ from tests.patience import PATIENCE_NS
 ROOT = Path(__file__).parents[2]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
-# Starts a server, says where it is, and waits for somebody to end it.
 pytestmark = pytest.mark.slow
 
+# Starts a server, says where it is, and waits for somebody to end it.
 OWNER = """
 import sys
 from simdsl.backends.registry import resolve
