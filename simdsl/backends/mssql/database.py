@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from simdsl.backends.dbapi.session import fetch_values
-from simdsl.backends.mssql import catalog
 from simdsl.backends.mssql.catalog import MssqlTable, literal, quote_name
 from simdsl.backends.mssql.dsn import MssqlDsn, connect, session_setup_sql
 from simdsl.backends.mssql.engine import MssqlEngine
@@ -95,11 +94,11 @@ class MssqlDatabase(OdbcDatabase):
         try:
             names = {name.casefold() for name in reset.tables}
             found = [table for table in self._tables(self._name) if table.shown.casefold() in names]
-            ordered = catalog.foreign_key_order(found) or tuple(found)
-            texts = catalog.delete_statements(ordered, quote_name(self._name))
+            ordered = foreign_key_order(found) or tuple(found)
+            texts = delete_statements(ordered, quote_name(self._name))
             if reset.mode is not ResetMode.DELETE:
                 for table in ordered:
-                    texts += catalog.reseed_statements(table, quote_name(self._name), None)
+                    texts += reseed_statements(table, quote_name(self._name), None)
             if texts:
                 self._do(";\n".join(["SET XACT_ABORT ON", "BEGIN TRANSACTION", *texts, "COMMIT TRANSACTION"]))
         except Exception as error:  # whatever the driver raises
@@ -115,9 +114,9 @@ class MssqlDatabase(OdbcDatabase):
         try:
             self._keep()
             found = self._tables(self._name)
-            ordered = catalog.foreign_key_order(found)
+            ordered = foreign_key_order(found)
             if ordered is not None and all(table.is_plain for table in ordered):
-                self._refill = catalog.refill_batch(ordered, quote_name(self._name), quote_name(self._kept))
+                self._refill = refill_batch(ordered, quote_name(self._name), quote_name(self._kept))
             self._fingerprint = self._look_at_objects()
         except Exception as error:  # whatever the driver raises
             raise self.unavailable(error) from error
@@ -200,11 +199,11 @@ class MssqlDatabase(OdbcDatabase):
 
     def _tables(self, database: str) -> tuple[MssqlTable, ...]:
         name = quote_name(database)
-        columns = self._admin.execute(catalog.COLUMNS.format(db=name)).fetchall()
-        return catalog.read_tables(columns, self._admin.execute(catalog.REFERENCES.format(db=name)).fetchall())
+        columns = self._admin.execute(COLUMNS.format(db=name)).fetchall()
+        return read_tables(columns, self._admin.execute(REFERENCES.format(db=name)).fetchall())
 
     def _look_at_objects(self) -> object:
-        (row,) = self._admin.execute(catalog.FINGERPRINT.format(db=quote_name(self._name))).fetchall()
+        (row,) = self._admin.execute(FINGERPRINT.format(db=quote_name(self._name))).fetchall()
         return tuple(row)
 
     def note_statement(self, statement: Statement) -> None:

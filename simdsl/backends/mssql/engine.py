@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from simdsl.backends.mssql import errors
 from simdsl.backends.odbc.session import OdbcSession
 from simdsl.backends.protocol import Refusal, Tx
 from simdsl.backends.urls import mask_text
@@ -40,7 +39,7 @@ class MssqlEngine:
 
     def failed(self, error: BaseException) -> Failed:
         """By native number."""
-        failure = errors.failed(error)
+        failure = classify(error)
         return failure._replace(text=mask_text(failure.text, self._secrets))
 
     def controlled(self, transaction: TransactionControl, before: Tx | None, outcome: Outcome) -> Outcome:
@@ -48,9 +47,9 @@ class MssqlEngine:
         if not isinstance(outcome, Failed):
             return outcome
         match transaction.action, outcome.native:
-            case TransactionAction.BEGIN, errors.NESTED_BEGIN:
+            case TransactionAction.BEGIN, native if native == NESTED_BEGIN:
                 return outcome._replace(error_class=ErrorClass.ACTIVE_SQL_TRANSACTION, by="simdsl")
-            case TransactionAction.ROLLBACK_TO, errors.NO_TRANSACTION:
+            case TransactionAction.ROLLBACK_TO, native if native == NO_TRANSACTION:
                 return outcome._replace(error_class=ErrorClass.INVALID_SAVEPOINT_SPECIFICATION)
             case _:
                 return outcome

@@ -170,7 +170,7 @@ DECLARED: Final = frozenset(
 """The classes that the adapter can give; the conformance suite provokes each where there is a server."""
 
 
-def failed(error: BaseException) -> Failed:
+def classify(error: BaseException) -> Failed:
     """What the driver raised, as an outcome."""
     sqlstate, native, text = parse_diagnostic(error)
     return Failed(_class(error, sqlstate, native, text), text, sqlstate, native or None)

@@ -125,9 +125,10 @@ class PostgresBackend:
         import psycopg
 
         if self.uri is None:
-            from simdsl.backends.postgres import executables
+            # Only for a throwaway server: a server of the user's needs no binaries here.
+            from simdsl.backends.postgres.embedded_server import find_binaries
 
-            found = executables.find_binaries()
+            found = find_binaries()
             engine = f"{found.version} from {found.source}"
         else:
             place = self._place()

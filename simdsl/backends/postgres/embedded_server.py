@@ -21,8 +21,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Protocol
 
-from simdsl.backends.postgres import executables as finding
-from simdsl.backends.postgres import executables as rights
+from simdsl.backends.postgres.executables import choose_server_user, find_binaries, start_program
 from simdsl.backends.postgres.executables import ServerBinaries, ServerUser
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.workspace import Workspace
@@ -129,7 +128,7 @@ class EmbeddedServer:
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         with open(self._log, "wb") as log:
-            return rights.start_program(command, privileges, log=log.fileno(), environment=_environment())
+            return start_program(command, privileges, log=log.fileno(), environment=_environment())
 
     def _wait(self) -> None:
         """Until it accepts connections, as it says itself in the 8th line of its pid file (pg_ctl reads it too)."""
@@ -195,7 +194,7 @@ def shared() -> EmbeddedServer:
     """This process's server, started when it is first asked for. Raises ``BackendUnavailable``."""
     holder = _holder()
     if not holder or not holder[0].is_alive:
-        holder[:] = [EmbeddedServer(finding.find_binaries(), rights.choose_server_user())]
+        holder[:] = [EmbeddedServer(find_binaries(), choose_server_user())]
     return holder[0]
 
 
@@ -239,7 +238,7 @@ def _initialise(binaries: ServerBinaries, privileges: ServerUser, data: Path) ->
     command = [binaries.tool("initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C"]
     command += ["--no-sync", "--no-instructions", "--wal-segsize=1"]
     with tempfile.TemporaryFile() as log:
-        process = rights.start_program(command, privileges, log=log.fileno(), environment=_environment())
+        process = start_program(command, privileges, log=log.fileno(), environment=_environment())
         code = process.wait()
         log.seek(0)
         said = log.read().decode(errors="replace").strip().splitlines()

@@ -32,7 +32,7 @@ from simdsl.backends.protocol import (
     Statement,
 )
 from simdsl.backends.sqlite import FACTS
-from simdsl.backends.sqlite import driver as sqlite_driver
+from simdsl.backends.sqlite.session import STDLIB, load_driver
 from simdsl.backends.sqlite.database import SqliteDatabase
 from simdsl.backends.sqlite.driver import SqliteDriver
 from simdsl.backends.sqlite.errors import DECLARED
@@ -47,7 +47,7 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
     arguments = family_arguments(FACTS, head, query, journal_modes=JOURNAL_MODES, memory=True)
     if arguments["path"] == MEMORY and arguments["journal_mode"] is not None:
         raise BackendUnavailable("a database in memory has no journal_mode")
-    backend = SqliteBackend(**arguments, driver=query.get("driver", sqlite_driver.STDLIB))
+    backend = SqliteBackend(**arguments, driver=query.get("driver", STDLIB))
     backend.load()
     return backend
 
@@ -60,11 +60,11 @@ class SqliteBackend(SqliteFamilyBackend):
     path: str | None = None
     journal_mode: str | None = None
     pool: str | None = None
-    driver: str = sqlite_driver.STDLIB
+    driver: str = STDLIB
 
     def url_options(self) -> Mapping[str, str | None]:
         """The parameters of the URL; None leaves one out."""
-        return {"driver": None if self.driver == sqlite_driver.STDLIB else self.driver, **super().url_options()}
+        return {"driver": None if self.driver == STDLIB else self.driver, **super().url_options()}
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -99,7 +99,7 @@ class SqliteBackend(SqliteFamilyBackend):
 
     @cached_property
     def _driver(self) -> SqliteDriver:
-        return sqlite_driver.load_driver(self.driver)
+        return load_driver(self.driver)
 
 
 _SYNTAX: Final = transaction_syntax(FACTS.engine)
