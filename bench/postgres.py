@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import psycopg
 
 from bench.measure import Result, side_by_side
-from simdsl.backends.postgres import executables, provisioner
+from simdsl.backends.postgres import embedded_server, provisioner
 from simdsl.backends.postgres.database import PostgresDatabase
 from simdsl.backends.postgres.embedded_server import EmbeddedServer
 from simdsl.backends.protocol import Statement

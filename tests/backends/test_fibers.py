@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from simdsl.backends.pools.fibers import BlockedOutsideFiber, FiberScheduler, VirtualSeconds
-from simdsl.backends.pools.globals_patch import with_virtual_time
+from simdsl.backends.pools.fibers import BlockedOutsideFiber, FiberScheduler, VirtualSeconds, with_virtual_time
 from simdsl.core.clock import Clock
 
 

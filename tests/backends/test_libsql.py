@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 
 from simdsl.backends.libsql import FACTS
-from simdsl.backends.libsql.driver import failed
+from simdsl.backends.libsql.backend import failed
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Statement, Tx
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock

@@ -11,11 +11,12 @@ from typing import ClassVar, Final
 
 import pytest
 
-from simdsl.backends.mssql import FACTS, catalog
+from simdsl.backends.mssql import FACTS
+from simdsl.backends.mssql import database as catalog
 from simdsl.backends.mssql.backend import VARIABLE, MssqlBackend
-from simdsl.backends.mssql.catalog import MssqlTable
+from simdsl.backends.mssql.database import MssqlTable
 from simdsl.backends.mssql.dsn import MssqlDsn, choose_driver, connection_string, decode_datetimeoffset, parse_dsn
-from simdsl.backends.mssql.errors import failed
+from simdsl.backends.mssql.engine import classify
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Session, Tx
 from simdsl.backends.registry import resolve
 from simdsl.backends.urls import mask
@@ -236,7 +237,7 @@ class TestErrors:
 
     @pytest.mark.parametrize(("native", "text", "error_class"), RECORDED, ids=[str(native) for native, _, _ in RECORDED])
     def test_native_number_decides(self, native: int, text: str, error_class: ErrorClass) -> None:
-        outcome = failed(Exception("42000", f"[42000] [FreeTDS][SQL Server]{text} ({native}) (SQLExecDirectW)"))
+        outcome = classify(Exception("42000", f"[42000] [FreeTDS][SQL Server]{text} ({native}) (SQLExecDirectW)"))
         assert outcome == Failed(error_class, text, "42000", native)
 
     @pytest.mark.parametrize(
@@ -270,7 +271,7 @@ class TestErrors:
         ],
     )
     def test_what_the_driver_says_itself(self, sqlstate: str, native: int, text: str, error_class: ErrorClass) -> None:
-        outcome = failed(Exception(sqlstate, f"[{sqlstate}] [FreeTDS][SQL Server]{text} ({native}) (SQLExecDirectW)"))
+        outcome = classify(Exception(sqlstate, f"[{sqlstate}] [FreeTDS][SQL Server]{text} ({native}) (SQLExecDirectW)"))
         assert outcome == Failed(error_class, text, sqlstate, native or None)
 
     def test_first_record_decides(self) -> None:
@@ -279,7 +280,7 @@ class TestErrors:
             "(SQLExecDirectW); [23000] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]The statement has been "
             "terminated. (3621)"
         )
-        assert failed(Exception("23000", several)) == Failed(
+        assert classify(Exception("23000", several)) == Failed(
             ErrorClass.UNIQUE_VIOLATION, "Violation of PRIMARY KEY constraint 'p'.", "23000", 2627
         )
 

@@ -13,9 +13,8 @@ from typing import ClassVar
 import pytest
 
 from simdsl.backends.odbc import driver
-from simdsl.backends.odbc.errors import parse_diagnostic
-from simdsl.backends.odbc.session import OdbcSession
-from simdsl.backends.odbc.worker import OutcomeInbox, SessionThread
+from simdsl.backends.odbc.driver import parse_diagnostic
+from simdsl.backends.odbc.session import OdbcSession, OutcomeInbox, SessionThread
 from simdsl.backends.protocol import Backend, BackendUnavailable, Database, Tx
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import Clock, real_ns

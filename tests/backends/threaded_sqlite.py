@@ -17,8 +17,7 @@ from enum import Enum
 from functools import cached_property
 from queue import SimpleQueue
 
-from simdsl.backends.pools.factory import make_pool
-from simdsl.backends.pools.virtual_pool import ConnectionSource
+from simdsl.backends.pools.virtual_pool import ConnectionSource, make_pool
 from simdsl.backends.protocol import Capabilities, Database, Pool, Session, Settled, Statement, Tx
 from simdsl.backends.sqlite.backend import SqliteBackend
 from simdsl.backends.sqlite.database import SqliteDatabase

@@ -14,12 +14,10 @@ from dataclasses import field, fields
 from importlib import import_module
 from typing import Any, Final
 
-from simdsl.backends.dbapi.database import FileDatabase
-from simdsl.backends.dbapi.errors import ErrorTable
-from simdsl.backends.dbapi.file_backend import FileBackend, FileLocation, locate, parse_path
-from simdsl.backends.dbapi.session import DbapiSession, PooledConnection, fetch_values
+from simdsl.backends import pools as pool_names
+from simdsl.backends.dbapi.database import FileBackend, FileDatabase, FileLocation, locate, parse_path
+from simdsl.backends.dbapi.session import DbapiSession, ErrorTable, PooledConnection, fetch_values
 from simdsl.backends.dbapi.statements import ParameterStyle, TransactionSyntax, compile_statement, quote_name
-from simdsl.backends.pools import names as pool_names
 from simdsl.backends.protocol import BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows

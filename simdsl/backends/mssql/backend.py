@@ -19,15 +19,13 @@ from functools import cached_property
 from typing import Final
 from urllib.parse import quote
 
+from simdsl.backends import pools as pool_names
 from simdsl.backends.dbapi.statements import split_at_parameters
 from simdsl.backends.mssql import FACTS
-from simdsl.backends.mssql.catalog import quote_name
-from simdsl.backends.mssql.database import MssqlDatabase
+from simdsl.backends.mssql.database import MssqlDatabase, quote_name
 from simdsl.backends.mssql.dsn import PORT, MssqlDsn, choose_driver, connect, driver_label, parse_dsn
-from simdsl.backends.mssql.engine import ISOLATION_LEVELS, MssqlEngine, control_text
-from simdsl.backends.mssql.errors import DECLARED
+from simdsl.backends.mssql.engine import DECLARED, ISOLATION_LEVELS, MssqlEngine, control_text
 from simdsl.backends.odbc import driver as odbc
-from simdsl.backends.pools import names as pool_names
 from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
 from simdsl.backends.urls import check_parameters, split_query
 from simdsl.plan.sql import Dialect, Sql

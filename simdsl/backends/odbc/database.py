@@ -9,8 +9,7 @@ from typing import Final
 from simdsl.backends.dbapi.database import SessionRegistry
 from simdsl.backends.dbapi.session import PooledConnection
 from simdsl.backends.odbc.driver import OdbcConnection
-from simdsl.backends.odbc.session import OdbcEngine, OdbcSession
-from simdsl.backends.odbc.worker import OutcomeInbox
+from simdsl.backends.odbc.session import OdbcEngine, OdbcSession, OutcomeInbox
 from simdsl.backends.protocol import Session, Settled, Statement
 from simdsl.core.clock import real_ns
 from simdsl.plan.outcomes import Failed

@@ -14,8 +14,7 @@ from typing import Any, Final
 from sqlalchemy.exc import TimeoutError as QueuePoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from simdsl.backends.pools.fibers import FiberScheduler
-from simdsl.backends.pools.globals_patch import with_virtual_time
+from simdsl.backends.pools.fibers import FiberScheduler, with_virtual_time
 from simdsl.backends.pools.virtual_pool import ConnectionSource, FiberPool, PolledPool, PooledConnection
 from simdsl.backends.protocol import Pool
 from simdsl.core.clock import Clock

@@ -19,8 +19,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from simdsl.backends import pools as pool_names
 from simdsl.backends.dbapi.statements import TransactionSyntax, control_text, quote_name
-from simdsl.backends.pools import names as pool_names
 from simdsl.backends.postgres import FACTS
 from simdsl.backends.postgres.errors import DECLARED
 from simdsl.backends.protocol import (
@@ -192,7 +192,7 @@ class PostgresBackend:
             from simdsl.backends.postgres.psycopgpool import make_psycopg_pool
 
             return make_psycopg_pool(spec, clock, source, database.keep)
-        from simdsl.backends.pools.factory import make_pool
+        from simdsl.backends.pools.virtual_pool import make_pool
 
         return make_pool(spec, clock, source, chosen)
 

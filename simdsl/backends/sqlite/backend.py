@@ -14,14 +14,14 @@ Sessions of a database in memory share one page cache, so their locks are SQLite
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
-from simdsl.backends.dbapi.file_backend import MEMORY, locate
-from simdsl.backends.dbapi.statements import compile_statement
-from simdsl.backends.pools import names as pool_names
+from simdsl.backends import pools as pool_names
+from simdsl.backends.dbapi.database import MEMORY, FileBackend, locate, parse_path
+from simdsl.backends.dbapi.statements import TransactionSyntax, compile_statement
 from simdsl.backends.protocol import (
     Backend,
     BackendUnavailable,
@@ -32,12 +32,72 @@ from simdsl.backends.protocol import (
     Statement,
 )
 from simdsl.backends.sqlite import FACTS
-from simdsl.backends.sqlite.session import STDLIB, load_driver
 from simdsl.backends.sqlite.database import SqliteDatabase
-from simdsl.backends.sqlite.driver import SqliteDriver
 from simdsl.backends.sqlite.errors import DECLARED
-from simdsl.backends.sqlite.family import SqliteFamilyBackend, family_arguments, family_capabilities, transaction_syntax
-from simdsl.plan.sql import Sql
+from simdsl.backends.sqlite.session import STDLIB, SqliteDriver, load_driver
+from simdsl.backends.urls import check_parameters
+from simdsl.plan.backend_facts import BackendFacts
+from simdsl.plan.outcomes import ErrorClass
+from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionMode
+
+_LEVELS: Final = frozenset({IsolationLevel.SERIALIZABLE})
+_MODES: Final = frozenset({TransactionMode.DEFERRED, TransactionMode.IMMEDIATE, TransactionMode.EXCLUSIVE})
+
+
+def transaction_syntax(engine: str, *, concurrent: bool = False) -> TransactionSyntax:
+    """How the family writes transactions. ``concurrent`` adds BEGIN CONCURRENT, which only Turso has."""
+    modes = _MODES | {TransactionMode.CONCURRENT} if concurrent else _MODES
+    return TransactionSyntax(engine=engine, levels=_LEVELS, modes=modes)
+
+
+class SqliteFamilyBackend(FileBackend):
+    """Base of the family's backends. ``journal_mode`` None: WAL for a throwaway, and a user's file stays as it is."""
+
+    journal_mode: str | None
+
+    @property
+    def dialect(self) -> Dialect:
+        """SQLite's."""
+        return Dialect.SQLITE
+
+    def url_options(self) -> Mapping[str, str | None]:
+        """The parameters of the URL; None leaves one out."""
+        return {"journal_mode": self.journal_mode, "pool": self.pool}
+
+
+def family_capabilities(
+    syntax: TransactionSyntax, declared: frozenset[ErrorClass], *, snapshot_reads: bool = True, returning: bool = True
+) -> Capabilities:
+    """What all engines of the family can do, each tested by the conformance suite."""
+    return Capabilities(
+        error_classes=declared,
+        isolation_levels=syntax.levels,
+        begin_modes=syntax.modes,
+        blocks_on_locks=False,  # with a busy timeout of 0, the answer to a lock is ``busy``
+        snapshot_reads=snapshot_reads,
+        savepoints=True,
+        transactional_ddl=True,
+        returning=returning,
+        upsert=True,
+        boolean_type=False,
+        deferred_constraints=True,
+        nulls_first=True,
+        integer_division=True,
+        cancel=False,
+    )
+
+
+def family_arguments(
+    facts: BackendFacts, head: str, query: Mapping[str, str], *, journal_modes: Sequence[str], memory: bool = False
+) -> dict[str, Any]:
+    """``path``, ``journal_mode`` and ``pool`` of a URL, for the backend's constructor. Raises ``BackendUnavailable``."""
+    check_parameters(facts.name, query, tuple(facts.url_options))
+    mode = query.get("journal_mode")
+    if mode is not None and mode not in journal_modes:
+        raise BackendUnavailable(f"journal_mode is {' or '.join(journal_modes)}, not `{mode}`")
+    path = parse_path(head, facts.name, facts.engine, memory=memory)
+    return {"path": path, "journal_mode": mode, "pool": query.get("pool")}
+
 
 JOURNAL_MODES: Final = ("wal", "delete")
 

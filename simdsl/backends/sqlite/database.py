@@ -7,14 +7,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
-from simdsl.backends.dbapi.database import DATABASE_IS_LOCKED, FileDatabase
-from simdsl.backends.dbapi.file_backend import FileLocation
+from simdsl.backends.dbapi.database import DATABASE_IS_LOCKED, FileDatabase, FileLocation
 from simdsl.backends.dbapi.session import BlockingSession
 from simdsl.backends.dbapi.statements import quote_name
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.backends.sqlite.driver import SqliteDriver
 from simdsl.backends.sqlite.errors import failed
-from simdsl.backends.sqlite.session import SqliteSession
+from simdsl.backends.sqlite.session import SqliteDriver, SqliteSession
 from simdsl.core.choices import fresh_name
 from simdsl.plan.outcomes import Failed
 from simdsl.plan.plan import Reset, ResetMode

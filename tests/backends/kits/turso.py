@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from simdsl.backends.protocol import Backend, Database
-from simdsl.backends.turso.database import TursoDatabase
+from simdsl.backends.turso.backend import TursoDatabase
 from simdsl.plan.outcomes import ErrorClass, Outcome
 from simdsl.testing.engine_kit import VALUES, EngineKit, Provocation, SqlClient, after
 from tests.backends.kits.sqlite import SCHEMA, SQLITE
