@@ -10,10 +10,10 @@ Adapters write this interface down once a backend; docs/how-to/add-a-backend.md 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from simdsl.core.clock import Clock
 from simdsl.plan.dataclasses import dataclass
@@ -172,6 +172,15 @@ class Pool(Protocol):
 
     def close(self) -> None:
         """Close every connection, lent ones too. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSource:
+    """What a backend gives to a pool that runs over its driver."""
+
+    connect: Callable[[], Any]  # a driver connection; may raise the driver's errors
+    session_of: Callable[[object], Session]
+    failed: Callable[[BaseException], Failed]
 
 
 class Database(Protocol):

@@ -63,7 +63,7 @@ def check_parameters(backend: str, query: Mapping[str, str], known: Sequence[str
 
 def suggestion(word: str, known: Sequence[str]) -> str:
     """``; did you mean `x`?``, or nothing."""
-    import difflib
+    import difflib  # only to word an error
 
     close = difflib.get_close_matches(word.lower(), known, n=1)
     return f"; did you mean `{close[0]}`?" if close else ""

@@ -69,7 +69,7 @@ def _remove(path: Path, lock: int | None, owner: int) -> None:
 def _lock(path: Path) -> int | None:
     # A number alone may belong to a process of another container that shares the directory: the lock knows better.
     try:
-        import fcntl
+        import fcntl  # not on Windows
     except ImportError:
         return None
     try:

@@ -13,7 +13,7 @@ from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed
 from simdsl.testing.conformance import Conformance
 from simdsl.testing.engine_kit import LIMIT_US, EngineKit, SqlClient
-from tests.backends.kits.sqlite import THREADED
+from tests.backends.kits.sqlite import SQLITE, THREADED
 
 BACKENDS = (
     "sqlite",
@@ -24,6 +24,8 @@ BACKENDS = (
 
 
 class TestSqlite(Conformance):
+    kit: ClassVar[EngineKit] = SQLITE
+
     @pytest.fixture(params=BACKENDS)
     def backend(self, request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
         return resolve(str(request.param).format(directory=tmp_path))

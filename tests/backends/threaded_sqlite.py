@@ -17,8 +17,8 @@ from enum import Enum
 from functools import cached_property
 from queue import SimpleQueue
 
-from simdsl.backends.pools.virtual_pool import ConnectionSource, make_pool
-from simdsl.backends.protocol import Capabilities, Database, Pool, Session, Settled, Statement, Tx
+from simdsl.backends.pools import make_pool
+from simdsl.backends.protocol import Capabilities, ConnectionSource, Database, Pool, Session, Settled, Statement, Tx
 from simdsl.backends.sqlite.backend import SqliteBackend
 from simdsl.backends.sqlite.database import SqliteDatabase
 from simdsl.backends.sqlite.errors import failed

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, unquote
 
-from simdsl.backends import pools as pool_names
+from simdsl.backends import pools
 from simdsl.backends.dbapi.session import BlockingSession
 from simdsl.backends.dbapi.statements import quote_name
-from simdsl.backends.protocol import NOTHING_PENDING, BackendUnavailable, Pool, Session, Settled
+from simdsl.backends.protocol import NOTHING_PENDING, BackendUnavailable, ConnectionSource, Pool, Session, Settled
 from simdsl.backends.urls import mask
 from simdsl.backends.workspace import Workspace
 from simdsl.core.clock import Clock
@@ -87,8 +87,8 @@ class FileBackend:
 
     def load(self) -> None:
         """Import now what the URL names, so that a wrong URL fails before a plan is read. Raises ``BackendUnavailable``."""
-        if self.pool not in (None, pool_names.QUEUE_POOL):
-            pool_names.load_factory(str(self.pool))
+        if self.pool not in (None, pools.QUEUE_POOL):
+            pools.load_factory(str(self.pool))
 
 
 S = TypeVar("S", bound=Session)
@@ -139,13 +139,10 @@ class SessionRegistry(ABC, Generic[S]):
 
     def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
         """A pool whose connections are sessions of this database."""
-        # Imported here: a plan without pools must not pay for greenlet and SQLAlchemy, 270 ms of start-up.
-        from simdsl.backends.pools.virtual_pool import ConnectionSource, make_pool
-
         source = ConnectionSource(
             connect=lambda: self.lent_connection(self.connect()), session_of=self.session_of, failed=self.failed
         )
-        pool = make_pool(spec, clock, source, spec.driver or self._pool)
+        pool = pools.make_pool(spec, clock, source, spec.driver or self._pool)
         self._pools.append(pool)
         return pool
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from simdsl.backends import pools as pool_names
 from simdsl.backends.dbapi.database import FileBackend, FileDatabase, FileLocation, locate, parse_path
-from simdsl.backends.dbapi.session import DbapiSession, ErrorTable, PooledConnection, fetch_values
+from simdsl.backends.dbapi.session import DbapiSession, ErrorTable, LendableConnection, fetch_values
 from simdsl.backends.dbapi.statements import ParameterStyle, TransactionSyntax, compile_statement, quote_name
 from simdsl.backends.protocol import BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
 from simdsl.plan.dataclasses import dataclass
@@ -145,7 +145,7 @@ class DbapiDatabase(FileDatabase[DbapiSession]):
         """As the engine's description says."""
         return self._engine.connect(self._module, self._target)
 
-    def lent_connection(self, session: DbapiSession) -> PooledConnection:
+    def lent_connection(self, session: DbapiSession) -> LendableConnection:
         """A stand-in, whose ``rollback`` the session sees."""
         return session.pooled
 

@@ -17,16 +17,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.sql import SqlKind, TransactionAction, TransactionControl
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Row, Value
-
-if TYPE_CHECKING:
-    from simdsl.backends.dbapi.engine import DbapiEngine
 
 MessagePatterns: TypeAlias = tuple[tuple[str, ErrorClass], ...]
 """Regular expressions to search for in a message; the first that is found decides, so put the specific ones first."""
@@ -57,7 +54,7 @@ class ErrorTable:
         text = first_line(error)
         code = self.code_of(error)
         found = None if code is None else self.codes.get(code)
-        found = found or class_of_python_error(error) or class_by_message(self.messages, text)
+        found = found or class_of_python_error(error) or first_match(self.messages, text)
         if found is None:
             names = (cls.__name__ for cls in type(error).__mro__)
             found = next((self.exceptions[name] for name in names if name in self.exceptions), ErrorClass.OTHER)
@@ -66,16 +63,12 @@ class ErrorTable:
 
 def class_of_python_error(error: BaseException) -> ErrorClass | None:
     """The class of what Python raises while a driver converts a value, whatever the wording."""
-    match error:
-        case OverflowError():
-            return ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE
-        case UnicodeError():
-            return ErrorClass.INVALID_TEXT_REPRESENTATION
-        case _:
-            return None
+    if isinstance(error, OverflowError):
+        return ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE
+    return ErrorClass.INVALID_TEXT_REPRESENTATION if isinstance(error, UnicodeError) else None
 
 
-def class_by_message(patterns: Iterable[tuple[str, ErrorClass]], text: str) -> ErrorClass | None:
+def first_match(patterns: Iterable[tuple[str, ErrorClass]], text: str) -> ErrorClass | None:
     """The class of the first pattern that is found in the text."""
     for pattern, error_class in patterns:
         # Compiled by ``re`` on first use: most runs meet no error, and compiling all patterns costs 3 ms at start-up.
@@ -145,6 +138,26 @@ class BlockingSession(ABC):
         self.connection.close()
 
 
+class DriverTraits(Protocol):
+    """What a ``DbapiSession`` must know about its driver; ``dbapi.engine.DbapiEngine`` says what each means."""
+
+    @property
+    def errors(self) -> ErrorTable:
+        """How its exceptions are classified."""
+
+    @property
+    def count_column(self) -> str | None:
+        """The column in which DML returns its count as a row."""
+
+    @property
+    def uses_cursors(self) -> bool:
+        """Whether ``cursor()`` gives a cursor of this connection."""
+
+    @property
+    def binds_by_name(self) -> bool:
+        """Whether parameters go as a mapping."""
+
+
 class DbapiSession(BlockingSession):
     """One connection of any PEP 249 driver, by what the engine's description says of it.
 
@@ -155,12 +168,12 @@ class DbapiSession(BlockingSession):
 
     __slots__ = ("_engine", "_is_closed", "_tx", "pooled")
 
-    def __init__(self, connection: Any, number: int, engine: DbapiEngine) -> None:
+    def __init__(self, connection: Any, number: int, engine: DriverTraits) -> None:
         super().__init__(connection, number)
         self._engine = engine
         self._is_closed = False
         self._tx = Tx.IDLE
-        self.pooled = PooledConnection(self)
+        self.pooled = LendableConnection(self)
 
     def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:
         """Run the statement to its end."""
@@ -249,7 +262,7 @@ class DbapiSession(BlockingSession):
 
 
 class PoolableSession(Protocol):
-    """What a ``PooledConnection`` needs of its session."""
+    """What a ``LendableConnection`` needs of its session."""
 
     @property
     def connection(self) -> Any:
@@ -262,7 +275,7 @@ class PoolableSession(Protocol):
         """Close the connection. Idempotent."""
 
 
-class PooledConnection:
+class LendableConnection:
     """A connection as a pool sees one: what a pool does to it happens to the session, and the session knows.
 
     Transactions are begun by SQL text, so a driver's own ``rollback`` may not know of them, or raise where none is open; a

@@ -108,7 +108,7 @@ class LibsqlConnection:
 def load_driver() -> SqliteDriver:
     """The driver. Raises ``BackendUnavailable`` where it is not installed."""
     try:
-        import libsql_experimental
+        import libsql_experimental  # here, so that a missing driver is a sentence and not a traceback
     except ImportError as error:
         raise BackendUnavailable(f"libsql: install the driver: pip install {NAME} ({error})") from None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from simdsl.backends.dbapi.database import SessionRegistry
-from simdsl.backends.dbapi.session import PooledConnection
+from simdsl.backends.dbapi.session import LendableConnection
 from simdsl.backends.odbc.driver import OdbcConnection
 from simdsl.backends.odbc.session import OdbcEngine, OdbcSession, OutcomeInbox
 from simdsl.backends.protocol import Session, Settled, Statement
@@ -47,7 +47,7 @@ class OdbcDatabase(SessionRegistry[OdbcSession]):
         connection, engine_id = self.connect_driver(number)
         return OdbcSession(connection, number, engine_id, self._engine, self._inbox, self.note_statement)
 
-    def lent_connection(self, session: OdbcSession) -> PooledConnection:
+    def lent_connection(self, session: OdbcSession) -> LendableConnection:
         """A stand-in whose ``rollback`` the session sees: pyodbc's own would know of no transaction that SQL text began."""
         return session.pooled
 

@@ -18,7 +18,7 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol
 
-from simdsl.backends.dbapi.session import NOTHING, counts_rows, fetch_values
+from simdsl.backends.dbapi.session import NOTHING, class_of_python_error, counts_rows, fetch_values
 from simdsl.backends.protocol import BackendUnavailable, Statement
 from simdsl.plan.outcomes import Affected, ErrorClass, Outcome, Rows
 from simdsl.plan.regexes import lazy_regex
@@ -68,7 +68,7 @@ class OdbcConnection(Protocol):
     def close(self) -> None:
         """Disconnect."""
 
-    def add_output_converter(self, sql_type: int, convert: Any) -> None:
+    def add_output_converter(self, _sql_type: int, _convert: Any, /) -> None:
         """Read a column type that pyodbc does not know."""
 
 
@@ -107,7 +107,7 @@ def missing(error: ImportError) -> str:
 
 def _pyodbc() -> Any:
     try:
-        import pyodbc
+        import pyodbc  # here, so that a missing driver manager is a sentence and not a traceback
     except ImportError as error:
         raise BackendUnavailable(missing(error)) from error
     # The manager's own pool would hand a connection on behind the back of the pool under test. Read at the first connect.
@@ -230,13 +230,7 @@ def class_by_sqlstate(sqlstate: str | None) -> ErrorClass | None:
 
 def class_without_sqlstate(error: BaseException, text: str) -> ErrorClass | None:
     """The class of what Python and pyodbc raise by themselves."""
-    match error:
-        case OverflowError():
-            return ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE
-        case UnicodeError():
-            return ErrorClass.INVALID_TEXT_REPRESENTATION
-        case _:
-            return ErrorClass.CONNECTION_CLOSED if "closed" in text else None
+    return class_of_python_error(error) or (ErrorClass.CONNECTION_CLOSED if "closed" in text else None)
 
 
 def _is_lost(sqlstate: str) -> bool:

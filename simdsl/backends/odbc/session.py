@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Final, NamedTuple, Protocol
 
-from simdsl.backends.dbapi.session import NOTHING, PooledConnection
+from simdsl.backends.dbapi.session import NOTHING, LendableConnection
 from simdsl.backends.odbc.driver import OdbcConnection, OdbcCursor, bind_values, collect_outcome
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.core.clock import real_ns
@@ -158,7 +158,7 @@ class OdbcSession:
         self.id = number
         self.engine_id = engine_id
         self.connection = connection
-        self.pooled = PooledConnection(self)
+        self.pooled = LendableConnection(self)
         self.is_canceled = False
         self._engine = engine
         self._sent = sent

@@ -1,4 +1,18 @@
-"""Pools by name, without loading SQLAlchemy or greenlet: for reports, and to refuse a wrong URL early."""
+"""Real pools under the protocol, their waits in virtual time. This module loads neither SQLAlchemy nor greenlet.
+
+The pool of a plan is SQLAlchemy's QueuePool, or what a factory of the user's makes::
+
+    def factory(connect, *, size, timeout, threading, time): ...
+
+``connect()`` gives a new driver connection; ``size`` is the most that may be lent; ``timeout`` is in seconds;
+``threading`` and ``time`` stand in for these modules and wait in virtual time (``fibers``). The factory returns
+
+* a QueuePool, or a subclass of it: its queue is given virtual waits, whatever the factory did with the last two; or
+* any object with ``connect()``, which blocks and raises ``TimeoutError`` when the time is over. What it returns has
+  ``dbapi_connection`` (a connection that ``connect`` made) and ``close()``, which gives it back, and may have
+  ``invalidate()``. The pool may have ``size()``, ``checkedin()``, ``checkedout()`` and ``dispose()``, as QueuePool does.
+  It must wait by ``threading`` and ``time`` as it was given them.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +23,14 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from simdsl.backends.protocol import BackendUnavailable
+from simdsl.backends.protocol import BackendUnavailable, ConnectionSource, Pool
+from simdsl.core.clock import Clock
+from simdsl.plan.plan import PoolSpec
+
+if TYPE_CHECKING:
+    from simdsl.backends.pools.fibers import FiberScheduler
 
 QUEUE_POOL: Final = "queuepool"
 
@@ -38,6 +57,28 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+def make_pool(spec: PoolSpec, clock: Clock, source: ConnectionSource, factory: str | None) -> Pool:
+    """A pool whose waits use this clock; ``factory`` is ``module:name``, None is QueuePool.
+
+    Raises ``BackendUnavailable`` where the factory cannot be imported or makes no pool.
+    """
+    # Here and not at the top: greenlet and SQLAlchemy take 270 ms to load, and most plans have no pool.
+    from simdsl.backends.pools.fibers import FiberScheduler
+    from simdsl.backends.pools.virtual_pool import CountingConnect, CustomPoolAdapter, FiberPool
+
+    waits = FiberScheduler(clock)
+    connect = CountingConnect(source.connect)
+    pool = None
+    if factory not in (None, QUEUE_POOL):
+        pool = _call_factory(load_factory(str(factory)), str(factory), spec, connect, waits)
+        if not any(cls.__module__.startswith("sqlalchemy.pool") for cls in type(pool).__mro__):
+            return FiberPool(CustomPoolAdapter(pool, spec.size, connect), source, waits)
+    # A pool of the user's that needs no SQLAlchemy must work where none is installed.
+    from simdsl.backends.pools.queuepool import make_queue_pool, under_protocol
+
+    return under_protocol(pool or make_queue_pool(spec, source), spec, clock, source, waits)
+
+
 def describe_pool(factory: str | None) -> str:
     """How reports call a pool. Never imports it: most plans have none, and SQLAlchemy is slow to load."""
     if factory not in (None, QUEUE_POOL):
@@ -56,3 +97,21 @@ def _sqlalchemy_version() -> str:
         return "(not installed)"
     found = re.search(r'^__version__ = "([^"]+)"', Path(spec.origin).read_text("utf-8"), re.MULTILINE)
     return found[1] if found else "(unknown version)"
+
+
+def _call_factory(
+    factory: Callable[..., Any], text: str, spec: PoolSpec, connect: Callable[[], Any], waits: FiberScheduler
+) -> Any:
+    try:
+        pool = factory(
+            connect,
+            size=spec.size,
+            timeout=spec.timeout_us / 1_000_000,
+            threading=waits.threading,
+            time=waits.time,
+        )
+    except Exception as error:  # the user's own code
+        raise BackendUnavailable(f"the pool `{text}` cannot be made: {type(error).__name__}: {one_line(error)}") from error
+    if not callable(getattr(pool, "connect", None)):
+        raise BackendUnavailable(f"the pool `{text}` is no pool: it has no `connect`")
+    return pool

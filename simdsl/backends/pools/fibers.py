@@ -407,7 +407,7 @@ class _GlobalsPatch:
                 return classmethod(self._of_member(member.__func__, cell))
             case property():
                 return property(*(f and self._of_member(f, cell) for f in (member.fget, member.fset, member.fdel)))
-            case _:
+            case _:  # data, and what C implements: neither has globals
                 return member
 
     def _of_function(self, function: FunctionType, cell: CellType) -> FunctionType:

@@ -15,8 +15,8 @@ from sqlalchemy.exc import TimeoutError as QueuePoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from simdsl.backends.pools.fibers import FiberScheduler, with_virtual_time
-from simdsl.backends.pools.virtual_pool import ConnectionSource, FiberPool, PolledPool, PooledConnection
-from simdsl.backends.protocol import Pool
+from simdsl.backends.pools.virtual_pool import FiberPool, PolledPool, PooledConnection
+from simdsl.backends.protocol import ConnectionSource, Pool
 from simdsl.core.clock import Clock
 from simdsl.plan.plan import PoolSpec
 

@@ -1,20 +1,7 @@
-"""Real pools under the protocol: tickets and leases around a pool's own blocking ``connect()``.
+"""Tickets and leases around a pool's own blocking checkout: run in a fiber, or, where that is not possible, polled.
 
-The pool of a plan is SQLAlchemy's QueuePool, or what a factory of the user's makes::
-
-    def factory(connect, *, size, timeout, threading, time): ...
-
-``connect()`` gives a new driver connection; ``size`` is the most that may be lent; ``timeout`` is in seconds;
-``threading`` and ``time`` stand in for these modules and wait in virtual time (``fibers``). The factory returns
-
-* a QueuePool, or a subclass of it: its queue is given virtual waits, whatever the factory did with the last two; or
-* any object with ``connect()``, which blocks and raises ``TimeoutError`` when the time is over. What it returns has
-  ``dbapi_connection`` (a connection that ``connect`` made) and ``close()``, which gives it back, and may have
-  ``invalidate()``. The pool may have ``size()``, ``checkedin()``, ``checkedout()`` and ``dispose()``, as QueuePool does.
-  It must wait by ``threading`` and ``time`` as it was given them.
-
-Where a QueuePool's queue cannot be given virtual waits, the checkout is *polled*: asked with a timeout of zero, first
-come first served by simdsl's order and not by the pool's. ``Description.pool`` then says so, and a warning too.
+Where a QueuePool's queue cannot be given virtual waits, the checkout is *polled*: asked with a timeout of zero, first come
+first served by simdsl's order and not by the pool's. ``Description.pool`` then says so, and a warning too.
 """
 
 from __future__ import annotations
@@ -22,25 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from simdsl.backends.pools import QUEUE_POOL, load_factory, one_line
 from simdsl.backends.pools.fibers import Fiber, FiberInterrupted, FiberScheduler
-from simdsl.backends.protocol import BackendUnavailable, Lease, Pool, PoolCounts, Session, Ticket
+from simdsl.backends.protocol import ConnectionSource, Lease, PoolCounts, Session, Ticket
 from simdsl.core.clock import Clock
-from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.plan.plan import PoolSpec
 
 _RETURNED: Final = Failed(ErrorClass.CONNECTION_CLOSED, "the connection has gone back to the pool already", by="simdsl")
 _STUCK: Final = Failed(ErrorClass.OTHER, "the pool waits for something while it takes a connection back")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionSource:
-    """What a backend gives to a pool."""
-
-    connect: Callable[[], Any]  # a driver connection; may raise the driver's errors
-    session_of: Callable[[object], Session]
-    failed: Callable[[BaseException], Failed]
 
 
 class PooledConnection(Protocol):
@@ -321,29 +297,10 @@ class _LeaseLedger:
         return None
 
 
-def make_pool(spec: PoolSpec, clock: Clock, source: ConnectionSource, factory: str | None) -> Pool:
-    """A pool whose waits use this clock; ``factory`` is ``module:name``, None is QueuePool.
-
-    Raises ``BackendUnavailable`` where the factory cannot be imported or makes no pool.
-    """
-    waits = FiberScheduler(clock)
-    if factory in (None, QUEUE_POOL):
-        from simdsl.backends.pools import queuepool
-
-        return queuepool.under_protocol(queuepool.make_queue_pool(spec, source), spec, clock, source, waits)
-    connect = _CountingConnect(source.connect)
-    pool = _called(load_factory(str(factory)), str(factory), spec, connect, waits)
-    if any(cls.__module__.startswith("sqlalchemy.pool") for cls in type(pool).__mro__):
-        from simdsl.backends.pools import queuepool
-
-        return queuepool.under_protocol(pool, spec, clock, source, waits)
-    return FiberPool(CustomPoolAdapter(pool, spec.size, connect), source, waits)
-
-
 class CustomPoolAdapter:
     """A pool of the user's that is no QueuePool. It may lack the counts; then simdsl's own stand in."""
 
-    def __init__(self, pool: Any, size: int, connect: _CountingConnect) -> None:
+    def __init__(self, pool: Any, size: int, connect: CountingConnect) -> None:
         self._pool = pool
         self._size = size
         self._connect = connect
@@ -390,7 +347,7 @@ class CustomPoolAdapter:
         return otherwise if found is None else found()
 
 
-class _CountingConnect:
+class CountingConnect:
     """Connects, and counts how often."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
@@ -401,19 +358,3 @@ class _CountingConnect:
         connection = self._connect()
         self.made += 1
         return connection
-
-
-def _called(factory: Callable[..., Any], text: str, spec: PoolSpec, connect: _CountingConnect, waits: FiberScheduler) -> Any:
-    try:
-        pool = factory(
-            connect,
-            size=spec.size,
-            timeout=spec.timeout_us / 1_000_000,
-            threading=waits.threading,
-            time=waits.time,
-        )
-    except Exception as error:  # the user's own code
-        raise BackendUnavailable(f"the pool `{text}` cannot be made: {type(error).__name__}: {one_line(error)}") from error
-    if not callable(getattr(pool, "connect", None)):
-        raise BackendUnavailable(f"the pool `{text}` is no pool: it has no `connect`")
-    return pool

@@ -21,8 +21,8 @@ from psycopg_pool import base as pool_base
 from psycopg_pool import pool as pool_module
 
 from simdsl.backends.pools.fibers import FiberScheduler, with_virtual_time
-from simdsl.backends.pools.virtual_pool import ConnectionSource, FiberPool, PolledPool, PooledConnection
-from simdsl.backends.protocol import Pool
+from simdsl.backends.pools.virtual_pool import FiberPool, PolledPool, PooledConnection
+from simdsl.backends.protocol import ConnectionSource, Pool
 from simdsl.core.clock import Clock
 from simdsl.plan.plan import PoolSpec
 

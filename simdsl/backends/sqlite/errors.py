@@ -7,9 +7,9 @@ carry no code. What is not known here is ``OTHER``.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from simdsl.backends.dbapi.session import class_of_python_error, first_match
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.plan.sql import TransactionAction, TransactionControl
 
@@ -128,7 +128,7 @@ def failed(error: BaseException) -> Failed:
     code = getattr(error, "sqlite_errorcode", None)
     text = str(error)
     if not isinstance(code, int):
-        known = _of_python(error) or _first(_MESSAGES_WITHOUT_CODE, text) or ErrorClass.OTHER
+        known = class_of_python_error(error) or first_match(_MESSAGES_WITHOUT_CODE, text) or ErrorClass.OTHER
         return Failed(known, text or type(error).__name__)
     return Failed(_by_code(code, text), text, None, code)
 
@@ -144,42 +144,24 @@ def control_failed(failure: Failed, transaction: TransactionControl, in_transact
             error_class = ErrorClass.ACTIVE_SQL_TRANSACTION
         case TransactionAction.ROLLBACK_TO | TransactionAction.RELEASE:
             error_class = ErrorClass.INVALID_SAVEPOINT_SPECIFICATION
-        case _:
+        case _:  # the message told it right, as for a SAVEPOINT with a wrong name
             return failure
     return failure._replace(error_class=error_class)
 
 
 def class_by_message(text: str) -> ErrorClass | None:
     """The class of a message of SQLite's, for drivers of engines that took its messages over and no codes."""
-    return _first(_MESSAGES_WITHOUT_CODE, text)
+    return first_match(_MESSAGES_WITHOUT_CODE, text)
 
 
 def _by_code(code: int, text: str) -> ErrorClass:
     known = _BY_EXTENDED.get(code) or _BY_PRIMARY.get(code & 0xFF)
     if known is None and code & 0xFF == _ERROR:
-        known = _first(_MESSAGES, text)
+        known = first_match(_MESSAGES, text)
     if known is None and code == _CONSTRAINT:
         # A drop-in module that tells primary codes only: which constraint it was stands in the message alone.
-        known = _first(_CODELESS, text)
+        known = first_match(_CODELESS, text)
     return known or ErrorClass.OTHER
-
-
-def _first(table: tuple[tuple[str, ErrorClass], ...], text: str) -> ErrorClass | None:
-    for pattern, error_class in table:
-        if re.search(pattern, text):  # compiled by re when it is first needed: most runs need none
-            return error_class
-    return None
-
-
-def _of_python(error: BaseException) -> ErrorClass | None:
-    # From the driver's own conversions, whatever its wording.
-    match error:
-        case OverflowError():
-            return ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE
-        case UnicodeError():
-            return ErrorClass.INVALID_TEXT_REPRESENTATION
-        case _:
-            return None
 
 
 _MESSAGES_WITHOUT_CODE: Final = _CODELESS + _MESSAGES

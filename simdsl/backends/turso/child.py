@@ -28,7 +28,7 @@ def main(directory: str) -> None:
     """Serve until the other side closes."""
     _end_with_parent()
     sys.path.append(directory)
-    import turso
+    import turso  # from the directory that was just added
 
     serve(turso)
 

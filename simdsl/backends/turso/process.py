@@ -325,13 +325,11 @@ class EngineSupervisor:
 def failed(error: BaseException) -> Failed:
     """What a connection raised, as an outcome."""
     text = str(error) or type(error).__name__
-    match error:
-        case TursoError():
-            return error.failure
-        case OverflowError():
-            return Failed(ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE, text, by="simdsl")
-        case _:
-            return Failed(ErrorClass.OTHER, text)
+    if isinstance(error, TursoError):
+        return error.failure
+    if isinstance(error, OverflowError):
+        return Failed(ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE, text, by="simdsl")
+    return Failed(ErrorClass.OTHER, text)
 
 
 def _failure(kind: str, text: str) -> Failed:
