@@ -164,11 +164,11 @@ def _schedules(pools: str, rounds: int, *, budget: float, stretch: float) -> Res
 
 def _start(rounds: int) -> Result:
     """A server that does not run yet, from a kept cluster, to the first answer."""
-    EmbeddedServer(executables.find_binaries(), executables.choose_server_user()).close()
+    EmbeddedServer(embedded_server.find_binaries(), embedded_server.choose_server_user()).close()
     seconds: list[float] = []
     for _ in range(rounds):
         start = time.perf_counter()
-        server = EmbeddedServer(executables.find_binaries(), executables.choose_server_user())
+        server = EmbeddedServer(embedded_server.find_binaries(), embedded_server.choose_server_user())
         parameters = {"host": server.host, "port": server.port, "user": server.user, "dbname": "postgres"}
         made = provisioner.DatabaseProvisioner(parameters, server.names)
         with made.make().connect() as connection:
