@@ -65,7 +65,7 @@ def _campaign(name: str, count: int, rounds: int) -> Result:
     with _recording() as (url, recorded):
         recorder = resolve(url)
         recorded.clear()  # it tried the driver
-        judged = sum(_run(plan, recorder).assertions for plan in plans)
+        assertions = sum(_run(plan, recorder).assertions for plan in plans)
     statements = sum(isinstance(event, _Execute) for event in recorded)
     backend = resolve(_MEMORY)
     sides = side_by_side(
@@ -75,8 +75,8 @@ def _campaign(name: str, count: int, rounds: int) -> Result:
     )
     making = statistics.median(cpu_seconds(lambda: _plans(name, count, _ALONE)) for _ in range(rounds))
     detail = (
-        f"{statements / sides.ours:,.0f} statements/s and {judged / sides.ours:,.0f} judged/s "
-        f"({judged / (sides.ours + making):,.0f} with generating), against {statements / sides.peers:,.0f} statements/s "
+        f"{statements / sides.ours:,.0f} statements/s and {assertions / sides.ours:,.0f} assertions/s "
+        f"({assertions / (sides.ours + making):,.0f} with generating), against {statements / sides.peers:,.0f} statements/s "
         f"by the raw driver, best against best {sides.best:.2f}x; CPU, {count} plans of one task, {statements} statements"
     )
     return Result(
@@ -107,7 +107,7 @@ def _metamorphic(rounds: int) -> Result:
             _run(asked.plan(seed, size), backend)
 
     seconds = statistics.median(cpu_seconds(work) for _ in range(rounds))
-    detail = f"checks of {_ASKED} of the profile stress, generated and judged, in memory; CPU, {checks} checks"
+    detail = f"checks of {_ASKED} of the profile stress, generated and checked, in memory; CPU, {checks} checks"
     return _per_second("metamorphic campaign", checks / seconds, detail, None, None)
 
 

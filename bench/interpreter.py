@@ -1,6 +1,6 @@
 """The interpreter against a loop that a person would write: the same statements over the same kind of database.
 
-Ours runs with everything on: expectations judged, trace kept, digest taken, the always-on invariants read. Theirs
+Ours runs with everything on: expectations checked, trace kept, digest taken, the always-on invariants read. Theirs
 executes and fetches, and looks at nothing. Both open and close their database, and both databases have a second, idle
 connection, as simdsl's always have: SQLite itself is a tenth slower with one.
 """

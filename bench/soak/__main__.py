@@ -1,7 +1,7 @@
 """``python -m bench.soak``: measure what is left, and go on where the last call stopped.
 
 Exit codes: 0 everything is measured and no alarm is unexplained; 1 there is such an alarm; 2 the call cannot be done;
-3 something is left (``--time`` or Ctrl-C); 5 nothing was judged.
+3 something is left (``--time`` or Ctrl-C); 5 without an assertion.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def _code(parts: Sequence[Part], results: Path, *, is_complete: bool) -> int:
         return 1
     if not is_complete:
         return 3
-    judged = (sum(record.counts.assertions for record in some) for part, some in found.items() if part.subjects)
-    return 0 if all(judged) else 5
+    assertions = (sum(record.counts.assertions for record in some) for part, some in found.items() if part.subjects)
+    return 0 if all(assertions) else 5
 
 
 def _list(parts: Sequence[Part], results: Path) -> None:

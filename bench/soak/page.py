@@ -39,14 +39,14 @@ def _page(measured: Mapping[Part, Sequence[Record]], known: Sequence[Explanation
     yield "Made by `python -m bench.soak --write`; do not edit."
     yield ""
     yield "What simdsl's own plans came to, over many seeds ([what this is](../explanation/sample-and-soak.md)). A *check*"
-    yield "is a moment at which a property could have been broken; *judged* are all of these and every expectation. An"
+    yield "is a moment at which a property could have been broken; *assertions* are all checks and all expectations. An"
     yield "*alarm* is a plan that failed."
     yield ""
     if not measured:
         yield "Nothing has been measured yet."
         yield ""
         return
-    yield "| part | seeds | plans | judged | checks | skipped | alarms | not examined | minutes |"
+    yield "| part | seeds | plans | assertions | checks | skipped | alarms | not examined | minutes |"
     yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     for part, found in measured.items():
         yield _summary(part, found, known)
@@ -100,8 +100,8 @@ def _section(part: Part, found: Sequence[Record], known: Sequence[Explanation]) 
     for told in dict.fromkeys(_versions(record) for record in found):
         yield f"- {told}"
     yield ""
-    plans, zero = ("expressions", "undefined") if part.kind is Kind.EXPRESSIONS else ("plans", "not judged")
-    yield f"| subject | seeds | {plans} | steps | judged | checks | failed | {zero} | skipped |"
+    plans, zero = ("expressions", "undefined") if part.kind is Kind.EXPRESSIONS else ("plans", "no assertion")
+    yield f"| subject | seeds | {plans} | steps | assertions | checks | failed | {zero} | skipped |"
     yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     for subject in dict.fromkeys((*part.subjects, *(record.unit.subject for record in found))):
         some = [record for record in found if record.unit.subject == subject]

@@ -13,7 +13,7 @@ from simdsl.language.property_names import built_in
 class Kind(StrEnum):
     """What is done with a subject and a seed."""
 
-    PROPERTY = "property"  # the subject is a property: its plan is run and judged
+    PROPERTY = "property"  # the subject is a property: its plan is run and checked
     PLAN = "plan"  # the subject is a profile: its plan is run
     DIFFERENTIAL = "differential"  # the subject is a profile: its plan is run on two backends and compared
     EXPRESSIONS = "expressions"  # a seed is a thousand expressions, of which engines and our evaluator are asked
@@ -56,7 +56,7 @@ class Unit:
 class Part:
     """Every subject with every seed from 1 to ``seeds``, ``chunk`` seeds a unit.
 
-    With ``target`` there is no last seed: units are done until so many checks have been judged. ``profile`` is what a
+    With ``target`` there is no last seed: units are done until so many checks have been made. ``profile`` is what a
     property makes its plans of. A part that comes to mean something else gets another name: results are kept by it.
     """
 

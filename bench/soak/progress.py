@@ -19,7 +19,7 @@ class Progress:
         self._since = time.monotonic()
         self._is_open = False
         self._alarms = 0
-        self._judged = 0
+        self._assertions = 0
 
     def begin(self, campaign: Campaign) -> None:
         """Say what there is to do."""
@@ -30,16 +30,16 @@ class Progress:
     def tell(self, record: Record) -> None:
         """A unit is done."""
         assert self._campaign is not None
-        self._judged += record.counts.assertions
+        self._assertions += record.counts.assertions
         self._alarms += len(record.counts.alarms)
         seen: set[str] = set()
         for alarm in record.counts.alarms:
             if alarm.fingerprint not in seen:
                 self.note(f"alarm: {record.unit.part} {record.unit.subject} seed {alarm.seed}: {alarm.message}")
                 seen.add(alarm.fingerprint)
-        rate = self._judged / max(time.monotonic() - self._since, 0.001)
+        rate = self._assertions / max(time.monotonic() - self._since, 0.001)
         text = (
-            f"{self._campaign.finished}/{self._total()} units, {self._judged:,} judged, {rate:,.0f}/s, "
+            f"{self._campaign.finished}/{self._total()} units, {self._assertions:,} assertions, {rate:,.0f}/s, "
             f"{self._alarms} alarms; {record.unit}"
         )
         if self._out.isatty():

@@ -26,14 +26,14 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What seeds came to. ``judged`` counts everything that was judged, ``checks`` what the property itself judged."""
+    """What seeds came to. ``assertions`` counts all that were evaluated, ``checks`` those of the property itself."""
 
     plans: int = 0
     steps: int = 0
     assertions: int = 0
     checks: int = 0
     failed: int = 0
-    without_assertions: int = 0  # plans that ran, and in which nothing was judged
+    without_assertions: int = 0  # plans that ran, without a single assertion
     skipped: Mapping[str, int] = field(default_factory=dict)  # by reason
     warned: Mapping[str, int] = field(default_factory=dict)  # plans, by warning
     alarms: tuple[Alarm, ...] = ()

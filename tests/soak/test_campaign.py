@@ -21,10 +21,10 @@ PART = Part(name="p", what="a part", kind=Kind.PLAN, backends=("sqlite",), subje
 COUNTS = {
     "plans": 10,
     "steps": 100,
-    "judged": 50,
+    "assertions": 50,
     "checks": 40,
     "failed": 0,
-    "unjudged": 0,
+    "without_assertions": 0,
     "skipped": {},
     "warned": {},
     "alarms": [],

@@ -63,7 +63,7 @@ def meant() -> Iterator[tuple[str, str]]:
 def test_a_property_gives_no_alarm(name: str, backend: str) -> None:
     part = PARTS[f"properties-{backend}"]
     checks = [sampled(part, name, seed).checks for seed in share(name)]
-    assert sum(checks) > len(checks), f"{name} judged next to nothing"
+    assert sum(checks) > len(checks), f"{name} checked next to nothing"
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -90,7 +90,7 @@ def test_a_metamorphic_property_gives_no_alarm_on_the_newest_sqlite(name: str) -
         checks += sampled(PARTS["metamorphic-apsw"], name, seed).checks
         if checks >= wanted:
             return
-    pytest.fail(f"{name} judged {checks} times in 200 plans, not {wanted}")
+    pytest.fail(f"{name} checked {checks} times in 200 plans, not {wanted}")
 
 
 def test_every_seed_comes_as_often_as_the_others() -> None:
