@@ -51,7 +51,7 @@ BLOCKS: Final = Blocks()
 
 
 def parse_expectation(text: str) -> Expectation:
-    """The alternatives in the order of the text. Raises ``Refused`` with offsets into this text."""
+    """The alternatives in the order of the text. Raises ``ParseError`` with offsets into this text."""
     branch = parse("expectation", text)
     expectation = tuple(_alternative(child) for child in branch.children if not isinstance(child, str))
     _check_names(expectation, text)

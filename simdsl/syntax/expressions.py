@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def error_class(token: Leaf) -> ErrorClass:
-    """A class by its name. Raises ``Refused`` with the nearest one."""
+    """A class by its name. Raises ``ParseError`` with the nearest one."""
     if token not in _ERROR_CLASS_NAMES:
         raise ParseError(
             issue_at(Code.G204, f"there is no error class `{token}`", token, did_you_mean(str(token), _ERROR_CLASS_NAMES))
@@ -80,7 +80,7 @@ def variable_of(branch: Branch) -> Variable:
 
 
 def value_of(branch: Branch) -> Scalar | FixedPoint | TypedLiteral:
-    """A value that is written out. Raises ``Refused`` for a date that does not exist and the like."""
+    """A value that is written out. Raises ``ParseError`` for a date that does not exist and the like."""
     match branch.data:
         case "number":
             return number(leaf(branch))
@@ -118,7 +118,7 @@ def number(token: Leaf, *, negative: bool = False) -> Scalar | FixedPoint:
 
 
 def integer(token: Leaf, *, negative: bool = False) -> int:
-    """An integer of 64 bits without leading zeros. Raises ``Refused``."""
+    """An integer of 64 bits without leading zeros. Raises ``ParseError``."""
     if not token.isascii() or not token.isdecimal():
         raise ParseError(issue_at(Code.G203, f"`{token}` is not an integer", token))
     _refuse_leading_zero(token)
@@ -224,7 +224,7 @@ MAX_DEPTH: Final = 100
 
 
 def parse_check(text: str) -> Expression:
-    """Raises ``Refused`` with offsets into this text."""
+    """Raises ``ParseError`` with offsets into this text."""
     branch = parse("check", text)
     if _is_deeper(branch, MAX_DEPTH):
         message = f"this expression is nested more than {MAX_DEPTH} levels deep"

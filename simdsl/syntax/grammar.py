@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def parse(start: str, text: str) -> Branch:
-    """The tree of a text by a start rule of the grammar. Raises ``Refused`` with offsets into this text."""
+    """The tree of a text by a start rule of the grammar. Raises ``ParseError`` with offsets into this text."""
     from lark.exceptions import UnexpectedInput
 
     try:

@@ -1,9 +1,12 @@
-"""Lexical facts of SQL text, by dialect: what no parser of SQL is needed for.
+"""Lexical facts about SQL text, by dialect: everything that needs no parser.
 
-One regular expression a dialect finds quotes, comments, variables, brackets, semicolons and the arrow; what lies between
-is dull. Everything else (the statement's kind, whether it is ordered, transaction control) is read off two copies of the
-text of the same length: ``code``, in which comments are blank and quoted things are filled, and ``top``, in which what
-stands inside brackets is blank too.
+One regular expression for each dialect finds quotes, comments, variables, brackets, semicolons and the arrow; what lies
+between them does not matter. The rest (the kind of the statement, whether it is ordered, transaction control) is read from
+two copies of the text, both of the same length: ``code``, in which comments are blank and quoted parts are filled with
+quotes, and ``top``, in which the insides of brackets are blank as well.
+
+A full parser is not used here, because plans contain SQL that no parser of ours knows, on purpose: the database decides what
+is valid.
 
 Sources: the lexical chapters of the manuals of SQLite, PostgreSQL, SQL Server, DuckDB and MySQL.
 """
@@ -33,7 +36,7 @@ def dialect_of(dialect: Dialect | None, backends: tuple[str, ...]) -> Dialect:
 
 @dataclass(slots=True)
 class Scan:
-    """What one pass over a text found. The SQL is ``text[:end]``; an arrow, if there is one, stands at ``end``."""
+    """What one pass over a text found. The SQL is ``text[:end]``; the arrow, if there is one, is at ``end``."""
 
     text: str
     dialect: Dialect
@@ -41,32 +44,34 @@ class Scan:
     arrow: int | None = None
     variables: list[tuple[int, int]] = field(default_factory=list)
     semicolons: list[int] = field(default_factory=list)  # at depth 0
-    literals: set[int] = field(default_factory=set)  # where plain '...' strings begin
+    literals: set[int] = field(default_factory=set)  # offsets of plain '...' strings
     quoted: list[tuple[int, int]] = field(default_factory=list)  # strings, quoted identifiers, dollar quotes
     comments: list[tuple[int, int]] = field(default_factory=list)
-    brackets: list[tuple[int, int]] = field(default_factory=list)  # insides of the outermost ones
+    brackets: list[tuple[int, int]] = field(default_factory=list)  # the insides of the outermost ones
 
 
 def parse_sql(text: str, dialect: Dialect) -> Sql:
-    """One statement without an expectation; ``=>`` has no meaning here. Raises ``Refused``."""
+    """One statement without an expectation; ``=>`` is a part of the SQL here. Raises ``ParseError``."""
     return statement(scan(text, dialect, to_arrow=False))
 
 
 def scan(text: str, dialect: Dialect, *, to_arrow: bool = True) -> Scan:
-    """Find what matters in a line, up to its arrow. Raises ``Refused`` if something in it does not end or match."""
+    """Scan a line up to its arrow. Raises ``ParseError`` for a quote, comment or bracket that does not end."""
     return _Scanner(text, dialect, to_arrow).run()
 
 
 def statement(found: Scan) -> Sql:
-    """The statement that a scan found. Raises ``Refused``."""
+    """The statement that was scanned. Raises ``ParseError``."""
     code = _blanked(found.text[: found.end], found.comments, found.quoted)
     begin, end = _bounds(found, code)
     code = code[begin:end]
     top = _blanked(code, [(a - begin, b - begin) for a, b in found.brackets], [])
+    # From here on, a keyword in `code` is a keyword, and one in `top` is none of a subquery.
     first = _first_word(code)
     _check_dollars(found, first)
     fragments = _fragments(found, begin, end)
     transaction = _transaction(found, begin, end) if first in _TRANSACTION_WORDS else None
+    # Only T-SQL may send several statements at once; what such a batch does is anyone's guess.
     many = found.dialect is Dialect.TSQL and any(begin <= at < end - 1 for at in found.semicolons)
     kind = SqlKind.TRANSACTION if transaction else SqlKind.OTHER if many else _kind(first, code, top, found.dialect)
     return Sql(
@@ -89,7 +94,7 @@ def may_return_rows(sql: Sql) -> bool:
 
 
 class _Scanner:
-    """One pass. A class only because a loop over tokens with this much state does not fit into one function."""
+    """One pass over the tokens. A class, because the loop has more state than one function should hold."""
 
     __slots__ = ("_depth_open", "_found", "_swallowed", "_to_arrow")
 
@@ -134,6 +139,8 @@ class _Scanner:
         found = self._found
         start, end = match.span()
         if kind == "line_comment":
+            # SQL runs to the end of the line in a `--` comment, so an arrow in one is text. If the line has no other arrow,
+            # its author meant it to be one.
             if self._swallowed is None and "=>" in match.group():
                 self._swallowed = start
             found.comments.append((start, end))
@@ -156,7 +163,7 @@ class _Scanner:
 
     def _comment_end(self, start: int) -> int:
         text = self._found.text
-        depth, position = 1, start + 2
+        depth, position = 1, start + 2  # PostgreSQL, SQL Server and DuckDB nest /* */
         pattern = _NESTING if self._found.dialect in _NESTED_COMMENTS else _CLOSING
         while depth:
             match = pattern.search(text, position)
@@ -212,7 +219,7 @@ def _placeholder(text: str, start: int, end: int) -> ParseIssue:
 
 
 def _check_dollars(found: Scan, first: str) -> None:
-    """``$Upper`` and ``$1`` are no variables; PREPARE alone numbers its own parameters."""
+    """Refuse ``$Upper`` and ``$1``, which are no variables; only PREPARE numbers parameters of its own."""
     for start, end in found.variables:
         text = found.text[start:end]
         if _VARIABLE.fullmatch(text) or (first == "PREPARE" and text[1:].isdecimal()):
@@ -230,12 +237,13 @@ def _check_dollars(found: Scan, first: str) -> None:
 
 
 def _bounds(found: Scan, code: str) -> tuple[int, int]:
-    """Where the statement begins and ends, without blanks around it and without the semicolon after it."""
+    """The bounds of the statement, without blanks around it and without the semicolon after it."""
     begin = len(code) - len(found.text[: found.end].lstrip())
     end = len(found.text[: found.end].rstrip())
     inner = found.semicolons
     if inner and not code[inner[-1] + 1 :].strip():
         last, inner = inner[-1], inner[:-1]
+        # SQL Server requires the semicolon after MERGE; between several statements the last one stays for symmetry.
         merge = found.dialect is Dialect.TSQL and (inner or _first_word(code) == "MERGE")
         end = end if merge else len(code[:last].rstrip())
         end = end if merge else len(found.text[:last].rstrip())
@@ -295,7 +303,7 @@ def _first_word(code: str) -> str:
 
 
 def _blanked(text: str, blank: list[tuple[int, int]], filled: list[tuple[int, int]]) -> str:
-    """The text with some spans blank and others filled with quotes; it keeps its length."""
+    """The text with some spans blanked and others filled with quotes, so that offsets stay the same."""
     if not blank and not filled:
         return text
     pieces: list[str] = []
@@ -309,9 +317,9 @@ def _blanked(text: str, blank: list[tuple[int, int]], filled: list[tuple[int, in
     return "".join(pieces)
 
 
-@cache  # one compiled pattern a dialect: 2 ms each, wanted again for every line
+@cache  # 2 ms to compile, needed for every line
 def _tokens(dialect: Dialect) -> re.Pattern[str]:
-    """Each alternative begins with its own first character, so that the search can jump over what is dull."""
+    """The token pattern. Each alternative begins with its first character, so that the search can skip everything else."""
     quoted = [_STRINGS[dialect], r'"(?:[^"]|"")*+"' if dialect is not Dialect.MYSQL else r'"(?:[^"\\]|\\.|"")*+"']
     if dialect in (Dialect.SQLITE, Dialect.MYSQL):
         quoted.append(r"`(?:[^`]|``)*+`")
@@ -358,7 +366,7 @@ _STRINGS: Final = {
 }
 
 
-# What the drivers of a dialect read as a parameter of their own. psycopg with $n parameters reads none of them.
+# What a driver of the dialect takes for a placeholder of its own. psycopg with $n parameters takes nothing for one.
 _PLACEHOLDERS: Final = {
     Dialect.SQLITE: r"\?\d*|[:@](?<![:@][:@])[A-Za-z_]\w*",
     Dialect.TSQL: r"\?",

@@ -1,8 +1,10 @@
 """The slow reader of YAML: a positioned tree from the parser's events, and everything in it that a plan may not use.
 
-This is the only module that knows the YAML parser (ruamel.yaml.clib, a binding of libyaml).
-libyaml reads YAML 1.1; what 1.1 and 1.2 read differently is either refused here or resolved by
-`simdsl.syntax.document.resolve_scalar`, which takes the parser's word for nothing but where scalars begin and end.
+It reads what ``yaml_fast`` does not, and reads a text a second time when a diagnostic needs positions; at 24 us a line it is
+20 times as slow. This is the only module that knows the YAML parser (ruamel.yaml.clib, a binding of libyaml).
+
+libyaml reads YAML 1.1. Where 1.1 and 1.2 differ, the text is refused here or resolved by
+``simdsl.syntax.document.resolve_scalar``; nothing is taken from the parser but where scalars begin and end.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ MAX_DEPTH: Final = 64
 MAX_NODES: Final = 1_000_000
 
 
-# What no plan holds as it is: C0 and C1 controls, DEL, the line breaks that only some readers see, byte order marks
-# and surrogates. Tab, LF and CRLF are fine.
+# What may not stand in a plan unescaped: C0 and C1 controls, DEL, line breaks that only some readers see, byte order
+# marks and surrogates. Tab, LF and CRLF are fine.
 HIDDEN: Final = lazy_regex("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)")
 
 
@@ -96,6 +98,7 @@ def _hidden(match: re.Match[str]) -> ReaderIssue:
 
 def _parser() -> tuple[Callable[[str], Any], type[Exception]]:
     try:
+        # Imported on first use: the fast reader reads most plans, and the import takes longer than reading one.
         from _ruamel_yaml import CParser
         from ruamel.yaml.error import YAMLError
     except ImportError as error:
@@ -104,7 +107,7 @@ def _parser() -> tuple[Callable[[str], Any], type[Exception]]:
 
 
 def too_many(at: int) -> ReaderIssue:
-    """There is more in a text than can be told by position in a time that anybody waits."""
+    """The text has more nodes than can be positioned in a reasonable time."""
     message = f"there are more than {MAX_NODES:,} keys and values before this"
     return ReaderIssue(Code.F008, at, at + 1, message, "split the plan into several")
 
@@ -118,7 +121,11 @@ class _Stop(Exception):
 
 
 class _YamlReader:
-    """One walk over the events of one text, by recursive descent; the depth is bounded."""
+    """One walk over the events of a text, by recursive descent to a bounded depth.
+
+    Events and not nodes: ruamel's composer would resolve anchors, and an expanded bomb of aliases fills the memory before
+    anything could refuse it.
+    """
 
     def __init__(self, text: str, next_event: Callable[[], Any]) -> None:
         self.text = text
@@ -126,7 +133,7 @@ class _YamlReader:
         self.result = PositionedRead()
         self.last_end = 0
         self.lines: LineIndex | None = None
-        self.muted = 0  # inside something that was refused as a whole
+        self.muted = 0  # depth inside something that was refused as a whole, where further issues would only repeat that
         self.count = 0
         self.has_tabs = "\t" in text
         self.tabs_until = 0
@@ -138,14 +145,14 @@ class _YamlReader:
         }
 
     def read(self) -> None:
-        self.next_event()  # the stream's start
+        self.next_event()  # StreamStart
         start = self.next_event()
         if type(start).__name__ == "StreamEndEvent":
             self.result.root = ScalarNode(0, 0, ScalarStyle.PLAIN, "")
             return
         self._directives(start)
         self.result.root = self._node(self.next_event(), (), 0)
-        self.next_event()  # the document's end
+        self.next_event()  # DocumentEnd
         after = self.next_event()
         if type(after).__name__ != "StreamEndEvent":
             self._find(Code.Y002, after.start_mark.index, 3, "a second document begins here", "a file holds one plan")
@@ -172,6 +179,7 @@ class _YamlReader:
         return self.nodes[type(event).__name__](event, path, depth)
 
     def _tabs(self, start: int) -> None:
+        # Each line is looked at once: from the last node on, and only if a line begins in between.
         begin = self.text.rfind("\n", self.tabs_until, start) + 1
         is_new_line = begin > 0 or self.tabs_until == 0
         self.tabs_until = start
@@ -196,13 +204,14 @@ class _YamlReader:
         return ScalarNode(start, end, ScalarStyle.ALIAS, text)
 
     def _properties(self, event: Any, path: Path) -> int:
-        """Refuses an anchor and a tag, and tells where the node itself begins."""
+        """Refuse an anchor and a tag; the offset at which the node itself begins."""
         start: int = event.start_mark.index
         if event.anchor is None and event.tag is None:
             return start
         end: int = event.end_mark.index
         first = start
         hint = "leave it out; where it belongs to the text, use a `|` block"
+        # The event has the anchor and the tag, but not where each of them stands.
         while (word := _word_at(self.text, start))[:1] in ("&", "!"):
             code, name = (Code.Y004, "an anchor") if word[0] == "&" else (Code.Y006, "a tag")
             self._find(code, start, len(word), f"`{word}` is {name}, and plans have none", hint, path)
@@ -229,7 +238,7 @@ class _YamlReader:
         entries: list[tuple[ScalarNode, Node]] = []
         seen: dict[str, int] = {}
         while type(item := self.next_event()).__name__ != "MappingEndEvent":
-            between = (self.last_end, item.start_mark.index)
+            between = (self.last_end, item.start_mark.index)  # where a `?` of an explicit key would stand
             key = self._node(item, path, depth + 1)
             if not self._is_key(key, between, path):
                 self._ignored(path, depth)
@@ -241,7 +250,7 @@ class _YamlReader:
                 continue
             if key.text in seen:
                 self._twice(key, seen[key.text])
-            seen.setdefault(key.text, key.start)
+            seen.setdefault(key.text, key.start)  # both entries stay in the tree, so that both can be shown
             value = self._node(self.next_event(), (*path, key.text), depth + 1)
             end = max(key.end, value.end)
             entries.append((key, value))
