@@ -106,8 +106,8 @@ def deadline(option: str, text: str | None) -> Callable[[], bool]:
 def _parsed_us(option: str, text: str) -> int:
     try:
         return parse_duration(text)
-    except ParseError as refused:
-        message = f"{option} `{text}`: {refused.troubles[0].message}"
+    except ParseError as error:
+        message = f"{option} `{text}`: {error.issues[0].message}"
         raise usage(Code.U008, message, help=f"for example: {option} 30s") from None
 
 

@@ -184,8 +184,8 @@ def _scheduled(plan: Plan, text: str, file: str) -> Plan:
         raise usage(Code.U005, "a plan with `steps:` has no schedule; the order of its steps is one", about=file)
     try:
         found: Schedule = parse_schedule(text)
-    except ParseError as refused:
-        trouble = refused.troubles[0]
+    except ParseError as error:
+        trouble = error.issues[0]
         raise usage(Code.U005, f"--schedule `{text}`: {trouble.message}", about=file, help=trouble.help) from None
     # Checked here, where the option can be named: at run time the plan would be blamed.
     names = [task.name for task in plan.tasks or ()] if plan.workload is None else list(plan.workload.tasks)

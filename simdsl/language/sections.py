@@ -165,8 +165,8 @@ def read_schedule(fields: FieldReader, data: Data, path: Path) -> Schedule | Non
         return None
     try:
         return parse_schedule(text)
-    except ParseError as refused:
-        fields.refuse(refused, path)
+    except ParseError as error:
+        fields.report(error, path)
         return None
 
 

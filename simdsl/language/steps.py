@@ -123,8 +123,8 @@ class Steps:
             step: Step | None = verb.parse(
                 VerbSource(text=text, item=item, path=path, context=context, options=options), self
             )
-        except ParseError as refused:
-            self.fields.refuse(refused, where)
+        except ParseError as error:
+            self.fields.report(error, where)
             return None
         return step
 
@@ -233,8 +233,8 @@ class Steps:
             if verb is not None and is_own:
                 return verb.parse_override(text, backend)
             line = self._lines_of(backend).parse(text)
-        except ParseError as refused:
-            self.fields.refuse(refused, path)
+        except ParseError as error:
+            self.fields.report(error, path)
             return None
         if line.sql is not None and verb is not None:
             message = f"here only the expectation of `{kind}` can differ"
@@ -261,8 +261,8 @@ class Steps:
     ) -> SqlStep | None:
         try:
             line: SqlLine = self._lines.parse(text)
-        except ParseError as refused:
-            self.fields.refuse(refused, path)
+        except ParseError as error:
+            self.fields.report(error, path)
             return None
         if line.sql is None:
             self.problems.add_issue(

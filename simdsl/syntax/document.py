@@ -58,23 +58,29 @@ Data: TypeAlias = "str | PlainScalar | AmbiguousScalar | list[Data] | dict[str, 
 
 
 def source_text(data: Data) -> str | None:
-    """The source text of a scalar of any kind, and None for a list or a mapping: typing is by position."""
+    """The source text of a scalar of any kind, and None for a list or a mapping.
+
+    Where the language expects text, ``1.10`` and ``no`` are that text: the position decides, not the look of the scalar.
+    """
     if isinstance(data, str):
         return data
     return data.text if isinstance(data, (PlainScalar, AmbiguousScalar)) else None
 
 
 def is_text(data: Data) -> bool:
-    """Whether this is text and nothing else: not a null, a boolean, a number or what looks like one."""
+    """Whether this is text, and not a null, a boolean, a number or something that looks like one."""
     return isinstance(data, str)
 
 
 def resolve_scalar(text: str) -> str | PlainScalar | AmbiguousScalar:
-    """What a plain scalar is, by YAML 1.2's core schema cut down to what all readers agree on."""
+    """A plain scalar by the core schema of YAML 1.2, restricted to what all readers agree on.
+
+    The rest (``010``, ``1_000``, ``+1``) is an ``AmbiguousScalar``: it may serve as text, never as a value.
+    """
     if text in _WORDS:
         return PlainScalar(text, _WORDS[text])
     if _INTEGER.fullmatch(text):
-        # A text of more than 20 characters is out of range without being converted.
+        # More than 20 characters are out of range anyway, and converting a million digits takes seconds.
         value = int(text) if len(text) <= 20 else INT64_MAX + 1
         return PlainScalar(text, value) if INT64_MIN <= value <= INT64_MAX else AmbiguousScalar(text)
     if _REAL.fullmatch(text):
@@ -84,7 +90,7 @@ def resolve_scalar(text: str) -> str | PlainScalar | AmbiguousScalar:
 
 
 class Document:
-    """A text that was read. ``data`` is the root; everything else is about places in the text."""
+    """A text that was read. ``data`` is its content; everything else is about positions in the text."""
 
     __slots__ = ("_found", "_positions", "_read_tree", "bom", "data", "refused", "source")
 
@@ -98,18 +104,18 @@ class Document:
         refused: tuple[Path, ...] = (),
         bom: bool = False,
     ) -> None:
-        """``read_tree`` reads the text once more, with positions, unless ``root`` is its result already."""
+        """``read_tree`` reads the text again, with positions; ``root`` is its result, if there is one already."""
         self.source = source
         self.data = data
-        self.refused = refused  # the paths under which the reader found something that it refused
-        self.bom = bom  # whether the file began with a byte order mark, which the source text lacks
+        self.refused = refused  # the paths at which the reader refused something
+        self.bom = bom  # the file began with a byte order mark, which is not in the source text
         self._read_tree = read_tree
         self._found = None if root is None else NodeFinder(root)
         self._positions: LineIndex | None = None
 
     @property
     def root(self) -> Node:
-        """The positioned tree, read when first asked for."""
+        """The positioned tree, read on first use."""
         return self._finder.root
 
     @property
@@ -120,21 +126,21 @@ class Document:
 
     @property
     def positions(self) -> LineIndex:
-        """The lines of the source, found when first asked for."""
+        """The lines of the source, found on first use."""
         if self._positions is None:
             self._positions = LineIndex(self.source)
         return self._positions
 
     def is_refused(self, path: Path) -> bool:
-        """Whether the reader refused what stands at this path or above it, so that the loader need not complain too."""
+        """Whether the reader refused something at this path or above it, which the loader then need not report."""
         return any(path[: len(refused)] == refused for refused in self.refused)
 
     def diagnose(self, problem: Problem) -> Diagnostic:
-        """The problem as a person reads it. A path that is not there stands for its deepest ancestor that is."""
+        """The problem with its position. A path that does not exist is shown at its deepest ancestor that does."""
         return self.positions.diagnostic(problem.code, problem.message, self.locate(problem.at), problem.help)
 
     def locate(self, at: Location) -> SourceSpan | None:
-        """The line and column of a place, as long as it goes on in that line. None for an empty text."""
+        """The line, column and length of a location, up to the end of its first line. None for an empty text."""
         if not self.source.text:
             return None
         key, node, whole = self._finder.find(at.path)
@@ -147,9 +153,9 @@ class Document:
         return self.positions.span(*self._extent(node))
 
     def offsets(self, at: Location) -> tuple[int, int] | None:
-        """Where in ``source.text`` a part of a scalar stands, so that it can be replaced there.
+        """The offsets in ``source.text`` of a part of a scalar, so that it can be replaced there.
 
-        None if there is no such scalar, or if it is not written there as it reads (an escape, a folded line).
+        None if there is no such scalar, or if its source differs from its text (an escape, a folded line).
         """
         node = self.scalar(at.path)
         found = self._within(node, at.start, at.end) if node and not at.key else None
@@ -158,12 +164,12 @@ class Document:
         return found if self.source.text[found[0] : found[1]] == node.text[at.start : at.end] else None
 
     def scalar(self, path: Path) -> ScalarNode | None:
-        """The scalar at a path, as it is written."""
+        """The scalar at a path, with its offsets and style."""
         _, node, whole = self._finder.find(path)
         return node if whole and isinstance(node, ScalarNode) else None
 
     def path_at(self, line: int) -> Path | None:
-        """The step that stands on a line, or, for a comment or a blank line, the next one. None after the last."""
+        """The step on a line, or the next one if there is none on it; None after the last."""
         steps = steps_of(self.root) if self.source.text else []
         return next((path for path, _, end in steps if self.positions.line_of(max(end - 1, 0)) >= line), None)
 
@@ -176,7 +182,7 @@ class Document:
         return found[first], found[last if end is None else max(first, min(end, last))]
 
     def _extent(self, node: Node) -> tuple[int, int]:
-        """What stands for a whole node: of a block, its first line."""
+        """The part of a node that a diagnostic marks: of a block, its first line."""
         match node:
             case ScalarNode(style=ScalarStyle.LITERAL) if found := char_offsets(node, self.source.text):
                 first = len(node.text) - len(node.text.lstrip("\n"))
@@ -222,7 +228,7 @@ _LOOKS_NUMERIC: Final = lazy_regex(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSource:
-    """The text of a step: ``text`` stands at ``path``; its expectation, if it has one, is ``text[expects:]``."""
+    """The text of a step, at ``path``; its expectation, if it has one, is ``text[expects:]``."""
 
     path: Path
     text: str
@@ -230,14 +236,14 @@ class StepSource:
 
     @property
     def at(self) -> Location:
-        """The expectation, or the whole text if it has none."""
+        """The location of the expectation, or of the whole text if it has none."""
         return Location(path=self.path, start=self.expects or 0)
 
 
 def step_source(document: Document, plan: Plan, step: Path, override: str | None = None) -> StepSource | None:
-    """The line of a step that was judged: the override's if that holds an expectation, else the step's own.
+    """The text of a step that was evaluated: that of the override if it has an expectation, else the step's own.
 
-    None where no text stands, such as for ``for`` and ``retry``, or for a path that the document does not have.
+    None for a step without text of its own, such as ``for`` and ``retry``, and for a path that does not exist.
     """
     found = _data_at(document.data, step)
     base = StepSource(path=step, text=found, expects=None) if isinstance(found, str) else None
@@ -264,7 +270,7 @@ def _with_expectation_offset(line: StepSource, plan: Plan, override: str | None)
         dialect = (dialect_of_backend(override) if override else None) or dialect
     try:
         arrow = scan(line.text, dialect).arrow
-    except ParseError:  # a check, or words that are no SQL
+    except ParseError:  # a check, or other text that is no SQL
         return line
     if arrow is None:
         return line

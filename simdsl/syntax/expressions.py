@@ -53,8 +53,8 @@ def parse_duration(text: str) -> int:
     """Microseconds."""
     try:
         return duration_us(leaf(parse("duration", text)))
-    except ParseError as refused:
-        if refused.troubles[0].code is Code.G208:
+    except ParseError as error:
+        if error.issues[0].code is Code.G208:
             raise
         message = f"`{text}` is not a duration"
         raise ParseError(

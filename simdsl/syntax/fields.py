@@ -25,7 +25,7 @@ RESERVED_NAMES: Final = frozenset(
 
 
 class FieldReader:
-    """The readers of simple fields, and where they complain."""
+    """The readers of fields, and the problems that they report."""
 
     __slots__ = ("problems",)
 
@@ -33,7 +33,7 @@ class FieldReader:
         self.problems = problems
 
     def text(self, data: Data, path: Path) -> str | None:
-        """The source text of any scalar: typing is by position."""
+        """The source text of any scalar, whatever it looks like."""
         found = source_text(data)
         if found is None:
             self.problems.add(Code.S005, f"text is wanted here, not {describe_data(data)}", path)
@@ -57,8 +57,8 @@ class FieldReader:
             return None
         try:
             return parse_duration(text)
-        except ParseError as refused:
-            self.refuse(refused, path)
+        except ParseError as error:
+            self.report(error, path)
             return None
 
     def items(self, data: Data, path: Path) -> list[Data] | None:
@@ -76,7 +76,7 @@ class FieldReader:
         return None
 
     def closed(self, data: Data, path: Path, keys: Sequence[str], required: Sequence[str] = ()) -> dict[str, Data] | None:
-        """A mapping that has no other keys than these; what it has beyond them is complained about and left out."""
+        """A mapping with a closed set of keys. Unknown and missing keys are reported; the mapping is returned anyway."""
         mapping = self.mapping(data, path)
         if mapping is None:
             return None
@@ -91,7 +91,7 @@ class FieldReader:
         return mapping
 
     def name(self, text: str, path: Path, what: str, *, key: bool = False) -> bool:
-        """Whether a text is a name: lower-case letters, digits and underscores, a letter or an underscore first."""
+        """Whether a text is a name: lower-case letters, digits and underscores, not starting with a digit."""
         if NAME.fullmatch(text):
             return True
         self.problems.add(
@@ -149,14 +149,14 @@ class FieldReader:
         )
         return False
 
-    def refuse(self, refused: ParseError, path: Path) -> None:
-        """Complain about everything that is wrong with the text at a path."""
-        for trouble in refused.troubles:
-            self.problems.add_issue(trouble, path)
+    def report(self, error: ParseError, path: Path) -> None:
+        """Report everything that is wrong with the text at a path."""
+        for issue in error.issues:
+            self.problems.add_issue(issue, path)
 
 
 def describe_data(data: Data) -> str:
-    """What stands there, in words."""
+    """The kind of data, for a message."""
     match data:
         case dict():
             return "a mapping"
@@ -173,7 +173,7 @@ def describe_data(data: Data) -> str:
 
 
 def value_at(data: Data, path: Path) -> Data | None:
-    """What stands at a path, or None if nothing does."""
+    """The data at a path, or None if the path does not exist."""
     here: Data | None = data
     for step in path:
         if isinstance(here, dict) and isinstance(step, str):
@@ -198,7 +198,7 @@ TASK_NAME: Final = lazy_regex(r"[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
-    """A list of steps. ``owner`` is the task of ``tasks:`` or the section's name, and None in ``steps:``.
+    """In which list a step stands. ``owner`` is the task of ``tasks:`` or the name of the section, and None in ``steps:``.
 
     The section of an action is ``workload``.
     """
@@ -208,10 +208,10 @@ class StepContext:
 
     @property
     def task(self) -> str | None:
-        """Whose a check, a sleep or a fault is."""
+        """The task that performs a check, a sleep or a fault of this list."""
         return self.owner if self.is_of_tasks else None
 
     @property
     def is_of_tasks(self) -> bool:
-        """Whether its steps are one task's, among others that a schedule chooses from."""
+        """Whether the steps are those of one task, run when a schedule chooses it."""
         return self.section in ("tasks", "workload")

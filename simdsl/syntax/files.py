@@ -26,10 +26,10 @@ MAX_BYTES: Final = 16 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadResult:
-    """A document, unless nothing could be made of the text, and the reader's errors and warnings in the text's order.
+    """A document, unless the text could not be read at all, and the errors and warnings of the reader in text order.
 
-    A document that has errors can still be loaded, so that all mistakes of a file are told at once; but no plan may
-    come of it. Leave out what the loader finds at places for which ``document.is_refused(path)`` is true.
+    A document with errors can still be loaded, so that all mistakes of a file are reported at once, but it never becomes a
+    plan. What the loader finds where ``document.is_refused(path)`` is a consequence and is left out.
     """
 
     document: Document | None
@@ -38,7 +38,7 @@ class ReadResult:
 
 
 def read_file(path: str) -> ReadResult:
-    """What the file holds, or why it cannot be read: missing, a directory, unreadable, too large, not UTF-8."""
+    """Read a file, or say why it cannot be read: missing, a directory, no permission, too large, not UTF-8."""
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
@@ -54,7 +54,7 @@ def read_file(path: str) -> ReadResult:
 
 
 def read_bytes(content: bytes, name: str) -> ReadResult:
-    """What the content of a file holds; ``name`` stands in messages."""
+    """Read the content of a file; ``name`` is its name in messages."""
     if len(content) > MAX_BYTES:
         return _too_large(name)
     try:
@@ -69,8 +69,8 @@ def read_bytes(content: bytes, name: str) -> ReadResult:
 
 
 def read_text(text: str, name: str) -> ReadResult:
-    """What the text holds; ``name`` stands in messages, and makes the text JSON if it ends in ``.json``."""
-    # A code point takes at least one byte, so that most texts need not be encoded to be measured.
+    """Read a text; ``name`` is its name in messages, and makes it JSON if it ends in ``.json``."""
+    # A code point takes one to four bytes, so most texts need not be encoded to compare their size with the limit.
     if len(text) > MAX_BYTES or (len(text) * 4 > MAX_BYTES and len(text.encode(errors="surrogatepass")) > MAX_BYTES):
         return _too_large(name)
     bom = text.startswith("\ufeff")
@@ -124,7 +124,7 @@ def _read_yaml(source: SourceText, bom: bool) -> ReadResult:
 
 
 def _unreadable(source: SourceText, events: PositionedRead) -> ReadResult:
-    # What cannot be encoded cannot be printed either.
+    # Lone surrogates cannot be printed; they are replaced in what is shown.
     clean = SourceText(name=source.name, text=source.text.encode(errors="replace").decode())
     problems = tuple(map(LineIndex(clean).diagnose, events.issues.found))
     return ReadResult(document=None, problems=problems, is_cut=events.issues.is_cut)
@@ -139,7 +139,10 @@ def _refused(name: str, code: Code, message: str, hint: str) -> ReadResult:
 
 
 def replace_file(path: str, content: bytes) -> None:
-    """Write the file anew, its permissions kept; a symbolic link stays one. Raises ``OSError`` and leaves nothing behind."""
+    """Replace the content of a file at once: a reader sees the old content or the new, never a part.
+
+    Permissions are kept, and a symbolic link stays one. Raises ``OSError`` and leaves nothing behind.
+    """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
@@ -147,7 +150,7 @@ def replace_file(path: str, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # or a power failure may leave an empty file under the old name
         os.chmod(temporary, os.stat(target).st_mode & 0o7777)
         os.replace(temporary, target)
     except BaseException:

@@ -1,7 +1,7 @@
-"""The only door to Lark: from a string with syntax of its own to a tree of it, or to what is wrong with it.
+"""The only door to Lark: from a string with syntax of its own to a syntax tree, or to an explanation of what is wrong.
 
-The grammar is grammar/plan.lark. Lark is imported and a parser built when a string first needs them: that costs some
-tens of milliseconds, which a command that reads no plan does not pay.
+The grammar is grammar/plan.lark. Lark is imported and a parser is built when the first string needs them. That takes some
+tens of milliseconds, which a plan of common expectations (``expectations.fast_expectation``) never spends.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 def parse(start: str, text: str) -> Branch:
     """The tree of a text by a start rule of the grammar. Raises ``ParseError`` with offsets into this text."""
-    from lark.exceptions import UnexpectedInput
+    from lark.exceptions import UnexpectedInput  # start-up: see above, as for all imports of Lark here
 
     try:
         return _parser("expectation" if start == "expectation" else _other_starts()).parse(text, start=start)
     except UnexpectedInput as error:
-        raise ParseError(_trouble(error, text)) from None
+        raise ParseError(_issue(error, text)) from None
 
 
-@cache  # 25 ms for expectations alone, which is all that most plans need, and 45 ms for all the others
+@cache  # two parsers: 25 ms for expectations, which is all that most plans need, and 45 ms for all other rules
 def _parser(starts: str | tuple[str, ...]) -> Lark:
-    from lark import Lark
+    from lark import Lark  # start-up
 
     return Lark(
         _grammar(),
@@ -65,18 +65,19 @@ def _other_starts() -> tuple[str, ...]:
 
 @cache  # read once for both parsers: 20 ms
 def _grammar() -> Grammar:
-    from lark.load_grammar import load_grammar
+    from lark.load_grammar import load_grammar  # start-up
 
     text = _text()
     grammar: Grammar = load_grammar(text, "plan.lark", [], False)[0]  # type: ignore[no-untyped-call]
     return grammar
 
 
-def _trouble(error: UnexpectedInput, text: str) -> ParseIssue:
-    """Lark's complaint in the words of the plan language, with the nearest word that could stand there."""
-    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+def _issue(error: UnexpectedInput, text: str) -> ParseIssue:
+    """Lark's error in the words of the plan language, with the nearest word that is allowed there."""
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken  # start-up
 
     if isinstance(error, UnexpectedToken):
+        # `accepts` tries every terminal on a copy of the parser: slow, but without those that LALR merely cannot rule out.
         expected = error.accepts or error.expected
         start = len(text) if error.token.type == "$END" else error.token.start_pos or 0
     else:
@@ -91,6 +92,7 @@ def _trouble(error: UnexpectedInput, text: str) -> ParseIssue:
         return ParseIssue(
             code=Code.G202, message="the line ends too early", start=end, end=end, help=_expected(words, shapes)
         )
+    # Mistakes that deserve a better answer than a list of what is allowed.
     special = next((answer for prefix, answer in _SPECIAL if text.startswith(prefix, start)), None)
     if special is not None:
         code, message, help_ = special
@@ -125,7 +127,7 @@ _SPECIAL: Final = (
 )
 
 
-# Terminals by the words that a person would write for them, and those that have a shape instead.
+# What a person writes for each terminal: a word, or something of a certain shape.
 _WORDS: Final = {
     "OK": ("ok",),
     "COUNTED": ("affected", "rows", "row", "columns", "column"),

@@ -1,4 +1,4 @@
-"""Collecting what is wrong: nothing stops at the first mistake."""
+"""Collecting what is wrong with an input, and guessing what was meant. Nothing stops at the first mistake."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simdsl.plan.source import Location, Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParseIssue:
-    """What is wrong within one text, whose place in the plan is not known here. Offsets are code points of that text."""
+    """What is wrong within a text whose location in the plan is not known here. Offsets are code points of that text."""
 
     code: Code
     message: str
@@ -24,17 +24,17 @@ class ParseIssue:
     help: str | None = None
 
     def shifted(self, by: int) -> ParseIssue:
-        """The same trouble in a longer text, in which this one begins at offset ``by``."""
+        """The same issue in a longer text, in which this one begins at offset ``by``."""
         end = None if self.end is None else self.end + by
         return ParseIssue(code=self.code, message=self.message, start=self.start + by, end=end, help=self.help)
 
 
 class ParseError(Exception):
-    """A text was refused: everything that is wrong with it, one trouble at least."""
+    """A text could not be parsed. ``issues`` is everything that is wrong with it, at least one issue."""
 
-    def __init__(self, *troubles: ParseIssue) -> None:
-        super().__init__("; ".join(trouble.message for trouble in troubles))
-        self.troubles = troubles
+    def __init__(self, *issues: ParseIssue) -> None:
+        super().__init__("; ".join(issue.message for issue in issues))
+        self.issues = issues
 
 
 MAX_PROBLEMS: Final = 1_000
@@ -65,17 +65,17 @@ class Problems:
         self.is_cut = False
 
     def add(self, code: Code, message: str, path: Path, *, key: bool = False, help: str | None = None) -> None:  # noqa: A002
-        """Complain about what stands at a path, or about the key that the path ends in."""
+        """Report a problem at a path, or with the key at the end of the path."""
         self._put(Problem(code=code, message=message, at=Location(path=path, key=key), help=help))
 
-    def add_issue(self, trouble: ParseIssue, path: Path) -> None:
-        """Complain about a part of the text that stands at a path."""
-        at = Location(path=path, start=trouble.start, end=trouble.end)
-        self._put(Problem(code=trouble.code, message=trouble.message, at=at, help=trouble.help))
+    def add_issue(self, issue: ParseIssue, path: Path) -> None:
+        """Report an issue of the text at a path."""
+        at = Location(path=path, start=issue.start, end=issue.end)
+        self._put(Problem(code=issue.code, message=issue.message, at=at, help=issue.help))
 
     @property
     def found(self) -> Sequence[Problem]:
-        """Everything so far, in the order in which it was found."""
+        """Everything so far, in the order in which it was found, which is not that of the file."""
         return self._problems
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class Problems:
 
     @property
     def has_errors(self) -> bool:
-        """Whether anything so far refuses the plan."""
+        """Whether anything so far is an error, so that there will be no plan."""
         return len(self._problems) > self._warnings
 
     def _put(self, problem: Problem) -> None:
@@ -101,13 +101,13 @@ class Problems:
 
 
 def _one_line(message: str) -> str:
-    """One line that can be read, whatever a plan holds where a name was wanted."""
+    """A message as one line of bounded length: it may quote 16 MB of text that a plan has in the place of a name."""
     line = message.replace("\n", " ").replace("\r", " ")
     return line if len(line) <= _MAX_MESSAGE else f"{line[: _MAX_MESSAGE - 3]}..."
 
 
 def nearest(word: str, options: Collection[str]) -> str | None:
-    """The option that was probably meant, or None. The same word and options always give the same answer."""
+    """The option that was probably meant, or None."""
     if len(options) > MAX_OPTIONS:
         # Comparing one word takes about 10 us: among the variables of a plan of 100,000 steps, a second for each mistake.
         return None

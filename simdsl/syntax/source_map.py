@@ -65,21 +65,21 @@ class LineIndex:
 
     def __init__(self, source: SourceText) -> None:
         self.source = source
-        self._last = (0, "")  # many diagnostics of one very long line share its text
+        self._last = (0, "")  # a thousand diagnostics of one line of 16 MB have to share its text
         self.starts = array("q", chain((0,), (match.end() for match in re.finditer("\n", source.text))))
 
     def line_of(self, offset: int) -> int:
-        """The number of the line in which an offset lies."""
+        """The number, from 1, of the line that contains an offset."""
         return bisect_right(self.starts, offset)
 
     def line(self, number: int) -> str:
-        """The text of a line, without its end."""
+        """The text of a line, without its line end."""
         if self._last[0] != number:
             self._last = (number, self._cut(number))
         return self._last[1]
 
     def span(self, start: int, end: int) -> SourceSpan:
-        """Offsets as a line, a column and a length; what lies beyond the line's end is cut off."""
+        """Offsets as line, column and length; what goes beyond the end of the line is cut off."""
         number = self.line_of(start)
         begin = self.starts[number - 1]
         line_end = begin + len(self.line(number))
@@ -104,20 +104,20 @@ STEP_SECTIONS: Final = frozenset({"setup", "steps", "finally", "invariants"})
 
 
 class ScalarStyle(StrEnum):
-    """How a scalar is written."""
+    """How a scalar is written. It decides how offsets in its text translate into offsets in the source."""
 
     PLAIN = "plain"
     SINGLE = "'"
     DOUBLE = '"'
     LITERAL = "|"
     FOLDED = ">"
-    JSON = "json"  # a JSON string, whose surrogate pairs are one code point
+    JSON = "json"  # a JSON string, in which an escaped surrogate pair is one code point
     ALIAS = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class ScalarNode:
-    """A scalar, its quotes and indicators included; ``text`` is what YAML makes of it."""
+    """A scalar. Offsets include quotes and indicators; ``text`` is the content."""
 
     start: int
     end: int
@@ -137,7 +137,7 @@ class ListNode:
 
 @dataclass(frozen=True, slots=True)
 class MapNode:
-    """A mapping. A key that is there twice is kept twice."""
+    """A mapping. A repeated key is kept, so that both places can be shown."""
 
     start: int
     end: int
@@ -198,7 +198,7 @@ _LARGE_MAPPING: Final = 32
 
 
 def steps_of(root: Node) -> list[tuple[Path, int, int]]:
-    """The steps of a plan in the order of the text: path, start, end. One with ``do`` ends where its body begins."""
+    """The steps of a plan in text order: path, start, end. A step with ``do`` ends where its body begins."""
     steps: list[tuple[Path, int, int]] = []
     for path, body in step_lists(root):
         _collect_steps(body, path, steps)
@@ -206,7 +206,7 @@ def steps_of(root: Node) -> list[tuple[Path, int, int]]:
 
 
 def step_lists(root: Node) -> Iterator[tuple[Path, Node]]:
-    """What should be a list of steps, with its path, in the order of the text. Bodies of loops are within."""
+    """Everything that should be a list of steps, with its path, in text order. Bodies of loops are inside of these."""
     for key, value in _entries(root):
         if key == "workload":
             for part, actions in _entries(value):
@@ -234,9 +234,9 @@ def _collect_steps(body: Node, path: Path, into: list[tuple[Path, int, int]]) ->
 
 
 def char_offsets(node: ScalarNode, source: str) -> list[int] | None:
-    """Where in the source each code point of a scalar's text stands, and at the end where the text ends.
+    """The offset in the source of each code point of a scalar's text, and of its end.
 
-    None where YAML made the text by joining lines.
+    None if YAML joined lines, since then the text has characters that the source has not.
     """
     match node.style:
         case ScalarStyle.PLAIN | ScalarStyle.ALIAS:
@@ -254,7 +254,7 @@ def char_offsets(node: ScalarNode, source: str) -> list[int] | None:
             return None
 
 
-# Patterns that only a place in a quoted scalar needs: re compiles and keeps them when somebody asks for one.
+# One code point of the text as it is written. `re` caches what is compiled; most plans need none of these.
 _SINGLE_UNIT: Final = r"''|[^'\n]"
 
 

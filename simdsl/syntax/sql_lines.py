@@ -92,7 +92,7 @@ class SqlLineParser:
         return (template and template.line(text, parts)) or self._learn(text, parts)
 
     def step(self, task: str, text: str) -> SqlStep | None:
-        """The line as a step without options; None if it needs checks or does not parse, which is for the caller to handle."""
+        """The line as a step without options; None if it needs checks or does not parse."""
         if self._again is not None and self._last is not None:
             found = self._again(text)
             step = found and self._last.step(task, found)
@@ -113,25 +113,25 @@ class SqlLineParser:
         return known
 
     def slow(self, text: str) -> tuple[SqlLine, Scan]:
-        """A line by lexer and grammar, without the cache. Raises ``ParseError`` with everything that is wrong on both sides."""
+        """A line by lexer and grammar, without the cache. Raises ``ParseError`` with all issues, of both sides."""
         found = scan(text, self._dialect)
-        troubles: list[ParseIssue] = []
+        issues: list[ParseIssue] = []
         sql: Sql | None = None
         expect: Expectation | None = None
         if found.arrow is None or text[: found.end].strip():
             try:
                 sql = statement(found)
-            except ParseError as refused:
-                troubles += refused.troubles
+            except ParseError as error:
+                issues += error.issues
         if found.arrow is not None:
             behind = found.arrow + len("=>")
             begin = behind + len(text[behind:]) - len(text[behind:].lstrip())
             try:
                 expect = self.expectation(text[begin:])
-            except ParseError as refused:
-                troubles += [trouble.shifted(begin) for trouble in refused.troubles]
-        if troubles:
-            raise ParseError(*troubles)
+            except ParseError as error:
+                issues += [issue.shifted(begin) for issue in error.issues]
+        if issues:
+            raise ParseError(*issues)
         usual = sql is not None and len(sql.fragments) == 1 and (expect is None or is_lint_free(sql, expect))
         return SqlLine(sql, expect, found.arrow, usual), found
 

@@ -51,7 +51,7 @@ def cell(text: str) -> Cell:
 def trouble(text: str) -> ParseIssue:
     with pytest.raises(ParseError) as caught:
         parse_expectation(text)
-    return caught.value.troubles[0]
+    return caught.value.issues[0]
 
 
 def ints(*values: int) -> tuple[Scalar, ...]:
@@ -296,6 +296,6 @@ EXPECTATIONISH = st.lists(
 def test_any_text_is_an_expectation_or_refused(text: str) -> None:
     try:
         assert parse_expectation(text)
-    except ParseError as refused:
-        for found in refused.troubles:
+    except ParseError as error:
+        for found in error.issues:
             assert 0 <= found.start <= (len(text) if found.end is None else found.end) <= len(text)

@@ -44,7 +44,7 @@ def binary(operator: BinaryOperator, left: Expression, right: Expression) -> Bin
 def trouble(text: str) -> ParseIssue:
     with pytest.raises(ParseError) as caught:
         parse_check(text)
-    return caught.value.troubles[0]
+    return caught.value.issues[0]
 
 
 ONE, TWO, THREE = number(1), number(2), number(3)

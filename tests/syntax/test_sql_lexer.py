@@ -27,7 +27,7 @@ def sql_half(text: str, dialect: Dialect = SQLITE) -> str:
 def trouble(text: str, dialect: Dialect = SQLITE) -> ParseIssue:
     with pytest.raises(ParseError) as caught:
         parse_sql(text, dialect)
-    return caught.value.troubles[0]
+    return caught.value.issues[0]
 
 
 def variables(text: str, dialect: Dialect = SQLITE) -> list[str]:
@@ -62,7 +62,7 @@ def test_rule_01_an_arrow_in_an_array_subscript_is_sql_where_brackets_are_bracke
 def test_rule_02_an_arrow_in_a_line_comment_is_refused() -> None:
     with pytest.raises(ParseError) as caught:
         scan("SELECT 1 -- so => 1", SQLITE)
-    assert caught.value.troubles[0].code is Code.G103
+    assert caught.value.issues[0].code is Code.G103
 
 
 def test_rule_02_unless_a_later_line_holds_the_arrow() -> None:
@@ -183,7 +183,7 @@ def test_brackets_match(text: str) -> None:
 def test_an_open_bracket_that_swallows_the_arrow_says_so() -> None:
     with pytest.raises(ParseError) as caught:
         scan("SELECT (1 => 1", SQLITE)
-    assert caught.value.troubles[0].help == "a `=>` inside brackets belongs to the SQL"
+    assert caught.value.issues[0].help == "a `=>` inside brackets belongs to the SQL"
 
 
 @pytest.mark.parametrize("text", ["SELECT 1;", "SELECT 1 ;  ", "SELECT 1; -- done", "SELECT 1;\n/* done */"])
@@ -308,8 +308,8 @@ SQLISH = st.text(alphabet="aE$x1'\"`[]()/*-;=> \n?:@#\\{}.,", max_size=40)
 def test_any_text_is_a_statement_or_refused(text: str, dialect: Dialect) -> None:
     try:
         sql = parse_sql(text, dialect)
-    except ParseError as refused:
-        for one in refused.troubles:
+    except ParseError as error:
+        for one in error.issues:
             assert 0 <= one.start <= (len(text) if one.end is None else one.end) <= len(text)
     else:
         assert sql.text in text

@@ -18,8 +18,8 @@ from simdsl.syntax.sql_lines import SqlLine, SqlLineParser, split_head
 def long_way(text: str, dialect: Dialect) -> SqlLine | tuple[ParseIssue, ...]:
     try:
         return SqlLineParser(dialect).slow(text)[0]
-    except ParseError as refused:
-        return refused.troubles
+    except ParseError as error:
+        return error.issues
 
 
 def long_step(text: str, dialect: Dialect) -> SqlStep | None:
@@ -34,8 +34,8 @@ def long_step(text: str, dialect: Dialect) -> SqlStep | None:
 def short_way(parser: SqlLineParser, text: str) -> SqlLine | tuple[ParseIssue, ...]:
     try:
         return parser.parse(text)
-    except ParseError as refused:
-        return refused.troubles
+    except ParseError as error:
+        return error.issues
 
 
 def test_a_line_has_sql_an_expectation_and_an_arrow() -> None:
@@ -59,14 +59,14 @@ def test_each_half_may_stand_alone() -> None:
 def test_both_halves_are_complained_about() -> None:
     with pytest.raises(ParseError) as caught:
         SqlLineParser(Dialect.SQLITE).parse("SELECT $Upper => 3 rws")
-    assert [trouble.code for trouble in caught.value.troubles] == [Code.G104, Code.G201]
+    assert [trouble.code for trouble in caught.value.issues] == [Code.G104, Code.G201]
 
 
 def test_offsets_are_those_of_the_line() -> None:
     text = "UPDATE t SET v = 2 =>  3 affectd"
     with pytest.raises(ParseError) as caught:
         SqlLineParser(Dialect.SQLITE).parse(text)
-    trouble = caught.value.troubles[0]
+    trouble = caught.value.issues[0]
     assert text[trouble.start : trouble.end] == "affectd"
 
 

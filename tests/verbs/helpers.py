@@ -17,7 +17,7 @@ def code_of(parse: Callable[[], object]) -> Code:
     """The code with which a text is refused."""
     with pytest.raises(ParseError) as caught:
         parse()
-    return caught.value.troubles[0].code
+    return caught.value.issues[0].code
 
 
 def parses_or_refuses(parse: Callable[[str], object]) -> None:

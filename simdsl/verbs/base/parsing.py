@@ -103,8 +103,8 @@ class SessionArgumentsParser:
         begin = offset + len(tail) - len(tail.lstrip())
         try:
             return arguments._replace(expect=self._lines.expectation(tail))
-        except ParseError as refused:
-            raise ParseError(*(issue.shifted(begin) for issue in refused.troubles)) from None
+        except ParseError as error:
+            raise ParseError(*(issue.shifted(begin) for issue in error.issues)) from None
 
 
 def parse_session(verb: str, text: str) -> SessionArguments:
