@@ -1,4 +1,4 @@
-"""Diagnostics: what is wrong with an input, where, and what would help."""
+"""Diagnostics: what is wrong with an input, where, and what would fix it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Problem:
 
     @property
     def severity(self) -> Severity:
-        """By the code's number: W... warns."""
+        """See ``severity_of``."""
         return severity_of(self.code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """A diagnostic as a person reads it. ``span`` is None where the whole file is meant; ``line`` is its text."""
+    """A diagnostic as it is shown. ``span`` is None where the whole file is meant; ``line`` is the text of its line."""
 
     code: Code
     message: str
@@ -44,7 +44,7 @@ class Diagnostic:
 
     @property
     def severity(self) -> Severity:
-        """By the code's letter: W warns, all others refuse."""
+        """See ``severity_of``."""
         return severity_of(self.code)
 
 
@@ -54,7 +54,7 @@ def severity_of(code: Code) -> Severity:
 
 
 class PlanError(Exception):
-    """An input was refused. ``diagnostics`` holds everything that is wrong with it, one at least."""
+    """An input was refused. ``diagnostics`` holds everything that is wrong with it: at least one."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         super().__init__("; ".join(f"{d.code.name}: {d.message}" for d in diagnostics))

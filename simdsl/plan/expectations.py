@@ -9,8 +9,6 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Variable
 
-# Expectations. An expectation is a tuple of alternatives, in the order in which they were written.
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalar:
@@ -21,13 +19,13 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedPoint:
-    """``3.0``: meets a decimal or a real of that value, never an integer."""
+    """``3.0``: matches a decimal or a real of that value, never an integer."""
 
     text: str
 
 
 class LiteralType(StrEnum):
-    """The kinds that a typed cell may demand."""
+    """The kinds of value that a typed cell may demand."""
 
     DATE = "date"
     TIME = "time"
@@ -37,7 +35,7 @@ class LiteralType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedLiteral:
-    """``date '2026-01-31'``: meets that value of that kind only."""
+    """``date '2026-01-31'``: matches that value of that kind only."""
 
     kind: LiteralType
     text: str
@@ -45,12 +43,12 @@ class TypedLiteral:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wildcard:
-    """``_``: meets every value, NULL too."""
+    """``_``: matches every value, NULL too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """``?x``: meets every value and names it; a second one in the same expectation must meet the same value."""
+    """``?x``: matches every value and binds it; a second ``?x`` in the same expectation matches that value only."""
 
     name: str
 
@@ -81,7 +79,7 @@ class ComparisonOperator(StrEnum):
 
 
 class RowOrder(StrEnum):
-    """An order that the plan demands, whatever the statement says."""
+    """An order that the plan demands, whether or not the statement has an ORDER BY."""
 
     IN_ORDER = "in order"
     ANY_ORDER = "in any order"
@@ -152,8 +150,11 @@ Alternative: TypeAlias = Ok | Count | ExactRows | Contains | Excludes | SameAs |
 Expectation: TypeAlias = tuple[Alternative, ...]
 
 
+# Fast path of the constructors: see `simdsl.plan.sql.fast_sql` for the reason and the figures.
+
+
 def fast_scalar(value: int | str) -> Scalar:
-    """A cell that is an integer or a text."""
+    """A ``Scalar`` that is an integer or a text."""
     made = _ScalarDraft()
     made.value = value
     made.__class__ = Scalar  # type: ignore[assignment]
@@ -161,7 +162,7 @@ def fast_scalar(value: int | str) -> Scalar:
 
 
 def fast_exact_rows(rows: tuple[CellRow, ...], order: RowOrder | None) -> ExactRows:
-    """Rows that are expected."""
+    """An ``ExactRows``."""
     made = _ExactRowsDraft()
     made.rows = rows
     made.order = order

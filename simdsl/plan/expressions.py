@@ -10,8 +10,6 @@ from simdsl.plan.expectations import FixedPoint, Scalar, TypedLiteral
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Variable
 
-# Expressions of ``check``
-
 
 class ResultFunction(StrEnum):
     """What ``check`` may ask of a labelled result."""
@@ -62,7 +60,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultReference:
-    """``rows(label)`` and its siblings."""
+    """``rows(label)`` and the other functions of a labelled result."""
 
     function: ResultFunction
     label: str
@@ -104,7 +102,7 @@ class PoolReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorCount:
-    """``errors.busy``: how many steps of this run, setup excluded, ended so."""
+    """``errors.busy``: how many steps of this run, setup excluded, ended with an error of this class."""
 
     error_class: ErrorClass
 

@@ -1,7 +1,8 @@
 """The plan: one frozen value that holds everything a plan file says, with its schedule and its workload.
 
 A plan knows nothing about the file it came from: ``load(dump(plan)) == plan``. Times are integers in microseconds of virtual
-time, with the unit in their names."""
+time, with the unit in their names.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +14,19 @@ from simdsl.plan.sql import Dialect
 from simdsl.plan.steps import SqlStep, Step
 from simdsl.plan.values import Value
 
-# Who moves when
+# Schedules: which task takes the next step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplicitSchedule:
-    """``a b a``: each word lets that task start one step; a word for a parked or finished task is skipped and recorded."""
+    """``a b a``: each entry lets that task start one step. Entries for blocked or finished tasks are skipped, and traced."""
 
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedSchedule:
-    """``1-2-1``: a recorded schedule, tasks numbered from 1 in file order; replayed strictly."""
+    """``1-2-1``: the choices of an earlier run, tasks numbered from 1 in the order of the file; replayed strictly."""
 
     choices: tuple[int, ...]
 
@@ -39,7 +40,7 @@ class ExhaustiveSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomSchedule:
-    """``{seed: 7, runs: 200}``: any enabled task, uniformly."""
+    """``{seed: 7, runs: 200}``: any enabled task, each as likely."""
 
     runs: int
     seed: int | None = None
@@ -57,10 +58,10 @@ class PctSchedule:
 Schedule: TypeAlias = ExplicitSchedule | RecordedSchedule | ExhaustiveSchedule | RandomSchedule | PctSchedule
 
 
-# What is drawn for each run
+# Workloads: what is drawn for each run
 
 WORKLOAD_TASK: Final = "workload"
-"""Whose the steps of a workload are, until a task does them. No task has this name."""
+"""The task of an action's steps, until a run assigns the action to one. No task can have this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ class IntegerRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneOf:
-    """``[alice, bob]``: one of these values, of which there is one at least; each place in the list is as likely."""
+    """``[alice, bob]``: one of these values; there is at least one. A value that stands there twice is twice as likely."""
 
     values: tuple[Value, ...]
 
@@ -83,7 +84,7 @@ ValueDomain: TypeAlias = IntegerRange | OneOf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnVariable:
-    """One entry of ``with:``: a variable that has another value each time."""
+    """One entry of ``with:``: a variable whose value is drawn each time that the action is done."""
 
     name: str
     source: ValueDomain
@@ -91,9 +92,9 @@ class DrawnVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadAction:
-    """One of ``actions:``: what a task may do next. The steps' task is ``workload``; the task that does it stands for it.
+    """One of ``actions:``: what a task may do next. Its steps have the task ``WORKLOAD_TASK``.
 
-    The values of ``distinct``, names of ``drawn``, differ from each other each time.
+    ``distinct`` are names of ``drawn``; the values drawn for them differ from each other.
     """
 
     name: str
@@ -105,7 +106,7 @@ class WorkloadAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """``workload:``: in each run each task does ``repeat`` deeds, drawn by their weights."""
+    """``workload:``: in each run each task does ``repeat`` actions, drawn by their weights."""
 
     tasks: tuple[str, ...]
     repeat: int
@@ -113,14 +114,11 @@ class Workload:
 
 
 def numbered_tasks(many: int) -> tuple[str, ...]:
-    """The names of the tasks of a workload that only says how many."""
+    """The names of the tasks of a workload that says only how many there are."""
     return tuple(f"t{number}" for number in range(1, many + 1))
 
 
 VERSION: Final = 1
-
-
-# The plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

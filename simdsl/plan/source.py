@@ -1,7 +1,8 @@
 """Source text and locations in it. Lines and columns count from 1, and columns count code points.
 
 A location in a plan is a ``Path`` of mapping keys and sequence indices from its root, such as ``("steps", 3, "a")``; the
-document that was read turns it into a line and a column on demand."""
+document that was read turns it into a line and a column on demand.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceText:
-    """A text that was read, and the name by which messages call it."""
+    """A text that was read, and its name in messages."""
 
     name: str
     text: str
@@ -27,7 +28,7 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A place in a plan, before anybody asked for its line: a path, and code points within the text that stands there.
+    """A place in a plan: a path, and code points within the text that stands there.
 
     ``end`` None means the end of that text. ``key`` points at the mapping key that the path ends in, not at its value.
     """
@@ -40,7 +41,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpan:
-    """A place in a source: a line, a column, and how many code points of that line are meant (1 at least)."""
+    """A place in a source text: a line, a column, and a length of at least 1 code point in that line."""
 
     line: int
     column: int

@@ -37,7 +37,7 @@ STEP_OPTIONS: Final = ("label", "skip", "only", "why", "timeout")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """What one backend says instead. A half that is None comes from the base line.
+    """What holds on one backend instead. A half that is None comes from the step itself.
 
     On ``check`` only ``expression`` is set; on checkout, return and await only ``expect``.
     """
@@ -97,7 +97,7 @@ class BlockStep(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlStep(ExpectingStep):
-    """A session says one statement. In setup, finally and invariants ``task`` is that section's name."""
+    """One statement on the connection of a task. In setup, finally and invariants ``task`` is the section's name."""
 
     task: str
     sql: Sql
@@ -105,8 +105,11 @@ class SqlStep(ExpectingStep):
     options: StepOptions = NO_OPTIONS
 
 
+# Fast path of the constructors: see `simdsl.plan.sql.fast_sql` for the reason and the figures.
+
+
 def fast_sql_step(task: str, sql: Sql, expect: Expectation | None, backend_outputs: StepOptions = NO_OPTIONS) -> SqlStep:
-    """A statement as a step."""
+    """A ``SqlStep``."""
     made = _SqlStepDraft()
     made.task = task
     made.sql = sql
@@ -117,7 +120,7 @@ def fast_sql_step(task: str, sql: Sql, expect: Expectation | None, backend_outpu
 
 
 def fast_options(label: str | None, overrides: tuple[Override, ...], why: str | None) -> StepOptions:
-    """What stands beside a step that runs everywhere and has no timeout of its own."""
+    """The options of a step that runs on every backend and has no timeout."""
     made = _StepOptionsDraft()
     made.label = label
     made.overrides = overrides
