@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from simdsl.generation.column_values import ORDERED_TYPES, TEXT_TYPES, ColumnValue, ColumnValues, draw_typical, value_literal
-from simdsl.generation.expressions.compiled_evaluation import compile_expression
+from simdsl.generation.expressions.evaluation import compile_expression
 from simdsl.generation.expressions.ir import (
     Between,
     Coalesce,

@@ -14,7 +14,16 @@ from typing import Final
 from simdsl.generation.queries import draw_query
 from simdsl.generation.sampler import Sampler
 from simdsl.generation.schema import create_tables, draw_schema, draw_schema_change
-from simdsl.generation.session_model import POOL, ModelSession, ModelTransaction, SessionModel, WriteConflict
+from simdsl.generation.session_model import (
+    POOL,
+    ModelSession,
+    ModelTransaction,
+    SessionModel,
+    WriteConflict,
+    draw_autocommit_conflict,
+    draw_conflicting_write,
+    draw_stale_snapshot_write,
+)
 from simdsl.generation.statements import (
     BoundParameters,
     DatabaseState,
@@ -26,7 +35,6 @@ from simdsl.generation.statements import (
     savepoint,
     sql,
 )
-from simdsl.generation.write_conflicts import draw_autocommit_conflict, draw_conflicting_write, draw_stale_snapshot_write
 from simdsl.generation.writes import WriteGenerator, draw_failing_statement
 from simdsl.plan.backend_facts import generated_plan_backends
 from simdsl.plan.expectations import Ok

@@ -1,19 +1,36 @@
-"""A model of the sessions of a generated workload: connections, transactions, snapshots and locks."""
+"""A model of the sessions of a generated workload: connections, transactions, snapshots, locks, and writes that conflict.
+
+The model decides what each step must return, before any engine runs it. It never lets two transactions write what may
+stay at the same time. A session that tries is the interesting case: where there is one lock for the whole database it is
+refused, and where every row has a lock it waits, or goes on if nobody holds its row. Both are expected in the plan, so
+nothing may be left behind that differs: the row is written as it was, or the transaction is rolled back in any case.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from enum import Enum
 from typing import Final, TypeAlias
 
 from simdsl.generation.sampler import Sampler
-from simdsl.generation.statements import BEGIN_SERIALIZABLE, COMMIT, ROLLBACK, DatabaseState, TableRows
+from simdsl.generation.schema import TableDef
+from simdsl.generation.statements import (
+    BEGIN_SERIALIZABLE,
+    COMMIT,
+    ROLLBACK,
+    DatabaseState,
+    TableRows,
+    expect_affected,
+    expect_error,
+    sql,
+)
+from simdsl.generation.writes import WriteGenerator
 from simdsl.plan.backend_facts import row_locking_backends
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Blocks, Expectation, ExpectedError, Ok
 from simdsl.plan.outcomes import ErrorClass
-from simdsl.plan.sql import Sql
+from simdsl.plan.sql import Sql, SqlKind
 from simdsl.plan.steps import Override, SqlStep, Step, StepOptions
 from simdsl.profiles.profile import Profile
 from simdsl.verbs.await_ import Await
@@ -22,6 +39,9 @@ from simdsl.verbs.return_ import Return
 
 WakeOutcome: TypeAlias = Callable[[DatabaseState, bool], Expectation]
 """What a wait comes to when the other transaction has left this state, by committing or not."""
+
+
+POOL: Final = "main"
 
 
 class WaitReason(Enum):
@@ -111,9 +131,6 @@ class CommittedState:
     def _commit(self, state: DatabaseState) -> None:
         self.state = state
         self.version += 1
-
-
-POOL: Final = "main"
 
 
 class SessionModel:
@@ -239,3 +256,136 @@ class WriteConflict:
     overrides: tuple[Override, ...] = ()  # of that
     locked: Expectation  # where locks are of rows
     wakes: WakeOutcome | None = None
+
+
+def draw_autocommit_conflict(draws: Sampler, tables: Sequence[TableDef], holder: ModelTransaction) -> WriteConflict | None:
+    """Outside of a transaction: a row that another one has written is written as it was."""
+    if holder.savepoints or not holder.locked:
+        return None
+    number, key = draws.one_of(holder.locked)
+    name = tables[number].columns[1].name
+
+    def wakes(state: DatabaseState, commits: bool) -> Expectation:
+        return expect_affected(1 if key in state[number] else 0)
+
+    text = f"UPDATE {tables[number].name} SET {name} = {name} WHERE id = {key}"
+    return WriteConflict(sql=sql(text, SqlKind.DML), refused=_BUSY, locked=_WAITS, wakes=wakes)
+
+
+def draw_conflicting_write(
+    draws: Sampler,
+    tables: Sequence[TableDef],
+    database: CommittedState,
+    holder: ModelTransaction,
+    writer: WriteGenerator,
+    *,
+    may_wait: bool,
+) -> WriteConflict | None:
+    """In a transaction that has not written, and whose snapshot is the latest: a row or a key of ``holder``, or another row.
+
+    None where there is none of them. The transaction has to be rolled back next, or when it has waited.
+    """
+    form = draws.below(4)
+    if may_wait and not holder.savepoints and holder.state is not None:
+        if form == 0 and (clash := _same_key(draws, tables, database.state, holder.state, writer)) is not None:
+            return clash
+        if form < 3 and holder.locked:
+            return _same_row(draws, tables, database.state, writer, holder.locked)
+    return _other_row(draws, tables, database.state, holder, writer)
+
+
+def draw_stale_snapshot_write(
+    draws: Sampler, tables: Sequence[TableDef], database: CommittedState, session: ModelSession, writer: WriteGenerator
+) -> WriteConflict | None:
+    """In a transaction whose snapshot is not the latest: a row that somebody has changed since.
+
+    None where none has changed. The transaction has to be rolled back next.
+    """
+    transaction = session.transaction
+    seen = transaction.state if transaction is not None else None
+    if seen is None:
+        return None
+    # A row whose values are the same may never have been written to the file.
+    changed = [
+        (number, key)
+        for number, (then, now) in enumerate(zip(seen, database.state, strict=True))
+        if then is not now
+        for key, row in then.items()
+        if now.get(key) != row
+    ]
+    if not changed:
+        return None
+    number, key = draws.one_of(changed)
+    text = writer.overwrite(draws, tables, seen, number, key)
+    failed = expect_error(ErrorClass.SERIALIZATION_FAILURE)
+    if database.writer is not None:
+        return WriteConflict(sql=text, refused=_BUSY, locked=failed)
+    libsql = (Override(backend="libsql", expect=_BUSY),)
+    return WriteConflict(sql=text, refused=expect_error(ErrorClass.SNAPSHOT_CONFLICT), overrides=libsql, locked=failed)
+
+
+def _same_row(
+    draws: Sampler,
+    tables: Sequence[TableDef],
+    state: DatabaseState,
+    writer: WriteGenerator,
+    locked: Sequence[tuple[int, int]],
+) -> WriteConflict:
+    number, key = draws.one_of(locked)
+
+    def wakes(state: DatabaseState, commits: bool) -> Expectation:
+        return expect_error(ErrorClass.SERIALIZATION_FAILURE) if commits else expect_affected(1)
+
+    text = writer.overwrite(draws, tables, state, number, key)
+    return WriteConflict(sql=text, refused=_BUSY, locked=_WAITS, wakes=wakes)
+
+
+def _same_key(
+    draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, other: DatabaseState, writer: WriteGenerator
+) -> WriteConflict | None:
+    made = [
+        (number, key)
+        for number, table in enumerate(tables)
+        if table.has_key and state[number] is not other[number]
+        for key in other[number]
+        if key not in state[number]
+    ]
+    if not made:
+        return None
+    number, key = draws.one_of(made)
+
+    def wakes(state: DatabaseState, commits: bool) -> Expectation:
+        if not commits:
+            return expect_affected(1)
+        if key in state[number]:
+            # The other row may be seen before its key is: then it is a conflict of snapshots.
+            return expect_error(ErrorClass.UNIQUE_VIOLATION, ErrorClass.SERIALIZATION_FAILURE)
+        return (*expect_affected(1), *expect_error(ErrorClass.SERIALIZATION_FAILURE))
+
+    text = writer.again(draws, tables, state, number, key)
+    return WriteConflict(sql=text, refused=_BUSY, locked=_WAITS, wakes=wakes)
+
+
+def _other_row(
+    draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, holder: ModelTransaction, writer: WriteGenerator
+) -> WriteConflict | None:
+    """A row that the holder has not written, of a table to which none refers: what is referred to is locked too."""
+    referred = {column.references for table in tables for column in table.columns}
+    theirs: DatabaseState = holder.state if holder.state is not None else state
+    free = [
+        (number, key)
+        for number, rows in enumerate(state)
+        if number not in referred
+        for key, row in rows.items()
+        if theirs[number].get(key) is row
+    ]
+    if not free:
+        return None
+    number, key = draws.one_of(free)
+    return WriteConflict(sql=writer.overwrite(draws, tables, state, number, key), refused=_BUSY, locked=expect_affected(1))
+
+
+_BUSY: Final = expect_error(ErrorClass.BUSY)
+
+
+_WAITS: Final[Expectation] = (Blocks(),)

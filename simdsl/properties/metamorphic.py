@@ -16,8 +16,7 @@ from typing import Final
 from simdsl.generation.expressions.ir import Literal
 from simdsl.generation.expressions.printing import DialectText, render
 from simdsl.generation.expressions.values import draw_value
-from simdsl.generation.fixture import FixtureTable, SchemaFixture, draw_fixture
-from simdsl.generation.query_sources import QuerySampler
+from simdsl.generation.fixture import FixtureTable, QuerySampler, SchemaFixture, draw_fixture
 from simdsl.generation.sampler import Sampler
 from simdsl.generation.statements import BEGIN_SERIALIZABLE, COMMIT, ROLLBACK, expect_error
 from simdsl.plan.expectations import Expectation

@@ -46,8 +46,7 @@ from simdsl.generation.expressions.ir import (
     SqlType,
     Substring,
 )
-from simdsl.generation.expressions.range_analysis import clamp_real, exponents, magnitude
-from simdsl.generation.expressions.values import SamplingRates, sample_value
+from simdsl.generation.expressions.values import SamplingRates, clamp_real, exponents, magnitude, sample_value
 from simdsl.generation.sampler import SingleHashSampler
 from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.values import INT64_MAX, Value

@@ -1,25 +1,30 @@
-"""What an expression is worth for a row: SQL's three-valued logic, and exact about what no two engines agree on.
+"""The value of an expression for a row: SQL's three-valued logic, and ``Undefined`` wherever two engines disagree.
 
 Sources: PostgreSQL manual, 9.1 (logical operators), 9.2 (comparison), 9.3 (mathematical functions), 9.4 (strings), 9.7
 (LIKE), 9.18 (CASE, COALESCE, NULLIF), 8.1 (numbers); SQLite, https://www.sqlite.org/lang_expr.html, lang_corefunc.html
 and datatype3.html.
 
 * NULL is None. A comparison with NULL is NULL; AND and OR are Kleene's.
-* An integer has 64 bits; what leaves them is an error of PostgreSQL and a real of SQLite, so it is ``Undefined``.
+* An integer has 64 bits; a larger result is an error of PostgreSQL and a real of SQLite, so it is ``Undefined``.
 * Division by zero is an error of PostgreSQL and NULL in SQLite: ``Undefined``.
 * Reals are IEEE doubles, rounded to the nearest in both engines. An infinite result, and a zero that comes from factors
   that are not zero, are errors of PostgreSQL: ``Undefined``.
 * Everything is evaluated, also behind FALSE AND and in branches of CASE that are not taken: the order of evaluation is an
-  engine's own (PostgreSQL manual, 4.2.14). So one part that is undefined makes the whole undefined.
+  engine's own choice (PostgreSQL manual, 4.2.14). So one part that is undefined makes the whole undefined.
 * Texts are compared by code points: BINARY in SQLite, the C collation in PostgreSQL, which the database or the column must
   have. ``lower``, ``upper`` and LIKE without ``exact`` know letters of ASCII only, as in SQLite and in the C locale.
+
+``evaluate`` walks the expression for each row. ``compile_expression`` is its fast path, for conditions that are asked of
+many rows: several times faster, because the walk over the expression is done once.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias, assert_never
 
 from simdsl.generation.expressions.ir import (
@@ -59,9 +64,17 @@ from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 
 OVERFLOW: Final = "an integer leaves its 64 bits"
+
+
 NO_DIVISOR: Final = "a division by zero"
+
+
 NOT_FINITE: Final = "a real becomes infinite"
+
+
 VANISHED: Final = "a real becomes zero by underflow"
+
+
 OUT_OF_RANGE: Final = "a real is too large for an integer"
 
 
@@ -300,6 +313,155 @@ def _cast(value: _Any, source: SqlType, target: SqlType) -> _Any:
 
 
 _WILDCARDS: Final = {"%": ".*", "_": "."}
+
+
 _UPPERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
 LOWER: Final = str.maketrans(_UPPERS, _UPPERS.lower())
+
+
 _UPPER: Final = str.maketrans(_UPPERS.lower(), _UPPERS)
+
+
+RowTuple: TypeAlias = Sequence[Value]
+
+
+CompiledExpression: TypeAlias = Callable[[RowTuple], Value | Undefined]
+
+
+# Of the type that the node's type says, as in evaluation.
+_CompiledPart: TypeAlias = Callable[[RowTuple], Any]
+
+
+def compile_expression(
+    expression: SqlExpression, positions: Mapping[str, int], parameters: Mapping[str, Value]
+) -> CompiledExpression:
+    """What the expression is worth, as a function of a row that holds each column at its position.
+
+    Agrees with ``evaluate``. ``KeyError`` for a column or a parameter that the mappings lack, perhaps not before the call.
+    """
+    try:
+        return _compile(expression, positions, parameters)
+    except _NotCompilable:
+        pass
+
+    def whole(row: RowTuple) -> Value | Undefined:
+        return evaluate(expression, {name: row[i] for name, i in positions.items()}, parameters)
+
+    return whole
+
+
+class _NotCompilable(Exception):
+    """There is a node that no function is made of."""
+
+
+def _compile(node: SqlExpression, positions: Mapping[str, int], given: Mapping[str, Value]) -> _CompiledPart:
+    match node:
+        case ColumnRef():
+            return operator.itemgetter(positions[node.name])
+        case Literal():
+            value = node.value
+            return lambda row: value
+        case Parameter():
+            bound = given[node.name]
+            return lambda row: bound
+        case Compare():
+            return _compile_compare(node, positions, given)
+        case Logic():
+            left, right = _compile(node.left, positions, given), _compile(node.right, positions, given)
+            return _compile_logic(left, right, decides=node.connective is Connective.OR)
+        case Not():
+            return _compile_not(_compile(node.operand, positions, given))
+        case IsNull(negated=negated):
+            operand = _compile(node.operand, positions, given)
+            return lambda row: (operand(row) is None) is not negated
+        case IsTruth(truth=truth, negated=negated):
+            operand = _compile(node.operand, positions, given)
+            return lambda row: (operand(row) is truth) is not negated
+        case IsDistinct(negated=negated):
+            left, right = _compile(node.left, positions, given), _compile(node.right, positions, given)
+            return lambda row: (left(row) != right(row)) is not negated
+        case Between():
+            low = Compare(comparison=ComparisonOperator.GE, left=node.operand, right=node.low)
+            high = Compare(comparison=ComparisonOperator.LE, left=node.operand, right=node.high)
+            within = _compile_logic(
+                _compile_compare(low, positions, given), _compile_compare(high, positions, given), decides=False
+            )
+            return _compile_not(within) if node.negated else within
+        case InList():
+            return _compile_in(node, positions, given)
+        case Like():
+            return _compile_like(node, _compile(node.operand, positions, given))
+        case _:
+            raise _NotCompilable
+
+
+def _compile_compare(node: Compare, positions: Mapping[str, int], given: Mapping[str, Value]) -> _CompiledPart:
+    compare = _COMPARISONS[node.comparison]
+    left, right = _compile(node.left, positions, given), _compile(node.right, positions, given)
+
+    def compared(row: RowTuple) -> bool | None:
+        one, other = left(row), right(row)
+        return None if one is None or other is None else compare(one, other)
+
+    return compared
+
+
+def _compile_logic(left: _CompiledPart, right: _CompiledPart, *, decides: bool) -> _CompiledPart:
+    def joined(row: RowTuple) -> Any:
+        one = left(row)
+        if one is decides:
+            return decides
+        other = right(row)
+        if other is decides:
+            return decides
+        return None if one is None or other is None else not decides
+
+    return joined
+
+
+def _compile_not(operand: _CompiledPart) -> _CompiledPart:
+    def negated(row: RowTuple) -> bool | None:
+        value = operand(row)
+        return None if value is None else not value
+
+    return negated
+
+
+def _compile_in(node: InList, positions: Mapping[str, int], given: Mapping[str, Value]) -> _CompiledPart:
+    operand, items = _compile(node.operand, positions, given), [_compile(item, positions, given) for item in node.items]
+
+    def found(row: RowTuple) -> bool | None:
+        value = operand(row)
+        if value is None:
+            return None
+        values = [item(row) for item in items]
+        # Values of one type, so == is SQL's, and NULL equals none of them.
+        return True if value in values else (None if None in values else False)
+
+    return _compile_not(found) if node.negated else found
+
+
+def _compile_like(node: Like, operand: _CompiledPart) -> _CompiledPart:
+    pattern, negated, exact = re.compile(like_pattern(node), re.DOTALL), node.negated, node.exact
+
+    def like(row: RowTuple) -> bool | None:
+        text = operand(row)
+        if text is None:
+            return None
+        return (pattern.fullmatch(text if exact else text.translate(LOWER)) is not None) is not negated
+
+    return like
+
+
+_COMPARISONS: Final = MappingProxyType[ComparisonOperator, Callable[[Any, Any], bool]](
+    {
+        ComparisonOperator.EQ: operator.eq,
+        ComparisonOperator.NE: operator.ne,
+        ComparisonOperator.LT: operator.lt,
+        ComparisonOperator.LE: operator.le,
+        ComparisonOperator.GT: operator.gt,
+        ComparisonOperator.GE: operator.ge,
+    }
+)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from simdsl.generation.expressions.printing import DialectText, render
-from simdsl.generation.fixture import MARK
-from simdsl.generation.query_sources import QuerySampler
+from simdsl.generation.fixture import MARK, QuerySampler
 from simdsl.properties.metamorphic import Concurrency, MetamorphicPlan, build_claims
 from simdsl.properties.plan_builder import PlanBuilder
 from simdsl.properties.registry import register

@@ -10,8 +10,7 @@ from simdsl.generation.expressions.ir import ColumnRef, Literal, SqlExpression, 
 from simdsl.generation.expressions.printing import DialectText, render
 from simdsl.generation.expressions.rewriting import draw_rewrite
 from simdsl.generation.expressions.values import draw_value
-from simdsl.generation.fixture import FixtureTable, draw_fixture_index
-from simdsl.generation.query_sources import QuerySampler, QuerySource
+from simdsl.generation.fixture import FixtureTable, QuerySampler, QuerySource, draw_fixture_index
 from simdsl.properties.metamorphic import NO_CONFLICTS, MetamorphicPlan, build_claims
 from simdsl.properties.plan_builder import PlanBuilder
 from simdsl.properties.registry import register

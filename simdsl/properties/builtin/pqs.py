@@ -7,8 +7,7 @@ from typing import Final
 from simdsl.generation.column_values import expected_cell
 from simdsl.generation.expressions.ir import ColumnRef
 from simdsl.generation.expressions.printing import DialectText, render
-from simdsl.generation.fixture import KEY, FixtureTable, RowCells
-from simdsl.generation.query_sources import aliased_row
+from simdsl.generation.fixture import KEY, FixtureTable, RowCells, aliased_row
 from simdsl.generation.statements import expect_affected
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.expectations import Cell, ExactRows

@@ -7,7 +7,7 @@ from typing import Final
 
 from simdsl.generation.expressions.ir import ColumnRef, SqlExpression, SqlType
 from simdsl.generation.expressions.printing import DialectText, render
-from simdsl.generation.query_sources import QuerySampler, QuerySource
+from simdsl.generation.fixture import QuerySampler, QuerySource
 from simdsl.properties.metamorphic import MetamorphicPlan, build_claims
 from simdsl.properties.plan_builder import PlanBuilder
 from simdsl.properties.registry import register

@@ -21,8 +21,8 @@ from simdsl.generation.expressions.ir import (
     with_operands,
 )
 from simdsl.generation.expressions.ir import operands as parts
-from simdsl.generation.expressions.range_analysis import clamp_real
 from simdsl.generation.expressions.rewriting import REWRITES, RewrittenExpression, all_rewrites, draw_rewrite
+from simdsl.generation.expressions.values import clamp_real
 from simdsl.plan.outcomes import Failed, Rows
 from simdsl.plan.values import same
 from tests.generation.expressions import agreement

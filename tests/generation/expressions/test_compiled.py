@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.generation.expressions.compiled_evaluation import compile_expression
 from simdsl.generation.expressions.drawing import draw_expression
-from simdsl.generation.expressions.evaluation import Undefined, evaluate
+from simdsl.generation.expressions.evaluation import Undefined, compile_expression, evaluate
 from simdsl.generation.expressions.ir import InList, Like, Not, Parameter, SqlExpression, SqlType
 from tests.generation.expressions.short import A, S, equal, lit, math, null
 from tests.generation.expressions.tables import COLUMNS, WILD, drawn_rows

@@ -33,20 +33,21 @@ from simdsl.generation.expressions.ir import (
     with_operands,
 )
 from simdsl.generation.expressions.printing import printer
-from simdsl.generation.expressions.range_analysis import (
+from simdsl.generation.expressions.values import (
     GREATEST_SAFE_REAL,
     NARROW_INTEGER,
     SMALLEST_SAFE_REAL,
+    SamplingRates,
+    draw_value,
     exponents,
     magnitude,
 )
-from simdsl.generation.expressions.typing import complaint, is_of
-from simdsl.generation.expressions.values import SamplingRates, draw_value
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import INT64_MAX, Value
 from tests.generation.expressions.agreement import drawn
 from tests.generation.expressions.short import A, F, S, equal, lit, math
 from tests.generation.expressions.tables import COLUMNS, RATES, WILD, drawn_rows
+from tests.generation.expressions.typing_rules import complaint, is_of
 
 _SCRIPT = """
 from simdsl.generation.expressions.printing import PRINTERS
