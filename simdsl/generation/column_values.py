@@ -19,65 +19,58 @@ from simdsl.profiles.profile import ColumnType
 from simdsl.profiles.profile import ValueRates as Rates
 
 ColumnValue: TypeAlias = bool | int | float | str | bytes | Decimal | None
-
-
 ColumnValues: TypeAlias = tuple[ColumnValue, ...]
-
 
 VARCHAR_LENGTH: Final = 20
 """How long a VARCHAR is, at most."""
 
-
 INTEGER_TYPES: Final = frozenset({ColumnType.INTEGER, ColumnType.BIGINT, ColumnType.SMALLINT})
-
-
 TEXT_TYPES: Final = frozenset({ColumnType.TEXT, ColumnType.VARCHAR})
-
-
 DATETIME_TYPES: Final = frozenset({ColumnType.DATE, ColumnType.TIME, ColumnType.TIMESTAMP})
-
 
 ORDERED_TYPES: Final = INTEGER_TYPES | DATETIME_TYPES | {ColumnType.REAL, ColumnType.DECIMAL}
 """The types whose order is the same everywhere."""
 
 
-def draw_value(draws: Sampler, of: ColumnType, rates: Rates, rows: Mapping[int, ColumnValues], position: int) -> ColumnValue:
+def draw_value(
+    sampler: Sampler, of: ColumnType, rates: Rates, rows: Mapping[int, ColumnValues], position: int
+) -> ColumnValue:
     """A value of a type, never NULL. Duplicates are of those that the rows have at the position."""
-    if rows and draws.chance(rates.duplicate):
-        row = next(islice(rows.values(), draws.below(len(rows)), None))
+    if rows and sampler.chance(rates.duplicate):
+        row = next(islice(rows.values(), sampler.below(len(rows)), None))
         value = row[position]
         if value is not None:
             return value
     if of in TEXT_TYPES or of is ColumnType.BLOB:
-        return _draw_sized(draws, of, rates)
-    if draws.chance(rates.zero) and of in _ZEROS:
-        return draws.one_of(_ZEROS[of])
-    if draws.chance(rates.limit) and of in _LIMITS:
-        return draws.one_of(_LIMITS[of])
-    return draw_typical(draws, of)
+        return _draw_sized(sampler, of, rates)
+    if sampler.chance(rates.zero) and of in _ZEROS:
+        return sampler.one_of(_ZEROS[of])
+    if sampler.chance(rates.limit) and of in _LIMITS:
+        return sampler.one_of(_LIMITS[of])
+    return draw_typical(sampler, of)
 
 
-def draw_typical(draws: Sampler, of: ColumnType) -> ColumnValue:
+def draw_typical(sampler: Sampler, of: ColumnType) -> ColumnValue:
     """A value at which nothing goes wrong, never NULL."""
     match of:
         case ColumnType.INTEGER | ColumnType.BIGINT | ColumnType.SMALLINT:
-            return draws.below(400) - 100
+            return sampler.below(400) - 100
         case ColumnType.REAL:
-            return (draws.below(2000) - 1000) / 4
+            return (sampler.below(2000) - 1000) / 4
         case ColumnType.DECIMAL:
-            return Decimal(draws.below(20_000) - 10_000) / 4
+            return Decimal(sampler.below(20_000) - 10_000) / 4
         case ColumnType.BOOLEAN:
-            return draws.below(2) == 1
+            return sampler.below(2) == 1
         case ColumnType.BLOB:
-            return bytes(draws.below(256) for _ in range(1 + draws.below(4)))
+            return bytes(sampler.below(256) for _ in range(1 + sampler.below(4)))
         case ColumnType.DATE:
-            return _draw_date(draws)
+            return _draw_date(sampler)
         case ColumnType.TIME:
-            return _draw_time(draws)
+            return _draw_time(sampler)
         case ColumnType.TIMESTAMP:
-            return f"{_draw_date(draws)} {_draw_time(draws)}"
+            return f"{_draw_date(sampler)} {_draw_time(sampler)}"
         case ColumnType.TEXT | ColumnType.VARCHAR:
-            return "".join(draws.one_of(_LETTERS) for _ in range(1 + draws.below(5)))
+            return "".join(sampler.one_of(_LETTERS) for _ in range(1 + sampler.below(5)))
 
 
 def value_literal(value: ColumnValue) -> str:
@@ -109,35 +102,30 @@ def expected_cell(value: ColumnValue) -> Cell:
             return Scalar(value=value)
 
 
-def _draw_sized(draws: Sampler, of: ColumnType, rates: Rates) -> ColumnValue:
+def _draw_sized(sampler: Sampler, of: ColumnType, rates: Rates) -> ColumnValue:
     is_text = of is not ColumnType.BLOB
-    if draws.chance(rates.empty):
+    if sampler.chance(rates.empty):
         return "" if is_text else b""
-    if draws.chance(rates.long):
+    if sampler.chance(rates.long):
         if not is_text:
-            return bytes((draws.below(256),)) * 100
-        return draws.one_of(_LETTERS) * (VARCHAR_LENGTH if of is ColumnType.VARCHAR else 200 + draws.below(100))
-    if is_text and draws.chance(rates.unicode):
-        return draws.one_of(_LETTERS) + draws.one_of(_UNICODE)
-    return draw_typical(draws, of)
+            return bytes((sampler.below(256),)) * 100
+        return sampler.one_of(_LETTERS) * (VARCHAR_LENGTH if of is ColumnType.VARCHAR else 200 + sampler.below(100))
+    if is_text and sampler.chance(rates.unicode):
+        return sampler.one_of(_LETTERS) + sampler.one_of(_UNICODE)
+    return draw_typical(sampler, of)
 
 
-def _draw_date(draws: Sampler) -> str:
-    return (_FIRST + timedelta(days=draws.below(9000))).isoformat()
+def _draw_date(sampler: Sampler) -> str:
+    return (_FIRST + timedelta(days=sampler.below(9000))).isoformat()
 
 
-def _draw_time(draws: Sampler) -> str:
-    return f"{draws.below(24):02}:{draws.below(60):02}:{draws.below(60):02}"
+def _draw_time(sampler: Sampler) -> str:
+    return f"{sampler.below(24):02}:{sampler.below(60):02}:{sampler.below(60):02}"
 
 
 _FIRST: Final = date(2001, 1, 1)
-
-
 _LETTERS: Final = "abcdefgABXYZ 019%_'-"
-
-
 _UNICODE: Final = ("é", "É", "e\u0301", "ß", "İ", "ς", "日本", "😀", "Ω", "א", "ﬁ")
-
 
 _ZEROS: Final = MappingProxyType[ColumnType, tuple[ColumnValue, ...]](
     {
@@ -149,7 +137,6 @@ _ZEROS: Final = MappingProxyType[ColumnType, tuple[ColumnValue, ...]](
         ColumnType.TIME: ("00:00:00",),
     }
 )
-
 
 # The fractions are those that a binary number has, and the smallest BIGINT is left out, which is no literal everywhere.
 _LIMITS: Final = MappingProxyType[ColumnType, tuple[ColumnValue, ...]](

@@ -78,106 +78,106 @@ class ConditionGenerator:
         self._like = like
         self._used: dict[str, int] = {}
 
-    def drawn(self, draws: Sampler, depth: int) -> RowCondition:
+    def drawn(self, sampler: Sampler, depth: int) -> RowCondition:
         """A condition, at most ``depth`` connectives deep."""
-        expression = self._drawn(draws, depth)
+        expression = self._drawn(sampler, depth)
         return RowCondition(
             text=_PRINTER.text(expression),
             test=compile_expression(expression, self._used, self._bank.values),
             is_loose=isinstance(expression, Logic),
         )
 
-    def _drawn(self, draws: Sampler, depth: int) -> SqlExpression:
-        form = draws.below(20) if depth > 1 else 19
+    def _drawn(self, sampler: Sampler, depth: int) -> SqlExpression:
+        form = sampler.below(20) if depth > 1 else 19
         if form > 6:
-            return self._leaf(draws)
-        left = self._drawn(draws, depth - 1)
+            return self._leaf(sampler)
+        left = self._drawn(sampler, depth - 1)
         if form < 2:
             return Not(operand=left)
         if form == 2:
-            return IsTruth(operand=left, truth=draws.below(2) == 1, negated=draws.below(2) == 1)
+            return IsTruth(operand=left, truth=sampler.below(2) == 1, negated=sampler.below(2) == 1)
         connective = Connective.AND if form < 5 else Connective.OR
-        return Logic(connective=connective, left=left, right=self._drawn(draws, depth - 1))
+        return Logic(connective=connective, left=left, right=self._drawn(sampler, depth - 1))
 
-    def _leaf(self, draws: Sampler) -> SqlExpression:
+    def _leaf(self, sampler: Sampler) -> SqlExpression:
         rates = self._rates
-        if draws.chance(rates.in_list):
-            return self._in_list(draws)
-        if draws.chance(rates.between):
-            return self._between(draws)
-        if self._like and draws.chance(rates.like):
+        if sampler.chance(rates.in_list):
+            return self._in_list(sampler)
+        if sampler.chance(rates.between):
+            return self._between(sampler)
+        if self._like and sampler.chance(rates.like):
             texts = [i for i, column in enumerate(self._table.columns) if column.type in TEXT_TYPES]
             if texts:
-                pattern = draws.one_of("aAbX09%_") + draws.one_of("%_") * draws.below(3)
-                negated = draws.below(4) == 0
-                return Like(operand=self._column(draws.one_of(texts)), pattern=pattern, exact=False, negated=negated)
-        position = draws.below(len(self._table.columns))
-        if draws.chance(rates.is_distinct_from):
-            value = self._literal(position, self._value(draws, position))
-            return IsDistinct(left=self._column(position), right=value, negated=draws.below(3) == 0)
-        match draws.below(6):
+                pattern = sampler.one_of("aAbX09%_") + sampler.one_of("%_") * sampler.below(3)
+                negated = sampler.below(4) == 0
+                return Like(operand=self._column(sampler.one_of(texts)), pattern=pattern, exact=False, negated=negated)
+        position = sampler.below(len(self._table.columns))
+        if sampler.chance(rates.is_distinct_from):
+            value = self._literal(position, self._value(sampler, position))
+            return IsDistinct(left=self._column(position), right=value, negated=sampler.below(3) == 0)
+        match sampler.below(6):
             case 0 | 1:
-                return IsNull(operand=self._column(position), negated=draws.below(2) == 1)
+                return IsNull(operand=self._column(position), negated=sampler.below(2) == 1)
             case 2 | 3:
-                return self._about_id(draws)
+                return self._about_id(sampler)
             case _:
-                return self._compared(draws, position)
+                return self._compared(sampler, position)
 
-    def _compared(self, draws: Sampler, position: int) -> SqlExpression:
-        if draws.below(4) == 0:
-            return self._computed(draws, position)
+    def _compared(self, sampler: Sampler, position: int) -> SqlExpression:
+        if sampler.below(4) == 0:
+            return self._computed(sampler, position)
         column = self._table.columns[position]
-        comparison = draws.one_of(_COMPARISONS if column.type in ORDERED_TYPES else _EQUALITIES)
+        comparison = sampler.one_of(_COMPARISONS if column.type in ORDERED_TYPES else _EQUALITIES)
         others = [i for i, other in enumerate(self._table.columns) if i != position and other.type is column.type]
-        if others and draws.below(6) == 0:
-            right: SqlExpression = self._column(draws.one_of(others))
+        if others and sampler.below(6) == 0:
+            right: SqlExpression = self._column(sampler.one_of(others))
         else:
-            value = self._value(draws, position)
+            value = self._value(sampler, position)
             if value is None:
-                return self._about_id(draws)
-            name = self._bank.bound(draws, column.type)
+                return self._about_id(sampler)
+            name = self._bank.bound(sampler, column.type)
             right = self._literal(position, value) if name is None else Parameter(name=name, type=_TYPES[column.type])
         return Compare(comparison=comparison, left=self._column(position), right=right)
 
-    def _computed(self, draws: Sampler, position: int) -> SqlExpression:
+    def _computed(self, sampler: Sampler, position: int) -> SqlExpression:
         """What is made of a column is compared with a value that it could be."""
         column, operand = self._table.columns[position], self._column(position)
-        other, wanted = (self._literal(position, draw_typical(draws, column.type)) for _ in range(2))
-        comparison = draws.one_of(_COMPARISONS if column.type in ORDERED_TYPES else _EQUALITIES)
-        form = draws.below(4)
+        other, wanted = (self._literal(position, draw_typical(sampler, column.type)) for _ in range(2))
+        comparison = sampler.one_of(_COMPARISONS if column.type in ORDERED_TYPES else _EQUALITIES)
+        form = sampler.below(4)
         if form == 0 and column.type in TEXT_TYPES:
-            size = Literal(type=SqlType.INTEGER, value=draws.below(6))
-            return Compare(comparison=draws.one_of(_COMPARISONS), left=Length(operand=operand), right=size)
+            size = Literal(type=SqlType.INTEGER, value=sampler.below(6))
+            return Compare(comparison=sampler.one_of(_COMPARISONS), left=Length(operand=operand), right=size)
         if form == 1 and column.type in TEXT_TYPES:
-            made: SqlExpression = Substring(operand=operand, start=1 + draws.below(2), count=1)
-            wanted = Literal(type=SqlType.TEXT, value=draws.one_of("aAbX09"))
+            made: SqlExpression = Substring(operand=operand, start=1 + sampler.below(2), count=1)
+            wanted = Literal(type=SqlType.TEXT, value=sampler.one_of("aAbX09"))
         elif form < 3:
             made = Coalesce(items=(operand, other))
         else:
-            value = self._literal(position, self._value(draws, position))
+            value = self._literal(position, self._value(sampler, position))
             made, wanted = NullIf(left=operand, right=other if value.value is None else value), other
         return Compare(comparison=comparison, left=made, right=wanted)
 
-    def _about_id(self, draws: Sampler) -> SqlExpression:
-        comparison = ComparisonOperator.EQ if draws.below(3) else ComparisonOperator.GT
-        return Compare(comparison=comparison, left=self._column(0), right=self._literal(0, self._id(draws)))
+    def _about_id(self, sampler: Sampler) -> SqlExpression:
+        comparison = ComparisonOperator.EQ if sampler.below(3) else ComparisonOperator.GT
+        return Compare(comparison=comparison, left=self._column(0), right=self._literal(0, self._id(sampler)))
 
-    def _in_list(self, draws: Sampler) -> SqlExpression:
+    def _in_list(self, sampler: Sampler) -> SqlExpression:
         """Mostly of ids."""
-        position = draws.below(len(self._table.columns)) if draws.below(3) == 0 else 0
-        values = [self._value(draws, position) for _ in range(1 + draws.below(4))]
+        position = sampler.below(len(self._table.columns)) if sampler.below(3) == 0 else 0
+        values = [self._value(sampler, position) for _ in range(1 + sampler.below(4))]
         items = tuple(self._literal(position, value) for value in values)
-        return InList(operand=self._column(position), items=items, negated=draws.below(5) == 0)
+        return InList(operand=self._column(position), items=items, negated=sampler.below(5) == 0)
 
-    def _between(self, draws: Sampler) -> SqlExpression:
+    def _between(self, sampler: Sampler) -> SqlExpression:
         """Mostly of ids."""
-        position, negated = draws.below(len(self._table.columns)) if draws.below(3) == 0 else 0, draws.below(5) == 0
-        ends = [value for _ in range(2) if (value := self._value(draws, position)) is not None]
+        position, negated = sampler.below(len(self._table.columns)) if sampler.below(3) == 0 else 0, sampler.below(5) == 0
+        ends = [value for _ in range(2) if (value := self._value(sampler, position)) is not None]
         if self._table.columns[position].type in ORDERED_TYPES and len(ends) == 2:
             low, high = (self._literal(position, end) for end in sorted(ends))
         else:
-            least = self._id(draws) - draws.below(3)
-            position, low, high = 0, self._literal(0, least), self._literal(0, least + draws.below(6))
+            least = self._id(sampler) - sampler.below(3)
+            position, low, high = 0, self._literal(0, least), self._literal(0, least + sampler.below(6))
         return Between(operand=self._column(position), low=low, high=high, negated=negated)
 
     def _column(self, position: int) -> ColumnRef:
@@ -189,14 +189,14 @@ class ConditionGenerator:
     def _literal(self, position: int, value: ColumnValue) -> Literal:
         return Literal(type=_TYPES[self._table.columns[position].type], value=value)
 
-    def _id(self, draws: Sampler) -> int:
-        return draws.one_of(self._ids) if self._ids else 1
+    def _id(self, sampler: Sampler) -> int:
+        return sampler.one_of(self._ids) if self._ids else 1
 
-    def _value(self, draws: Sampler, position: int) -> ColumnValue:
+    def _value(self, sampler: Sampler, position: int) -> ColumnValue:
         """A value that the column has, or an ordinary one."""
-        if self._ids and draws.below(4):
-            return self._rows[draws.one_of(self._ids)][position]
-        return draw_typical(draws, self._table.columns[position].type)
+        if self._ids and sampler.below(4):
+            return self._rows[sampler.one_of(self._ids)][position]
+        return draw_typical(sampler, self._table.columns[position].type)
 
 
 class _Printer(SqlitePrinter):

@@ -24,9 +24,7 @@ from simdsl.profiles.profile import ColumnType, IndexKind, Profile, ValueRates
 RowCells: TypeAlias = Mapping[str, Value]
 """A row: every column by its name."""
 
-
 KEY: Final = "id"
-
 
 MARK: Final = "mark"
 """A column of every table that no predicate reads. It is 0 until a statement says otherwise."""
@@ -120,9 +118,9 @@ def draw_fixture_index(
     seed: int, profile: Profile, rates: SamplingRates, table: FixtureTable, name: str, place: tuple[int | str, ...]
 ) -> DialectText:
     """CREATE INDEX of a kind that the profile allows."""
-    draws = Sampler(seed, "index", *place)
-    kind = draws.one_of(profile.schema.index_kinds)
-    column, other = draws.one_of(table.columns).name, draws.one_of(table.keyed).name
+    sampler = Sampler(seed, "index", *place)
+    kind = sampler.one_of(profile.schema.index_kinds)
+    column, other = sampler.one_of(table.columns).name, sampler.one_of(table.keyed).name
     on: DialectText = render("{column}", column=column)
     match kind:
         case IndexKind.UNIQUE:
@@ -132,19 +130,21 @@ def draw_fixture_index(
         case IndexKind.DESCENDING:
             on = render("{column} DESC", column=column)
         case IndexKind.EXPRESSION:
-            on = render("({value})", value=_index_expression(seed, draws, rates, table, draws.one_of(list(SqlType)), place))
+            on = render(
+                "({value})", value=_index_expression(seed, sampler, rates, table, sampler.one_of(list(SqlType)), place)
+            )
         case _:
             pass
     where = render("")
     if kind is IndexKind.PARTIAL:
-        where = render(" WHERE {test}", test=_index_expression(seed, draws, rates, table, SqlType.BOOLEAN, place))
+        where = render(" WHERE {test}", test=_index_expression(seed, sampler, rates, table, SqlType.BOOLEAN, place))
     unique = "UNIQUE " if kind is IndexKind.UNIQUE else ""
     begin = f"CREATE {unique}INDEX {name} ON {table.name}"
     return render("{begin} ({on}){where}", begin=begin, on=on, where=where)
 
 
 def _index_expression(
-    seed: int, draws: Sampler, rates: SamplingRates, table: FixtureTable, wanted: SqlType, place: tuple[int | str, ...]
+    seed: int, sampler: Sampler, rates: SamplingRates, table: FixtureTable, wanted: SqlType, place: tuple[int | str, ...]
 ) -> DialectText:
     drawn = draw_expression(seed=seed, place=("index", *place), wanted=wanted, columns=table.columns, depth=1, rates=rates)
     return render("{drawn}", drawn=drawn)
@@ -152,26 +152,26 @@ def _index_expression(
 
 def _table(seed: int, profile: Profile, rates: SamplingRates, number: int) -> FixtureTable:
     schema = profile.schema
-    draws = Sampler(seed, "ground", number)
+    sampler = Sampler(seed, "ground", number)
     types = [_KINDS[one] for one in schema.types if one in _KINDS] or [SqlType.INTEGER]
     columns: list[ColumnRef] = []
     constraints: dict[str, str] = {}
     unique: set[str] = set()
-    for i in range(1, 2 + draws.below(max(schema.columns, 1))):
-        name, of = f"c{i}", draws.one_of(types)
-        nullable = not draws.chance(schema.not_null)
+    for i in range(1, 2 + sampler.below(max(schema.columns, 1))):
+        name, of = f"c{i}", sampler.one_of(types)
+        nullable = not sampler.chance(schema.not_null)
         constraint = "" if nullable else " NOT NULL"
-        if of in (SqlType.INTEGER, SqlType.TEXT) and draws.chance(schema.unique):
+        if of in (SqlType.INTEGER, SqlType.TEXT) and sampler.chance(schema.unique):
             constraint += " UNIQUE"
             unique.add(name)
-        if of is SqlType.INTEGER and draws.chance(schema.check):
+        if of is SqlType.INTEGER and sampler.chance(schema.check):
             constraint += f" CHECK ({name} <> {_FORBIDDEN})"
         columns.append(ColumnRef(name=name, type=of, nullable=nullable, narrow=True))
         if constraint:
             constraints[name] = constraint
     rows = [
         {KEY: i, **{column.name: _value(seed, rates, number, i, column) for column in columns}}
-        for i in range(1, draws.below(max(schema.rows, 1) * 2) + 2)
+        for i in range(1, sampler.below(max(schema.rows, 1) * 2) + 2)
     ]
     for name in unique:
         _make_unique(rows, name)
@@ -206,13 +206,8 @@ def _rates(values: ValueRates) -> SamplingRates:
 
 
 _TABLES: Final = 3
-
-
 _FORBIDDEN: Final = 777_777_777
-
-
 _APART: Final = 50_000_000  # larger than any value that is drawn, but for limits
-
 
 _TYPES: Final = MappingProxyType(
     {
@@ -224,12 +219,8 @@ _TYPES: Final = MappingProxyType(
     }
 )
 
-
 _KEY: Final = _TYPES[SqlType.INTEGER]
-
-
 _KEY_COLUMN: Final = ColumnRef(name=KEY, type=SqlType.INTEGER, nullable=False, narrow=True)
-
 
 # Dates, times and decimals are texts and reals in SQLite: expressions over them are not the same everywhere.
 _KINDS: Final = MappingProxyType(
@@ -285,30 +276,30 @@ class QuerySampler:
 
     def __init__(self, ground: SchemaFixture, purpose: str, *place: int | str) -> None:
         self.ground = ground
-        self.draws = Sampler(ground.seed, purpose, *place)
+        self.choices = Sampler(ground.seed, purpose, *place)
         self._place: tuple[int | str, ...] = (purpose, *place)
         self._drawn = 0
 
     def table(self) -> QuerySource:
         """One table, its columns by their bare names."""
-        table = self.draws.one_of(self.ground.tables)
+        table = self.choices.one_of(self.ground.tables)
         return QuerySource(text=render(table.name), columns=table.keyed, tables=(table,), sample=table.rows[:_SAMPLE])
 
     def source(self) -> QuerySource:
         """A table, a join at the profile's rate, or a derived table at the rate of subqueries."""
         queries = self.ground.profile.queries
-        if self.draws.chance(queries.join):
+        if self.choices.chance(queries.join):
             return self.joined()
         single = self.table()
-        if self.draws.chance(queries.subquery):
+        if self.choices.chance(queries.subquery):
             return self._derived(single)
         return single
 
     def joined(self) -> QuerySource:
         """Two tables, or one with itself, as ``a`` and ``b``."""
-        left, right = self.draws.one_of(self.ground.tables), self.draws.one_of(self.ground.tables)
+        left, right = self.choices.one_of(self.ground.tables), self.choices.one_of(self.ground.tables)
         columns = (*left.called("a"), *right.called("b"))
-        kind = self.draws.one_of(("JOIN", "LEFT JOIN", "CROSS JOIN"))
+        kind = self.choices.one_of(("JOIN", "LEFT JOIN", "CROSS JOIN"))
         said = render("{left} AS a {kind} {right} AS b", left=left.name, kind=kind, right=right.name)
         if kind != "CROSS JOIN":
             said = render("{said} ON {test}", said=said, test=self.predicate(columns))
@@ -337,7 +328,7 @@ class QuerySampler:
         """An expression of a type, mostly of depth 1 or 2, at most as deep as the profile says."""
         deepest = max(self.ground.profile.expression_depth, 1)
         if depth is None:
-            depth = min(1 + self.draws.below(3) // 2 + self.draws.below(4) // 3, deepest)
+            depth = min(1 + self.choices.below(3) // 2 + self.choices.below(4) // 3, deepest)
         self._drawn += 1
         return draw_expression(
             seed=self.ground.seed,
@@ -351,21 +342,21 @@ class QuerySampler:
     def selected(self, columns: Sequence[ColumnRef]) -> DialectText:
         """What stands behind SELECT: one to three columns or expressions."""
         parts: list[DialectText] = []
-        for i in range(1 + self.draws.below(3)):
-            if self.draws.below(4):
-                parts.append(render("{column} AS s{i}", column=self.draws.one_of(columns), i=i))
+        for i in range(1 + self.choices.below(3)):
+            if self.choices.below(4):
+                parts.append(render("{column} AS s{i}", column=self.choices.one_of(columns), i=i))
             else:
-                value = self.value(self.draws.one_of(_TYPES_query_sources), columns, depth=1)
+                value = self.value(self.choices.one_of(_TYPES_query_sources), columns, depth=1)
                 parts.append(render("{value} AS s{i}", value=value, i=i))
         return join_texts(", ", parts)
 
     def shape(self, source: QuerySource) -> QueryShape:
         """What stands around FROM and WHERE: a plain query mostly, else DISTINCT or GROUP BY."""
-        match self.draws.below(6):
+        match self.choices.below(6):
             case 0:
                 return QueryShape(head=render("SELECT DISTINCT {c}", c=self.selected(source.columns)), tail=render(""))
             case 1:
-                column = self.draws.one_of(source.columns)
+                column = self.choices.one_of(source.columns)
                 return QueryShape(
                     head=render("SELECT {c} AS s0, count(*) AS s1", c=column), tail=render(" GROUP BY {c}", c=column)
                 )
@@ -402,9 +393,5 @@ def _distinguishes_rows(test: SqlExpression, rows: Sequence[RowCells]) -> bool:
 
 
 _TYPES_query_sources: Final = tuple(SqlType)
-
-
 _SAMPLE: Final = 6
-
-
 _TRIES: Final = 4

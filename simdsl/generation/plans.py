@@ -1,9 +1,10 @@
-"""Generated plans: from a profile and a seed, a workload of interleaved tasks with expectations.
+"""Generated plans: from a profile and a seed, tasks that interleave in one order of steps, with every result expected.
 
-One order of steps, in which every result is certain. Transactions are serializable, and at most one of them has written
-what will stay, so what a statement sees is known on every backend. A task that wants to write at the same time, or with an
-old snapshot, is refused on one engine and waits, succeeds or fails on another: `write_conflicts` says which, and that none
-of it stays. At most one task waits at a time, so that nothing races."""
+Every result is certain before a step runs. Transactions are serializable, and at most one of them has uncommitted writes
+that will stay, so what a statement sees is the same on every backend. A session that writes at the same time, or with an
+old snapshot, is refused on one engine and waits, succeeds or fails on another: `session_model` expects each, and lets
+none of it stay. At most one session waits at a time, so that nothing races.
+"""
 
 from __future__ import annotations
 
@@ -47,25 +48,26 @@ from simdsl.verbs.sleep import Sleep
 
 
 class WorkloadGenerator:
-    """The parts of one plan. ``steps`` can be walked once; ``last`` is for afterwards."""
+    """Generates the parts of one plan, in this order: ``setup``, then ``steps``, then ``last``, each once."""
 
     def __init__(self, profile: Profile, seed: int) -> None:
         self._profile = profile
         self._seed = seed
-        self._bank = BoundParameters(seed)
-        self._writer = WriteGenerator(profile, self._bank)
+        self._parameters = BoundParameters(seed)
+        self._writer = WriteGenerator(profile, self._parameters)
         self._tables = list(draw_schema(seed, profile.schema))
-        self._crew = SessionModel(profile, tuple({} for _ in self._tables))
-        self._database = self._crew.database
+        self._sessions = SessionModel(profile, tuple({} for _ in self._tables))
+        self._database = self._sessions.database
         self._names = 0
         weights = profile.weights
+        # As a list in which each kind stands as often as its weight says, so that one draw chooses by weight.
         kinds = ("select", "insert", "update", "delete", "upsert", "ddl", "tx", "savepoint", "checkout", "sleep")
         self._kinds = tuple(kind for kind in kinds for _ in range(min(getattr(weights, kind), 1000)))
 
     @property
     def params(self) -> tuple[Param, ...]:
-        """The values that statements bind."""
-        return self._bank.params
+        """The variables that statements bind."""
+        return self._parameters.params
 
     def setup(self) -> Iterator[Step]:
         """The tables, their indexes, and some rows in each table."""
@@ -80,19 +82,20 @@ class WorkloadGenerator:
             yield SqlStep(task="setup", sql=write.sql, expect=expect_affected(write.affected))
 
     def steps(self) -> Iterator[Step]:
-        """About as many steps as the profile says; at the end everybody has finished and nothing is lent."""
-        said, number = 0, 0
-        while said + self._crew.steps_to_finish() < self._profile.steps:
-            before = said
-            for step in self._drawn(Sampler(self._seed, "step", number)):
-                said += 1
+        """About as many steps as the profile says; at the end no transaction is open and no connection is checked out."""
+        count, number = 0, 0
+        while count + self._sessions.steps_to_finish() < self._profile.steps:
+            before = count
+            for step in self._next_steps(Sampler(self._seed, "step", number)):
+                count += 1
                 yield step
             number += 1
-            said = max(said, before + 1)  # so that it ends, whatever the knobs are
-        yield from self._finished(Sampler(self._seed, "end"))
+            # A draw may give no step, and with some knobs none of them does: it counts as one, or this would never end.
+            count = max(count, before + 1)
+        yield from self._finish(Sampler(self._seed, "end"))
 
     def last(self) -> Iterator[Step]:
-        """What every table must hold in the end, row by row."""
+        """Queries of all tables at the end, with every row that they must hold."""
         for number, table in enumerate(self._tables):
             rows = self._database.state[number]
             text = sql(f"SELECT {table.names} FROM {table.name} ORDER BY id", SqlKind.QUERY, ordered=True)
@@ -101,183 +104,193 @@ class WorkloadGenerator:
 
     # One draw
 
-    def _drawn(self, draws: Sampler) -> Iterator[Step]:
+    def _next_steps(self, sampler: Sampler) -> Iterator[Step]:
         profile = self._profile
-        session = self._crew.mover(draws)
-        if draws.chance(profile.sleep_rate):
-            yield from self._slept(draws, session)
-        if draws.chance(profile.ddl_rate):
-            yield from self._changed(draws)
+        # The order of these choices is part of what a seed means: every draw moves all that are drawn after it.
+        session = self._sessions.next_to_move(sampler)
+        if sampler.chance(profile.sleep_rate):
+            yield from self._sleep(sampler, session)
+        if sampler.chance(profile.ddl_rate):
+            yield from self._schema_change(sampler)
             return
-        kind = draws.one_of(self._kinds) if self._kinds else "select"
+        kind = sampler.one_of(self._kinds) if self._kinds else "select"
         if kind == "savepoint" and self._database.writer is not None:
-            session = self._database.writer  # where there is something to undo
+            session = self._database.writer  # else most savepoints would have nothing to undo
         if kind == "sleep":
-            yield from self._slept(draws, session)
+            yield from self._sleep(sampler, session)
             return
         if kind == "ddl":
-            yield from self._changed(draws)
+            yield from self._schema_change(sampler)
             return
         if kind == "checkout" and session.is_connected and session.transaction is None:
-            yield from self._crew.give_back(session)
+            yield from self._sessions.release(session)
             return
         if not session.is_connected:
-            yield from self._crew.lend(draws, session)
-            if kind == "checkout" or not session.is_connected or session.waits:
+            yield from self._sessions.request_connection(sampler, session)
+            if kind == "checkout" or not session.is_connected or session.waits_for:
                 return
         transaction = session.transaction
         if transaction is not None and transaction.failed:
-            yield from self._crew.end(session, commits=False)
+            yield from self._sessions.end(session, commits=False)
         elif kind == "tx" or (kind == "savepoint" and transaction is None):
-            yield from self._moved(draws, session)
+            yield from self._begin_or_end(sampler, session)
         elif kind == "savepoint" and transaction is not None and transaction.state is not None:
-            yield self._saved(draws, session, transaction, transaction.state)
-        elif draws.chance(profile.error_rate):
-            yield self._mistaken(draws, session)
+            yield self._savepoint(sampler, session, transaction, transaction.state)
+        elif sampler.chance(profile.error_rate):
+            yield self._failing_statement(sampler, session)
         elif kind in _WRITE_KINDS:
-            yield from self._wrote(draws, session, kind)
+            yield from self._write(sampler, session, kind)
         else:
-            yield self._asked(draws, session)
+            yield self._query(sampler, session)
 
-    def _asked(self, draws: Sampler, session: ModelSession) -> Step:
+    def _query(self, sampler: Sampler, session: ModelSession) -> Step:
         state = self._database.seen_by(session)
         profile = self._profile
-        read = draw_query(draws, self._tables, state, profile.queries, self._bank, profile.expression_depth)
+        read = draw_query(sampler, self._tables, state, profile.queries, self._parameters, profile.expression_depth)
         return SqlStep(task=session.name, sql=read.sql, expect=read.expect)
 
-    def _wrote(self, draws: Sampler, session: ModelSession, kind: str) -> Iterator[Step]:
+    def _write(self, sampler: Sampler, session: ModelSession, kind: str) -> Iterator[Step]:
         database = self._database
         if not database.may_write(session):
-            if draws.chance(self._profile.contention_rate):
-                yield from self._contended(draws, session)
+            if sampler.chance(self._profile.contention_rate):
+                yield from self._conflict(sampler, session)
             else:
-                yield self._asked(draws, session)
+                yield self._query(sampler, session)
             return
-        number = draws.below(len(self._tables))
+        number = sampler.below(len(self._tables))
         state = database.seen_by(session)
         match kind:
             case "insert":
-                write = self._writer.insert(draws, self._tables, state, number)
+                write = self._writer.insert(sampler, self._tables, state, number)
             case "update":
-                write = self._writer.update(draws, self._tables, state, number)
+                write = self._writer.update(sampler, self._tables, state, number)
             case "delete":
-                write = self._writer.delete(draws, self._tables, state, number)
-            case _:
-                write = self._writer.upsert(draws, self._tables, state, number)
-        database.written(session, write.number, write.rows, write.touched)
+                write = self._writer.delete(sampler, self._tables, state, number)
+            case _:  # "upsert": a kind that is forgotten here would be missed by the test of all knobs
+                write = self._writer.upsert(sampler, self._tables, state, number)
+        database.record_write(session, write.number, write.rows, write.touched)
         yield SqlStep(task=session.name, sql=write.sql, expect=expect_affected(write.affected))
 
-    def _mistaken(self, draws: Sampler, session: ModelSession) -> Step:
+    def _failing_statement(self, sampler: Sampler, session: ModelSession) -> Step:
         may_write = session.transaction is None and self._database.writer is None
         state = self._database.seen_by(session)
-        text, expect = draw_failing_statement(draws, self._tables, state, self._writer, may_write=may_write)
+        text, expect = draw_failing_statement(sampler, self._tables, state, self._writer, may_write=may_write)
         if session.transaction is not None:
-            session.transaction.failed = True  # everywhere but in SQLite, and so it goes no further
+            # PostgreSQL fails the transaction, SQLite goes on. The next step of the session rolls back, right on both.
+            session.transaction.failed = True
         return SqlStep(task=session.name, sql=text, expect=expect)
 
     # Contention
 
-    def _contended(self, draws: Sampler, session: ModelSession) -> Iterator[Step]:
-        """Somebody writes who comes second, or, where nobody could say what comes of it, reads."""
-        crew, database, holder = self._crew, self._database, self._database.writer
+    def _conflict(self, sampler: Sampler, session: ModelSession) -> Iterator[Step]:
+        """A write that conflicts with the open writer or with a newer commit; a query if its result would be uncertain."""
+        sessions, database, holder = self._sessions, self._database, self._database.writer
         held = holder.transaction if holder is not None else None
-        clash: WriteConflict | None = None
+        conflict: WriteConflict | None = None
         if held is not None and held.failed:
-            pass
+            pass  # whether a failed transaction still holds its locks differs between engines
         elif session.transaction is not None and not database.is_latest(session.transaction):
-            clash = draw_stale_snapshot_write(draws, self._tables, database, session, self._writer)
-        elif held is not None and session.transaction is None and (crew.is_busy() or draws.below(2)):
-            clash = draw_autocommit_conflict(draws, self._tables, held) if crew.waiting is None else None
+            conflict = draw_stale_snapshot_write(sampler, self._tables, database, session, self._writer)
+        elif held is not None and session.transaction is None and (sessions.is_at_transaction_limit() or sampler.below(2)):
+            conflict = draw_autocommit_conflict(sampler, self._tables, held) if sessions.waiting is None else None
         elif held is not None:
-            may_wait = crew.waiting is None
-            clash = draw_conflicting_write(draws, self._tables, database, held, self._writer, may_wait=may_wait)
-            if clash is not None and session.transaction is None:
-                yield crew.begin(session)
-        if clash is None:
-            yield self._asked(draws, session)
+            may_wait = sessions.waiting is None
+            conflict = draw_conflicting_write(sampler, self._tables, database, held, self._writer, may_wait=may_wait)
+            if conflict is not None and session.transaction is None:
+                yield sessions.begin(session)
+        if conflict is None:
+            yield self._query(sampler, session)
             return
-        yield from crew.clash(session, clash)
+        yield from sessions.attempt(session, conflict)
 
     # Transactions
 
-    def _moved(self, draws: Sampler, session: ModelSession) -> Iterator[Step]:
-        """A transaction ends, or begins; where too many are open, the task reads instead."""
+    def _begin_or_end(self, sampler: Sampler, session: ModelSession) -> Iterator[Step]:
+        """End the session's transaction, or begin one; a query if too many are open."""
         if session.transaction is not None:
-            yield from self._crew.end(session, commits=not draws.chance(self._profile.panic_rate))
-        elif not self._crew.is_busy():
-            yield self._crew.begin(session)
+            yield from self._sessions.end(session, commits=not sampler.chance(self._profile.panic_rate))
+        elif not self._sessions.is_at_transaction_limit():
+            yield self._sessions.begin(session)
         else:
-            yield self._asked(draws, session)
+            yield self._query(sampler, session)
 
-    def _saved(self, draws: Sampler, session: ModelSession, transaction: ModelTransaction, state: DatabaseState) -> Step:
-        """SAVEPOINT, or where there is one perhaps ROLLBACK TO or RELEASE of the last one."""
-        form = draws.below(4)
+    def _savepoint(
+        self, sampler: Sampler, session: ModelSession, transaction: ModelTransaction, state: DatabaseState
+    ) -> Step:
+        """SAVEPOINT, or ROLLBACK TO or RELEASE of the last one."""
+        form = sampler.below(4)
         if not transaction.savepoints or (form == 0 and len(transaction.savepoints) < 3):
             name = f"s{len(transaction.savepoints) + 1}"
             transaction.savepoints.append((name, state))
             return SqlStep(task=session.name, sql=savepoint(name))
         name, before = transaction.savepoints[-1]
         if form < 3:
+            # The rows are as before; locks that were taken since may be kept, which is why `locked` stops at savepoints.
             transaction.state = before
             return SqlStep(task=session.name, sql=rollback_to(name))
         transaction.savepoints.pop()
         return SqlStep(task=session.name, sql=release(name))
 
-    def _changed(self, draws: Sampler) -> Iterator[Step]:
-        """The schema changes, when nobody is in a transaction any more."""
-        yield from self._crew.end_all(draws)
-        able = [session for session in self._crew.sessions if session.is_connected and session.waits is None]
-        session = draws.one_of(able) if able else self._crew.sessions[0]
+    def _schema_change(self, sampler: Sampler) -> Iterator[Step]:
+        """A statement that changes the schema, after all transactions have ended.
+
+        With a transaction open, SQLite would refuse it, PostgreSQL wait, and MySQL commit: nothing would be certain.
+        """
+        yield from self._sessions.end_all(sampler)
+        able = [session for session in self._sessions.sessions if session.is_connected and session.waits_for is None]
+        session = sampler.one_of(able) if able else self._sessions.sessions[0]
         if not session.is_connected:
-            yield self._crew.take(session)
-        number = draws.below(len(self._tables))
+            yield self._sessions.checkout(session)
+        number = sampler.below(len(self._tables))
         self._names += 1
         state = self._database.state
-        change = draw_schema_change(draws, self._profile.schema, self._tables[number], state[number], self._names)
+        change = draw_schema_change(sampler, self._profile.schema, self._tables[number], state[number], self._names)
         if change is None:
-            yield self._asked(draws, session)
+            yield self._query(sampler, session)
             return
         self._tables[number] = change.table
         self._database.state = (*state[:number], change.rows, *state[number + 1 :])
-        self._database.touched()
+        self._database.touch()
+        # An older snapshot must not write to the table: the engines disagree on how that fails.
         if change.first is not None:
             yield SqlStep(task=session.name, sql=sql(change.first, SqlKind.QUERY), expect=expect_rows(()))
         yield SqlStep(task=session.name, sql=sql(change.text, SqlKind.DDL), expect=(Ok(),))
 
     # The pool and the clock
 
-    def _slept(self, draws: Sampler, session: ModelSession) -> Iterator[Step]:
-        """Time passes, unless somebody waits; a task that is in no transaction may give its connection back before."""
-        holds = draws.chance(self._profile.busy_rate)
+    def _sleep(self, sampler: Sampler, session: ModelSession) -> Iterator[Step]:
+        """Virtual time passes; a task that is in no transaction may release its connection before."""
+        holds = sampler.chance(self._profile.busy_rate)
         if session.is_connected and session.transaction is None and not holds:
-            yield from self._crew.give_back(session)
-        if self._crew.waiting is None and self._profile.max_sleep_us > 0:
-            yield Sleep(duration_us=1 + draws.below(self._profile.max_sleep_us))
+            yield from self._sessions.release(session)
+        # A session that waits for the pool has a deadline, and time must not reach it unseen.
+        if self._sessions.waiting is None and self._profile.max_sleep_us > 0:
+            yield Sleep(duration_us=1 + sampler.below(self._profile.max_sleep_us))
 
     # The end
 
-    def _finished(self, draws: Sampler) -> Iterator[Step]:
-        yield from self._crew.end_all(draws)
-        while lent := [session for session in self._crew.sessions if session.is_connected]:
-            yield from self._crew.give_back(lent[0])
+    def _finish(self, sampler: Sampler) -> Iterator[Step]:
+        yield from self._sessions.end_all(sampler)
+        while lent := [session for session in self._sessions.sessions if session.is_connected]:
+            yield from self._sessions.release(lent[0])
         yield Check(expression=nothing_checked_out(POOL))
 
 
 _WRITE_KINDS: Final = frozenset({"insert", "update", "delete", "upsert"})
 
-
 BACKENDS: Final = generated_plan_backends()
-"""Where generated plans are meant to run. What they expect has been tried on each."""
+"""The backends that generated plans run on: what they expect has been tried on each."""
 
 
 def generate(profile: Profile, seed: int, dialect: str = "sqlite") -> Plan:
-    """The plan: the same one for the same arguments, in every process. ``profile.seed`` is not looked at.
+    """The plan: the same one for the same arguments, in every process. ``profile.seed`` is ignored.
 
-    Raises ``ValueError`` for a dialect other than ``sqlite``, from which statements are carried to the others.
+    Raises ``ValueError`` for a dialect other than ``sqlite``: statements are generated in it and transpiled to the others.
     """
     if dialect != Dialect.SQLITE:
         raise ValueError(f"plans are generated in the dialect sqlite, not {dialect}")
     workload = WorkloadGenerator(profile, seed)
+    # In this order: each part changes the state that the next one starts from.
     setup = tuple(workload.setup())
     steps = tuple(workload.steps())
     return Plan(
@@ -295,13 +308,14 @@ def generate(profile: Profile, seed: int, dialect: str = "sqlite") -> Plan:
     )
 
 
-_NO_FAULTS: Final = "generated plans hold no faults: SQLite has none, and what one leaves behind cannot be told beforehand"
-
+_NO_FAULTS: Final = (
+    "generated plans hold no faults: SQLite has none, and what a fault leaves behind cannot be known beforehand"
+)
 
 UNSUPPORTED_KNOBS: Final = MappingProxyType(
     {
-        "doc": "it is said of the profile, not of its plans",
-        "seed": "whoever calls gives the seed, and may take it from here",
+        "doc": "it describes the profile, not its plans",
+        "seed": "the caller chooses the seed, and may take it from here",
         "weights.fault": _NO_FAULTS,
         "faults.disconnect": _NO_FAULTS,
         "faults.cancel": _NO_FAULTS,
@@ -312,4 +326,4 @@ UNSUPPORTED_KNOBS: Final = MappingProxyType(
         "faults.crash": _NO_FAULTS,
     }
 )
-"""By the knob as `--set` names it, why not."""
+"""Knobs that change nothing yet, as `--set` names them, with the reason. A test turns every other one."""

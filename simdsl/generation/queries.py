@@ -17,21 +17,21 @@ from simdsl.profiles.profile import QueryRates
 
 
 def draw_query(
-    draws: Sampler, tables: Sequence[TableDef], state: DatabaseState, rates: QueryRates, bank: BoundParameters, depth: int
+    sampler: Sampler, tables: Sequence[TableDef], state: DatabaseState, rates: QueryRates, bank: BoundParameters, depth: int
 ) -> ReadQuery:
     """A query that reads ``state``."""
-    number = draws.below(len(tables))
-    other = draws.below(len(tables))
-    query = _QueryGenerator(draws, tables, number, other, state, rates, bank, depth)
-    if draws.below(8) == 0:
+    number = sampler.below(len(tables))
+    other = sampler.below(len(tables))
+    query = _QueryGenerator(sampler, tables, number, other, state, rates, bank, depth)
+    if sampler.below(8) == 0:
         return query.totals()
-    if draws.chance(rates.join):
+    if sampler.chance(rates.join):
         return query.join()
-    if draws.chance(rates.group_by):
+    if sampler.chance(rates.group_by):
         return query.grouped()
-    if draws.chance(rates.set_operation):
+    if sampler.chance(rates.set_operation):
         return query.combined()
-    if draws.chance(rates.distinct):
+    if sampler.chance(rates.distinct):
         return query.distinct()
     return query.plain()
 
@@ -39,11 +39,11 @@ def draw_query(
 class _QueryGenerator:
     """What the forms share."""
 
-    __slots__ = ("_bank", "_depth", "_draws", "_mine", "_number_of_other", "_other", "_rates", "_table", "_theirs")
+    __slots__ = ("_bank", "_depth", "_mine", "_number_of_other", "_other", "_rates", "_sampler", "_table", "_theirs")
 
     def __init__(
         self,
-        draws: Sampler,
+        sampler: Sampler,
         tables: Sequence[TableDef],
         number: int,
         other: int,
@@ -52,7 +52,7 @@ class _QueryGenerator:
         bank: BoundParameters,
         depth: int,
     ) -> None:
-        self._draws = draws
+        self._sampler = sampler
         self._table, self._other, self._number_of_other = tables[number], tables[other], other
         self._mine, self._theirs = state[number], state[other]
         self._rates, self._bank, self._depth = rates, bank, depth
@@ -65,40 +65,40 @@ class _QueryGenerator:
 
     def plain(self) -> ReadQuery:
         """Columns of one table, what is made of them, perhaps in a total order, perhaps some of them."""
-        draws, rates, table = self._draws, self._rates, self._table
+        sampler, rates, table = self._sampler, self._rates, self._table
         parts: list[str] = ["id"]
         cells: list[CellFunction] = [lambda row, i: row[0]]
-        for _ in range(draws.below(3)):
-            position = draws.below(len(table.columns))
+        for _ in range(sampler.below(3)):
+            position = sampler.below(len(table.columns))
             parts.append(table.columns[position].name)
             cells.append(_column_cell(position))
         where, rows = self._where()
-        if draws.chance(rates.case):
-            condition = ConditionGenerator(table, self._mine, rates, self._bank).drawn(draws, self._depth - 1)
-            position = draws.below(len(table.columns))
-            says, make = ("1 ELSE 0", None) if draws.below(2) else (table.columns[position].name, position)
+        if sampler.chance(rates.case):
+            condition = ConditionGenerator(table, self._mine, rates, self._bank).drawn(sampler, self._depth - 1)
+            position = sampler.below(len(table.columns))
+            says, make = ("1 ELSE 0", None) if sampler.below(2) else (table.columns[position].name, position)
             parts.append(f"CASE WHEN {condition.text} THEN {says} END")
             cells.append(_case_cell(condition.test, make))
-        if draws.chance(rates.cast):
+        if sampler.chance(rates.cast):
             parts.append("CAST(id AS TEXT) AS said")
             cells.append(lambda row, i: str(row[0]))
-        if draws.chance(rates.window):
-            position = draws.below(len(table.columns))
-            text, cell = draw_window(draws, table.columns[position].name, position, rows)
+        if sampler.chance(rates.window):
+            position = sampler.below(len(table.columns))
+            text, cell = draw_window(sampler, table.columns[position].name, position, rows)
             parts.append(text)
             cells.append(cell)
         source, head = table.name, ""
-        if draws.chance(rates.cte):
+        if sampler.chance(rates.cte):
             head, source, where = f"WITH q AS (SELECT {table.names} FROM {table.name}{where}) ", "q", ""
         text = f"{head}SELECT {', '.join(parts)} FROM {source}{where}"
         return self._ordered(text, rows, cells)
 
     def join(self) -> ReadQuery:
         """Rows of two tables whose ids are equal, or that refer to each other; or those that have no partner."""
-        draws = self._draws
+        sampler = self._sampler
         parents = [i for i, column in enumerate(self._table.columns) if column.references == self._number_of_other]
-        by = draws.one_of(parents) if parents and draws.below(2) else 0
-        form = draws.below(5)
+        by = sampler.one_of(parents) if parents and sampler.below(2) else 0
+        form = sampler.below(5)
         word = "JOIN" if form < 3 else "LEFT JOIN"
         mine, other = self._table, self._other
         text = f"SELECT a.id, b.id FROM {mine.name} AS a {word} {other.name} AS b ON a.{mine.columns[by].name} = b.id"
@@ -108,32 +108,32 @@ class _QueryGenerator:
             pairs = [pair for pair in pairs if pair[1] is None]
         elif form < 3:
             pairs = [pair for pair in pairs if pair[1] is not None]
-        if draws.chance(self._rates.order_by):
+        if sampler.chance(self._rates.order_by):
             pairs.sort(key=_row_id)
             return _query(f"{text}{where} ORDER BY a.id", pairs, ordered=True)
         return _query(text + where, pairs)
 
     def grouped(self) -> ReadQuery:
         """What there is of each value of a column; perhaps of those groups that are large or late enough."""
-        draws, table = self._draws, self._table
-        position, other = draws.below(len(table.columns)), draws.below(len(table.columns))
+        sampler, table = self._sampler, self._table
+        position, other = sampler.below(len(table.columns)), sampler.below(len(table.columns))
         name = table.columns[position].name
-        said, made = draw_aggregate(draws, table.columns[other], other)
+        said, made = draw_aggregate(sampler, table.columns[other], other)
         where, rows = self._where()
         groups: dict[ColumnValue, list[ColumnValues]] = {}
         for row in rows:
             groups.setdefault(row[position], []).append(row)
         having = ""
-        if draws.chance(self._rates.having):
-            least = 1 + draws.below(3)
+        if sampler.chance(self._rates.having):
+            least = 1 + sampler.below(3)
             having = f" HAVING count(*) >= {least}"
-            if draws.below(2):
+            if sampler.below(2):
                 latest = max(self._mine, default=0) // 2
                 having += f" AND max(id) > {latest}"
                 groups = {value: group for value, group in groups.items() if max(map(_row_id, group)) > latest}
             groups = {value: group for value, group in groups.items() if len(group) >= least}
         text = f"SELECT {name}, count(*), {said} AS made FROM {table.name}{where} GROUP BY {name}{having}"
-        if draws.chance(self._rates.cte):
+        if sampler.chance(self._rates.cte):
             sizes = [len(group) for group in groups.values()]
             text = f"WITH q (v, n, made) AS ({text}) SELECT count(*), max(n) FROM q"
             return _query(text, [(len(sizes), max(sizes, default=None))])
@@ -141,11 +141,11 @@ class _QueryGenerator:
 
     def combined(self) -> ReadQuery:
         """The ids of two tables, or values of columns of one type, as bags or sets."""
-        draws = self._draws
-        operation = draws.one_of(("UNION ALL", "UNION", "INTERSECT", "EXCEPT"))
+        sampler = self._sampler
+        operation = sampler.one_of(("UNION ALL", "UNION", "INTERSECT", "EXCEPT"))
         here = there = 0
-        if draws.below(2):
-            here = draws.below(len(self._table.columns))
+        if sampler.below(2):
+            here = sampler.below(len(self._table.columns))
             of = self._table.columns[here].type
             there = next((i for i, column in enumerate(self._other.columns) if i and column.type is of), 0)
             here = here if there else 0
@@ -166,23 +166,23 @@ class _QueryGenerator:
 
     def distinct(self) -> ReadQuery:
         """The values of a column, each once."""
-        position = self._draws.below(len(self._table.columns))
+        position = self._sampler.below(len(self._table.columns))
         where, rows = self._where()
         text = f"SELECT DISTINCT {self._table.columns[position].name} FROM {self._table.name}{where}"
         return _query(text, [(value,) for value in dict.fromkeys(row[position] for row in rows)])
 
     def _where(self, prefix: str = "", further: str = "") -> tuple[str, list[ColumnValues]]:
         """A WHERE or nothing, and the rows that it leaves but for what is ``further`` demanded."""
-        draws, rates = self._draws, self._rates
+        sampler, rates = self._sampler, self._rates
         texts = [further] if further else []
         rows = list(self._mine.values())
-        if draws.chance(rates.subquery):
+        if sampler.chance(rates.subquery):
             text, has_it = self._subquery(prefix)
             texts.append(text)
             rows = [row for row in rows if (row[0] in self._theirs) is has_it]
-        if draws.chance(rates.where):
+        if sampler.chance(rates.where):
             condition = ConditionGenerator(self._table, self._mine, rates, self._bank, prefix=prefix).drawn(
-                draws, self._depth
+                sampler, self._depth
             )
             texts.insert(0, f"({condition.text})" if texts and condition.is_loose else condition.text)
             test = condition.test
@@ -191,26 +191,26 @@ class _QueryGenerator:
 
     def _subquery(self, prefix: str) -> tuple[str, bool]:
         """A condition that the other table has the id, or has not, and which of the two."""
-        other, has_it = self._other.name, self._draws.below(3) > 0
-        if self._draws.below(2):
+        other, has_it = self._other.name, self._sampler.below(3) > 0
+        if self._sampler.below(2):
             return f"{prefix}id {'' if has_it else 'NOT '}IN (SELECT id FROM {other})", has_it
         outer = f"{prefix or f'{self._table.name}.'}id"
         return f"{'' if has_it else 'NOT '}EXISTS (SELECT 1 FROM {other} AS o WHERE o.id = {outer})", has_it
 
     def _ordered(self, text: str, rows: list[ColumnValues], cells: list[CellFunction]) -> ReadQuery:
         """With ORDER BY and LIMIT, which stands behind a total order only. NULL is less than everything."""
-        draws, rates = self._draws, self._rates
-        has_limit = draws.chance(rates.limit)
+        sampler, rates = self._sampler, self._rates
+        has_limit = sampler.chance(rates.limit)
         rows.sort(key=_row_id)
         numbered = list(enumerate(rows, 1))
-        if ordered := draws.chance(rates.order_by) or has_limit:
-            position = draws.below(len(self._table.columns))
-            descends = draws.below(2) == 1
+        if ordered := sampler.chance(rates.order_by) or has_limit:
+            position = sampler.below(len(self._table.columns))
+            descends = sampler.below(2) == 1
             name = self._table.columns[position].name
             text += f" ORDER BY {name}{' DESC' if descends else ''}{', id' if position else ''}"
             numbered.sort(key=lambda pair: _sort_key(pair[1][position]), reverse=descends)
         if has_limit:
-            count, skipped = 1 + draws.below(5), draws.below(3)
+            count, skipped = 1 + sampler.below(5), sampler.below(3)
             text += f" LIMIT {count}{f' OFFSET {skipped}' if skipped else ''}"
             numbered = numbered[skipped : skipped + count]
         return _query(text, [tuple(make(row, i) for make in cells) for i, row in numbered], ordered=ordered)
@@ -243,19 +243,18 @@ def _sort_key(value: ColumnValue) -> tuple[bool, ColumnValue]:
 CellFunction: TypeAlias = Callable[[ColumnValues, int], ColumnValue]
 """The cell of a result for a row, which is the so-manieth by id (from 1)."""
 
-
 AggregateFunction: TypeAlias = Callable[[Sequence[ColumnValues]], ColumnValue]
 """What some rows come to, of which there is at least one."""
 
 
-def draw_aggregate(draws: Sampler, column: ColumnDef, position: int) -> tuple[str, AggregateFunction]:
+def draw_aggregate(sampler: Sampler, column: ColumnDef, position: int) -> tuple[str, AggregateFunction]:
     """An aggregate of a column, which stands at a position of the row, or of the ids."""
     name = column.name
 
     def values(rows: Sequence[ColumnValues]) -> list[ColumnValue]:
         return [value for row in rows if (value := row[position]) is not None]
 
-    match draws.below(5):
+    match sampler.below(5):
         case 0 if column.type in ORDERED_TYPES:
             return f"min({name})", lambda rows: min(values(rows), default=None)  # type: ignore[type-var]  # of one type
         case 1 if column.type in ORDERED_TYPES:
@@ -268,10 +267,10 @@ def draw_aggregate(draws: Sampler, column: ColumnDef, position: int) -> tuple[st
             return f"count({name})", lambda rows: len(values(rows))
 
 
-def draw_window(draws: Sampler, name: str, position: int, rows: Sequence[ColumnValues]) -> tuple[str, CellFunction]:
+def draw_window(sampler: Sampler, name: str, position: int, rows: Sequence[ColumnValues]) -> tuple[str, CellFunction]:
     """A window function over all rows of a query, by id or within those that are alike in a column."""
     ids = sorted(map(_key_of, rows))
-    match draws.below(5):
+    match sampler.below(5):
         case 0:
             return "row_number() OVER (ORDER BY id)", lambda row, i: i
         case 1:

@@ -10,17 +10,9 @@ from typing import Final, TypeVar
 from simdsl.core.choices import choose_below
 
 T = TypeVar("T")
-
-
 _SIZE: Final = 2**64
-
-
 _BIAS: Final = 16  # bits that are left over, so that a number is as likely as the next one
-
-
 _SCALE: Final = 2**16  # so finely rates are told apart; a coarser one serves more decisions with one hash
-
-
 _BORDER: Final = "\x1f"  # as choices.draw joins the parts of a place: joined once, not for every hash
 
 

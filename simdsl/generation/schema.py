@@ -87,17 +87,17 @@ def draw_schema(seed: int, knobs: Knobs) -> tuple[TableDef, ...]:
     return tuple(tables)
 
 
-def draw_index(draws: Sampler, knobs: Knobs, table: TableDef, name: str) -> IndexDef:
+def draw_index(sampler: Sampler, knobs: Knobs, table: TableDef, name: str) -> IndexDef:
     """A further index of a table."""
-    kind = draws.one_of(knobs.index_kinds)
-    column = draws.one_of(table.columns[1:])
+    kind = sampler.one_of(knobs.index_kinds)
+    column = sampler.one_of(table.columns[1:])
     on, unique = column.name, ""
     columns: tuple[str, ...] = (column.name,)
     match kind:
         case IndexKind.UNIQUE:
             on, unique = f"{column.name}, id", "UNIQUE "
         case IndexKind.COMPOSITE:
-            other = draws.one_of(table.columns)
+            other = sampler.one_of(table.columns)
             if other is not column:
                 on, columns = f"{column.name}, {other.name}", (column.name, other.name)
         case IndexKind.DESCENDING:
@@ -110,10 +110,10 @@ def draw_index(draws: Sampler, knobs: Knobs, table: TableDef, name: str) -> Inde
     return IndexDef(name=name, ddl=f"CREATE {unique}INDEX {name} ON {table.name} ({on}){where}", columns=columns)
 
 
-def draw_column(draws: Sampler, knobs: Knobs, name: str) -> ColumnDef:
+def draw_column(sampler: Sampler, knobs: Knobs, name: str) -> ColumnDef:
     """A column that can be added to a table with rows."""
-    of = draws.one_of(knobs.types)
-    default = draw_typical(draws, of) if draws.chance(knobs.default) else None
+    of = sampler.one_of(knobs.types)
+    default = draw_typical(sampler, of) if sampler.chance(knobs.default) else None
     return ColumnDef(name=name, type=of, default=default, added=True)
 
 
@@ -132,31 +132,30 @@ def _reference(column: ColumnDef, tables: tuple[TableDef, ...]) -> str:
 
 
 def _table(seed: int, knobs: Knobs, number: int, earlier: list[TableDef]) -> TableDef:
-    draws = Sampler(seed, "table", number)
-    has_key = draws.chance(knobs.primary_key)
+    sampler = Sampler(seed, "table", number)
+    has_key = sampler.chance(knobs.primary_key)
     columns = [ColumnDef(name="id", type=ColumnType.INTEGER, not_null=True)]
-    columns += [_column(seed, knobs, number, i) for i in range(1, 2 + draws.below(max(knobs.columns - 1, 1)))]
+    columns += [_column(seed, knobs, number, i) for i in range(1, 2 + sampler.below(max(knobs.columns - 1, 1)))]
     parents = [i for i, table in enumerate(earlier) if table.has_key]
-    if parents and len(columns) < knobs.columns and draws.chance(knobs.foreign_key):
-        columns.append(ColumnDef(name="parent", type=ColumnType.INTEGER, references=draws.one_of(parents)))
+    if parents and len(columns) < knobs.columns and sampler.chance(knobs.foreign_key):
+        columns.append(ColumnDef(name="parent", type=ColumnType.INTEGER, references=sampler.one_of(parents)))
     table = TableDef(name=f"t{number + 1}", has_key=has_key, columns=tuple(columns))
-    for i in range(draws.below(knobs.indexes + 1) if knobs.index_kinds else 0):
+    for i in range(sampler.below(knobs.indexes + 1) if knobs.index_kinds else 0):
         table = table.with_index(draw_index(Sampler(seed, "index", number, i), knobs, table, f"i{number + 1}_{i}"))
     return table
 
 
 def _column(seed: int, knobs: Knobs, number: int, i: int) -> ColumnDef:
-    draws = Sampler(seed, "column", number, i)
-    of = draws.one_of(knobs.types)
-    unique = draws.chance(knobs.unique) and of in _UNIQUE_TYPES
-    not_null = draws.chance(knobs.not_null)
-    forbidden = _FORBIDDEN.get(of) if draws.chance(knobs.check) else None
-    default = draw_typical(draws, of) if draws.chance(knobs.default) and not unique else None
+    sampler = Sampler(seed, "column", number, i)
+    of = sampler.one_of(knobs.types)
+    unique = sampler.chance(knobs.unique) and of in _UNIQUE_TYPES
+    not_null = sampler.chance(knobs.not_null)
+    forbidden = _FORBIDDEN.get(of) if sampler.chance(knobs.check) else None
+    default = draw_typical(sampler, of) if sampler.chance(knobs.default) and not unique else None
     return ColumnDef(name=f"c{i}", type=of, unique=unique, not_null=not_null, forbidden=forbidden, default=default)
 
 
 _UNIQUE_TYPES: Final = (INTEGER_TYPES - {ColumnType.SMALLINT}) | TEXT_TYPES
-
 
 # No value that is drawn is one of these.
 _FORBIDDEN: Final = MappingProxyType[ColumnType, ColumnValue](
@@ -169,7 +168,6 @@ _FORBIDDEN: Final = MappingProxyType[ColumnType, ColumnValue](
         ColumnType.VARCHAR: "forbidden",
     }
 )
-
 
 _TYPE_NAMES: Final = MappingProxyType(
     {
@@ -195,36 +193,36 @@ class SchemaChange:
 
 
 def draw_schema_change(
-    draws: Sampler, knobs: SchemaKnobs, table: TableDef, rows: TableRows, fresh: int
+    sampler: Sampler, knobs: SchemaKnobs, table: TableDef, rows: TableRows, fresh: int
 ) -> SchemaChange | None:
     """CREATE INDEX, DROP INDEX, ADD COLUMN or DROP COLUMN; None where the knobs leave no room for any.
 
     ``fresh`` is a number for a name that nobody has had.
     """
-    form = draws.below(4)
+    form = sampler.below(4)
     if form == 0 and table.indexes:
-        index = draws.one_of(table.indexes)
+        index = sampler.one_of(table.indexes)
         left = tuple(one for one in table.indexes if one is not index)
         return SchemaChange(text=f"DROP INDEX {index.name}", table=replace(table, indexes=left), rows=rows)
     if form == 1:
         held = {name for index in table.indexes for name in index.columns}
         free = [i for i, column in enumerate(table.columns) if column.added and column.name not in held]
         if free:
-            return _drop_column(table, rows, draws.one_of(free))
+            return _drop_column(table, rows, sampler.one_of(free))
     has_room = len(table.columns) < knobs.columns
     if form == 2 and has_room:
-        return _add_column(draws, knobs, table, rows, f"x{fresh}")
+        return _add_column(sampler, knobs, table, rows, f"x{fresh}")
     if knobs.index_kinds and len(table.indexes) < knobs.indexes:
-        index = draw_index(draws, knobs, table, f"i{fresh}")
+        index = draw_index(sampler, knobs, table, f"i{fresh}")
         return SchemaChange(text=index.ddl, table=table.with_index(index), rows=rows)
     if table.indexes:
         index = table.indexes[0]
         return SchemaChange(text=f"DROP INDEX {index.name}", table=replace(table, indexes=table.indexes[1:]), rows=rows)
-    return _add_column(draws, knobs, table, rows, f"x{fresh}") if has_room else None
+    return _add_column(sampler, knobs, table, rows, f"x{fresh}") if has_room else None
 
 
-def _add_column(draws: Sampler, knobs: SchemaKnobs, table: TableDef, rows: TableRows, name: str) -> SchemaChange:
-    column = draw_column(draws, knobs, name)
+def _add_column(sampler: Sampler, knobs: SchemaKnobs, table: TableDef, rows: TableRows, name: str) -> SchemaChange:
+    column = draw_column(sampler, knobs, name)
     return SchemaChange(
         text=f"ALTER TABLE {table.name} ADD COLUMN {column.ddl}",
         table=replace(table, columns=(*table.columns, column)),

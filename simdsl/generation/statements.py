@@ -31,13 +31,10 @@ from simdsl.syntax.sql_lexer import parse_sql
 TableRows: TypeAlias = Mapping[int, ColumnValues]
 """The rows of a table by their id."""
 
-
 DatabaseState: TypeAlias = tuple[TableRows, ...]
 """The rows of every table, by the table's number. Never changed: who writes makes another one."""
 
-
 MARK: Final = "\x01"
-
 
 MANY: Final = 3
 """So many rows are expected one by one; of more only the number."""
@@ -69,14 +66,16 @@ class BoundParameters:
     """
 
     def __init__(self, seed: int) -> None:
-        draws = Sampler(seed, "bank")
+        sampler = Sampler(seed, "bank")
         values: dict[str, int | str] = {}
         names: dict[ColumnType, tuple[str, ...]] = {}
         for of in _BOUND:
             names[of] = tuple(f"{of}_{i}" for i in range(3))
             for i, name in enumerate(names[of]):
                 values[name] = (
-                    draws.below(90) - 30 if of in INTEGER_TYPES else f"{draws.one_of('abcXYZ')}{draws.one_of('é ß')}{i}"
+                    sampler.below(90) - 30
+                    if of in INTEGER_TYPES
+                    else f"{sampler.one_of('abcXYZ')}{sampler.one_of('é ß')}{i}"
                 )
         self._names: Mapping[ColumnType, tuple[str, ...]] = names
         self.values: Mapping[str, int | str] = values
@@ -86,15 +85,15 @@ class BoundParameters:
         """All of them, as the plan declares them."""
         return tuple(Param(name=name, value=value) for name, value in self.values.items())
 
-    def said(self, draws: Sampler, of: ColumnType, value: ColumnValue) -> tuple[str, ColumnValue]:
+    def said(self, sampler: Sampler, of: ColumnType, value: ColumnValue) -> tuple[str, ColumnValue]:
         """A value and its text: mostly the one that is given, and now and then a bound one in its place."""
-        name = self.bound(draws, of)
+        name = self.bound(sampler, of)
         return (value_literal(value), value) if name is None else (f"{MARK}{name}{MARK}", self.values[name])
 
-    def bound(self, draws: Sampler, of: ColumnType) -> str | None:
+    def bound(self, sampler: Sampler, of: ColumnType) -> str | None:
         """Now and then the name of a value for a type of column."""
         names = self._names.get(of)
-        return None if names is None or draws.below(8) else draws.one_of(names)
+        return None if names is None or sampler.below(8) else sampler.one_of(names)
 
 
 def sql(text: str, kind: SqlKind, *, ordered: bool = False) -> Sql:
@@ -204,8 +203,5 @@ BEGIN_SERIALIZABLE: Final = _transaction_control(
     "BEGIN ISOLATION LEVEL SERIALIZABLE", TransactionAction.BEGIN, isolation=IsolationLevel.SERIALIZABLE
 )
 
-
 COMMIT: Final = _transaction_control("COMMIT", TransactionAction.COMMIT)
-
-
 ROLLBACK: Final = _transaction_control("ROLLBACK", TransactionAction.ROLLBACK)

@@ -92,47 +92,23 @@ class ReadRows:
 
 
 KeyedStatement: TypeAlias = CreateKeyed | ChangeIndex | InsertRows | SetValue | AddToValue | DeleteRow | ReadRows
-
-
 _NAME: Final = r"([a-z_][a-z0-9_]*)"
-
-
 _VALUE: Final = r"(?:-?\d+|NULL)"  # what an engine may store as something else, text for one, is not understood
-
-
 _WHERE: Final = rf"(?: WHERE {_NAME} = (-?\d+))?"
-
 
 _CREATE: Final = lazy_regex(
     rf"CREATE TABLE {_NAME} \({_NAME} INTEGER PRIMARY KEY, {_NAME} INTEGER(?: NOT NULL)?(?: CHECK \([^()]*\))?\)",
     re.IGNORECASE,
 )
 
-
 _INDEX: Final = lazy_regex(rf"CREATE INDEX {_NAME} ON {_NAME} \([^()]*\)|DROP INDEX {_NAME}", re.IGNORECASE)
-
-
 _INSERT: Final = lazy_regex(rf"INSERT INTO {_NAME} VALUES (\(.*\))", re.IGNORECASE)
-
-
 _ROW: Final = rf"\((-?\d+), ({_VALUE})\)"
-
-
 _ROWS: Final = lazy_regex(rf"{_ROW}(?:, {_ROW})*", re.IGNORECASE)
-
-
 _EACH: Final = lazy_regex(_ROW, re.IGNORECASE)
-
-
 _UPDATE: Final = lazy_regex(rf"UPDATE {_NAME} SET {_NAME} = (?:({_VALUE})|\2 ([+-]) (\d+)){_WHERE}", re.IGNORECASE)
-
-
 _DELETE: Final = lazy_regex(rf"DELETE FROM {_NAME} WHERE {_NAME} = (-?\d+)", re.IGNORECASE)
-
-
 _READ: Final = lazy_regex(rf"SELECT {_NAME}, {_NAME} FROM {_NAME}{_WHERE}(?: ORDER BY {_NAME})?", re.IGNORECASE)
-
-
 _VARIABLE: Final = lazy_regex(r"\$([a-z_][a-z0-9_]*)")
 
 
@@ -344,20 +320,14 @@ def _savepoint_index(open_: _OpenTransaction, name: str) -> int | None:
 CREATE_TABLE: Final = lazy_regex(rf"CREATE TABLE (?!IF\b){_NAME} ?\(", re.IGNORECASE)
 """A CREATE TABLE that fails where there is one of this name already."""
 
-
 DROP_TABLE: Final = lazy_regex(rf"DROP TABLE (?!IF\b){_NAME};?", re.IGNORECASE)
 """A DROP TABLE that fails where there is none."""
-
 
 SELECT_ONE_TABLE: Final = lazy_regex(rf"SELECT [^()]+ FROM {_NAME}(?: WHERE [^()]+)?(?: ORDER BY [^()]+)?;?", re.IGNORECASE)
 """A query of one table."""
 
-
 _CREATE_IF_NOT_EXISTS: Final = lazy_regex(rf"CREATE TABLE IF NOT EXISTS {_NAME} ?\(", re.IGNORECASE)
-
-
 _ANY_INDEX_CHANGE: Final = lazy_regex(r"(?:CREATE (?:UNIQUE )?|DROP )INDEX\b", re.IGNORECASE)
-
 
 NOT_EXECUTED: Final = CONTENTION | {ErrorClass.IN_FAILED_SQL_TRANSACTION}
 """The errors of a statement that was not executed, because of other sessions or of an earlier error."""

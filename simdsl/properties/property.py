@@ -62,7 +62,6 @@ PropertyFinding: TypeAlias = PropertyHeld | PropertyViolation
 
 TraceCheck: TypeAlias = Callable[[Plan, Iterable[TraceEvent]], Iterator[PropertyFinding]]
 BuildPlan: TypeAlias = Callable[[int, PlanSize], Plan]
-
 DEFAULT_SIZE = PlanSize()
 
 

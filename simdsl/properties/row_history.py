@@ -451,7 +451,6 @@ _INITIAL: Final = StepCompleted(
     ordered=False,
 )
 
-
 PARTIAL_FAILURES: Final = frozenset(
     (
         ErrorClass.UNIQUE_VIOLATION,

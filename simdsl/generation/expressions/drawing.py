@@ -318,29 +318,15 @@ def _divisor(number: SqlExpression) -> SqlExpression:
 
 
 _Form: TypeAlias = Callable[[_ExpressionSampler, SingleHashSampler, int, str, SqlType], SqlExpression]
-
-
 _BORDER: Final = "\x1f"  # as choices.draw joins the parts of a place: joined once, not for every node
-
-
 _COMPARISONS: Final = tuple(ComparisonOperator)
-
-
 _OPERATORS: Final = tuple(ArithmeticOperator)
-
-
 _MODULUS: Final = Literal(type=SqlType.INTEGER, value=1_000_003)
-
-
 _PATTERN: Final = ("%", "_", "a", "A", "b", "B", "c", "C", "x", "é", "É", "'", "*", "[", "?", "\n", "😀")
-
-
 _SIMPLE: Final[tuple[_Form, ...]] = (_compare, _compare, _compare, _is_null, _distinct, _between, _in, _like)
-
 
 # For each type its forms; what stands there twice is drawn twice as often.
 _ANY: Final[tuple[_Form, ...]] = (_case, _switch, _coalesce, _null_if, _extreme)
-
 
 _FORMS: Final = MappingProxyType[SqlType, tuple[_Form, ...]](
     {

@@ -64,17 +64,9 @@ from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 
 OVERFLOW: Final = "an integer leaves its 64 bits"
-
-
 NO_DIVISOR: Final = "a division by zero"
-
-
 NOT_FINITE: Final = "a real becomes infinite"
-
-
 VANISHED: Final = "a real becomes zero by underflow"
-
-
 OUT_OF_RANGE: Final = "a real is too large for an integer"
 
 
@@ -313,22 +305,11 @@ def _cast(value: _Any, source: SqlType, target: SqlType) -> _Any:
 
 
 _WILDCARDS: Final = {"%": ".*", "_": "."}
-
-
 _UPPERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
 LOWER: Final = str.maketrans(_UPPERS, _UPPERS.lower())
-
-
 _UPPER: Final = str.maketrans(_UPPERS.lower(), _UPPERS)
-
-
 RowTuple: TypeAlias = Sequence[Value]
-
-
 CompiledExpression: TypeAlias = Callable[[RowTuple], Value | Undefined]
-
 
 # Of the type that the node's type says, as in evaluation.
 _CompiledPart: TypeAlias = Callable[[RowTuple], Any]

@@ -381,10 +381,7 @@ SqlExpression: TypeAlias = (
     | Extreme
 )
 
-
 TRUE: Final = Literal(type=SqlType.BOOLEAN, value=True)
-
-
 FALSE: Final = Literal(type=SqlType.BOOLEAN, value=False)
 
 

@@ -203,7 +203,6 @@ _CONNECTIVES: Final = MappingProxyType(
     {Connective.AND: (Precedence.AND, Precedence.NOT), Connective.OR: (Precedence.OR, Precedence.AND)}
 )
 
-
 _OPERATORS: Final = MappingProxyType(
     {
         **dict.fromkeys((ArithmeticOperator.ADD, ArithmeticOperator.SUBTRACT), (Precedence.SUM, Precedence.PRODUCT)),
@@ -213,7 +212,6 @@ _OPERATORS: Final = MappingProxyType(
         ),
     }
 )
-
 
 _SIGNS: Final = MappingProxyType({one: "<>" if one is ComparisonOperator.NE else one.value for one in ComparisonOperator})
 
@@ -265,7 +263,6 @@ _SQLITE_TYPES: Final = {
     SqlType.BOOLEAN: "BOOLEAN",
     SqlType.BLOB: "BLOB",
 }
-
 
 _GLOB: Final = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
 
@@ -327,7 +324,6 @@ _POSTGRES_TYPES: Final = {
     SqlType.BOOLEAN: "boolean",
     SqlType.BLOB: "bytea",
 }
-
 
 PRINTERS: Final = MappingProxyType({Dialect.SQLITE: SqlitePrinter(), Dialect.POSTGRES: PostgresPrinter()})
 

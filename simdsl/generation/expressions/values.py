@@ -145,9 +145,7 @@ _INTEGERS: Final = (
     *(2**53, 2**53 + 1, -(2**53) - 1, 2**32, -1, 127, 128, 32767, 32768),
 )
 
-
 _NARROW_INTEGERS: Final = (-(2**31), 2**31 - 1, -1, 65535, 65536)
-
 
 # Drawn for rows, where they are bound, never for literals: SQLite reads 15 digits exactly.
 _REALS: Final = (
@@ -155,15 +153,9 @@ _REALS: Final = (
     *(9007199254740992.0, 9007199254740991.0, 9.223372036854775807e18, -9.223372036854775808e18, 1e22, 0.30000000000000004),
 )
 
-
 _NARROW_REALS: Final = (2.0**40, -(2.0**40), 2.0**-10, -(2.0**-10), 16777216.0, 16777217.0)
-
-
 _LETTERS: Final = "abcABCxyzXYZ 019%_'*[]?-\"$:"
-
-
 _FEW: Final = ("a", "A", "ab", "abc")
-
 
 _UNICODE: Final = (
     *(
@@ -189,13 +181,8 @@ _UNICODE: Final = (
     *("ﬁ", "א", "\u202eab", "K", "\t", "\n", "\x7f", "\x01"),
 )
 
-
 NARROW_INTEGER: Final = 2**31
-
-
 WIDE_INTEGER: Final = 2**63
-
-
 _LONGEST: Final = 2**31  # no engine holds a longer text
 
 
@@ -212,14 +199,8 @@ class Exponents(NamedTuple):
 
 
 NARROW_REAL: Final = Exponents(-20, 50)
-
-
 WIDE_REAL: Final = Exponents(-1074, 1024)
-
-
 SMALLEST_SAFE_REAL: Final = 2.0**NARROW_REAL.low
-
-
 GREATEST_SAFE_REAL: Final = 2.0**NARROW_REAL.high
 
 

@@ -42,7 +42,7 @@ def _claim_norec(made: MetamorphicPlan) -> None:
     sampler = made.sampler()
     source = sampler.source()
     condition = sampler.condition(source)
-    column = sampler.draws.one_of(source.columns)
+    column = sampler.choices.one_of(source.columns)
     kept = made.query(
         "kept", render("SELECT {column} FROM {source} WHERE {p}", column=column, source=source.text, p=condition)
     )
@@ -86,18 +86,18 @@ def _claim_count(made: MetamorphicPlan) -> None:
 def _query(sampler: QuerySampler) -> DialectText:
     """What an engine may count without producing the rows: it may skip sorting, columns, and whole joins."""
     source = sampler.source()
-    where = render(" WHERE {p}", p=sampler.condition(source)) if sampler.draws.below(3) else render("")
-    match sampler.draws.below(4):
+    where = render(" WHERE {p}", p=sampler.condition(source)) if sampler.choices.below(3) else render("")
+    match sampler.choices.below(4):
         case 0:
             columns = sampler.selected(source.columns)
             return render("SELECT DISTINCT {c} FROM {s}{where}", c=columns, s=source.text, where=where)
         case 1:
-            column = sampler.draws.one_of(source.columns)
+            column = sampler.choices.one_of(source.columns)
             return render("SELECT {c} FROM {s}{where} GROUP BY {c}", c=column, s=source.text, where=where)
         case 2:
             columns = sampler.selected(source.columns)
             # Which rows a LIMIT without an order keeps is open; how many is not.
-            limit = f" LIMIT {sampler.draws.below(6)} OFFSET {sampler.draws.below(4)}"
+            limit = f" LIMIT {sampler.choices.below(6)} OFFSET {sampler.choices.below(4)}"
             return render("SELECT {c} FROM {s}{where}{limit}", c=columns, s=source.text, where=where, limit=limit)
         case _:  # the last of four numbers: a plain query
             columns = sampler.selected(source.columns)
@@ -140,7 +140,7 @@ def _claim_dml(made: MetamorphicPlan) -> None:
     needs_transaction = made.concurrency is not Concurrency.CONFLICTING  # else the claim is in a transaction already
     if needs_transaction:
         made.begin()
-    if sampler.draws.below(2):
+    if sampler.choices.below(2):
         # The rows are recognized by a mark that no condition reads: the UPDATE cannot change what its condition is about.
         n = made.number
         wrote = made.write(render("UPDATE {t} SET {mark} = {n} WHERE {p}", t=table.name, mark=MARK, n=n, p=condition))

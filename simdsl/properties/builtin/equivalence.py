@@ -48,7 +48,7 @@ def _claim_rewrite(made: MetamorphicPlan) -> None:
     condition = sampler.condition(source)
     other = condition
     # Two rewrites in a row reach forms that no single one has, such as a negated BETWEEN as an OR.
-    for turn in range(1 + sampler.draws.below(2)):
+    for turn in range(1 + sampler.choices.below(2)):
         rewrite = draw_rewrite(other, seed=made.plan.seed, place=(made.number, turn))
         other = other if rewrite is None else rewrite.expression
     columns = sampler.selected(source.columns)
@@ -107,15 +107,15 @@ def _claim_coddtest(made: MetamorphicPlan) -> None:
 
 def _constant(made: MetamorphicPlan, sampler: QuerySampler) -> tuple[Literal, DialectText]:
     """A constant, and a subquery that returns it."""
-    table = sampler.draws.one_of(made.fixture.tables)
+    table = sampler.choices.one_of(made.fixture.tables)
     numbers = [column for column in table.columns if column.type is SqlType.INTEGER]
-    if numbers and sampler.draws.below(2):
-        column = sampler.draws.one_of(numbers)
+    if numbers and sampler.choices.below(2):
+        column = sampler.choices.one_of(numbers)
         values = [value for row in table.rows if isinstance(value := row[column.name], int)]
-        function, found = sampler.draws.one_of((("max", max), ("min", min)))
+        function, found = sampler.choices.one_of((("max", max), ("min", min)))
         constant = Literal(type=SqlType.INTEGER, value=found(values) if values else None)
         return constant, render("(SELECT {f}({c}) FROM {t})", f=function, c=column, t=table.name)
-    of = sampler.draws.one_of((SqlType.INTEGER, SqlType.TEXT, SqlType.REAL, SqlType.BOOLEAN))
+    of = sampler.choices.one_of((SqlType.INTEGER, SqlType.TEXT, SqlType.REAL, SqlType.BOOLEAN))
     place = (made.plan.name, made.number)
     value = draw_value(seed=made.plan.seed, place=place, of=of, rates=made.fixture.rates, narrow=True)
     constant = Literal(type=of, value=value)
@@ -228,8 +228,8 @@ def _claim_index(made: MetamorphicPlan) -> None:
     before = made.query("before", query)
     made.change(_index(made, sampler, source.table, query, condition, name))
     labels = [before, made.query("indexed", query)]
-    if sampler.draws.below(2):
-        if sampler.draws.below(2):
+    if sampler.choices.below(2):
+        if sampler.choices.below(2):
             made.change(DialectText(sqlite=f"REINDEX {name}", postgres=f"REINDEX INDEX {name}"))
         else:
             made.change(render("ANALYZE {table}", table=source.table.name))
@@ -248,16 +248,16 @@ def _index(
     name: str,
 ) -> DialectText:
     """CREATE INDEX, mostly one that may serve the query: an index that the planner ignores tests nothing."""
-    column = sampler.draws.one_of(table.columns).name
-    form = sampler.draws.below(6)
+    column = sampler.choices.one_of(table.columns).name
+    form = sampler.choices.below(6)
     if form == 0:
         return render("CREATE INDEX {name} ON {t} ({c}) WHERE {p}", name=name, t=table.name, c=column, p=condition)
     if form == 1:
         return render("CREATE INDEX {name} ON {t} (({p}))", name=name, t=table.name, p=condition)
     named = _columns_named(query, table)
     if form in (2, 3) and named:
-        order = sampler.draws.one_of(("", " DESC"))
-        column = sampler.draws.one_of(named)
+        order = sampler.choices.one_of(("", " DESC"))
+        column = sampler.choices.one_of(named)
         return render("CREATE INDEX {name} ON {t} ({c}{order})", name=name, t=table.name, c=column, order=order)
     profile, rates = made.plan.size.profile, made.fixture.rates
     return draw_fixture_index(made.plan.seed, profile, rates, table, name, (made.plan.name, made.number))
@@ -297,9 +297,9 @@ def integrity(plan: PlanBuilder) -> None:
 
 def _claim_integrity(made: MetamorphicPlan) -> None:
     sampler = made.sampler()
-    is_undone = sampler.draws.below(3) == 0
+    is_undone = sampler.choices.below(3) == 0
     table = sampler.table().table
-    if sampler.draws.below(2):
+    if sampler.choices.below(2):
         made.change(
             draw_fixture_index(
                 made.plan.seed, made.plan.size.profile, made.fixture.rates, table, f"extra_{made.number}", (made.number,)
@@ -308,7 +308,7 @@ def _claim_integrity(made: MetamorphicPlan) -> None:
     # A rollback writes pages back as well, so what was undone is checked like what was done.
     if is_undone:
         made.begin()
-    for i in range(1 + sampler.draws.below(3)):
+    for i in range(1 + sampler.choices.below(3)):
         made.write(_write(made, sampler, table), f"wrote{i}")
     if is_undone:
         made.rollback()
@@ -319,11 +319,11 @@ def _claim_integrity(made: MetamorphicPlan) -> None:
 def _write(made: MetamorphicPlan, sampler: QuerySampler, table: FixtureTable) -> DialectText:
     condition = sampler.predicate(table.keyed, depth=1)
     free = [column for column in table.columns if column.name not in table.constraints]
-    if not free or sampler.draws.below(3) == 0:
+    if not free or sampler.choices.below(3) == 0:
         # The first rows stay, or the table would soon be empty and the rest of the plan about nothing.
-        keep = sampler.draws.below(20)
+        keep = sampler.choices.below(20)
         return render("DELETE FROM {t} WHERE {p} AND id > {n}", t=table.name, p=condition, n=keep)
-    column = sampler.draws.one_of(free)
+    column = sampler.choices.one_of(free)
     place = (made.plan.name, made.number, len(made.script.steps))
     new = draw_value(seed=made.plan.seed, place=place, of=column.type, rates=made.fixture.rates, narrow=True)
     literal = Literal(type=column.type, value=new)

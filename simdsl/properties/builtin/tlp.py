@@ -50,7 +50,7 @@ def tlp(plan: PlanBuilder) -> None:
 def _claim_tlp(made: MetamorphicPlan) -> None:
     sampler = made.sampler()
     source = sampler.source()
-    form = sampler.draws.one_of(_FORMS)
+    form = sampler.choices.one_of(_FORMS)
     form(made, sampler, source, sampler.condition(source))
 
 
@@ -69,7 +69,7 @@ def _distinct(made: MetamorphicPlan, sampler: QuerySampler, source: QuerySource,
 
 
 def _grouped(made: MetamorphicPlan, sampler: QuerySampler, source: QuerySource, condition: SqlExpression) -> None:
-    column = sampler.draws.one_of(source.columns)
+    column = sampler.choices.one_of(source.columns)
     query = render("SELECT {column} FROM {source}", column=column, source=source.text)
     groups = f" GROUP BY {column.name}"
     whole = render("{query}{groups}", query=query, groups=groups)
@@ -78,14 +78,14 @@ def _grouped(made: MetamorphicPlan, sampler: QuerySampler, source: QuerySource, 
 
 def _having(made: MetamorphicPlan, sampler: QuerySampler, source: QuerySource, condition: SqlExpression) -> None:
     """The condition is on groups: on their size, and on what they are grouped by."""
-    column = sampler.draws.one_of(source.columns)
+    column = sampler.choices.one_of(source.columns)
     # Expressions know no aggregates. The count is a column while the condition is drawn, and count(*) in its text.
     count = ColumnRef(name="count_of_rows", type=SqlType.INTEGER, nullable=False, narrow=True)
     on_groups = render("{condition}", condition=sampler.predicate((column, count), depth=1))
     on_groups = DialectText(
         sqlite=on_groups.sqlite.replace(count.name, "count(*)"), postgres=on_groups.postgres.replace(count.name, "count(*)")
     )
-    where = render(" WHERE {p}", p=condition) if sampler.draws.below(2) else render("")
+    where = render(" WHERE {p}", p=condition) if sampler.choices.below(2) else render("")
     query = render("SELECT {c}, count(*) FROM {s}{where} GROUP BY {c}", c=column, s=source.text, where=where)
     whole = made.query("whole", query)
     parts = [made.query(role, render(f"{{query}} HAVING {part}", query=query, p=on_groups)) for role, part in _PARTS]
@@ -93,8 +93,8 @@ def _having(made: MetamorphicPlan, sampler: QuerySampler, source: QuerySource, c
 
 
 def _aggregated(made: MetamorphicPlan, sampler: QuerySampler, source: QuerySource, condition: SqlExpression) -> None:
-    column = sampler.draws.one_of([one for one in source.columns if one.type in _ORDERED_TYPES])
-    number = sampler.draws.one_of([one for one in source.columns if one.type is SqlType.INTEGER])
+    column = sampler.choices.one_of([one for one in source.columns if one.type in _ORDERED_TYPES])
+    number = sampler.choices.one_of([one for one in source.columns if one.type is SqlType.INTEGER])
     query = render(
         "SELECT count(*) AS n, min({c}) AS low, max({c}) AS high, sum({i}) AS total FROM {s}",
         c=column,
@@ -163,7 +163,7 @@ def union_all(plan: PlanBuilder) -> None:
 def _claim_union_all(made: MetamorphicPlan) -> None:
     sampler = made.sampler()
     # Both sides select the same types: a conversion between them would be the engine's own business.
-    types = [sampler.draws.one_of(tuple(SqlType)) for _ in range(1 + sampler.draws.below(2))]
+    types = [sampler.choices.one_of(tuple(SqlType)) for _ in range(1 + sampler.choices.below(2))]
     left, right = _side(sampler, types), _side(sampler, types)
     one, other = made.query("one", left), made.query("other", right)
     both = made.query("both", render("{left} UNION ALL {right}", left=left, right=right))
@@ -175,11 +175,11 @@ def _side(sampler: QuerySampler, types: list[SqlType]) -> DialectText:
     chosen = [_expression(sampler, of, source.columns) for of in types]
     template = "SELECT " + ", ".join(f"{{x{i}}} AS s{i}" for i in range(len(chosen))) + " FROM {source}"
     query = render(template, source=source.text, **{f"x{i}": one for i, one in enumerate(chosen)})
-    if sampler.draws.below(2):
+    if sampler.choices.below(2):
         return render("{query} WHERE {p}", query=query, p=sampler.condition(source))
     return query
 
 
 def _expression(sampler: QuerySampler, of: SqlType, columns: tuple[ColumnRef, ...]) -> SqlExpression:
     fitting = [column for column in columns if column.type is of]
-    return sampler.draws.one_of(fitting) if fitting and sampler.draws.below(3) else sampler.value(of, columns, depth=1)
+    return sampler.choices.one_of(fitting) if fitting and sampler.choices.below(3) else sampler.value(of, columns, depth=1)
