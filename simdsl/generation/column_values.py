@@ -1,6 +1,6 @@
-"""Values of columns, as SQL writes them and as expectations do.
+"""Random values of columns, how SQL writes them, and how an expectation does.
 
-Dates and times are their canonical texts, for that is how they are written, and what they are in SQLite.
+Dates and times are their canonical texts: SQLite has no other form of them, and PostgreSQL reads them as literals.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ ColumnValue: TypeAlias = bool | int | float | str | bytes | Decimal | None
 ColumnValues: TypeAlias = tuple[ColumnValue, ...]
 
 VARCHAR_LENGTH: Final = 20
-"""How long a VARCHAR is, at most."""
+"""The length of a VARCHAR."""
 
 INTEGER_TYPES: Final = frozenset({ColumnType.INTEGER, ColumnType.BIGINT, ColumnType.SMALLINT})
 TEXT_TYPES: Final = frozenset({ColumnType.TEXT, ColumnType.VARCHAR})
 DATETIME_TYPES: Final = frozenset({ColumnType.DATE, ColumnType.TIME, ColumnType.TIMESTAMP})
 
 ORDERED_TYPES: Final = INTEGER_TYPES | DATETIME_TYPES | {ColumnType.REAL, ColumnType.DECIMAL}
-"""The types whose order is the same everywhere."""
+"""The types whose order is the same everywhere: texts depend on a collation, blobs and booleans are not always ordered."""
 
 
 def draw_value(
     sampler: Sampler, of: ColumnType, rates: Rates, rows: Mapping[int, ColumnValues], position: int
 ) -> ColumnValue:
-    """A value of a type, never NULL. Duplicates are of those that the rows have at the position."""
+    """A value of a type, never NULL. A duplicate is one of the values that the rows have at the position."""
     if rows and sampler.chance(rates.duplicate):
         row = next(islice(rows.values(), sampler.below(len(rows)), None))
         value = row[position]
@@ -51,12 +51,12 @@ def draw_value(
 
 
 def draw_typical(sampler: Sampler, of: ColumnType) -> ColumnValue:
-    """A value at which nothing goes wrong, never NULL."""
+    """An everyday value, never NULL."""
     match of:
         case ColumnType.INTEGER | ColumnType.BIGINT | ColumnType.SMALLINT:
             return sampler.below(400) - 100
         case ColumnType.REAL:
-            return (sampler.below(2000) - 1000) / 4
+            return (sampler.below(2000) - 1000) / 4  # quarters are exact in binary: sums are the same everywhere
         case ColumnType.DECIMAL:
             return Decimal(sampler.below(20_000) - 10_000) / 4
         case ColumnType.BOOLEAN:
@@ -74,7 +74,7 @@ def draw_typical(sampler: Sampler, of: ColumnType) -> ColumnValue:
 
 
 def value_literal(value: ColumnValue) -> str:
-    """The value as both dialects write it."""
+    """The value as a literal of SQLite and of PostgreSQL."""
     match value:
         case None:
             return "NULL"
@@ -86,19 +86,21 @@ def value_literal(value: ColumnValue) -> str:
             return f"x'{value.hex()}'"
         case Decimal():
             return format(value, "f")
-        case _:
+        case int() | float():
             return repr(value)
 
 
 def expected_cell(value: ColumnValue) -> Cell:
-    """The value as an expectation demands it. A whole decimal is an integer in SQLite, and so it is written."""
+    """The cell that an expectation compares with the value."""
     match value:
         case float():
+            # 3.0 as a plain value would match an integer too, and as a fixed-point one it has no exponent.
             text = repr(value)
             return Scalar(value=value) if "e" in text else FixedPoint(text=text)
         case Decimal():
+            # SQLite stores a whole decimal as an integer, and PostgreSQL's 3.00 compares equal to it.
             return Scalar(value=int(value)) if value == value.to_integral_value() else FixedPoint(text=format(value, "f"))
-        case _:
+        case None | int() | str() | bytes():
             return Scalar(value=value)
 
 
@@ -125,6 +127,7 @@ def _draw_time(sampler: Sampler) -> str:
 
 _FIRST: Final = date(2001, 1, 1)
 _LETTERS: Final = "abcdefgABXYZ 019%_'-"
+# Accents composed and decomposed, letters whose case has another length, two to four bytes, right to left, a ligature.
 _UNICODE: Final = ("é", "É", "e\u0301", "ß", "İ", "ς", "日本", "😀", "Ω", "א", "ﬁ")
 
 _ZEROS: Final = MappingProxyType[ColumnType, tuple[ColumnValue, ...]](
@@ -138,7 +141,7 @@ _ZEROS: Final = MappingProxyType[ColumnType, tuple[ColumnValue, ...]](
     }
 )
 
-# The fractions are those that a binary number has, and the smallest BIGINT is left out, which is no literal everywhere.
+# Fractions are exact in binary. The smallest BIGINT is left out: -9223372036854775808 is a negated literal out of range.
 _LIMITS: Final = MappingProxyType[ColumnType, tuple[ColumnValue, ...]](
     {
         ColumnType.INTEGER: (2**31 - 1, -(2**31)),

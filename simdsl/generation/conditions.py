@@ -1,4 +1,7 @@
-"""Conditions on the rows of one table: expressions, their text, and what they are worth for a row."""
+"""Random conditions on the rows of one table: their text, and a function that evaluates them for a row.
+
+Conditions are about values that occur in the rows, so that they keep some rows and not others.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +43,12 @@ from simdsl.plan.values import Value
 from simdsl.profiles.profile import ColumnType, QueryRates
 
 RowTest: TypeAlias = Callable[[ColumnValues], object]
-"""True, False or None (NULL) of a row."""
+"""True, False or None (NULL) for a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowCondition:
-    """What stands behind WHERE. ``is_loose``: its top is AND or OR, so that another AND needs parentheses around it."""
+    """A condition for WHERE. ``is_loose``: its top is AND or OR, so it needs parentheses under another AND."""
 
     text: str
     test: RowTest
@@ -53,10 +56,10 @@ class RowCondition:
 
 
 class ConditionGenerator:
-    """Draws conditions over a table. ``prefix`` stands before the names of columns (``a.``); ``like``: with LIKE.
+    """Draws conditions over a table. ``prefix`` stands before the names of columns (``a.``); ``like`` allows LIKE.
 
-    A column is compared with values that it could have, and with columns of its own type: so a decimal may be taken for
-    a real here and a date for a text, though no expression could compute with them.
+    A column is only compared with values of its own type. So a decimal may be taken for a real here, and a date for a text,
+    though no expression could compute with them.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class ConditionGenerator:
         table: TableDef,
         rows: TableRows,
         rates: QueryRates,
-        bank: BoundParameters,
+        parameters: BoundParameters,
         *,
         prefix: str = "",
         like: bool = True,
@@ -73,31 +76,31 @@ class ConditionGenerator:
         self._rows = rows
         self._ids = tuple(rows)
         self._rates = rates
-        self._bank = bank
+        self._parameters = parameters
         self._prefix = prefix
         self._like = like
         self._used: dict[str, int] = {}
 
-    def drawn(self, sampler: Sampler, depth: int) -> RowCondition:
+    def draw(self, sampler: Sampler, depth: int) -> RowCondition:
         """A condition, at most ``depth`` connectives deep."""
-        expression = self._drawn(sampler, depth)
+        expression = self._condition(sampler, depth)
         return RowCondition(
             text=_PRINTER.text(expression),
-            test=compile_expression(expression, self._used, self._bank.values),
+            test=compile_expression(expression, self._used, self._parameters.values),
             is_loose=isinstance(expression, Logic),
         )
 
-    def _drawn(self, sampler: Sampler, depth: int) -> SqlExpression:
+    def _condition(self, sampler: Sampler, depth: int) -> SqlExpression:
         form = sampler.below(20) if depth > 1 else 19
-        if form > 6:
+        if form > 6:  # most conditions are a single comparison, as in the programs that use databases
             return self._leaf(sampler)
-        left = self._drawn(sampler, depth - 1)
+        left = self._condition(sampler, depth - 1)
         if form < 2:
             return Not(operand=left)
         if form == 2:
             return IsTruth(operand=left, truth=sampler.below(2) == 1, negated=sampler.below(2) == 1)
         connective = Connective.AND if form < 5 else Connective.OR
-        return Logic(connective=connective, left=left, right=self._drawn(sampler, depth - 1))
+        return Logic(connective=connective, left=left, right=self._condition(sampler, depth - 1))
 
     def _leaf(self, sampler: Sampler) -> SqlExpression:
         rates = self._rates
@@ -106,6 +109,7 @@ class ConditionGenerator:
         if sampler.chance(rates.between):
             return self._between(sampler)
         if self._like and sampler.chance(rates.like):
+            # Patterns hold no letters whose case is folded differently: only ASCII, and few of those.
             texts = [i for i, column in enumerate(self._table.columns) if column.type in TEXT_TYPES]
             if texts:
                 pattern = sampler.one_of("aAbX09%_") + sampler.one_of("%_") * sampler.below(3)
@@ -119,13 +123,13 @@ class ConditionGenerator:
             case 0 | 1:
                 return IsNull(operand=self._column(position), negated=sampler.below(2) == 1)
             case 2 | 3:
-                return self._about_id(sampler)
+                return self._id_comparison(sampler)
             case _:
-                return self._compared(sampler, position)
+                return self._comparison(sampler, position)
 
-    def _compared(self, sampler: Sampler, position: int) -> SqlExpression:
+    def _comparison(self, sampler: Sampler, position: int) -> SqlExpression:
         if sampler.below(4) == 0:
-            return self._computed(sampler, position)
+            return self._computed_comparison(sampler, position)
         column = self._table.columns[position]
         comparison = sampler.one_of(_COMPARISONS if column.type in ORDERED_TYPES else _EQUALITIES)
         others = [i for i, other in enumerate(self._table.columns) if i != position and other.type is column.type]
@@ -134,13 +138,13 @@ class ConditionGenerator:
         else:
             value = self._value(sampler, position)
             if value is None:
-                return self._about_id(sampler)
-            name = self._bank.bound(sampler, column.type)
+                return self._id_comparison(sampler)
+            name = self._parameters.bound(sampler, column.type)
             right = self._literal(position, value) if name is None else Parameter(name=name, type=_TYPES[column.type])
         return Compare(comparison=comparison, left=self._column(position), right=right)
 
-    def _computed(self, sampler: Sampler, position: int) -> SqlExpression:
-        """What is made of a column is compared with a value that it could be."""
+    def _computed_comparison(self, sampler: Sampler, position: int) -> SqlExpression:
+        """A comparison of a function of a column with a value that it could have."""
         column, operand = self._table.columns[position], self._column(position)
         other, wanted = (self._literal(position, draw_typical(sampler, column.type)) for _ in range(2))
         comparison = sampler.one_of(_COMPARISONS if column.type in ORDERED_TYPES else _EQUALITIES)
@@ -158,20 +162,21 @@ class ConditionGenerator:
             made, wanted = NullIf(left=operand, right=other if value.value is None else value), other
         return Compare(comparison=comparison, left=made, right=wanted)
 
-    def _about_id(self, sampler: Sampler) -> SqlExpression:
+    def _id_comparison(self, sampler: Sampler) -> SqlExpression:
         comparison = ComparisonOperator.EQ if sampler.below(3) else ComparisonOperator.GT
         return Compare(comparison=comparison, left=self._column(0), right=self._literal(0, self._id(sampler)))
 
     def _in_list(self, sampler: Sampler) -> SqlExpression:
-        """Mostly of ids."""
+        """IN, mostly of ids: few other columns have values that tell rows apart."""
         position = sampler.below(len(self._table.columns)) if sampler.below(3) == 0 else 0
         values = [self._value(sampler, position) for _ in range(1 + sampler.below(4))]
         items = tuple(self._literal(position, value) for value in values)
         return InList(operand=self._column(position), items=items, negated=sampler.below(5) == 0)
 
     def _between(self, sampler: Sampler) -> SqlExpression:
-        """Mostly of ids."""
+        """BETWEEN, mostly of ids."""
         position, negated = sampler.below(len(self._table.columns)) if sampler.below(3) == 0 else 0, sampler.below(5) == 0
+        # The bounds are sorted: with the larger one first the condition is true for no row, which is seldom worth a query.
         ends = [value for _ in range(2) if (value := self._value(sampler, position)) is not None]
         if self._table.columns[position].type in ORDERED_TYPES and len(ends) == 2:
             low, high = (self._literal(position, end) for end in sorted(ends))
@@ -193,14 +198,14 @@ class ConditionGenerator:
         return sampler.one_of(self._ids) if self._ids else 1
 
     def _value(self, sampler: Sampler, position: int) -> ColumnValue:
-        """A value that the column has, or an ordinary one."""
+        """A value that the column has in some row, or an everyday one."""
         if self._ids and sampler.below(4):
             return self._rows[sampler.one_of(self._ids)][position]
         return draw_typical(sampler, self._table.columns[position].type)
 
 
 class _Printer(SqlitePrinter):
-    """What SQLite and PostgreSQL read alike, or what is carried from the one to the other."""
+    """Prints in SQLite's dialect, in forms that are valid in PostgreSQL too or can be transpiled to it."""
 
     def literal(self, value: Value, of: SqlType) -> Printed:
         if isinstance(value, Decimal):

@@ -27,7 +27,7 @@ RowCells: TypeAlias = Mapping[str, Value]
 KEY: Final = "id"
 
 MARK: Final = "mark"
-"""A column of every table that no predicate reads. It is 0 until a statement says otherwise."""
+"""A column of every table that no condition reads, so that an UPDATE of it cannot change what its own condition keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class FixtureTable:
 
     name: str
     columns: tuple[ColumnRef, ...]  # by their bare names
-    constraints: Mapping[str, str]  # of a column, in both dialects alike
+    constraints: Mapping[str, str]  # by column, the same text in both dialects
     rows: tuple[RowCells, ...]  # ``id`` among the cells
 
     @property
@@ -44,8 +44,8 @@ class FixtureTable:
         """All columns but the mark, as a SELECT lists them."""
         return (KEY, *(column.name for column in self.columns))
 
-    def called(self, alias: str) -> tuple[ColumnRef, ...]:
-        """The columns by the names that they have under an alias, the key first."""
+    def aliased(self, alias: str) -> tuple[ColumnRef, ...]:
+        """The columns under an alias of the table (``a.c1``), the key first."""
         return tuple(replace(column, name=f"{alias}.{column.name}") for column in (_KEY_COLUMN, *self.columns))
 
     @property
@@ -59,7 +59,7 @@ class FixtureTable:
         return render("CREATE TABLE {name} (id {key} PRIMARY KEY, {columns})", name=self.name, key=_KEY, columns=columns)
 
     def create_copy(self, name: str) -> DialectText:
-        """CREATE TABLE of a table with the same columns and nothing else."""
+        """CREATE TABLE of a table with the same columns and no constraints, not even a key."""
         plain = replace(self, constraints={})
         return render("CREATE TABLE {name} (id {key}, {columns})", name=name, key=_KEY, columns=plain._declared())
 
@@ -92,18 +92,20 @@ class SchemaFixture:
     rates: SamplingRates  # of values and of expressions
 
     def setup(self) -> Iterator[DialectText]:
-        """The tables with their rows, then the indexes: some engines build them in another way."""
+        """The tables with their rows, then the indexes."""
         for table in self.tables:
             yield table.create()
             if table.rows:
                 yield table.insert(table.rows)
+        # After the rows: engines build an index over existing rows by another path than row by row. Writes cover the latter.
         yield from self.indexes
 
 
 def draw_fixture(seed: int, profile: Profile) -> SchemaFixture:
-    """The ground of a seed: the same one for the same profile, in every process."""
+    """The fixture of a seed: the same one for the same profile, in every process."""
     rates = _rates(profile.values)
-    count = Sampler(seed, "ground").below(min(profile.schema.tables, _TABLES)) + 1
+    # The purposes "ground" and "index" are part of what a seed means, so they keep their names.
+    count = Sampler(seed, "ground").below(min(profile.schema.tables, _MAX_TABLES)) + 1
     tables = tuple(_table(seed, profile, rates, number) for number in range(1, count + 1))
     indexes: list[DialectText] = []
     for number, table in enumerate(tables):
@@ -124,7 +126,7 @@ def draw_fixture_index(
     on: DialectText = render("{column}", column=column)
     match kind:
         case IndexKind.UNIQUE:
-            on = render("{column}, id", column=column)
+            on = render("{column}, id", column=column)  # unique whatever the column holds
         case IndexKind.COMPOSITE if other != column:
             on = render("{column}, {other}", column=column, other=other)
         case IndexKind.DESCENDING:
@@ -133,8 +135,8 @@ def draw_fixture_index(
             on = render(
                 "({value})", value=_index_expression(seed, sampler, rates, table, sampler.one_of(list(SqlType)), place)
             )
-        case _:
-            pass
+        case IndexKind.PLAIN | IndexKind.PARTIAL | IndexKind.COMPOSITE:
+            pass  # on one column: also a composite index of which both columns are the same
     where = render("")
     if kind is IndexKind.PARTIAL:
         where = render(" WHERE {test}", test=_index_expression(seed, sampler, rates, table, SqlType.BOOLEAN, place))
@@ -153,7 +155,7 @@ def _index_expression(
 def _table(seed: int, profile: Profile, rates: SamplingRates, number: int) -> FixtureTable:
     schema = profile.schema
     sampler = Sampler(seed, "ground", number)
-    types = [_KINDS[one] for one in schema.types if one in _KINDS] or [SqlType.INTEGER]
+    types = [_EXPRESSION_TYPES[one] for one in schema.types if one in _EXPRESSION_TYPES] or [SqlType.INTEGER]
     columns: list[ColumnRef] = []
     constraints: dict[str, str] = {}
     unique: set[str] = set()
@@ -166,6 +168,7 @@ def _table(seed: int, profile: Profile, rates: SamplingRates, number: int) -> Fi
             unique.add(name)
         if of is SqlType.INTEGER and sampler.chance(schema.check):
             constraint += f" CHECK ({name} <> {_FORBIDDEN})"
+        # Narrow, so that arithmetic needs no guards: a clamped column is seldom one that an index can serve.
         columns.append(ColumnRef(name=name, type=of, nullable=nullable, narrow=True))
         if constraint:
             constraints[name] = constraint
@@ -186,17 +189,17 @@ def _value(seed: int, rates: SamplingRates, number: int, row: int, column: Colum
 
 
 def _make_unique(rows: list[dict[str, Value]], name: str) -> None:
-    """No value twice: the second one is another one, of the same type."""
+    """Replace every value that an earlier row has, by one of the same type that no row has."""
     seen: set[Value] = set()
     for row in rows:
         value = row[name]
         if value is not None and value in seen:
-            row[name] = value = f"{value}#{len(seen)}" if isinstance(value, str) else _APART + len(seen)
+            row[name] = value = f"{value}#{len(seen)}" if isinstance(value, str) else _UNIQUE_FROM + len(seen)
         seen.add(value)
 
 
 def _rates(values: ValueRates) -> SamplingRates:
-    """A profile's rates, in a thousand. What is more than all is cut off at the end."""
+    """A profile's rates, in a thousand. If they add up to more than 1, the last ones are cut off."""
     left = 1000
     mille: dict[str, int] = {}
     for name in ("null", "duplicate", "zero", "limit", "empty", "unicode", "long"):
@@ -205,9 +208,9 @@ def _rates(values: ValueRates) -> SamplingRates:
     return SamplingRates(**mille)
 
 
-_TABLES: Final = 3
-_FORBIDDEN: Final = 777_777_777
-_APART: Final = 50_000_000  # larger than any value that is drawn, but for limits
+_MAX_TABLES: Final = 3
+_FORBIDDEN: Final = 777_777_777  # never drawn, so the CHECK refuses nothing and only informs the planner
+_UNIQUE_FROM: Final = 50_000_000  # above all values that are drawn, except the limits
 
 _TYPES: Final = MappingProxyType(
     {
@@ -222,8 +225,8 @@ _TYPES: Final = MappingProxyType(
 _KEY: Final = _TYPES[SqlType.INTEGER]
 _KEY_COLUMN: Final = ColumnRef(name=KEY, type=SqlType.INTEGER, nullable=False, narrow=True)
 
-# Dates, times and decimals are texts and reals in SQLite: expressions over them are not the same everywhere.
-_KINDS: Final = MappingProxyType(
+# Without dates, times and decimals, which are texts and reals in SQLite: expressions over them differ between engines.
+_EXPRESSION_TYPES: Final = MappingProxyType(
     {
         ColumnType.INTEGER: SqlType.INTEGER,
         ColumnType.BIGINT: SqlType.INTEGER,
@@ -239,7 +242,7 @@ _KINDS: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySource:
-    """What stands behind FROM, the columns that can be named there, and some of the rows that may come of it."""
+    """A FROM clause, the columns that can be named with it, and a sample of the rows that it may give."""
 
     text: DialectText
     columns: tuple[ColumnRef, ...]
@@ -252,7 +255,7 @@ class QuerySource:
         return self.tables[0]
 
     def over(self, names: dict[str, str]) -> DialectText:
-        """The same source over tables of other names."""
+        """The FROM clause with other table names."""
         sqlite, postgres = self.text.sqlite, self.text.postgres
         for old, new in names.items():
             sqlite, postgres = _with_table(sqlite, old, new), _with_table(postgres, old, new)
@@ -261,33 +264,33 @@ class QuerySource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryShape:
-    """A query but for what it reads, and which rows."""
+    """A query without its FROM and WHERE."""
 
     head: DialectText
     tail: DialectText
 
     def over(self, source: DialectText, where: SqlExpression) -> DialectText:
-        """The query, with a condition."""
+        """The query of a source with a condition."""
         return render("{head} FROM {s} WHERE {p}{tail}", head=self.head, s=source, p=where, tail=self.tail)
 
 
 class QuerySampler:
-    """Everything that is drawn for one query: a function of the seed, the property and the place."""
+    """The random choices of one query: functions of the seed, the property and the place."""
 
-    def __init__(self, ground: SchemaFixture, purpose: str, *place: int | str) -> None:
-        self.ground = ground
-        self.choices = Sampler(ground.seed, purpose, *place)
+    def __init__(self, fixture: SchemaFixture, purpose: str, *place: int | str) -> None:
+        self.fixture = fixture
+        self.choices = Sampler(fixture.seed, purpose, *place)
         self._place: tuple[int | str, ...] = (purpose, *place)
         self._drawn = 0
 
     def table(self) -> QuerySource:
         """One table, its columns by their bare names."""
-        table = self.choices.one_of(self.ground.tables)
+        table = self.choices.one_of(self.fixture.tables)
         return QuerySource(text=render(table.name), columns=table.keyed, tables=(table,), sample=table.rows[:_SAMPLE])
 
     def source(self) -> QuerySource:
         """A table, a join at the profile's rate, or a derived table at the rate of subqueries."""
-        queries = self.ground.profile.queries
+        queries = self.fixture.profile.queries
         if self.choices.chance(queries.join):
             return self.joined()
         single = self.table()
@@ -296,26 +299,27 @@ class QuerySampler:
         return single
 
     def joined(self) -> QuerySource:
-        """Two tables, or one with itself, as ``a`` and ``b``."""
-        left, right = self.choices.one_of(self.ground.tables), self.choices.one_of(self.ground.tables)
-        columns = (*left.called("a"), *right.called("b"))
+        """A join of two tables, or of one with itself, as ``a`` and ``b``."""
+        left, right = self.choices.one_of(self.fixture.tables), self.choices.one_of(self.fixture.tables)
+        columns = (*left.aliased("a"), *right.aliased("b"))
         kind = self.choices.one_of(("JOIN", "LEFT JOIN", "CROSS JOIN"))
-        said = render("{left} AS a {kind} {right} AS b", left=left.name, kind=kind, right=right.name)
+        text = render("{left} AS a {kind} {right} AS b", left=left.name, kind=kind, right=right.name)
         if kind != "CROSS JOIN":
-            said = render("{said} ON {test}", said=said, test=self.predicate(columns))
+            text = render("{text} ON {test}", text=text, test=self.predicate(columns))
         pairs = tuple(
             {**aliased_row("a", one), **aliased_row("b", other)} for one in left.rows[:3] for other in right.rows[:2]
         )
-        return QuerySource(text=said, columns=columns, tables=(left, right), sample=pairs)
+        return QuerySource(text=text, columns=columns, tables=(left, right), sample=pairs)
 
     def predicate(self, columns: Sequence[ColumnRef], *, depth: int | None = None) -> SqlExpression:
         """A condition over the columns."""
         return self.value(SqlType.BOOLEAN, columns, depth=depth)
 
     def condition(self, source: QuerySource) -> SqlExpression:
-        """A condition over a source: of a few, the first that does not say the same of all rows in the sample.
+        """A condition over a source, preferably one that keeps some rows of the sample and not others.
 
-        Most conditions that nobody chose keep all rows or none, and little can go wrong with those.
+        Most random conditions keep all rows or none. A plan that loses a row of such a result is rarely noticed, so a few
+        more are drawn.
         """
         drawn = self.predicate(source.columns)
         for _ in range(_TRIES):
@@ -326,32 +330,32 @@ class QuerySampler:
 
     def value(self, wanted: SqlType, columns: Sequence[ColumnRef], *, depth: int | None = None) -> SqlExpression:
         """An expression of a type, mostly of depth 1 or 2, at most as deep as the profile says."""
-        deepest = max(self.ground.profile.expression_depth, 1)
+        deepest = max(self.fixture.profile.expression_depth, 1)
         if depth is None:
             depth = min(1 + self.choices.below(3) // 2 + self.choices.below(4) // 3, deepest)
         self._drawn += 1
         return draw_expression(
-            seed=self.ground.seed,
+            seed=self.fixture.seed,
             place=(*self._place, self._drawn),
             wanted=wanted,
             columns=columns,
             depth=depth,
-            rates=self.ground.rates,
+            rates=self.fixture.rates,
         )
 
     def selected(self, columns: Sequence[ColumnRef]) -> DialectText:
-        """What stands behind SELECT: one to three columns or expressions."""
+        """A select list: one to three columns or expressions."""
         parts: list[DialectText] = []
         for i in range(1 + self.choices.below(3)):
             if self.choices.below(4):
                 parts.append(render("{column} AS s{i}", column=self.choices.one_of(columns), i=i))
             else:
-                value = self.value(self.choices.one_of(_TYPES_query_sources), columns, depth=1)
+                value = self.value(self.choices.one_of(_ALL_TYPES), columns, depth=1)
                 parts.append(render("{value} AS s{i}", value=value, i=i))
         return join_texts(", ", parts)
 
     def shape(self, source: QuerySource) -> QueryShape:
-        """What stands around FROM and WHERE: a plain query mostly, else DISTINCT or GROUP BY."""
+        """A plain query mostly, else DISTINCT or GROUP BY."""
         match self.choices.below(6):
             case 0:
                 return QueryShape(head=render("SELECT DISTINCT {c}", c=self.selected(source.columns)), tail=render(""))
@@ -360,7 +364,7 @@ class QuerySampler:
                 return QueryShape(
                     head=render("SELECT {c} AS s0, count(*) AS s1", c=column), tail=render(" GROUP BY {c}", c=column)
                 )
-            case _:
+            case _:  # four of six: the plain form
                 return QueryShape(head=render("SELECT {c}", c=self.selected(source.columns)), tail=render(""))
 
     def _derived(self, single: QuerySource) -> QuerySource:
@@ -371,7 +375,7 @@ class QuerySampler:
 
 
 def _with_table(text: str, old: str, new: str) -> str:
-    """A table's name where one stands: behind FROM, behind JOIN, or all of the text."""
+    """Replace a table's name where it can stand: behind FROM or JOIN, at the beginning, or as the whole text."""
     if text == old:
         return new
     for before in ("FROM ", "JOIN "):
@@ -385,13 +389,13 @@ def aliased_row(alias: str, row: RowCells) -> RowCells:
 
 
 def _distinguishes_rows(test: SqlExpression, rows: Sequence[RowCells]) -> bool:
-    """Whether there are two rows of which it says different things; so too where there are not two rows."""
+    """Whether the condition differs between two rows. With fewer than two rows nothing can be told: yes."""
     if len(rows) < 2:
         return True
     first = evaluate(test, rows[0])
     return any(evaluate(test, row) != first for row in rows[1:])
 
 
-_TYPES_query_sources: Final = tuple(SqlType)
+_ALL_TYPES: Final = tuple(SqlType)
 _SAMPLE: Final = 6
 _TRIES: Final = 4

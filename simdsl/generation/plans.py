@@ -188,7 +188,7 @@ class WorkloadGenerator:
         held = holder.transaction if holder is not None else None
         conflict: WriteConflict | None = None
         if held is not None and held.failed:
-            pass  # whether a failed transaction still holds its locks differs between engines
+            pass  # in PostgreSQL a failed transaction has lost its writes already, in SQLite it still has them
         elif session.transaction is not None and not database.is_latest(session.transaction):
             conflict = draw_stale_snapshot_write(sampler, self._tables, database, session, self._writer)
         elif held is not None and session.transaction is None and (sessions.is_at_transaction_limit() or sampler.below(2)):

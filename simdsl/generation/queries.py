@@ -1,4 +1,8 @@
-"""Queries over one or two tables, and the rows that they must return."""
+"""Queries over one or two tables, and the rows that they must return.
+
+Each form computes its result from the rows of the state, beside the text that asks for it: the generator is the model. A
+query whose result differs between engines (an unspecified order behind LIMIT, a collation) is not generated.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +21,17 @@ from simdsl.profiles.profile import QueryRates
 
 
 def draw_query(
-    sampler: Sampler, tables: Sequence[TableDef], state: DatabaseState, rates: QueryRates, bank: BoundParameters, depth: int
+    sampler: Sampler,
+    tables: Sequence[TableDef],
+    state: DatabaseState,
+    rates: QueryRates,
+    parameters: BoundParameters,
+    depth: int,
 ) -> ReadQuery:
-    """A query that reads ``state``."""
+    """A query of one of several forms, and its result in ``state``."""
     number = sampler.below(len(tables))
     other = sampler.below(len(tables))
-    query = _QueryGenerator(sampler, tables, number, other, state, rates, bank, depth)
+    query = _QueryGenerator(sampler, tables, number, other, state, rates, parameters, depth)
     if sampler.below(8) == 0:
         return query.totals()
     if sampler.chance(rates.join):
@@ -37,9 +46,9 @@ def draw_query(
 
 
 class _QueryGenerator:
-    """What the forms share."""
+    """The tables, rows and rates that the forms of a query share."""
 
-    __slots__ = ("_bank", "_depth", "_mine", "_number_of_other", "_other", "_rates", "_sampler", "_table", "_theirs")
+    __slots__ = ("_depth", "_mine", "_number_of_other", "_other", "_parameters", "_rates", "_sampler", "_table", "_theirs")
 
     def __init__(
         self,
@@ -49,22 +58,22 @@ class _QueryGenerator:
         other: int,
         state: DatabaseState,
         rates: QueryRates,
-        bank: BoundParameters,
+        parameters: BoundParameters,
         depth: int,
     ) -> None:
         self._sampler = sampler
         self._table, self._other, self._number_of_other = tables[number], tables[other], other
         self._mine, self._theirs = state[number], state[other]
-        self._rates, self._bank, self._depth = rates, bank, depth
+        self._rates, self._parameters, self._depth = rates, parameters, depth
 
     def totals(self) -> ReadQuery:
-        """The same text every time, so that an answer that is out of date is seen."""
+        """The same text every time, so that a cached answer that is out of date is noticed."""
         ids = sorted(self._mine)
         row: ColumnValues = (len(ids), ids[0], ids[-1]) if ids else (0, None, None)
         return _query(f"SELECT count(*), min(id), max(id) FROM {self._table.name}", [row])
 
     def plain(self) -> ReadQuery:
-        """Columns of one table, what is made of them, perhaps in a total order, perhaps some of them."""
+        """Columns and computed columns of one table; perhaps sorted, perhaps cut by LIMIT."""
         sampler, rates, table = self._sampler, self._rates, self._table
         parts: list[str] = ["id"]
         cells: list[CellFunction] = [lambda row, i: row[0]]
@@ -74,7 +83,7 @@ class _QueryGenerator:
             cells.append(_column_cell(position))
         where, rows = self._where()
         if sampler.chance(rates.case):
-            condition = ConditionGenerator(table, self._mine, rates, self._bank).drawn(sampler, self._depth - 1)
+            condition = ConditionGenerator(table, self._mine, rates, self._parameters).draw(sampler, self._depth - 1)
             position = sampler.below(len(table.columns))
             says, make = ("1 ELSE 0", None) if sampler.below(2) else (table.columns[position].name, position)
             parts.append(f"CASE WHEN {condition.text} THEN {says} END")
@@ -94,7 +103,7 @@ class _QueryGenerator:
         return self._ordered(text, rows, cells)
 
     def join(self) -> ReadQuery:
-        """Rows of two tables whose ids are equal, or that refer to each other; or those that have no partner."""
+        """A join of two tables, by id or by a foreign key, inner or left; or the rows without a partner."""
         sampler = self._sampler
         parents = [i for i, column in enumerate(self._table.columns) if column.references == self._number_of_other]
         by = sampler.one_of(parents) if parents and sampler.below(2) else 0
@@ -114,11 +123,11 @@ class _QueryGenerator:
         return _query(text + where, pairs)
 
     def grouped(self) -> ReadQuery:
-        """What there is of each value of a column; perhaps of those groups that are large or late enough."""
+        """Groups by the values of a column, perhaps only those that satisfy a HAVING."""
         sampler, table = self._sampler, self._table
         position, other = sampler.below(len(table.columns)), sampler.below(len(table.columns))
         name = table.columns[position].name
-        said, made = draw_aggregate(sampler, table.columns[other], other)
+        text_of_aggregate, aggregate = draw_aggregate(sampler, table.columns[other], other)
         where, rows = self._where()
         groups: dict[ColumnValue, list[ColumnValues]] = {}
         for row in rows:
@@ -132,15 +141,15 @@ class _QueryGenerator:
                 having += f" AND max(id) > {latest}"
                 groups = {value: group for value, group in groups.items() if max(map(_row_id, group)) > latest}
             groups = {value: group for value, group in groups.items() if len(group) >= least}
-        text = f"SELECT {name}, count(*), {said} AS made FROM {table.name}{where} GROUP BY {name}{having}"
+        text = f"SELECT {name}, count(*), {text_of_aggregate} AS made FROM {table.name}{where} GROUP BY {name}{having}"
         if sampler.chance(self._rates.cte):
             sizes = [len(group) for group in groups.values()]
             text = f"WITH q (v, n, made) AS ({text}) SELECT count(*), max(n) FROM q"
             return _query(text, [(len(sizes), max(sizes, default=None))])
-        return _query(text, [(value, len(group), made(group)) for value, group in groups.items()])
+        return _query(text, [(value, len(group), aggregate(group)) for value, group in groups.items()])
 
     def combined(self) -> ReadQuery:
-        """The ids of two tables, or values of columns of one type, as bags or sets."""
+        """A set operation over the ids of two tables, or over columns of one type."""
         sampler = self._sampler
         operation = sampler.one_of(("UNION ALL", "UNION", "INTERSECT", "EXCEPT"))
         here = there = 0
@@ -165,14 +174,14 @@ class _QueryGenerator:
         return _query(text, [(value,) for value in values])
 
     def distinct(self) -> ReadQuery:
-        """The values of a column, each once."""
+        """DISTINCT values of a column."""
         position = self._sampler.below(len(self._table.columns))
         where, rows = self._where()
         text = f"SELECT DISTINCT {self._table.columns[position].name} FROM {self._table.name}{where}"
         return _query(text, [(value,) for value in dict.fromkeys(row[position] for row in rows)])
 
     def _where(self, prefix: str = "", further: str = "") -> tuple[str, list[ColumnValues]]:
-        """A WHERE or nothing, and the rows that it leaves but for what is ``further`` demanded."""
+        """A WHERE or nothing, and the rows that it keeps, without regard to the ``further`` condition."""
         sampler, rates = self._sampler, self._rates
         texts = [further] if further else []
         rows = list(self._mine.values())
@@ -181,7 +190,7 @@ class _QueryGenerator:
             texts.append(text)
             rows = [row for row in rows if (row[0] in self._theirs) is has_it]
         if sampler.chance(rates.where):
-            condition = ConditionGenerator(self._table, self._mine, rates, self._bank, prefix=prefix).drawn(
+            condition = ConditionGenerator(self._table, self._mine, rates, self._parameters, prefix=prefix).draw(
                 sampler, self._depth
             )
             texts.insert(0, f"({condition.text})" if texts and condition.is_loose else condition.text)
@@ -190,7 +199,7 @@ class _QueryGenerator:
         return (f" WHERE {' AND '.join(texts)}" if texts else "", rows)
 
     def _subquery(self, prefix: str) -> tuple[str, bool]:
-        """A condition that the other table has the id, or has not, and which of the two."""
+        """A condition that the other table has the id, or that it has not, and which of the two."""
         other, has_it = self._other.name, self._sampler.below(3) > 0
         if self._sampler.below(2):
             return f"{prefix}id {'' if has_it else 'NOT '}IN (SELECT id FROM {other})", has_it
@@ -198,9 +207,10 @@ class _QueryGenerator:
         return f"{'' if has_it else 'NOT '}EXISTS (SELECT 1 FROM {other} AS o WHERE o.id = {outer})", has_it
 
     def _ordered(self, text: str, rows: list[ColumnValues], cells: list[CellFunction]) -> ReadQuery:
-        """With ORDER BY and LIMIT, which stands behind a total order only. NULL is less than everything."""
+        """The query with ORDER BY and LIMIT."""
         sampler, rates = self._sampler, self._rates
         has_limit = sampler.chance(rates.limit)
+        # By id first: window functions number the rows so, and LIMIT is only used behind an order that ends with the id.
         rows.sort(key=_row_id)
         numbered = list(enumerate(rows, 1))
         if ordered := sampler.chance(rates.order_by) or has_limit:
@@ -237,18 +247,19 @@ def _row_id(row: ColumnValues) -> int:
 
 
 def _sort_key(value: ColumnValue) -> tuple[bool, ColumnValue]:
+    # NULL sorts first, as in SQLite; for PostgreSQL the order is added when the statement is transpiled.
     return (value is not None, 0 if value is None else value)
 
 
 CellFunction: TypeAlias = Callable[[ColumnValues, int], ColumnValue]
-"""The cell of a result for a row, which is the so-manieth by id (from 1)."""
+"""The cell of a result for a row and its number by id, from 1."""
 
 AggregateFunction: TypeAlias = Callable[[Sequence[ColumnValues]], ColumnValue]
-"""What some rows come to, of which there is at least one."""
+"""The value of an aggregate over at least one row."""
 
 
 def draw_aggregate(sampler: Sampler, column: ColumnDef, position: int) -> tuple[str, AggregateFunction]:
-    """An aggregate of a column, which stands at a position of the row, or of the ids."""
+    """An aggregate of the column at a position, or of the ids."""
     name = column.name
 
     def values(rows: Sequence[ColumnValues]) -> list[ColumnValue]:
@@ -260,6 +271,7 @@ def draw_aggregate(sampler: Sampler, column: ColumnDef, position: int) -> tuple[
         case 1 if column.type in ORDERED_TYPES:
             return f"max({name})", lambda rows: max(values(rows), default=None)  # type: ignore[type-var]  # of one type
         case 2:
+            # Of ids only: a sum of a column may overflow, and PostgreSQL's is a NUMERIC.
             return "sum(id)", lambda rows: sum(map(_key_of, rows))
         case 3:
             return f"count(DISTINCT {name})", lambda rows: len(set(values(rows)))
@@ -268,7 +280,7 @@ def draw_aggregate(sampler: Sampler, column: ColumnDef, position: int) -> tuple[
 
 
 def draw_window(sampler: Sampler, name: str, position: int, rows: Sequence[ColumnValues]) -> tuple[str, CellFunction]:
-    """A window function over all rows of a query, by id or within those that are alike in a column."""
+    """A window function over all rows of a query, ordered by id, or within partitions of equal values of a column."""
     ids = sorted(map(_key_of, rows))
     match sampler.below(5):
         case 0:

@@ -1,6 +1,9 @@
-"""Many small random decisions at one place, for one hash.
+"""Random decisions, each a function of the seed, a purpose and a place.
 
-Both samplers are functions of the seed, the purpose and the place, and of the order in which the code asks."""
+A hash costs half a microsecond, and a generated step takes some 24 decisions. So a sampler cuts several decisions out of one
+hash, as digits of a large number in a mixed radix. Two samplers of different places have nothing in common: whatever one
+draws, the other's decisions stay the same.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,13 @@ from simdsl.core.choices import choose_below
 
 T = TypeVar("T")
 _SIZE: Final = 2**64
-_BIAS: Final = 16  # bits that are left over, so that a number is as likely as the next one
-_SCALE: Final = 2**16  # so finely rates are told apart; a coarser one serves more decisions with one hash
-_BORDER: Final = "\x1f"  # as choices.draw joins the parts of a place: joined once, not for every hash
+_BIAS: Final = 16  # bits that stay unused: with 2**16 times more values than choices, no choice is noticeably more likely
+_SCALE: Final = 2**16  # the resolution of rates; a coarser one would serve more decisions with one hash
+_BORDER: Final = "\x1f"  # as `choices` joins the parts of a place; joined here once, not for every hash
 
 
 class Sampler:
-    """Decisions in the order of the code that asks: each a function of the seed, the purpose, the place and its number.
-
-    One hash serves several decisions. What is drawn at another place does not move.
-    """
+    """Any number of decisions at one place, each a function of the place and of how many came before it."""
 
     __slots__ = ("_purpose", "_rest", "_room", "_seed", "_times")
 
@@ -32,9 +32,10 @@ class Sampler:
         self._room = 0
 
     def below(self, limit: int) -> int:
-        """A number from 0 up to, not including, ``limit``, which is 1 at least and below 2**48."""
+        """A number from 0 up to, not including, ``limit``, which is at least 1 and below 2**48."""
         if self._room < limit << _BIAS:
             self._refill()
+        # The rest of the number is uniform below ``_room``; a digit is taken off its end, and both shrink by its radix.
         self._room //= limit
         self._rest, digit = divmod(self._rest, limit)
         return digit
@@ -53,23 +54,21 @@ class Sampler:
         return digit < rate * _SCALE
 
     def one_of(self, items: Sequence[T]) -> T:
-        """One of the items, of which there is one at least."""
+        """One of the items, of which there must be at least one."""
         return items[self.below(len(items))]
 
 
-_HASH_SIZE: Final = 2**64
-
-
 class SingleHashSampler:
-    """What ``choices.draw`` decided at a place, 64 bits of it. Parts are taken in the order of the code that asks.
+    """A few decisions at one place, out of the 64 bits of one hash; when they are used up, every further digit is 0.
 
-    Where the bits are used up, every further digit is 0. Hashing once a place is what makes generation fast.
+    Expressions use one for each node. A node needs few decisions, and without a check for the bits that are left each of
+    them is four times as fast as one of ``Sampler``.
     """
 
     __slots__ = ("_rest",)
 
     def __init__(self, seed: int, purpose: str, *place: int | str) -> None:
-        self._rest = choose_below(_HASH_SIZE, seed, purpose, *place)
+        self._rest = choose_below(_SIZE, seed, purpose, *place)
 
     def below(self, limit: int) -> int:
         """A number from 0 up to, not including, ``limit``."""

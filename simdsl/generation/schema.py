@@ -24,7 +24,7 @@ from simdsl.profiles.profile import SchemaKnobs as Knobs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnDef:
-    """One column. The first one of a table is its ``id``, an integer that no two rows share."""
+    """One column. The first one of a table is its ``id``, an integer that is different in every row."""
 
     name: str
     type: ColumnType
@@ -52,7 +52,7 @@ class ColumnDef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexDef:
-    """One index, and the names of the columns that cannot be dropped while it is there."""
+    """One index. ``columns`` are those that cannot be dropped while it exists."""
 
     name: str
     ddl: str
@@ -61,7 +61,7 @@ class IndexDef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableDef:
-    """One table; its number is its place in the list of tables. It has two columns at least, whatever the knobs say."""
+    """One table; its number is its place in the list of tables. It has at least two columns, whatever the knobs say."""
 
     name: str
     has_key: bool
@@ -74,12 +74,12 @@ class TableDef:
         return ", ".join(column.name for column in self.columns)
 
     def with_index(self, index: IndexDef) -> TableDef:
-        """The table when the index is there."""
+        """The table with one more index."""
         return replace(self, indexes=(*self.indexes, index))
 
 
 def draw_schema(seed: int, knobs: Knobs) -> tuple[TableDef, ...]:
-    """Tables ``t1``, ``t2`` ... A table refers to earlier ones only, and to such as have a primary key."""
+    """Tables ``t1``, ``t2`` ... A table refers only to earlier ones that have a primary key."""
     tables: list[TableDef] = []
     count = Sampler(seed, "schema").below(knobs.tables) + 1
     for number in range(count):
@@ -88,13 +88,14 @@ def draw_schema(seed: int, knobs: Knobs) -> tuple[TableDef, ...]:
 
 
 def draw_index(sampler: Sampler, knobs: Knobs, table: TableDef, name: str) -> IndexDef:
-    """A further index of a table."""
+    """Another index of a table."""
     kind = sampler.one_of(knobs.index_kinds)
     column = sampler.one_of(table.columns[1:])
     on, unique = column.name, ""
     columns: tuple[str, ...] = (column.name,)
     match kind:
         case IndexKind.UNIQUE:
+            # With the id it is unique whatever the column holds; rows are drawn without regard to it.
             on, unique = f"{column.name}, id", "UNIQUE "
         case IndexKind.COMPOSITE:
             other = sampler.one_of(table.columns)
@@ -103,6 +104,7 @@ def draw_index(sampler: Sampler, knobs: Knobs, table: TableDef, name: str) -> In
         case IndexKind.DESCENDING:
             on = f"{column.name} DESC"
         case IndexKind.EXPRESSION:
+            # Nothing that could overflow or fail for a value of the column: the INSERT would fail with it.
             on = f"lower({column.name})" if column.type in TEXT_TYPES else "(id * 2)"
         case IndexKind.PLAIN | IndexKind.PARTIAL:
             pass
@@ -111,7 +113,7 @@ def draw_index(sampler: Sampler, knobs: Knobs, table: TableDef, name: str) -> In
 
 
 def draw_column(sampler: Sampler, knobs: Knobs, name: str) -> ColumnDef:
-    """A column that can be added to a table with rows."""
+    """A column that can be added to a table with rows: without constraints, which those rows would have to satisfy."""
     of = sampler.one_of(knobs.types)
     default = draw_typical(sampler, of) if sampler.chance(knobs.default) else None
     return ColumnDef(name=name, type=of, default=default, added=True)
@@ -157,7 +159,7 @@ def _column(seed: int, knobs: Knobs, number: int, i: int) -> ColumnDef:
 
 _UNIQUE_TYPES: Final = (INTEGER_TYPES - {ColumnType.SMALLINT}) | TEXT_TYPES
 
-# No value that is drawn is one of these.
+# Values that no sampler draws, so that a CHECK refuses only the statements that are meant to fail.
 _FORBIDDEN: Final = MappingProxyType[ColumnType, ColumnValue](
     {
         ColumnType.INTEGER: 7777,
@@ -180,10 +182,10 @@ _TYPE_NAMES: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaChange:
-    """What is said, and the table and its rows afterwards. ``first`` is a query that is said before, without rows.
+    """A statement, and the table and its rows afterwards. ``first`` is a query to run before, which returns no rows.
 
-    In SQLite a connection that has not seen the latest schema finds no column to drop, and is not told that it is late; a
-    query of that column brings it up to date.
+    In SQLite a connection that has not seen the latest schema finds no column to drop, and does not notice that its schema
+    is out of date; a query of that column makes it read the schema again.
     """
 
     text: str
@@ -195,9 +197,9 @@ class SchemaChange:
 def draw_schema_change(
     sampler: Sampler, knobs: SchemaKnobs, table: TableDef, rows: TableRows, fresh: int
 ) -> SchemaChange | None:
-    """CREATE INDEX, DROP INDEX, ADD COLUMN or DROP COLUMN; None where the knobs leave no room for any.
+    """CREATE INDEX, DROP INDEX, ADD COLUMN or DROP COLUMN; None if the knobs leave room for none.
 
-    ``fresh`` is a number for a name that nobody has had.
+    ``fresh`` makes a name that was never used: a dropped name that comes back could hide an engine's stale cache.
     """
     form = sampler.below(4)
     if form == 0 and table.indexes:
@@ -205,6 +207,7 @@ def draw_schema_change(
         left = tuple(one for one in table.indexes if one is not index)
         return SchemaChange(text=f"DROP INDEX {index.name}", table=replace(table, indexes=left), rows=rows)
     if form == 1:
+        # Only columns that were added: they have no constraints, with which DROP COLUMN is refused.
         held = {name for index in table.indexes for name in index.columns}
         free = [i for i, column in enumerate(table.columns) if column.added and column.name not in held]
         if free:

@@ -2,7 +2,7 @@
 
 The model decides what each step must return, before any engine runs it. It never lets two transactions write what may
 stay at the same time. A session that tries is the interesting case: where there is one lock for the whole database it is
-refused, and where every row has a lock it waits_for, or goes on if nobody holds its row. Both are expected in the plan, so
+refused, and where every row has a lock it waits, or goes on if nobody holds its row. Both are expected in the plan, so
 nothing may be left behind that differs: the row is written as it was, or the transaction is rolled back in any case.
 """
 
@@ -111,7 +111,7 @@ class CommittedState:
         self.writer = session
         transaction.wrote = True
         transaction.state = after
-        # Whether ROLLBACK TO releases the locks of rows written after the savepoint differs: those are never waited for.
+        # ROLLBACK TO may give up the locks of rows written after the savepoint: nothing may wait for those.
         if not transaction.savepoints:
             transaction.locked += [(number, key) for key in touched if key in self.state[number]]
 
@@ -134,7 +134,10 @@ class CommittedState:
 
 
 class SessionModel:
-    """All tasks, the database that they share, and the one of them that waits_for, if any does."""
+    """All sessions, the database that they share, and the one of them that waits, if any.
+
+    At most one waits at a time: with two, the engine would choose which to wake, and the plan could not say it.
+    """
 
     def __init__(self, profile: Profile, state: DatabaseState) -> None:
         self.database = CommittedState(state=state)
@@ -181,7 +184,7 @@ class SessionModel:
                 yield from self.end(session, commits=commits)
 
     def attempt(self, session: ModelSession, conflict: WriteConflict) -> Iterator[Step]:
-        """The session writes, and comes second: it waits_for, or its transaction is rolled back."""
+        """A write that conflicts: one step for each kind of engine, after which the session waits or rolls back."""
         if session.transaction is not None:
             session.transaction.failed = True
         refused = StepOptions(skip=ROW_LOCKS, overrides=conflict.overrides, why="there is one lock for all rows")
@@ -308,7 +311,7 @@ def draw_stale_snapshot_write(
     seen = transaction.state if transaction is not None else None
     if seen is None:
         return None
-    # A row with equal values may not have been written at all: SQLite skips pages that stay the same.
+    # A row with equal values may never have been written to the file, and then SQLite sees no conflict.
     changed = [
         (number, key)
         for number, (then, now) in enumerate(zip(seen, database.state, strict=True))
@@ -323,7 +326,7 @@ def draw_stale_snapshot_write(
     failed = expect_error(ErrorClass.SERIALIZATION_FAILURE)
     if database.writer is not None:
         return WriteConflict(sql=text, refused=_BUSY, locked=failed)
-    # libSQL checks its snapshot before it looks for the lock, and so has one error for both.
+    # libSQL's driver reports a lock and an old snapshot as the same error.
     libsql = (Override(backend="libsql", expect=_BUSY),)
     return WriteConflict(sql=text, refused=expect_error(ErrorClass.SNAPSHOT_CONFLICT), overrides=libsql, locked=failed)
 

@@ -1,6 +1,8 @@
 """Generated statements: their SQL as a plan holds it, what they must return, and the values that they bind.
 
-In the text of a statement that is being built, a variable stands between two ``MARK``; a literal never holds one."""
+While the text of a statement is put together, a variable stands between two ``MARK``; a literal never holds one. So texts
+can be joined freely, and are cut at their variables once, at the end.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +34,17 @@ TableRows: TypeAlias = Mapping[int, ColumnValues]
 """The rows of a table by their id."""
 
 DatabaseState: TypeAlias = tuple[TableRows, ...]
-"""The rows of every table, by the table's number. Never changed: who writes makes another one."""
+"""The rows of every table, by the table's number. Never modified: a write makes a new one, and snapshots keep the old."""
 
 MARK: Final = "\x01"
 
 MANY: Final = 3
-"""So many rows are expected one by one; of more only the number."""
+"""Up to this many rows an expectation lists the rows; of more it only has their number, which reads better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteStatement:
-    """A statement that changes one table, what it must come to, and what is there afterwards."""
+    """A statement that changes one table, how many rows it must affect, and the rows that it leaves."""
 
     sql: Sql
     affected: int
@@ -53,20 +55,20 @@ class WriteStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadQuery:
-    """A query, and what it must come to."""
+    """A query, and what it must return."""
 
     sql: Sql
     expect: Expectation
 
 
 class BoundParameters:
-    """The values that are bound rather than written: small integers and short texts, some for each type of column.
+    """The variables of a plan: small integers and short texts, some for each type of column.
 
-    A variable is only ever bound to columns of its type, for PostgreSQL takes one that stands twice to be of one type.
+    A variable is only used for columns of its type: PostgreSQL gives a parameter one type, even if it stands twice.
     """
 
     def __init__(self, seed: int) -> None:
-        sampler = Sampler(seed, "bank")
+        sampler = Sampler(seed, "bank")  # part of what a seed means, so the word stays
         values: dict[str, int | str] = {}
         names: dict[ColumnType, tuple[str, ...]] = {}
         for of in _BOUND:
@@ -82,22 +84,22 @@ class BoundParameters:
 
     @property
     def params(self) -> tuple[Param, ...]:
-        """All of them, as the plan declares them."""
+        """All variables, as the plan declares them."""
         return tuple(Param(name=name, value=value) for name, value in self.values.items())
 
-    def said(self, sampler: Sampler, of: ColumnType, value: ColumnValue) -> tuple[str, ColumnValue]:
-        """A value and its text: mostly the one that is given, and now and then a bound one in its place."""
+    def literal_or_bound(self, sampler: Sampler, of: ColumnType, value: ColumnValue) -> tuple[str, ColumnValue]:
+        """A text and its value: a literal of the given value, or one time in eight a variable of the type."""
         name = self.bound(sampler, of)
         return (value_literal(value), value) if name is None else (f"{MARK}{name}{MARK}", self.values[name])
 
     def bound(self, sampler: Sampler, of: ColumnType) -> str | None:
-        """Now and then the name of a value for a type of column."""
+        """One time in eight the name of a variable for a type of column, else None."""
         names = self._names.get(of)
         return None if names is None or sampler.below(8) else sampler.one_of(names)
 
 
 def sql(text: str, kind: SqlKind, *, ordered: bool = False) -> Sql:
-    """The text as a plan holds it, cut at its variables."""
+    """The SQL of a text with marked variables. The caller knows its kind and its order; nothing is lexed."""
     if MARK not in text:
         return Sql(fragments=(text,), kind=kind, ordered=ordered)
     parts: list[str | Variable] = []
@@ -149,7 +151,8 @@ def expect_error(*classes: ErrorClass) -> Expectation:
 
 
 def expect_rows(rows: Sequence[ColumnValues], *, many: int = MANY) -> Expectation:
-    """Exactly these rows, or where there are more than ``many`` so many rows."""
+    """Exactly these rows, or only their number if there are more than ``many``."""
+    # An empty result has no list of rows to be written: it is `0 rows`.
     if 0 < len(rows) <= many:
         return (ExactRows(rows=tuple(tuple(map(expected_cell, row)) for row in rows)),)
     return expect_row_count(len(rows))
@@ -195,8 +198,8 @@ def _is_zero(pool: str, count: PoolCounter) -> Expression:
 def _transaction_control(
     text: str, action: TransactionAction, *, isolation: IsolationLevel | None = None, name: str | None = None
 ) -> Sql:
-    said = TransactionControl(action=action, isolation=isolation, name=name)
-    return Sql(fragments=(text,), kind=SqlKind.TRANSACTION, transaction=said)
+    control = TransactionControl(action=action, isolation=isolation, name=name)
+    return Sql(fragments=(text,), kind=SqlKind.TRANSACTION, transaction=control)
 
 
 BEGIN_SERIALIZABLE: Final = _transaction_control(

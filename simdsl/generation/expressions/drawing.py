@@ -66,7 +66,7 @@ def draw_expression(
 
 
 class _ExpressionSampler:
-    """What every node of one expression shares."""
+    """The columns, rates and place that all nodes of one expression share."""
 
     __slots__ = ("_by_type", "_place", "_rates", "_seed", "_subjects")
 
@@ -77,11 +77,11 @@ class _ExpressionSampler:
         self._by_type: dict[SqlType, list[ColumnRef]] = {}
         for column in columns:
             self._by_type.setdefault(column.type, []).append(column)
-        # What is compared is mostly of a type that there is a column of.
+        # By columns, not by types: what is compared is then mostly of a type that some column has.
         self._subjects = [column.type for column in columns] or list(SqlType)
 
     def drawn(self, wanted: SqlType, depth: int, path: str) -> SqlExpression:
-        """The node at a path, and what is below it."""
+        """The node at a path, with everything below it."""
         digits = SingleHashSampler(self._seed, "expression", self._place + path)
         if depth <= 0 or (path and digits.below(1000) < self._rates.leaf):
             return self._leaf(digits, wanted)
@@ -93,14 +93,14 @@ class _ExpressionSampler:
         return self._leaf(SingleHashSampler(self._seed, "expression", self._place + path), wanted)
 
     def second(self, wanted: SqlType, depth: int, path: str) -> SqlExpression:
-        """What something is compared with: short, and not so often a column, which would be the same one."""
+        """What something is compared with: short, and less often a column, which might be the same one."""
         digits = SingleHashSampler(self._seed, "expression", self._place + path)
         if depth > 0 and digits.below(1000) >= self._rates.leaf and digits.below(2):
             return self.drawn(wanted, 1, path + "s")
         return self._leaf(digits, wanted) if digits.below(2) else self._literal(digits, wanted)
 
     def condition(self, depth: int, path: str) -> SqlExpression:
-        """What is joined, negated or tested: at the end of the depth it is still about something."""
+        """An operand of AND, OR, NOT or IS TRUE: even at the end of the depth a comparison rather than TRUE or FALSE."""
         if depth > 0:
             return self.drawn(SqlType.BOOLEAN, depth, path)
         digits = SingleHashSampler(self._seed, "expression", self._place + path)
@@ -126,7 +126,7 @@ class _ExpressionSampler:
         return Literal(type=wanted, value=sample_value(digits, wanted, self._rates, nullable=True, narrow=is_narrow))
 
 
-# The forms. Each draws the operands at the ways "0", "1" ... from its own, so that none depends on how many are before it.
+# The forms. Each draws its operands at the paths "0", "1" ... below its own, so that no operand depends on its siblings.
 
 
 def _compare(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, path: str, wanted: SqlType) -> SqlExpression:
@@ -179,6 +179,7 @@ def _in(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, path:
 
 def _like(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, path: str, wanted: SqlType) -> SqlExpression:
     exact, negated = digits.below(2) == 1, digits.below(4) == 0
+    # Half of the patterns are anchored at an end: a prefix is what an index can serve.
     before, after = "%" * digits.below(2), "%" * digits.below(2)
     inner = "".join(_PATTERN[digits.below(len(_PATTERN))] for _ in range(digits.below(4)))
     operand = drawer.drawn(SqlType.TEXT, depth, path + "0")
@@ -186,6 +187,7 @@ def _like(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, pat
 
 
 def _case(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, path: str, wanted: SqlType) -> SqlExpression:
+    # Branches are shallow whatever the depth: a CASE multiplies the size of a text by the number of its parts.
     count, has_otherwise = 1 + (digits.below(3) == 0), digits.below(4) > 0
     branches = tuple(
         CaseBranch(
@@ -229,6 +231,7 @@ def _integers(
     operator = _OPERATORS[digits.below(len(_OPERATORS))]
     left, right = drawer.drawn(wanted, depth, path + "0"), drawer.drawn(wanted, min(depth, 1), path + "1")
     match operator:
+        # Each guard makes the operands just small enough; operands that are small anyway get none.
         case ArithmeticOperator.ADD | ArithmeticOperator.SUBTRACT:
             left, right = _at_most(left, 2**62 - 1), _at_most(right, 2**62 - 1)
         case ArithmeticOperator.MULTIPLY:
@@ -240,13 +243,13 @@ def _integers(
 
 
 def _reals(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, path: str, wanted: SqlType) -> SqlExpression:
-    operator = _OPERATORS[digits.below(len(_OPERATORS) - 1)]  # the last one is the remainder
+    operator = _OPERATORS[digits.below(len(_OPERATORS) - 1)]  # the last one is the remainder, which reals do not have
     left = _tame(drawer.drawn(wanted, depth, path + "0"))
     right = _tame(drawer.drawn(wanted, min(depth, 1), path + "1"))
     made = Arithmetic(
         operator=operator, left=left, right=_divisor(right) if operator is ArithmeticOperator.DIVIDE else right
     )
-    return made if exponents(made).are_safe else left
+    return made if exponents(made).are_safe else left  # deep products of clamped reals can still leave the range
 
 
 def _negate(drawer: _ExpressionSampler, digits: SingleHashSampler, depth: int, path: str, wanted: SqlType) -> SqlExpression:
@@ -268,7 +271,7 @@ def _cast_to_integer(
     if digits.below(2):
         return Cast(operand=drawer.drawn(SqlType.BOOLEAN, depth, path + "0"), type=wanted)
     real = _tame(drawer.drawn(SqlType.REAL, depth, path + "0"))
-    fits = exponents(real).high < 63
+    fits = exponents(real).high < 63  # else the cast could overflow, and the depth is spent: a constant will do
     return Cast(operand=real if fits else Literal(type=SqlType.REAL, value=2.5), type=wanted)
 
 
@@ -293,7 +296,7 @@ def _substring(
     return Substring(operand=drawer.drawn(wanted, depth, path + "0"), start=start, count=count)
 
 
-# Guards.
+# Guards: what keeps an expression defined, whatever the row holds
 
 
 def _signed(number: SqlExpression) -> SqlExpression:

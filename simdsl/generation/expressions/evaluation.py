@@ -72,7 +72,7 @@ OUT_OF_RANGE: Final = "a real is too large for an integer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undefined:
-    """Engines may differ here, or fail."""
+    """There is no value that all engines agree on. ``reason`` says why."""
 
     reason: str
 
@@ -95,7 +95,7 @@ class _Stop(Exception):
         self.reason = reason
 
 
-# A value of the type that the node's type says: typing.complaint tells whether it can be another.
+# A value of the node's type. Static types would need a class for each SQL type and a cast at every node.
 _Any: TypeAlias = Any
 
 
@@ -126,6 +126,7 @@ def _value(expression: SqlExpression, row: NamedRow, given: NamedRow) -> _Any:
         case IsTruth(operand=operand):
             return (_value(operand, row, given) is expression.truth) is not expression.negated
         case IsDistinct(left=left, right=right):
+            # Python's None is equal to None and to nothing else, exactly as NULL is here.
             return (_value(left, row, given) != _value(right, row, given)) is not expression.negated
         case Between():
             value, low = _value(expression.operand, row, given), _value(expression.low, row, given)
@@ -139,6 +140,7 @@ def _value(expression: SqlExpression, row: NamedRow, given: NamedRow) -> _Any:
         case SearchedCase() | SimpleCase():
             return _chosen(expression, row, given)
         case Coalesce(items=items):
+            # All items, also those behind the first value: one that is undefined may fail in an engine.
             values = [_value(item, row, given) for item in items]
             return next((value for value in values if value is not None), None)
         case NullIf(left=left, right=right):
@@ -153,6 +155,7 @@ def _value(expression: SqlExpression, row: NamedRow, given: NamedRow) -> _Any:
             before, after = _value(left, row, given), _value(right, row, given)
             return None if before is None or after is None else before + after
         case Length(operand=operand):
+            # Of a text the number of code points, of a blob that of bytes: what len() is in Python for both.
             value = _value(operand, row, given)
             return None if value is None else len(value)
         case ChangeCase(operand=operand):
@@ -219,6 +222,7 @@ def _like(value: str | None, node: Like) -> bool | None:
 
 def _chosen(node: SearchedCase | SimpleCase, row: NamedRow, given: NamedRow) -> _Any:
     subject = _value(node.subject, row, given) if isinstance(node, SimpleCase) else True
+    # Every branch is evaluated before one is chosen, for the same reason as in COALESCE.
     found: list[_Any] = [
         result for taken, result in [_branch(branch, subject, row, given) for branch in node.branches] if taken
     ]
@@ -233,7 +237,7 @@ def _branch(branch: CaseBranch, subject: _Any, row: NamedRow, given: NamedRow) -
 
 def _computed(operator: ArithmeticOperator, left: _Any, right: _Any) -> _Any:
     if left is None or right is None:
-        # Whatever NULL is divided by: PostgreSQL's division is strict, so it never looks at the zero.
+        # Also NULL / 0: PostgreSQL's operators are strict, so the division is never done.
         return None
     if isinstance(left, int):
         return _integer(operator, left, right)
@@ -250,6 +254,7 @@ def _integer(operator: ArithmeticOperator, left: int, right: int) -> int:
             return _bounded(left * right)
     if right == 0:
         raise _Stop(NO_DIVISOR)
+    # SQL truncates towards zero, Python's // rounds down.
     size = abs(left) // abs(right)
     quotient = size if (left < 0) is (right < 0) else -size
     return _bounded(quotient) if operator is ArithmeticOperator.DIVIDE else left - right * quotient
@@ -271,6 +276,7 @@ def _real(operator: ArithmeticOperator, left: float, right: float) -> float:
             raise TypeError("a real has no remainder")
     if not math.isfinite(result):
         raise _Stop(NOT_FINITE)
+    # PostgreSQL reports an underflow to zero; a sum that is zero is exact.
     if result == 0 and left != 0 and operator in (ArithmeticOperator.MULTIPLY, ArithmeticOperator.DIVIDE) and right != 0:
         raise _Stop(VANISHED)
     return result
@@ -297,7 +303,7 @@ def _cast(value: _Any, source: SqlType, target: SqlType) -> _Any:
         case SqlType.BOOLEAN, SqlType.INTEGER:
             return int(value)
         case SqlType.REAL, SqlType.INTEGER:
-            cut = math.trunc(value)
+            cut = math.trunc(value)  # as SQLite casts; the printer adds trunc() for PostgreSQL, which would round
             if not INT64_MIN <= cut <= INT64_MAX:
                 raise _Stop(OUT_OF_RANGE)
             return cut
@@ -308,33 +314,38 @@ _WILDCARDS: Final = {"%": ".*", "_": "."}
 _UPPERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LOWER: Final = str.maketrans(_UPPERS, _UPPERS.lower())
 _UPPER: Final = str.maketrans(_UPPERS.lower(), _UPPERS)
+
+
+# The fast path. Only nodes that are never ``Undefined`` become functions, so that AND and OR may stop early; an expression
+# with any other node is evaluated as a whole. A generated condition is asked of up to 24 rows, several times a plan.
+
 RowTuple: TypeAlias = Sequence[Value]
 CompiledExpression: TypeAlias = Callable[[RowTuple], Value | Undefined]
 
-# Of the type that the node's type says, as in evaluation.
 _CompiledPart: TypeAlias = Callable[[RowTuple], Any]
 
 
 def compile_expression(
     expression: SqlExpression, positions: Mapping[str, int], parameters: Mapping[str, Value]
 ) -> CompiledExpression:
-    """What the expression is worth, as a function of a row that holds each column at its position.
+    """The value of the expression as a function of a row that holds each column at its position.
 
-    Agrees with ``evaluate``. ``KeyError`` for a column or a parameter that the mappings lack, perhaps not before the call.
+    It agrees with ``evaluate``, which a test holds over random expressions. Raises ``KeyError`` for a column or a parameter
+    that the mappings lack, perhaps not before the function is called.
     """
     try:
         return _compile(expression, positions, parameters)
     except _NotCompilable:
         pass
 
-    def whole(row: RowTuple) -> Value | Undefined:
+    def evaluated(row: RowTuple) -> Value | Undefined:
         return evaluate(expression, {name: row[i] for name, i in positions.items()}, parameters)
 
-    return whole
+    return evaluated
 
 
 class _NotCompilable(Exception):
-    """There is a node that no function is made of."""
+    """The expression has a node that may be undefined."""
 
 
 def _compile(node: SqlExpression, positions: Mapping[str, int], given: Mapping[str, Value]) -> _CompiledPart:
@@ -366,6 +377,7 @@ def _compile(node: SqlExpression, positions: Mapping[str, int], given: Mapping[s
         case Between():
             low = Compare(comparison=ComparisonOperator.GE, left=node.operand, right=node.low)
             high = Compare(comparison=ComparisonOperator.LE, left=node.operand, right=node.high)
+            # BETWEEN is the AND of two comparisons, also for NULL: FALSE on one side decides.
             within = _compile_logic(
                 _compile_compare(low, positions, given), _compile_compare(high, positions, given), decides=False
             )
@@ -374,7 +386,7 @@ def _compile(node: SqlExpression, positions: Mapping[str, int], given: Mapping[s
             return _compile_in(node, positions, given)
         case Like():
             return _compile_like(node, _compile(node.operand, positions, given))
-        case _:
+        case _:  # everything that may be undefined; a node that is new is evaluated, which is slower and right
             raise _NotCompilable
 
 
@@ -418,7 +430,7 @@ def _compile_in(node: InList, positions: Mapping[str, int], given: Mapping[str, 
         if value is None:
             return None
         values = [item(row) for item in items]
-        # Values of one type, so == is SQL's, and NULL equals none of them.
+        # All values are of one type, so Python's == agrees with SQL's, and the value is not NULL here.
         return True if value in values else (None if None in values else False)
 
     return _compile_not(found) if node.negated else found

@@ -50,7 +50,7 @@ from simdsl.plan.values import INT64_MIN, Value, literal, quoted
 
 
 class Precedence(IntEnum):
-    """How tightly a text holds together. An operand that ranks too low stands in parentheses."""
+    """How tightly the top operator of a text binds. An operand that binds less than it must is put in parentheses."""
 
     OR = 1
     AND = 2
@@ -64,7 +64,7 @@ class Precedence(IntEnum):
 
 
 Printed: TypeAlias = tuple[str, Precedence]
-"""A text and what its top operator is. No named tuple: making those would be a fifth of printing."""
+"""A text and the precedence of its top operator. No named tuple: making those would be a fifth of printing."""
 
 
 class ParameterizedText(NamedTuple):
@@ -75,7 +75,7 @@ class ParameterizedText(NamedTuple):
 
 
 class Printer(ABC):
-    """Writes one dialect. It keeps nothing, so one serves everybody."""
+    """Prints expressions in one dialect. It has no state, so one instance serves all."""
 
     def text(self, expression: SqlExpression) -> str:
         """The SQL of an expression."""
@@ -88,15 +88,15 @@ class Printer(ABC):
 
     @abstractmethod
     def literal(self, value: Value, of: SqlType) -> Printed:
-        """A value, of a type that the text makes plain where the dialect would guess another."""
+        """A value. The text states its type where the dialect would infer another one."""
 
     @abstractmethod
     def parameter(self, name: str, of: SqlType) -> str:
-        """A variable, which ranks as an atom."""
+        """A variable, which binds as an atom."""
 
     @abstractmethod
     def cast(self, text: str, source: SqlType, target: SqlType) -> str:
-        """A cast, which ranks as an atom."""
+        """A cast, which binds as an atom."""
 
     @abstractmethod
     def distinct(self, left: str, right: str, *, negated: bool) -> str:
@@ -108,17 +108,18 @@ class Printer(ABC):
 
     @abstractmethod
     def length(self, text: str) -> str:
-        """A count, which ranks as an atom."""
+        """A length, which binds as an atom."""
 
     @abstractmethod
     def extreme(self, left: str, right: str, *, greatest: bool) -> str:
-        """The greater or the less of two, which ranks as an atom. The operands are texts that may be operands of ``=``."""
+        """The greater or the lesser of two, which binds as an atom. The operands are texts that may be operands of ``=``."""
 
     def _printed(self, expression: SqlExpression, values: dict[str, Value] | None, prefix: str) -> Printed:
         def within(part: SqlExpression, least: Precedence) -> str:
             text, rank = self._printed(part, values, prefix)
             return text if rank >= least else f"({text})"
 
+        # An operand of a comparison. Dialects rank comparisons, IS and LIKE differently, so one never stands in another.
         def operand(part: SqlExpression) -> str:
             return within(part, Precedence.SUM)
 
@@ -153,13 +154,13 @@ class Printer(ABC):
             case IsNull(negated=negated):
                 return _condition(f"{operand(expression.operand)} IS {'NOT ' if negated else ''}NULL")
             case IsTruth(truth=truth, negated=negated):
-                said = f"IS {'NOT ' if negated else ''}{'TRUE' if truth else 'FALSE'}"
-                return _condition(f"{operand(expression.operand)} {said}")
+                test = f"IS {'NOT ' if negated else ''}{'TRUE' if truth else 'FALSE'}"
+                return _condition(f"{operand(expression.operand)} {test}")
             case IsDistinct(left=left, right=right):
                 return _condition(self.distinct(operand(left), operand(right), negated=expression.negated))
             case Between(low=low, high=high, negated=negated):
-                said = f"{operand(expression.operand)}{' NOT' if negated else ''} BETWEEN"
-                return _condition(f"{said} {operand(low)} AND {operand(high)}")
+                test = f"{operand(expression.operand)}{' NOT' if negated else ''} BETWEEN"
+                return _condition(f"{test} {operand(low)} AND {operand(high)}")
             case InList(items=items, negated=negated):
                 listed = ", ".join(map(argument, items))
                 return _condition(f"{operand(expression.operand)}{' NOT' if negated else ''} IN ({listed})")
@@ -198,7 +199,8 @@ def _atom(text: str) -> Printed:
     return (text, Precedence.ATOM)
 
 
-# The rank of what is printed, and so the least of the operand on the left; the least of the one on the right.
+# The precedence of the result, which is also the least for the operand on the left, and the least for that on the right:
+# one more, for the operators group from the left.
 _CONNECTIVES: Final = MappingProxyType(
     {Connective.AND: (Precedence.AND, Precedence.NOT), Connective.OR: (Precedence.OR, Precedence.AND)}
 )
@@ -224,7 +226,7 @@ class SqlitePrinter(Printer):
         if isinstance(value, bool):
             return ("TRUE" if value else "FALSE", Precedence.ATOM)
         if value == INT64_MIN and of is SqlType.INTEGER:
-            # Its digits alone are no integer, and nothing promises that the sign is seen in time.
+            # Without the sign the digits are a real, and the sign is an operator that is applied to it.
             return (f"({INT64_MIN + 1} - 1)", Precedence.ATOM)
         text = literal(value)
         return (text, Precedence.SIGN if text.startswith("-") else Precedence.ATOM)
@@ -243,6 +245,7 @@ class SqlitePrinter(Printer):
 
     def like(self, text: str, node: Like) -> str:
         """See ``Printer``. What GLOB would take for a wildcard stands between brackets."""
+        # LIKE of SQLite ignores the case of ASCII letters, GLOB does not.
         word = "GLOB" if node.exact else "LIKE"
         pattern = "".join(_GLOB.get(letter, letter) for letter in node.pattern) if node.exact else node.pattern
         return f"{text} {'NOT ' if node.negated else ''}{word} {quoted(pattern)}"
@@ -252,7 +255,7 @@ class SqlitePrinter(Printer):
         return f"length({text})"
 
     def extreme(self, left: str, right: str, *, greatest: bool) -> str:
-        """See ``Printer``. Of two arguments these are no aggregates."""
+        """See ``Printer``. With two arguments max and min are scalar functions."""
         return f"{'max' if greatest else 'min'}({left}, {right})"
 
 
@@ -284,7 +287,7 @@ class PostgresPrinter(Printer):
                 return (f"{literal(value)}::{_POSTGRES_TYPES[of]}", Precedence.SIGN if is_negative else Precedence.ATOM)
             case bytes():
                 return (f"'\\x{value.hex()}'::bytea", Precedence.ATOM)
-            case _:
+            case _:  # a text; dates and decimals are no literals of expressions
                 return (literal(value), Precedence.ATOM)
 
     def parameter(self, name: str, of: SqlType) -> str:
@@ -313,6 +316,7 @@ class PostgresPrinter(Printer):
 
     def extreme(self, left: str, right: str, *, greatest: bool) -> str:
         """See ``Printer``. GREATEST and LEAST would pass over NULL."""
+        # Neither test holds with a NULL, so the CASE is NULL, as SQLite's max and min are.
         first, second = (">=", "<") if greatest else ("<=", ">")
         return f"CASE WHEN {left} {first} {right} THEN {left} WHEN {left} {second} {right} THEN {right} END"
 
@@ -329,24 +333,24 @@ PRINTERS: Final = MappingProxyType({Dialect.SQLITE: SqlitePrinter(), Dialect.POS
 
 
 def printer(dialect: Dialect) -> Printer:
-    """Who writes a dialect. ``KeyError`` where nobody does yet."""
+    """The printer of a dialect. Raises ``KeyError`` if there is none."""
     return PRINTERS[dialect]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialectText:
-    """A text as SQLite and as PostgreSQL take it; mostly they are one."""
+    """A text in SQLite's and in PostgreSQL's dialect, which are mostly equal."""
 
     sqlite: str
     postgres: str
 
 
 TemplatePart: TypeAlias = SqlExpression | DialectText | str | int
-"""What may stand in a text: an expression, a text that is made already, a name or a number."""
+"""What a template may be filled with: an expression, a rendered text, a name or a number."""
 
 
 def render(template: str, **parts: TemplatePart) -> DialectText:
-    """The template with its ``{parts}`` filled in, once for each dialect. Braces of its own are written twice."""
+    """The template with its ``{parts}`` filled in, once for each dialect. A literal brace is written twice."""
     return DialectText(
         sqlite=template.format_map({name: _part_text(part, Dialect.SQLITE) for name, part in parts.items()}),
         postgres=template.format_map({name: _part_text(part, Dialect.POSTGRES) for name, part in parts.items()}),
@@ -354,7 +358,7 @@ def render(template: str, **parts: TemplatePart) -> DialectText:
 
 
 def join_texts(separator: str, parts: list[DialectText]) -> DialectText:
-    """All of them with this between them."""
+    """The texts with the separator between them."""
     return DialectText(
         sqlite=separator.join(part.sqlite for part in parts), postgres=separator.join(part.postgres for part in parts)
     )
@@ -370,5 +374,5 @@ def _part_text(part: TemplatePart, dialect: Dialect) -> str:
             return part.sqlite if dialect is Dialect.SQLITE else part.postgres
         case ColumnRef() | Literal():
             return PRINTERS[dialect].text(part)
-        case _:
+        case _:  # any other expression, in parentheses: the template decides nothing about precedence
             return f"({PRINTERS[dialect].text(part)})"

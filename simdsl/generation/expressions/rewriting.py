@@ -34,10 +34,10 @@ from simdsl.generation.expressions.ir import (
     SimpleCase,
     SqlExpression,
     SqlType,
+    operands,
     walk,
     with_operands,
 )
-from simdsl.generation.expressions.ir import operands as parts
 from simdsl.generation.sampler import SingleHashSampler
 from simdsl.plan.expectations import ComparisonOperator
 
@@ -45,7 +45,7 @@ Rewrite: TypeAlias = Callable[[SqlExpression], SqlExpression | None]
 
 
 class RewrittenExpression(NamedTuple):
-    """What was done, and what it came to."""
+    """The name of the rewrite, and its result."""
 
     name: str
     expression: SqlExpression
@@ -56,19 +56,20 @@ def all_rewrites(expression: SqlExpression) -> Iterator[RewrittenExpression]:
     for rewrite in REWRITES:
         if (made := rewrite(expression)) is not None:
             yield RewrittenExpression(rewrite.__name__, made)
-    operands = parts(expression)
-    for i, operand in enumerate(operands):
-        for name, made in all_rewrites(operand):
-            yield RewrittenExpression(name, with_operands(expression, (*operands[:i], made, *operands[i + 1 :])))
+    parts = operands(expression)
+    for i, part in enumerate(parts):
+        for name, made in all_rewrites(part):
+            yield RewrittenExpression(name, with_operands(expression, (*parts[:i], made, *parts[i + 1 :])))
 
 
 def draw_rewrite(expression: SqlExpression, *, seed: int, place: tuple[int | str, ...]) -> RewrittenExpression | None:
-    """One of them, by seed and place: first the rewrite, then where. None where nothing can be rewritten."""
+    """One of the possible rewrites, by seed and place; None if there is none."""
     possible: dict[str, list[RewrittenExpression]] = {}
     for made in all_rewrites(expression):
         possible.setdefault(made.name, []).append(made)
     if not possible:
         return None
+    # First which rewrite, then where: or those that fit everywhere, such as NOT NOT, would be nearly all that is drawn.
     digits = SingleHashSampler(seed, "rewriting", *place)
     chosen = list(possible.values())[digits.below(len(possible))]
     return chosen[digits.below(len(chosen))]
@@ -132,7 +133,7 @@ def swapped_comparison(node: SqlExpression) -> SqlExpression | None:
 
 
 def swapped_logic(node: SqlExpression) -> SqlExpression | None:
-    """a AND b is b AND a, provided that both are defined: no engine promises an order of evaluation."""
+    """a AND b is b AND a: both operands are defined, so the order of evaluation cannot show."""
     match node:
         case Logic(connective=connective, left=left, right=right):
             return Logic(connective=connective, left=right, right=left)
@@ -145,7 +146,7 @@ def between_as_comparisons(node: SqlExpression) -> SqlExpression | None:
         case Between(operand=operand, low=low, high=high, negated=negated):
             at_least = Compare(comparison=ComparisonOperator.GE, left=operand, right=low)
             at_most = Compare(comparison=ComparisonOperator.LE, left=operand, right=high)
-            return _said(Logic(connective=Connective.AND, left=at_least, right=at_most), negated)
+            return _negated_if(Logic(connective=Connective.AND, left=at_least, right=at_most), negated)
     return None
 
 
@@ -157,7 +158,7 @@ def in_as_or(node: SqlExpression) -> SqlExpression | None:
             for item in items[1:]:
                 equal = Compare(comparison=ComparisonOperator.EQ, left=operand, right=item)
                 made = Logic(connective=Connective.OR, left=made, right=equal)
-            return _said(made, negated)
+            return _negated_if(made, negated)
     return None
 
 
@@ -167,7 +168,7 @@ def distinct_as_comparison(node: SqlExpression) -> SqlExpression | None:
         case IsDistinct(left=left, right=right, negated=negated):
             equal = IsTruth(operand=Compare(comparison=ComparisonOperator.EQ, left=left, right=right), truth=True)
             nulls = Logic(connective=Connective.AND, left=IsNull(operand=left), right=IsNull(operand=right))
-            return _said(Logic(connective=Connective.OR, left=equal, right=nulls), not negated)
+            return _negated_if(Logic(connective=Connective.OR, left=equal, right=nulls), not negated)
     return None
 
 
@@ -176,7 +177,7 @@ def truth_as_coalesce(node: SqlExpression) -> SqlExpression | None:
     match node:
         case IsTruth(operand=operand, truth=truth, negated=negated):
             made = Coalesce(items=(operand, FALSE if truth else TRUE))
-            return _said(made, truth is negated)
+            return _negated_if(made, truth is negated)
     return None
 
 
@@ -231,25 +232,24 @@ def with_neutral(node: SqlExpression) -> SqlExpression | None:
 
 def condition_as_case(node: SqlExpression) -> SqlExpression | None:
     """A condition is CASE WHEN a THEN TRUE WHEN NOT a THEN FALSE END, which is NULL where a is."""
+    # Not a CASE again: rewritten twice it would double, and the text of the test stands in it twice.
     if node.type is not SqlType.BOOLEAN or isinstance(node, (Literal, SearchedCase)):
         return None
     return SearchedCase(branches=(CaseBranch(test=node, result=TRUE), CaseBranch(test=Not(operand=node), result=FALSE)))
 
 
 def folded_constant(node: SqlExpression) -> SqlExpression | None:
-    """An expression without columns and variables is its value, if it is defined.
-
-    A real is written out only if 15 digits say it, which is what SQLite promises to read exactly.
-    """
+    """An expression without columns and variables is its value, if it is defined."""
     if isinstance(node, Literal) or any(isinstance(part, (ColumnRef, Parameter)) for part in walk(node)):
         return None
     value = evaluate(node, {})
+    # SQLite promises to read reals of 15 digits exactly; another one would not be the value that it stands for.
     if isinstance(value, Undefined) or (isinstance(value, float) and float(f"{value:.15g}") != value):
         return None
     return Literal(type=node.type, value=value)
 
 
-def _said(condition: SqlExpression, negated: bool) -> SqlExpression:
+def _negated_if(condition: SqlExpression, negated: bool) -> SqlExpression:
     return Not(operand=condition) if negated else condition
 
 

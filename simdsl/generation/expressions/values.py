@@ -41,11 +41,12 @@ from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingRates:
-    """How often something is drawn, in a thousand. What a type lacks (an empty integer) is an ordinary value.
+    """How often something is drawn, in a thousand.
 
-    The first seven are of values; those that a type has are together at most 1000, and the rest of it is ordinary. NULL's
-    share is ordinary too where there can be none. ``leaf`` is how often a part of an expression ends before its depth,
-    ``column`` how often it ends in a column where there is one; half as often where it is compared with something.
+    The first seven are kinds of values. Those that a type has add up to at most 1000, and the rest is everyday values: so is
+    the share of a kind that the type lacks (an empty integer), and that of NULL where it is not allowed. ``leaf`` is how
+    often a part of an expression ends before its depth, ``column`` how often it ends in a column if there is one; half as
+    often where it is compared with something.
     """
 
     null: int = 100
@@ -68,12 +69,13 @@ def draw_value(
     nullable: bool = True,
     narrow: bool = False,
 ) -> Value:
-    """A value of a type: a function of the seed and the place. ``narrow`` as of a column (see ``reach``)."""
+    """A value of a type: a function of the seed and the place. ``narrow`` as of a column (see the module)."""
     return sample_value(SingleHashSampler(seed, "value", *place), of, rates, nullable=nullable, narrow=narrow)
 
 
 def sample_value(digits: SingleHashSampler, of: SqlType, rates: SamplingRates, *, nullable: bool, narrow: bool) -> Value:
-    """The same, of digits that somebody drew."""
+    """A value of a type, from the decisions of a sampler."""
+    # One roll chooses the kind, NULL at the top and the others from below: without NULL the others stay the same.
     roll = digits.below(1000)
     if nullable and roll >= 1000 - rates.null:
         return None
@@ -102,7 +104,7 @@ def _integer(digits: SingleHashSampler, roll: int, rates: SamplingRates, narrow:
         return limits[digits.below(len(limits))]
     if _is_duplicate(roll, rates):
         return digits.below(4)
-    size = 256 if digits.below(4) else 2_000_000
+    size = 256 if digits.below(4) else 2_000_000  # mostly so small that values meet by chance
     return digits.below(size) - size // 2
 
 
@@ -115,7 +117,7 @@ def _real(digits: SingleHashSampler, roll: int, rates: SamplingRates, narrow: bo
     if _is_duplicate(roll, rates):
         return digits.below(4) / 2
     size = 1024 if digits.below(4) else 8_000_000
-    return (digits.below(size) - size // 2) / 4
+    return (digits.below(size) - size // 2) / 4  # exact in binary, and short in decimal
 
 
 def _text(digits: SingleHashSampler, roll: int, rates: SamplingRates) -> str:
@@ -147,7 +149,7 @@ _INTEGERS: Final = (
 
 _NARROW_INTEGERS: Final = (-(2**31), 2**31 - 1, -1, 65535, 65536)
 
-# Drawn for rows, where they are bound, never for literals: SQLite reads 15 digits exactly.
+# Only for rows, whose values are bound, never for literals: SQLite reads no more than 15 digits exactly.
 _REALS: Final = (
     *(1.7976931348623157e308, -1.7976931348623157e308, 5e-324, -5e-324, 2.2250738585072014e-308, 0.1, -0.1, 1e15),
     *(9007199254740992.0, 9007199254740991.0, 9.223372036854775807e18, -9.223372036854775808e18, 1e22, 0.30000000000000004),
@@ -194,7 +196,7 @@ class Exponents(NamedTuple):
 
     @property
     def are_safe(self) -> bool:
-        """Whether such a number is neither infinite nor lost, with some room."""
+        """Whether such a number is far from both infinity and underflow."""
         return self.low > -1000 and self.high < 1000
 
 
@@ -205,7 +207,7 @@ GREATEST_SAFE_REAL: Final = 2.0**NARROW_REAL.high
 
 
 def magnitude(expression: SqlExpression) -> int:
-    """A size that no integer of the expression exceeds. ``TypeError`` for what is no integer."""
+    """A bound on the absolute values of an integer expression. ``TypeError`` for any other."""
     match expression:
         case Literal(value=None):
             return 0
@@ -225,12 +227,12 @@ def magnitude(expression: SqlExpression) -> int:
             return int(2 ** exponents(operand).high)
         case NullIf(left=left):
             return magnitude(left)
-        case _:
+        case _:  # the other nodes return one of several parts, or raise in ``_results``
             return max(map(magnitude, _results(expression)))
 
 
 def exponents(expression: SqlExpression) -> Exponents:
-    """The sizes of the reals of an expression. ``TypeError`` for what is no real."""
+    """Bounds on the absolute values of a real expression. ``TypeError`` for any other."""
     match expression:
         case Literal(value=None):
             return Exponents(0, 0)
@@ -250,14 +252,15 @@ def exponents(expression: SqlExpression) -> Exponents:
         case SearchedCase(
             branches=(CaseBranch(test=Between(operand=Abs(operand=tested), negated=False), result=result),)
         ) if tested == result and expression == clamp_real(result):
-            return NARROW_REAL
-        case _:
+            return NARROW_REAL  # what ``clamp_real`` made: the test is what bounds the result, not its operands
+        case _:  # as in ``magnitude``
             return _span(map(exponents, _results(expression)))
 
 
 def clamp_real(real: SqlExpression) -> SearchedCase:
-    """A real if it is as small as those of a narrow column, else zero. It is written out twice, so it is better short."""
+    """The real if it is within the bounds of a narrow column, else zero."""
     lowest, greatest = (Literal(type=SqlType.REAL, value=value) for value in (SMALLEST_SAFE_REAL, GREATEST_SAFE_REAL))
+    # SQL has no function that clamps, so the real stands in the text twice: what is clamped should be short.
     is_tame = Between(operand=Abs(operand=real), low=lowest, high=greatest)
     return SearchedCase(branches=(CaseBranch(test=is_tame, result=real),), otherwise=Literal(type=SqlType.REAL, value=0.0))
 
@@ -270,7 +273,7 @@ def _results(expression: SqlExpression) -> tuple[SqlExpression, ...]:
             return items
         case Extreme(left=left, right=right):
             return (left, right)
-    raise TypeError(f"{type(expression).__name__} of type {expression.type} has no reach")
+    raise TypeError(f"{type(expression).__name__} of type {expression.type} has no bounds")
 
 
 def _arithmetic(operator: ArithmeticOperator, left: int, right: int) -> int:
@@ -280,7 +283,7 @@ def _arithmetic(operator: ArithmeticOperator, left: int, right: int) -> int:
         case ArithmeticOperator.MULTIPLY:
             return left * right
         case ArithmeticOperator.DIVIDE:
-            return left
+            return left  # a divisor is an integer that is not zero
         case ArithmeticOperator.REMAINDER:
             return min(left, max(right - 1, 0))
 
@@ -288,7 +291,7 @@ def _arithmetic(operator: ArithmeticOperator, left: int, right: int) -> int:
 def _real_arithmetic(operator: ArithmeticOperator, left: Exponents, right: Exponents) -> Exponents:
     match operator:
         case ArithmeticOperator.ADD | ArithmeticOperator.SUBTRACT:
-            # What two numbers leave of each other is a multiple of the last bit of the smaller.
+            # A difference that is not zero is at least the last bit of the smaller number: 53 bits below it.
             return Exponents(min(left.low, right.low) - 53, max(left.high, right.high) + 1)
         case ArithmeticOperator.MULTIPLY:
             return Exponents(left.low + right.low, left.high + right.high)

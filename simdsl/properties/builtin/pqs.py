@@ -138,7 +138,7 @@ def _joined(inserted: _Inserted, table: FixtureTable, row: RowCells, place: tupl
     other = next(one for one in owned.tables if one.name == partner)
     rows_of_other = inserted.rows[partner]
     second = rows_of_other[plan.choose(len(rows_of_other), "second", *place)]
-    left, right = table.called("a"), other.called("b")
+    left, right = table.aliased("a"), other.aliased("b")
     return _Pivot(
         source=render("{a} AS a CROSS JOIN {b} AS b", a=table.name, b=other.name),
         columns=(*left, *right),

@@ -299,7 +299,7 @@ def _slice(owned: OwnedRows, task: Script, *place: int) -> list[Step]:
     count = len(table.rows) + _OWN_ROWS
     if plan.choose(4, "join", *place) == 0:
         other = owned.tables[plan.choose(len(owned.tables), "other", *place)]
-        columns = (*table.called("a"), *other.called("b"))
+        columns = (*table.aliased("a"), *other.aliased("b"))
         source, keys = f"{table.name} AS a CROSS JOIN {other.name} AS b", ["a.id", "b.id"]
         count *= len(other.rows) + _OWN_ROWS
     condition = owned.condition(columns, *place)
