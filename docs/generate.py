@@ -525,7 +525,7 @@ def _properties() -> Iterator[str]:
     yield "A property is a named claim, with a generator of plans that may break it and a checker that reads the trace of"
     yield "a run. `simdsl properties` lists them, `simdsl explain NAME` shows one, `simdsl run --property NAME` generates"
     yield "plans and runs them, and a plan of your own with `properties: [NAME]` is checked for it too"
-    yield "([how](../how-to/judge-properties.md)). A checker reads the plan and the trace, nothing else."
+    yield "([how](../how-to/check-properties.md)). A checker reads the plan and the trace, nothing else."
     yield ""
     yield "Some properties are known by the name of the paper that introduced them. Both names select them, on the"
     yield "command line and in `properties:`; reports and fingerprints use the property's own name."
