@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from simdsl.properties.property import Property as Property
     from simdsl.runs.shrink_driver import NotReproducible as NotReproducible
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Where each public name is defined. Importing simdsl imports nothing else: `simdsl --help` has to start in milliseconds,
 # and a program that only loads plans should not pay for the runner.
