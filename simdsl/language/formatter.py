@@ -1,4 +1,10 @@
-"""The formatter: a plan in one layout, with its comments and blank lines kept, and nothing that it says changed."""
+"""The formatter: a plan in one layout, with its comments and blank lines, and without a change of what it says.
+
+The formatter does not print the loaded plan, which has no comments. It walks over the positioned tree, prints each node in
+its new place, and takes over comments and blank lines from the gaps between the nodes in the source. Because that can go
+wrong in ways that are hard to foresee, the result is read again and compared with the original; if they differ, the file
+stays as it is (F007).
+"""
 
 from __future__ import annotations
 
@@ -23,55 +29,55 @@ from simdsl.verbs.base.verb import Overrides, verb_named
 
 
 class CommentLayout:
-    """The lines made so far, and how far in the source their gaps have been taken over."""
+    """The lines printed so far, and the offset up to which the gaps of the source have been taken over."""
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._cursor = 0
         self._lines: list[str] = []
-        self._indents: dict[int, str] = {}  # from a column of the source to the indentation that stands for it
+        self._indents: dict[int, str] = {}  # from a column of the source to its new indentation
 
     def line(self, text: str) -> None:
-        """One line more."""
+        """Append a line."""
         self._lines.append(text)
 
     def trailing(self, comment: str) -> None:
-        """A comment behind the last line."""
+        """Append a comment to the last line."""
         self._lines[-1] += f"  {comment.rstrip()}"
 
     def move(self, offset: int) -> None:
-        """The source up to here needs no more care."""
+        """Everything up to this offset has been printed, or has no comments."""
         self._cursor = max(self._cursor, offset)
 
     def gap(self, offset: int, head: str) -> None:
-        """Take over what stands before a node: a comment behind the last line, then lines of their own.
+        """Take over the gap before a node: a comment at the end of the last line, then lines of comments and blank lines.
 
-        ``head`` is what the node's line begins with: an indentation, perhaps with a dash.
+        ``head`` is the beginning of the node's new line: its indentation, possibly with a dash.
         """
         column = self._column(offset)
         indent = head.replace("- ", "")
         lead = self._source[offset - column : offset]
         if head.endswith("- ") and lead.endswith("- "):
-            column -= 2
+            column -= 2  # a comment above an item belongs to its dash, not to the key after it
         self._indents[column] = indent
         first, *rest = self._take(offset)
         if (comment := _COMMENT.search(first)) and self._lines:
             self.trailing(comment["text"])
         elif comment:
-            rest.insert(0, first)
+            rest.insert(0, first)  # at the top of the file there is no line that it could be appended to
         self._own_lines(rest[:-1] if rest else rest, indent, column)
         if rest and (comment := _COMMENT.search(rest[-1])):
             self.line(f"{indent}{comment['text'].rstrip()}")
 
     def loose(self, offset: int) -> None:
-        """Take over what stands between a key and a value that will stand behind it: comments go above them."""
+        """Take over the gap between a key and a value that will be on its line: comments move above them."""
         column = self._column(offset)
         for part in self._take(offset):
             if comment := _COMMENT.search(part):
                 self.line(f"{self._indents.get(column, '')}{comment['text'].rstrip()}")
 
     def finish(self) -> str:
-        """The text. What stands behind the last node comes last."""
+        """The text, with what follows the last node at its end."""
         first, *rest = self._take(len(self._source))
         if (comment := _COMMENT.search(first)) and self._lines:
             self.trailing(comment["text"])
@@ -91,10 +97,11 @@ class CommentLayout:
     def _own_lines(self, lines: list[str], indent: str, column: int) -> None:
         for line in lines:
             if comment := _COMMENT.search(line):
+                # A comment that is deeper than the next node belongs to something above, and keeps to its indentation.
                 own = len(line) - len(line.lstrip())
                 inner = self._indents.get(own, indent) if own > column else indent
                 self.line(f"{inner}{comment['text'].rstrip()}")
-            elif not line.strip() and self._lines and self._lines[-1]:
+            elif not line.strip() and self._lines and self._lines[-1]:  # several blank lines become one
                 self.line("")
 
 
@@ -102,20 +109,20 @@ _COMMENT: Final = lazy_regex(r"(?<!\S)(?P<text>#.*)")
 
 
 def format_text(text: str, name: str) -> str | tuple[Diagnostic, ...]:
-    """The text in the one layout, or why it cannot be read (or, F007, cannot be laid out without being changed)."""
+    """The formatted text; or why it cannot be read, or (F007) cannot be formatted without losing something."""
     reading = read_text(text, name)
     errors = tuple(problem for problem in reading.problems if problem.severity is Severity.ERROR)
     if reading.document is None or errors:
         return errors
     document = reading.document
     if isinstance(document.data, dict) and document.source.text.lstrip()[:1] == "{":
-        whole = to_data(document.root)
+        whole = to_data(document.root)  # JSON has no comments, and `$schema` is not part of `document.data`
         assert isinstance(whole, dict)
         return emit_json(whole)
     if not isinstance(document.root, MapNode) or document.root.flow:
         return (_refusal(name, "this is no mapping of keys"),)
     made = _Formatter(document).run(document.root)
-    return made if _is_same(document, made, name) else (_refusal(name, "comments or texts stand where they cannot be kept"),)
+    return made if _is_same(document, made, name) else (_refusal(name, "a comment or text cannot be kept where it is"),)
 
 
 def _refusal(name: str, reason: str) -> Diagnostic:
@@ -125,6 +132,7 @@ def _refusal(name: str, reason: str) -> Diagnostic:
 def _is_same(document: Document, made: str, name: str) -> bool:
     reading = read_text(made, name)
     again = reading.document
+    # Comments are no part of the data; counting their `#` is crude, and errs on the side of leaving a file alone.
     if again is None or made.count("#") != document.source.text.count("#"):
         return False
     if any(problem.severity is Severity.ERROR for problem in reading.problems):
@@ -134,7 +142,7 @@ def _is_same(document: Document, made: str, name: str) -> bool:
 
 
 class _StepLines:
-    """What is a line by its place in a plan, and how blanks stand in one."""
+    """Which scalars of a plan are lines of steps, and the one form of blanks in these."""
 
     def __init__(self, data: Data) -> None:
         frame = data if isinstance(data, dict) else {}
@@ -144,7 +152,7 @@ class _StepLines:
         self._dialect = dialect_of(known, tuple(only))
 
     def is_line(self, path: Path) -> bool:
-        """Whether the scalar at a path is a line of a step."""
+        """Whether the scalar at a path is a line of a step. Blanks of a line may change; other text is left alone."""
         in_steps = len(path) > 1 and path[0] in STEP_SECTIONS
         in_tasks = len(path) > 2 and path[0] == "tasks"
         in_action = len(path) > 4 and path[0] == "workload" and path[3] == "do"
@@ -156,7 +164,7 @@ class _StepLines:
         )
 
     def settled(self, data: Data, path: Path) -> Data:
-        """The data with its lines in the one form, to be compared."""
+        """The data with its lines in the one form, for comparison."""
         if isinstance(data, dict):
             return {key: self.settled(value, (*path, key)) for key, value in data.items()}
         if isinstance(data, list):
@@ -164,12 +172,13 @@ class _StepLines:
         return self.line(data, path) if isinstance(data, str) and self.is_line(path) else data
 
     def line(self, text: str, path: Path) -> str:
-        """A line without line ends behind it, and with one blank on each side of its arrow."""
+        """A line without line ends at its end, and with one blank on each side of its arrow."""
         text = text.rstrip("\n")
         arrow = self._arrow(text, path[-1])
         if arrow is None:
             return text
         head, tail = text[:arrow], text[arrow + 2 :]
+        # An arrow at the beginning of its own line, or an expectation on the lines after it, is the author's layout.
         if head and not head.endswith("\n"):
             head = head.rstrip(" \t") + " " if head.strip() else ""
         tail = tail.lstrip(" \t")
@@ -182,7 +191,7 @@ class _StepLines:
         try:
             return scan(text, dialect_of_backend(str(key)) or self._dialect).arrow
         except ParseError:
-            return None
+            return None  # SQL that does not lex is for `check` to report
 
 
 class _Formatter:
@@ -198,7 +207,7 @@ class _Formatter:
         return self._layout.finish()
 
     def _mapping(self, node: MapNode, first: str, indent: str, path: Path) -> None:
-        """The entries; the first one stands behind ``first``, the others are indented by ``indent``."""
+        """The entries: the first one after ``first``, which may hold a dash, the others after ``indent``."""
         for number, (key, value) in enumerate(node.entries):
             self._layout.gap(key.start, first if number == 0 else indent)
             name = key.text if _WORD.fullmatch(key.text) else self._source[key.start : key.end]
@@ -237,7 +246,7 @@ class _Formatter:
         comment = _HEADER_COMMENT.match(raw) if node.style in (ScalarStyle.LITERAL, ScalarStyle.FOLDED) else None
         text = self._written(node, raw, indent, path)
         if comment and "\n" not in text:
-            # Behind a plain text the comment would be a trap.
+            # After plain text the comment would be ambiguous (Y010), so the text stays a block.
             text = f"|\n{indent}{text}"
         first, *rest = text.split("\n")
         self._layout.line(f"{head} {first}".rstrip())
@@ -245,9 +254,11 @@ class _Formatter:
             self._layout.trailing(comment["comment"])
         for line in rest:
             self._layout.line(line)
+        # Blank lines after a block belong to the gap, but in a `|+` block to the text.
         self._layout.move(node.end if raw.startswith("|+") else node.start + len(raw.rstrip()))
 
     def _written(self, node: ScalarNode, raw: str, indent: str, path: Path) -> str:
+        # `1.10` as a step would become text in quotes: it is left for the loader to report.
         is_number = node.style is ScalarStyle.PLAIN and not isinstance(resolve_scalar(raw), str)
         if not is_number and node.style is not ScalarStyle.FOLDED and self._lines.is_line(path):
             text = raw if node.style is ScalarStyle.PLAIN else node.text
@@ -259,7 +270,7 @@ class _Formatter:
         return _reindented(raw, indent, keep=node.style is ScalarStyle.FOLDED)
 
     def _flow(self, node: Node) -> str:
-        """Brackets on one line, unless a comment in them forbids it."""
+        """Brackets on one line, unless there is a comment in them."""
         raw = self._source[node.start : node.end]
         match node:
             case _ if _COMMENT_INSIDE.search(raw):
@@ -281,7 +292,7 @@ class _Formatter:
 
 
 def _reindented(raw: str, indent: str, *, keep: bool) -> str:
-    """A scalar of several lines under another indentation; ``keep`` where deeper lines are deeper on purpose."""
+    """A scalar of several lines with a new indentation; ``keep`` if deeper lines are deeper on purpose."""
     first, *rest = raw.rstrip().split("\n")
     shared = min((len(line) - len(line.lstrip(" ")) for line in rest if line.strip()), default=0) if keep else 0
     lines = [line.rstrip()[shared:] if keep else line.strip() for line in rest]

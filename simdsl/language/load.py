@@ -31,7 +31,7 @@ from simdsl.verbs.base.verb import verb_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
-    """What came of a document. ``plan`` is None if any of the problems, which are in file order, is an error."""
+    """The result of loading a document. ``plan`` is None if a problem is an error. Problems are in file order."""
 
     plan: Plan | None
     problems: tuple[Problem, ...]
@@ -41,7 +41,7 @@ class LoadResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What came of a text: a plan if no diagnostic is an error. ``document`` is None if it could not be read at all."""
+    """The result of checking a text. ``plan`` is None if a diagnostic is an error, ``document`` if it could not be read."""
 
     plan: Plan | None
     diagnostics: tuple[Diagnostic, ...]
@@ -144,6 +144,7 @@ class _Loader:
         dialect_word = fields.word(data["dialect"], ("dialect",), _DIALECTS) if "dialect" in data else None
         dialect = Dialect(dialect_word) if dialect_word in _DIALECTS else None
         pools = self._pools(data)
+        # Pools and the dialect come first: how a line of SQL is lexed, and which pool a verb may name, depends on them.
         steps = Steps(fields, dialect_of(dialect, backends), _keys_of(data.get("pools")))
         setup = self._section(steps, data, "setup")
         ordered = (
@@ -171,16 +172,19 @@ class _Loader:
             seed=fields.integer(data["seed"], ("seed",)) if "seed" in data else None,
             timeout_us=fields.duration_us(data["timeout"], ("timeout",)) if "timeout" in data else None,
         )
+        # The plan is built even if there are errors, so that the checks across its steps can report theirs as well.
         self._across(plan, data, steps)
         return plan
 
     def _across(self, plan: Plan, data: dict[str, Data], steps: Steps) -> None:
-        """What holds between steps. Where a whole list of them is missing, nothing about names is certain."""
+        """The checks across steps."""
+        # If a whole list is something else, every name that it binds would be reported as unknown.
         if all(isinstance(data.get(name, []), list) for name in ("params", "setup", "steps", "finally", "invariants")):
             check_names(self._problems, plan, data, steps.remarkable)
         check_steps(self._problems, plan, steps.tasks, steps.remarkable)
+        # Whether a plan with errors asserts something is not known: the line with the expectation may be the broken one.
         if not self._problems.has_errors and not _asserts_something(plan):
-            self._problems.add(Code.W002, "nothing in this plan is judged", (), help="add an expectation or a `check:`")
+            self._problems.add(Code.W002, "nothing in this plan is asserted", (), help="add an expectation or a `check:`")
 
     def _keys(self, data: dict[str, Data]) -> None:
         for key in data:
@@ -235,7 +239,7 @@ class _Loader:
     def _properties(self, data: dict[str, Data]) -> tuple[str, ...]:
         if "properties" not in data:
             return ()
-        from simdsl.language.property_names import all_names, is_property  # most plans name none
+        from simdsl.language.property_names import all_names, is_property  # start-up: most plans name no property
 
         said = data["properties"]
         for i, name in enumerate(map(source_text, said) if isinstance(said, list) else ()):

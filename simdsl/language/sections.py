@@ -40,7 +40,7 @@ from simdsl.syntax.problems import ParseError, did_you_mean
 
 
 def read_params(fields: FieldReader, data: Data, path: Path) -> tuple[tuple[Param, ...], ...]:
-    """The entries, which all have the keys of the first."""
+    """The entries of ``params:``. All of them need the keys of the first one."""
     entries: list[tuple[Param, ...]] = []
     for index, item in enumerate(fields.items(data, path) or ()):
         place = (*path, index)
@@ -49,6 +49,7 @@ def read_params(fields: FieldReader, data: Data, path: Path) -> tuple[tuple[Para
             continue
         entry = [_param(fields, name, value, (*place, name)) for name, value in mapping.items()]
         entries.append(tuple(param for param in entry if param is not None))
+        # A variable that only some entries define would be unbound in the runs of the others.
         _check_same_keys(fields, mapping, _first_entry(data), place)
     return tuple(entries)
 
@@ -79,12 +80,13 @@ def _param(fields: FieldReader, name: str, data: Data, path: Path) -> Param | No
 
 
 def read_value(fields: FieldReader, name: str, data: Data, path: Path) -> Param | None:
-    """A value as a param of this name has it."""
+    """The value of a param, or of anything that is written like one."""
     if isinstance(data, str):
         return Param(name=name, value=data)
     if isinstance(data, PlainScalar):
         return Param(name=name, value=data.value)
     if isinstance(data, AmbiguousScalar):
+        # Guessing would make the plan mean something else in another tool that reads YAML, such as an editor.
         fields.problems.add(
             Code.S013,
             f"not every reader of YAML takes `{data.text}` for the same value",
@@ -116,6 +118,7 @@ def _read_typed(fields: FieldReader, name: str, data: dict[str, Data], path: Pat
 
 def _decimal(text: str) -> Decimal:
     value = Decimal(text)
+    # Decimal itself also takes NaN, underscores and other scripts' digits.
     if not value.is_finite() or "_" in text or not text.isascii():
         raise ValueError(text)
     return value
@@ -154,7 +157,7 @@ def parse_schedule(text: str) -> ExplicitSchedule | RecordedSchedule | Exhaustiv
 
 
 def read_schedule(fields: FieldReader, data: Data, path: Path) -> Schedule | None:
-    """Any of its forms."""
+    """The schedule, in any of its forms."""
     if isinstance(data, dict):
         return _schedule_mapping(fields, data, path)
     if isinstance(data, list):
@@ -171,20 +174,21 @@ def read_schedule(fields: FieldReader, data: Data, path: Path) -> Schedule | Non
 
 
 def check_schedule(fields: FieldReader, schedule: Schedule, tasks: tuple[Task, ...], data: Data, path: Path) -> None:
-    """Words name tasks, and start every step where the number of steps is certain; choices number tasks."""
+    """Check that entries name tasks, one entry for each step where that number is certain, and that choices number tasks."""
     before = len(fields.problems)
     check_names_of(fields, schedule, tuple(task.name for task in tasks), data, path)
     if not isinstance(schedule, ExplicitSchedule) or len(fields.problems) > before:
         return
+    # With loops or retries the number of steps is known only while running; missing entries are reported then.
     for task in tasks:
         steps, words = _certain_steps(task), schedule.words.count(task.name)
         if steps is not None and steps != words:
-            message = f"`{task.name}` has {_count_of(steps, 'step')} and {_count_of(words, 'word')}"
-            fields.problems.add(Code.R035, message, path, help="each word starts one step")
+            message = f"`{task.name}` has {_count_of(steps, 'step')} and {_count_of(words, 'schedule entry')}"
+            fields.problems.add(Code.R035, message, path, help="each entry starts one step")
 
 
 def check_names_of(fields: FieldReader, schedule: Schedule, names: tuple[str, ...], data: Data, path: Path) -> None:
-    """Words name these tasks, and choices number them."""
+    """Check that entries name these tasks, and that choices number them."""
     if isinstance(schedule, RecordedSchedule):
         for number in dict.fromkeys(schedule.choices):
             if not 1 <= number <= len(names):
@@ -203,6 +207,7 @@ def _schedule_mapping(fields: FieldReader, data: dict[str, Data], path: Path) ->
         bound = fields.integer(data["all"], (*path, "all"), least=1)
         return ExhaustiveSchedule(bound=bound)
     fields.closed(data, path, _SCHEDULE_KEYS, required=("runs",))
+    # Each field is read, so that all mistakes are reported; one of them is enough for there to be no schedule.
     before = len(fields.problems)
     runs = fields.integer(data["runs"], (*path, "runs"), least=1) if "runs" in data else None
     seed = fields.integer(data["seed"], (*path, "seed")) if "seed" in data else None
@@ -236,7 +241,7 @@ MAX_ACTIONS: Final = 100_000
 
 
 def read_workload(fields: FieldReader, steps: Steps, data: Data, path: Path) -> Workload | None:
-    """The workload, or None where its form is wrong, which has been complained about."""
+    """The workload, or None if its form is wrong, which has been reported."""
     mapping = fields.closed(data, path, _KEYS, required=_KEYS)
     if mapping is None:
         return None
@@ -244,18 +249,19 @@ def read_workload(fields: FieldReader, steps: Steps, data: Data, path: Path) -> 
     repeat = fields.integer(mapping["repeat"], (*path, "repeat"), least=1) if "repeat" in mapping else None
     actions = fields.mapping(mapping["actions"], (*path, "actions")) if "actions" in mapping else None
     if actions is not None and not actions:
-        fields.problems.add(Code.R054, "there is no action to draw", (*path, "actions"), help=_AN_ACTION)
-    deeds = [_deed(fields, steps, name, item, (*path, "actions", name)) for name, item in (actions or {}).items()]
+        fields.problems.add(Code.R054, "there is no action to choose", (*path, "actions"), help=_AN_ACTION)
+    found = [_action(fields, steps, name, item, (*path, "actions", name)) for name, item in (actions or {}).items()]
+    # All actions of a run are sampled and lowered before it starts, so their number bounds its memory.
     if repeat is not None and repeat * len(tasks) > MAX_ACTIONS:
         message = f"a run does at most {MAX_ACTIONS:,} actions"
-        fields.problems.add(Code.R048, message, (*path, "repeat"), help="`runs:` of the schedule draws more of them")
+        fields.problems.add(Code.R048, message, (*path, "repeat"), help="`runs:` of the schedule samples more of them")
     if repeat is None or actions is None or not tasks:
         return None
-    return Workload(tasks=tasks, repeat=repeat, actions=tuple(deed for deed in deeds if deed is not None))
+    return Workload(tasks=tasks, repeat=repeat, actions=tuple(action for action in found if action is not None))
 
 
 def _tasks(fields: FieldReader, data: Data, path: Path) -> tuple[str, ...]:
-    """How many, or their names."""
+    """The names of the tasks, from a list or a number."""
     if not isinstance(data, list):
         many = fields.integer(data, path, least=1)
         if many is not None and many > MAX_ACTIONS:
@@ -263,14 +269,14 @@ def _tasks(fields: FieldReader, data: Data, path: Path) -> tuple[str, ...]:
             return ()
         return numbered_tasks(many or 0)
     if not data:
-        fields.problems.add(Code.R054, "there is no task that could do anything", path, help="for example `tasks: 3`")
+        fields.problems.add(Code.R054, "a workload needs at least one task", path, help="for example `tasks: 3`")
     names = fields.words(data, path)
     places = {source_text(item): (*path, index) for index, item in reversed(list(enumerate(data)))}
     good = [fields.task_name(name, places[name], key=False) for name in names]
     return names if all(good) else ()
 
 
-def _deed(fields: FieldReader, steps: Steps, name: str, data: Data, path: Path) -> WorkloadAction | None:
+def _action(fields: FieldReader, steps: Steps, name: str, data: Data, path: Path) -> WorkloadAction | None:
     good = fields.name(name, path, "action", key=True)
     mapping = fields.closed(data, path, _PARTS, required=("do",))
     if mapping is None:
@@ -307,7 +313,7 @@ def _source(fields: FieldReader, name: str, data: Data, path: Path) -> ValueDoma
         return _one_of(fields, name, data, path)
     found = _RANGE.fullmatch(data) if isinstance(data, str) else None
     if found is None:
-        message = f"{describe_data(data)} is nothing that a value can be drawn from"
+        message = f"{describe_data(data)} is not a domain of values"
         fields.problems.add(Code.S018, message, path, help="`1..50` is, and so is a list of values: `[alice, bob]`")
         return None
     first, last = int(found["first"]), int(found["last"])
@@ -324,23 +330,24 @@ def _source(fields: FieldReader, name: str, data: Data, path: Path) -> ValueDoma
 
 def _one_of(fields: FieldReader, name: str, data: list[Data], path: Path) -> OneOf | None:
     if not data:
-        fields.problems.add(Code.S018, "an empty list is nothing that a value can be drawn from", path)
+        fields.problems.add(Code.S018, "an empty list is not a domain of values", path)
         return None
     values: list[Value] = []
+    # A mistake in one value makes the domain smaller than meant, so there is none then.
     for index, item in enumerate(data):
         param = read_value(fields, name, item, (*path, index))
         if param is None:
             continue
         if isinstance(param.value, Identifier):
-            help_ = "an action for each table says the same"
-            fields.problems.add(Code.S018, "a name is no value, so it cannot be drawn", (*path, index), help=help_)
+            help_ = "write an action for each table"
+            fields.problems.add(Code.S018, "a name is not a value that can be sampled", (*path, index), help=help_)
         else:
             values.append(param.value)
     return OneOf(values=tuple(values)) if len(values) == len(data) else None
 
 
 def _check_distinct(fields: FieldReader, drawn: tuple[DrawnVariable, ...], distinct: tuple[str, ...], path: Path) -> None:
-    """The n-th of the values that differ needs n to choose from; then a drawing never fails."""
+    """The n-th of the values that have to differ needs n to choose from; sampling never fails then."""
     ordered = [one for one in drawn if one.name in distinct]
     for number, one in enumerate(ordered, 1):
         if _many(one.source) < number:
@@ -349,7 +356,7 @@ def _check_distinct(fields: FieldReader, drawn: tuple[DrawnVariable, ...], disti
 
 
 def _many(source: ValueDomain) -> int:
-    """How many different values a source has."""
+    """How many different values a domain has."""
     if isinstance(source, IntegerRange):
         return source.last - source.first + 1
     seen: list[Value] = []

@@ -45,9 +45,9 @@ def test_rule_36_other_forms_are_refused(written: str, found: list[str]) -> None
     assert [code for code in codes(with_tasks(written, a=TWO["a"], b=TWO["b"])) if code != "R035"] == found
 
 
-def test_rule_35_words_match_the_steps() -> None:
+def test_rule_35_schedule_entries_match_the_steps() -> None:
     diagnostic = only(with_tasks("a b", a=TWO["a"], b=TWO["b"]))
-    assert (diagnostic.code.name, diagnostic.message) == ("R035", "`a` has 2 steps and 1 word")
+    assert (diagnostic.code.name, diagnostic.message) == ("R035", "`a` has 2 steps and 1 schedule entry")
     assert codes(with_tasks("a a b b", a=TWO["a"], b=TWO["b"])) == ["R035"]
 
 
