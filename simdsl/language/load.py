@@ -184,7 +184,7 @@ class _Loader:
         check_steps(self._problems, plan, steps.tasks, steps.remarkable)
         # Whether a plan with errors asserts something is not known: the line with the expectation may be the broken one.
         if not self._problems.has_errors and not _asserts_something(plan):
-            self._problems.add(Code.W002, "nothing in this plan is asserted", (), help="add an expectation or a `check:`")
+            self._problems.add(Code.W002, "no assertions in this plan", (), help="add an expectation or a `check:`")
 
     def _keys(self, data: dict[str, Data]) -> None:
         for key in data:
