@@ -1,11 +1,11 @@
 """The interface between the interpreter and everything that can be tested.
 
 A ``Backend`` creates a ``Database`` for a plan, with its sessions and pools, and restores it between runs. A ``Session``
-is one connection: ``start`` gives the outcome at once or, where the driver can tell, None for a statement that is under
-way; ``poll`` never waits; ``Database.settle`` is the only place that really waits, and it returns when every pending session
-has ended or is known to wait for another.
+is one connection: ``start`` gives the outcome at once or, where the driver can tell, None for a statement that is
+pending; ``poll`` never waits; ``Database.settle`` is the only place that really waits, and it returns when every pending
+session has ended or is known to wait for another.
 
-Adapters write this interface down once a backend; docs/how-to/add-a-backend.md shows the smallest one that works.
+docs/how-to/add-a-backend.md shows the smallest backend that works.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Tx(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a backend can do. The loader, the generator and the scheduler ask; a plan that needs more is skipped."""
+    """What a backend can do. A plan that needs more is skipped there, with the reason."""
 
     error_classes: frozenset[ErrorClass]
     isolation_levels: frozenset[IsolationLevel]
     begin_modes: frozenset[TransactionMode]
     blocks_on_locks: bool
-    snapshot_reads: bool  # a query takes no notice of others who write: it neither waits for them nor fails
+    snapshot_reads: bool  # a query neither waits for writers of other sessions nor fails because of them
     savepoints: bool
     transactional_ddl: bool
     returning: bool
@@ -55,7 +55,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What is installed: for `simdsl backends`, for the head of a trace, for a stored bug."""
+    """Versions of what is installed: for `simdsl backends`, for the head of a trace, for a stored bug."""
 
     driver: str  # "sqlite3 (stdlib)"
     driver_version: str
@@ -97,26 +97,26 @@ class Session(Protocol):
         """The connection's number in its database, from 1 in the order of opening: what traces and blockers name."""
 
     def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome | None:
-        """Begin a statement. None means it is under way: ``settle``, then ``poll``."""
+        """Begin a statement. None means that it is pending: ``settle``, then ``poll``."""
 
     def poll(self) -> Outcome | None:
-        """The outcome of the statement under way, if it has one by now. Never waits."""
+        """The outcome of the pending statement, if it has ended. Never waits."""
 
     def cancel(self) -> None:
-        """Ask the engine to give up the statement under way. Its outcome still arrives by ``poll``."""
+        """Ask the engine to give up the pending statement. Its outcome still arrives by ``poll``."""
 
     def tx(self) -> Tx:
         """The state of the transaction, asked of the driver."""
 
     def quiesce(self) -> None:
-        """Cancel and drain what is under way and roll back, within a bounded real time."""
+        """Cancel and drain the pending statement and roll back, within a bounded real time."""
 
     def close(self) -> None:
         """Close the connection. Idempotent."""
 
 
 class Settled(NamedTuple):
-    """What ``settle`` found: which sessions can be polled, and whom each of the others waits for."""
+    """What ``settle`` found: which sessions can be polled, and which sessions each of the others waits for."""
 
     ended: frozenset[int]
     blockers: Mapping[int, frozenset[int]]
@@ -134,7 +134,7 @@ class Lease(Protocol):
 
 
 class Ticket(Protocol):
-    """A lease that was asked for: the same shape as a statement under way."""
+    """A lease that was requested: it has the same shape as a pending statement."""
 
     def poll(self) -> Lease | Failed | None:
         """The lease, a refusal such as ``pool_timeout``, or None while it waits. Never waits itself."""
@@ -158,7 +158,7 @@ class Pool(Protocol):
     def request(self, task: str) -> Ticket:
         """Run the pool's own checkout until it has a connection, refuses, or waits."""
 
-    def give_back(self, lease: Lease) -> Failed | None:
+    def release(self, lease: Lease) -> Failed | None:
         """Return a connection as it is; cleaning it is the pool's business. A second return is a ``Failed``."""
 
     def invalidate(self, lease: Lease) -> None:
@@ -187,7 +187,7 @@ class Database(Protocol):
     """One database, its sessions and its pools."""
 
     def open(self) -> Session:
-        """A connection of its own, that no pool counts."""
+        """A connection that belongs to no pool."""
 
     def pool(self, spec: PoolSpec, clock: Clock) -> Pool:
         """A pool over this database whose waits use this clock."""

@@ -1,8 +1,8 @@
-"""Directories that nobody will miss: where throwaway databases live, and how they go away whatever happens.
+"""Temporary directories: where throwaway databases live, and how they are removed even when a process is killed.
 
-A directory lies in shared memory where there is room, for syncs cost nothing there. It is removed when it is closed, when
-its owner is collected and when the process ends. A process that was killed leaves its directory behind: the name holds
-its number, a lock tells whether it still lives, and the next process that makes a directory removes it.
+A directory lies in shared memory where there is room, because syncs cost nothing there. It is removed when it is closed,
+when its owner is garbage-collected and when the process ends. A process that was killed leaves its directory behind: the
+name holds its pid, a lock tells whether it still lives, and the next process that creates a directory removes it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _root(room_bytes: int) -> Path:
 
 
 def _remove(path: Path, lock: int | None, owner: int) -> None:
-    # A forked child inherits this finalizer, but not the directory.
+    # A forked child inherits this finalizer, but the directory belongs to its parent.
     if os.getpid() != owner:
         return
     shutil.rmtree(path, ignore_errors=True)
@@ -67,7 +67,7 @@ def _remove(path: Path, lock: int | None, owner: int) -> None:
 
 
 def _lock(path: Path) -> int | None:
-    # A number alone may belong to a process of another container that shares the directory: the lock knows better.
+    # The pid alone is not enough: in a directory that containers share, it may be the pid of a process elsewhere.
     try:
         import fcntl  # not on Windows
     except ImportError:

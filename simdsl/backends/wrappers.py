@@ -1,4 +1,4 @@
-"""Backends that stand around another one and change a little: count, delay, lose, pretend.
+"""Backends that wrap another one and change a little: count statements, delay them, lose or fake outcomes.
 
 Each class forwards everything to ``inner``; a wrapper overrides what it changes (docs/how-to/add-a-backend.md has one).
 Every session is wrapped, whether a database opened it or a pool lent it, and one physical connection stays one object.
@@ -174,8 +174,8 @@ class _WrappedPool:
     def request(self, task: str) -> Ticket:
         return _WrappedTicket(self._inner.request(task), self._wrapped)
 
-    def give_back(self, lease: Lease) -> Failed | None:
-        return self._inner.give_back(_inner_lease(lease))
+    def release(self, lease: Lease) -> Failed | None:
+        return self._inner.release(_inner_lease(lease))
 
     def invalidate(self, lease: Lease) -> None:
         self._inner.invalidate(_inner_lease(lease))

@@ -25,7 +25,7 @@ RESERVED_NAMES: Final[Mapping[str, Dialect | None]] = MappingProxyType(
         "duckdb": Dialect.DUCKDB,
         "mariadb": Dialect.MYSQL,
         "mysql": Dialect.MYSQL,
-        "odbc": None,  # whatever is at the other end
+        "odbc": None,  # the engine at the other end decides
     }
 )
 """Names that plans may use for backends of the user's own, and the SQL of what is called so (docs/adr/0018)."""

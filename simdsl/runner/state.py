@@ -83,7 +83,7 @@ class ConnectionLeases:
         assert lease is not None
         assert session is not None
         connection.lease = connection.session = None
-        refused = self.pools[connection.pool].give_back(lease)
+        refused = self.pools[connection.pool].release(lease)
         self._record(connection, session, checked_out=False)
         return refused
 

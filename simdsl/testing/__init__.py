@@ -1,4 +1,4 @@
-"""The conformance suite for backends, which pytest runs: what every backend must do, whatever engine is under it.
+"""The conformance suite for backends, which pytest runs: what every backend must do, for every engine.
 
 It needs pytest, which simdsl itself does not depend on; docs/how-to/add-a-backend.md shows how to use it.
 """

@@ -1,4 +1,4 @@
-"""What every backend must do, whatever is under it. A test module subclasses ``Conformance`` and gives it a ``backend``."""
+"""What every backend must do. A test module subclasses ``Conformance`` and gives it a ``backend``."""
 
 from __future__ import annotations
 
@@ -330,12 +330,12 @@ class Conformance:
         pool = database.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
         second, third = pool.request("b"), pool.request("c")
-        assert pool.give_back(lease) is None
+        assert pool.release(lease) is None
         assert lent(second).session is lease.session
         assert third.poll() is None
-        pool.give_back(lent(second))
+        pool.release(lent(second))
         assert lent(third).session is lease.session
-        pool.give_back(lent(third))
+        pool.release(lent(third))
         assert pool.counts() == PoolCounts(size=1, idle=1, busy=0, waiting=0)
 
     def test_wait_ends_at_its_deadline_in_virtual_time(self, database: Database) -> None:
@@ -358,14 +358,14 @@ class Conformance:
         gone, next_one = pool.request("b"), pool.request("c")
         gone.cancel()
         gone.cancel()
-        pool.give_back(lease)
+        pool.release(lease)
         assert lent(next_one).session is lease.session
 
     def test_dirty_return_comes_back_clean(self, backend: Backend, database: Database) -> None:
         pool = database.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
         SqlClient(backend, database, lease.session).ok("BEGIN", "DELETE FROM t")
-        pool.give_back(lease)
+        pool.release(lease)
         again = lent(pool.request("b"))
         assert again.session.tx() is Tx.IDLE
         assert SqlClient(backend, database, again.session).rows("SELECT count(*) FROM t") == [(1,)]
@@ -373,8 +373,8 @@ class Conformance:
     def test_second_return_is_refused(self, database: Database) -> None:
         pool = database.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
-        pool.give_back(lease)
-        failure = pool.give_back(lease)
+        pool.release(lease)
+        failure = pool.release(lease)
         assert failure is not None
         assert failure.error_class is ErrorClass.CONNECTION_CLOSED
         assert pool.counts() == PoolCounts(size=1, idle=1, busy=0, waiting=0)
@@ -396,7 +396,7 @@ class Conformance:
         outcome = lease.session.start(SqlClient(backend, database).compiled("SELECT 1"), ())
         assert isinstance(outcome, Failed)
         assert outcome.error_class is ErrorClass.CONNECTION_CLOSED
-        pool.give_back(lease)
+        pool.release(lease)
         assert usable(backend, database, lent(pool.request("b")).session)
 
     def test_two_pools_share_nothing_but_the_database(self, database: Database) -> None:
@@ -408,7 +408,7 @@ class Conformance:
         pool = database.pool(PoolSpec(name="main", size=2), Clock())
         leases = [lent(pool.request(task)) for task in "ab"]
         waiting = pool.request("c")
-        pool.give_back(leases[0])
+        pool.release(leases[0])
         pool.quiesce()
         pool.close()
         pool.close()

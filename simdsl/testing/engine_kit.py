@@ -16,7 +16,7 @@ from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionAction, Tra
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Row, Value
 
 LIMIT_US: Final = 300_000_000
-"""How long a real wait may take before a test fails: long, for a busy machine is no fault of the backend."""
+"""How long a real wait may take before a test fails: long, because a busy machine is not a fault of the backend."""
 _KINDS: Final = {
     **dict.fromkeys(("SELECT", "VALUES"), SqlKind.QUERY),
     **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "REPLACE"), SqlKind.DML),
@@ -41,7 +41,7 @@ class SqlClient:
         self.session = session or database.open()
 
     def say(self, text: str, **variables: Value) -> Outcome:
-        """Run a statement to its end; that it waits for somebody fails the test."""
+        """Run a statement to its end; a statement that waits for another session fails the test."""
         outcome = self.begin(text, **variables)
         assert outcome is not None, f"{text} waits"
         return outcome
@@ -102,7 +102,7 @@ def parse_statement(text: str) -> Sql:
 def begin_statement(
     *, mode: TransactionMode | None = None, isolation: IsolationLevel | None = None, read_only: bool | None = None
 ) -> Sql:
-    """BEGIN with whatever a plan may ask for."""
+    """BEGIN with any options that a plan may ask for."""
     transaction = TransactionControl(action=TransactionAction.BEGIN, mode=mode, isolation=isolation, read_only=read_only)
     return Sql(fragments=("BEGIN",), kind=SqlKind.TRANSACTION, transaction=transaction)
 

@@ -264,9 +264,9 @@ class _JournaledPool:
         self._journal.record()
         return self._inner.request(task)
 
-    def give_back(self, lease: Lease) -> Failed | None:
+    def release(self, lease: Lease) -> Failed | None:
         self._journal.record()
-        return self._inner.give_back(lease)
+        return self._inner.release(lease)
 
     def invalidate(self, lease: Lease) -> None:
         self._inner.invalidate(lease)

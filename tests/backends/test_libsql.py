@@ -318,7 +318,7 @@ def test_pool_cleans_by_the_drivers_own_rollback(backend: Backend, terminal: Sql
     pool = terminal.database.pool(PoolSpec(name="main", size=1), Clock())
     lease = lent(pool.request("a"))
     SqlClient(backend, terminal.database, lease.session).ok("BEGIN", "DELETE FROM t")
-    assert pool.give_back(lease) is None
+    assert pool.release(lease) is None
     assert lease.session.tx() is Tx.IDLE
 
 

@@ -290,7 +290,7 @@ class TestLostConnections:
         assert isinstance(lease.session, OdbcSession)
         a.rows("SELECT pg_terminate_backend($pid, 5000)", pid=lease.session.engine_id)
         # Its reset is the first to notice.
-        pool.give_back(lease)
+        pool.release(lease)
         again = lent(pool.request("b"))
         assert again.session.id != lease.session.id
         assert SqlClient(backend, database, again.session).rows("SELECT 1") == [(1,)]

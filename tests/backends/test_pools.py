@@ -49,17 +49,17 @@ def is_first_come_first_served(pool: Pool, clock: Clock) -> bool:
     holder = lent(pool.request("a"))
     first, second = pool.request("b"), pool.request("c")
     clock.advance_to(10)
-    pool.give_back(holder)
+    pool.release(holder)
     if second.poll() is not None:
         return False
     served = first.poll()
     if served is None or isinstance(served, Failed):
         return False
-    pool.give_back(served)
+    pool.release(served)
     last = second.poll()
     if last is None or isinstance(last, Failed):
         return False
-    pool.give_back(last)
+    pool.release(last)
     return pool.counts() == PoolCounts(size=1, idle=1, busy=0, waiting=0)
 
 
@@ -70,7 +70,7 @@ def survives_a_timeout(pool: Pool, clock: Clock) -> bool:
     clock.advance_to(clock.now_us + 100)
     if refused(gone) is not ErrorClass.POOL_TIMEOUT:
         return False
-    pool.give_back(holder)
+    pool.release(holder)
     return pool.counts() == PoolCounts(size=1, idle=1, busy=0, waiting=0) and pool.request("c").poll() is not None
 
 
@@ -103,7 +103,7 @@ def test_plan_finds_each_planted_bug(factory: str) -> None:
 def test_lost_hand_off_shows_in_the_counts(make: Callable[..., Pool], clock: Clock) -> None:
     pool = make("lost_hand_off")
     holder, waiting = lent(pool.request("a")), pool.request("b")
-    pool.give_back(holder)
+    pool.release(holder)
     clock.advance_to(100)
     assert refused(waiting) is ErrorClass.POOL_TIMEOUT
     assert pool.counts() == PoolCounts(size=1, idle=0, busy=1, waiting=0)
@@ -113,7 +113,7 @@ def test_missed_wake_up_is_served_only_at_its_deadline(make: Callable[..., Pool]
     pool = make("no_wake_up")
     holder, waiting = lent(pool.request("a")), pool.request("b")
     clock.advance_to(10)
-    pool.give_back(holder)
+    pool.release(holder)
     clock.advance_to(99)
     assert waiting.poll() is None
     clock.advance_to(100)
@@ -141,7 +141,7 @@ def test_plain_pool_counts_and_invalidation(make: Callable[..., Pool], clock: Cl
     other = lent(pool.request("b"))
     assert pool.counts() == PoolCounts(size=2, idle=0, busy=2, waiting=0)
     assert "no connection within" in _text(pool, clock)
-    pool.give_back(other)
+    pool.release(other)
     assert pool.counts() == PoolCounts(size=2, idle=1, busy=1, waiting=0)
     pool.invalidate(lease)
     assert lease.session.tx() is Tx.LOST
@@ -171,10 +171,10 @@ def test_polled_pool_leaves_the_queue_on_cancel(make: Callable[..., Pool]) -> No
     holder = lent(pool.request("a"))
     gone, waiting = pool.request("b"), pool.request("c")
     gone.cancel()
-    pool.give_back(holder)
+    pool.release(holder)
     assert gone.poll() is None
     assert lent(waiting).session is holder.session
-    assert pool.give_back(holder) is not None
+    assert pool.release(holder) is not None
     unread = pool.request("d")
     assert unread.poll() is None
     pool.close()
@@ -223,7 +223,7 @@ def test_lease_of_another_pool_is_refused(clock: Clock) -> None:
     try:
         one, other = (database.pool(PoolSpec(name=name, size=1), clock) for name in ("one", "other"))
         lease: Lease = lent(one.request("a"))
-        assert other.give_back(lease) is not None
+        assert other.release(lease) is not None
         other.invalidate(lease)
         assert one.counts().busy == 1
     finally:

@@ -273,7 +273,7 @@ def test_pool_that_cannot_wait_in_virtual_time_is_polled(database: Database, mon
     assert second.session.id != lease.session.id
     clock.advance_to(50)
     assert refused(late) is ErrorClass.POOL_TIMEOUT
-    assert pool.give_back(second) is None
+    assert pool.release(second) is None
     assert pool.counts() == PoolCounts(size=1, idle=1, busy=0, waiting=0)
 
 

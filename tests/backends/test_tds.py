@@ -308,7 +308,7 @@ class TestAnswers:
     def test_pool_rolls_back_by_text(self, a: SqlClient, database: Database, listener: Listener) -> None:
         pool = database.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
-        assert pool.give_back(lease) is None
+        assert pool.release(lease) is None
         assert heard(listener)[-1].startswith("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
 
     def test_hang_up_is_a_lost_connection(self, a: SqlClient, script: Script) -> None:

@@ -126,7 +126,7 @@ def test_pool_finds_its_connections_dead_and_makes_new_ones(terminal: SqlClient)
     holder = SqlClient(terminal.backend, terminal.database, lease.session)
     assert holder.error("SELECT 1") is ErrorClass.DRIVER_PANIC
     # The pool's reset fails, so it throws the connection away.
-    assert pool.give_back(lease) is None
+    assert pool.release(lease) is None
     again = lent(pool.request("b"))
     assert again.session is not lease.session
     assert SqlClient(terminal.backend, terminal.database, again.session).rows("SELECT id FROM t") == [(1,)]

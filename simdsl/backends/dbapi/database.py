@@ -128,7 +128,7 @@ class SessionRegistry(ABC, Generic[S]):
             return self.connect()
         except BackendUnavailable:
             raise
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             raise self.unavailable(error) from error
 
     def connect(self) -> S:
@@ -207,14 +207,14 @@ class FileDatabase(SessionRegistry[B]):
         return NOTHING_PENDING
 
     def reset(self, reset: Reset) -> Failed | None:
-        """Delete all rows of the tables, in whatever order foreign keys allow.
+        """Delete all rows of the tables, in an order that foreign keys allow.
 
         Each DELETE commits by itself, because in many engines a refused one fails its whole transaction. ``truncate`` and
         ``recreate`` do the same here: PEP 249 gives no way to a table's definition.
         """
         try:
             present = {name.casefold(): name for name in self.table_names()}
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             return self.failed(error)
         left = [present[name.casefold()] for name in reset.tables if name.casefold() in present]
         while left:
@@ -266,7 +266,7 @@ class FileDatabase(SessionRegistry[B]):
         del is_new
         try:
             return self.connect_driver()
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             if self._location.workspace is not None:
                 self._location.workspace.close()
             raise self.unavailable(error) from error
@@ -274,7 +274,7 @@ class FileDatabase(SessionRegistry[B]):
     def _delete_rows(self, table: str) -> Failed | None:
         try:
             self._admin.execute(f"DELETE FROM {quote_name(table)}")
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             return self.failed(error)
         return None
 

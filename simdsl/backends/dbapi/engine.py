@@ -160,7 +160,7 @@ class DbapiDatabase(FileDatabase[DbapiSession]):
     def _delete_rows(self, table: str) -> Failed | None:
         try:
             self._query(f"DELETE FROM {quote_name(table)}")
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             return self.failed(error)
         return None
 

@@ -62,7 +62,7 @@ class ErrorTable:
 
 
 def class_of_python_error(error: BaseException) -> ErrorClass | None:
-    """The class of what Python raises while a driver converts a value, whatever the wording."""
+    """The class of what Python raises while a driver converts a value, whatever its message says."""
     if isinstance(error, OverflowError):
         return ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE
     return ErrorClass.INVALID_TEXT_REPRESENTATION if isinstance(error, UnicodeError) else None
@@ -181,7 +181,7 @@ class DbapiSession(BlockingSession):
             return CLOSED
         try:
             outcome = self._run(statement, arguments)
-        except Exception as error:  # whatever a driver raises is an outcome of the statement
+        except Exception as error:  # every driver error is an outcome of the statement
             outcome = self._engine.errors.failed(error)
         return self._track(statement, outcome)
 
@@ -332,7 +332,7 @@ def counts_rows(statement: Statement) -> bool:
 
 
 def fetch_values(cursor: Any) -> list[Row]:
-    """The rows that are left, in simdsl's values. What has no class of its own there comes as text (UUID, arrays ...)."""
+    """The rows that are left, in simdsl's values. Values of other types (UUID, arrays ...) come as text."""
     rows = cursor.fetchall()
     for row in rows:
         for value in row:

@@ -8,7 +8,7 @@ and never deleted. What the URL may add:
 
 Foreign keys are enforced from the start, where SQLite wants ``PRAGMA foreign_keys = ON``. The driver tells no error codes,
 so messages classify, and a stale snapshot is ``busy`` as any other lock. It makes reals of integers beyond 32 bits, which
-simdsl prevents; it cuts text at a NUL, which simdsl refuses to send; and it panics over text that is no UTF-8, which is
+simdsl prevents; it cuts text at a NUL, which simdsl refuses to send; and it panics over text that is not UTF-8, which is
 ``driver_panic``.
 """
 
@@ -39,7 +39,7 @@ from simdsl.plan.values import Value, sorted_rows
 
 NAME: Final = "libsql-experimental"
 
-# A bound text that is no Unicode is refused as if its type were unknown; of all other values the types are right already.
+# A bound text with a lone surrogate is refused with this message; values of any other type are converted before.
 _UNSENDABLE: Final = "Unsupported parameter type"
 
 
@@ -73,7 +73,7 @@ class LibsqlConnection:
             cursor = connection.execute(text, arguments)
             description = cursor.description
             return BufferedResult(description or None, cursor.fetchall() if description else [], cursor.rowcount)
-        except BaseException as error:  # a panic is no Exception
+        except BaseException as error:  # a panic is not an Exception
             raise _ordinary(error) from None
 
     def cursor(self) -> Any:
@@ -96,7 +96,7 @@ class LibsqlConnection:
     def _guarded(self, call: Callable[[], object]) -> None:
         try:
             call()
-        except BaseException as error:  # a panic is no Exception
+        except BaseException as error:  # a panic is not an Exception
             raise _ordinary(error) from None
 
     def _open(self) -> Any:
@@ -145,7 +145,7 @@ def failed(error: BaseException) -> Failed:
 
 
 def _ordinary(error: BaseException) -> BaseException:
-    # The class of a panic is made by PyO3 for each module anew and can be imported from nowhere.
+    # PyO3 creates the class of a panic in each module, and it can be imported from nowhere.
     return LibsqlPanic(str(error)) if type(error).__module__ == "pyo3_runtime" else error
 
 
@@ -202,7 +202,7 @@ class LibsqlSession(BlockingSession):
             if statement.problem is not None:
                 return statement.problem
             return self._outcome(statement, statement.text, ())
-        except Exception as error:  # whatever the driver raises is an outcome of the statement
+        except Exception as error:  # every driver error is an outcome of the statement
             return failed(error)
 
     def _with_arguments(self, statement: Statement, arguments: Sequence[Value]) -> Outcome:

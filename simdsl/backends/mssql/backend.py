@@ -6,7 +6,7 @@ may add:
 
 * ``driver=name``: the ODBC driver, by its registered name or by path; otherwise Microsoft's from the package
   ``mssql-python-odbc``, then an installed one of Microsoft's, then FreeTDS;
-* ``encrypt=yes|no|strict`` and ``trust=yes|no`` (of a certificate that nobody vouches for): otherwise as the driver has it;
+* ``encrypt=yes|no|strict`` and ``trust=yes|no`` (of a certificate that cannot be verified): otherwise as the driver has it;
 * ``pool=module:factory``: another pool (see ``queuepool``).
 """
 
@@ -64,7 +64,7 @@ class MssqlBackend:
             snapshot_reads=False,
             savepoints=True,
             transactional_ddl=True,
-            returning=False,  # OUTPUT does it, in words of its own
+            returning=False,  # OUTPUT does it, with another syntax
             upsert=False,  # MERGE does it
             boolean_type=False,
             deferred_constraints=False,
@@ -101,7 +101,7 @@ class MssqlBackend:
             connection.close()
         except BackendUnavailable:
             raise
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             raise BackendUnavailable(f"mssql: {self.place.address}: {self._engine.failed(error).text}") from None
         return Description(
             driver=f"pyodbc over {driver_label(self._driver)}",
@@ -122,7 +122,7 @@ class MssqlBackend:
         return Statement(text=text, parameters=(), kind=sql.kind, transaction=sql.transaction)
 
     def create(self) -> Database:
-        """A database of its own on the server."""
+        """A new database on the server."""
         return MssqlDatabase(self.place, self._driver, self._engine, self.pool)
 
     @cached_property

@@ -75,7 +75,8 @@ JOIN {db}.sys.schemas AS s ON s.schema_id = t.schema_id
 JOIN {db}.sys.tables AS u ON u.object_id = f.referenced_object_id
 JOIN {db}.sys.schemas AS r ON r.schema_id = u.schema_id"""
 
-# Whatever is made, dropped or altered changes this; what is not an object there (users, options) is told by the statement.
+# Changes when an object is created, dropped or altered. For what is not an object (users, options), the statement's kind
+# decides.
 FINGERPRINT: Final = """
 SELECT COUNT_BIG(*), CHECKSUM_AGG(BINARY_CHECKSUM(object_id, name, type, modify_date)),
   (SELECT CHECKSUM_AGG(BINARY_CHECKSUM(object_id, CONVERT(varchar(40), current_value))) FROM {db}.sys.sequences)
@@ -203,7 +204,8 @@ _BLOCKERS: Final = (
     "AND blocking_session_id > 0 AND blocking_session_id <> session_id AND session_id IN ({sessions})"
 )
 
-# English, as the sessions. Every session is closed when this one writes: what makes it wait so long is a stranger.
+# English, as in the sessions. Every session is closed when this connection writes, so only a process outside of the plan can
+# make it wait so long.
 _ADMIN: Final = "SET LANGUAGE us_english; SET LOCK_TIMEOUT 30000"
 
 
@@ -225,11 +227,11 @@ class MssqlDatabase(OdbcDatabase):
         try:
             self._admin = connect(dsn, driver, dsn.database)
             self._do(_ADMIN)
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             raise self.unavailable(error) from None
         try:
             self._make()
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             problem = self.unavailable(error)
             self.close()
             raise problem from error
@@ -247,7 +249,7 @@ class MssqlDatabase(OdbcDatabase):
             raise self.unavailable(error) from error
 
     def reset(self, reset: Reset) -> Failed | None:
-        """Delete the rows in an order that foreign keys allow; but for ``delete``, identities begin anew.
+        """Delete the rows in an order that foreign keys allow; except for ``delete``, identities start over.
 
         A table that another one refers to cannot be truncated, and no statement gives its definition back: what
         ``truncate`` and ``recreate`` mean for the rows and the identity is done without either.
@@ -262,7 +264,7 @@ class MssqlDatabase(OdbcDatabase):
                     texts += reseed_statements(table, quote_name(self._name), None)
             if texts:
                 self._do(";\n".join(["SET XACT_ABORT ON", "BEGIN TRANSACTION", *texts, "COMMIT TRANSACTION"]))
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             return self.failed(error)
         finally:
             with contextlib.suppress(Exception):  # a lost connection has said so above
@@ -279,7 +281,7 @@ class MssqlDatabase(OdbcDatabase):
             if ordered is not None and all(table.is_plain for table in ordered):
                 self._refill = refill_batch(ordered, quote_name(self._name), quote_name(self._kept))
             self._fingerprint = self._look_at_objects()
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             raise self.unavailable(error) from error
         self._is_changed = False
 
@@ -291,12 +293,12 @@ class MssqlDatabase(OdbcDatabase):
                 self._do(self._refill)
             else:
                 self._revert()
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             raise self.unavailable(error) from error
         self._is_changed = False
 
     def end_state(self) -> Mapping[str, Rows]:
-        """Read under snapshot isolation: committed rows only, and nobody is waited for."""
+        """Read under snapshot isolation: committed rows only, and without waiting for locks."""
         state: dict[str, Rows] = {}
         try:
             self._do("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
@@ -305,7 +307,7 @@ class MssqlDatabase(OdbcDatabase):
                 description = cursor.description or ()
                 state[table.shown] = Rows(len(description), sorted_rows(fetch_values(cursor)))
             self._do("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             raise self.unavailable(error) from error
         return state
 
@@ -321,7 +323,7 @@ class MssqlDatabase(OdbcDatabase):
             f"IF DB_ID({literal(self._name)}) IS NOT NULL ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
             f"DROP DATABASE IF EXISTS {name}",
         ):
-            with contextlib.suppress(Exception):  # a lost server keeps them: there is nobody to tell but who reads its list
+            with contextlib.suppress(Exception):  # a server that is lost keeps them; the names say whose they are
                 self._do(text)
         with contextlib.suppress(Exception):  # a lost connection may refuse even that
             self._admin.close()
@@ -331,9 +333,11 @@ class MssqlDatabase(OdbcDatabase):
         if not may_create:
             raise BackendUnavailable("mssql: the login needs the right CREATE ANY DATABASE, for a database of its own")
         if not may_look:
-            raise BackendUnavailable("mssql: the login needs the right VIEW SERVER STATE, to see who waits for whom")
+            raise BackendUnavailable(
+                "mssql: the login needs the right VIEW SERVER STATE, to see which session waits for which"
+            )
         self._do(f"CREATE DATABASE {quote_name(self._name)}")
-        # As a new server has them, whatever this one's model database says; nothing here need survive a crash.
+        # The defaults of a new server, whatever this one's model database says. A crash may lose everything here.
         for option in (
             "READ_COMMITTED_SNAPSHOT OFF",
             "ALLOW_SNAPSHOT_ISOLATION ON",

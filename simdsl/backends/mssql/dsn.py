@@ -33,7 +33,7 @@ _INSTALL: Final = "`pip install 'simdsl[mssql]'` brings Microsoft's, `apt-get in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MssqlDsn:
-    """What a URL says of a server. ``user`` None: the driver's own way of knowing who one is (Kerberos)."""
+    """What a URL says of a server. ``user`` None: the driver authenticates by itself (Kerberos)."""
 
     host: str
     port: int = PORT

@@ -140,10 +140,10 @@ _BY_NATIVE: Final = {
     20047: ErrorClass.CONNECTION_LOST,
 }
 
-# What the driver says by itself, whatever number stands beside it.
+# Errors of the driver itself. The number beside them is the operating system's.
 _OF_THE_DRIVER: Final = frozenset({ErrorClass.CONNECTION_LOST, ErrorClass.QUERY_CANCELED, ErrorClass.STATEMENT_TIMEOUT})
 
-# Not among them: what no statement can provoke in a database of its own without harm (READ_ONLY, DISK_FULL ...).
+# Without those that no statement can provoke in a throwaway database without harm to the server (READ_ONLY, DISK_FULL ...).
 DECLARED: Final = frozenset(
     {
         ErrorClass.UNIQUE_VIOLATION,
@@ -214,7 +214,7 @@ def _cannot_drop(text: str) -> ErrorClass:
 
 ISOLATION_LEVELS: Final = frozenset(IsolationLevel)
 ROLLBACK: Final = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION; SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
-"""Ends whatever is open, and is no error without."""
+"""Ends an open transaction, and is not an error where there is none."""
 
 _AGAIN: Final = "; SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 _NESTED_TEXT: Final = "a transaction is open already"
@@ -249,7 +249,7 @@ class MssqlEngine:
                 return outcome
 
     def tx(self, session: OdbcSession) -> Tx:
-        """One round trip: asked only when somebody wants to know, and something has happened since."""
+        """One round trip, made only when the state is asked for and a statement has run since."""
         ((depth, state),) = session.connection.execute("SELECT @@TRANCOUNT, XACT_STATE()").fetchall()
         if state == -1:
             return Tx.FAILED

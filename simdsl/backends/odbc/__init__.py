@@ -1,1 +1,1 @@
-"""Databases through ODBC: all that pyodbc asks for, whatever engine is at the other end."""
+"""Databases through ODBC: what pyodbc needs for every engine that may be at the other end."""

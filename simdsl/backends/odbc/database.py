@@ -71,7 +71,11 @@ class OdbcDatabase(SessionRegistry[OdbcSession]):
             blockers = self._blockers(running)
             self._inbox.collect(0)
             if any(not session.is_running for session in running):
-                wait_us, seen, times = 0, _NO_BLOCKERS, 0  # somebody went on while the engine was asked
+                wait_us, seen, times = (
+                    0,
+                    _NO_BLOCKERS,
+                    0,
+                )  # a session went on while the engine was asked, so its answer is stale
                 continue
             times = times + 1 if blockers == seen else 1
             seen = blockers

@@ -63,7 +63,7 @@ class OdbcConnection(Protocol):
         """A new statement handle."""
 
     def execute(self, text: str, /, *parameters: Any) -> OdbcCursor:
-        """Run a statement on a cursor of its own."""
+        """Run a statement on a new cursor."""
 
     def close(self) -> None:
         """Disconnect."""

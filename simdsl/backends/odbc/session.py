@@ -61,7 +61,7 @@ class SessionThread:
         self._serial = 0
         self._outcome: Outcome | None = None
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        # A daemon: a driver that hangs must not keep the process.
+        # A daemon thread: a driver that hangs must not keep the process alive.
         self._thread = Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -75,7 +75,7 @@ class SessionThread:
 
     @property
     def has_outcome(self) -> bool:
-        """Whether a job has ended that nobody has asked for yet."""
+        """Whether a job has ended whose outcome was not taken yet."""
         return self._outcome is not None
 
     def take(self) -> Outcome | None:
@@ -110,7 +110,7 @@ class _Done(NamedTuple):
     outcome: Outcome
 
 
-FAST_US: Final = 300  # most statements end within this, and then nobody need be asked who waits for whom
+FAST_US: Final = 300  # most statements end within this; then the engine need not be asked which session waits for which
 _QUIESCE_US: Final = 3_000_000
 _AGAIN_US: Final = 20_000
 _STOP_US: Final = 2_000_000
@@ -123,11 +123,11 @@ class OdbcEngine(Protocol):
 
     @property
     def rollback(self) -> str:
-        """Ends whatever transaction is open, and is no error without one."""
+        """Ends the open transaction, and is not an error where there is none."""
 
     @property
     def after_cancel(self) -> str | None:
-        """What the session runs when a statement of its was cancelled, before it says so."""
+        """What the session runs after a cancelled statement, before it reports the outcome."""
 
     @property
     def asks_before_control(self) -> bool:
@@ -137,7 +137,7 @@ class OdbcEngine(Protocol):
         """What the driver raised, as an outcome."""
 
     def controlled(self, transaction: TransactionControl, before: Tx | None, outcome: Outcome) -> Outcome:
-        """What a transaction statement came to, by simdsl's rules. ``before`` None: nobody asked."""
+        """The outcome of a transaction statement, by simdsl's rules. ``before`` None: the state was not asked for."""
 
     def tx(self, session: OdbcSession) -> Tx:
         """The state of an idle session's transaction, asked of the engine. Raises the driver's errors."""
@@ -168,7 +168,7 @@ class OdbcSession:
         self._tx: Tx | None = Tx.IDLE  # as last asked; None: something has happened since
         self._is_closed = False
         self._hangs = False
-        # A cancel must hit the statement that it is meant for, and never what the worker sends after it.
+        # A cancel must hit the statement that it is meant for, never one that the worker sends after it.
         self._lock = Lock()
         self._can_be_canceled = False
 
@@ -224,7 +224,7 @@ class OdbcSession:
         if self._tx is None:
             try:
                 self._tx = self._engine.tx(self)
-            except Exception:  # whatever the driver raises: a connection that cannot be asked is of no use
+            except Exception:  # any driver error: a connection that cannot be asked is lost
                 self._tx = Tx.LOST
         return self._tx
 
@@ -276,7 +276,7 @@ class OdbcSession:
             outcome = collect_outcome(self._cursor, statement)
             if self.is_canceled and outcome == NOTHING and statement.transaction is None:
                 outcome = _CANCELED  # Microsoft's driver may say no word of an acknowledged cancel
-        except Exception as error:  # whatever a driver raises is an outcome of the statement
+        except Exception as error:  # every driver error is an outcome of the statement
             outcome = self._failed(error)
         with self._lock:
             self._can_be_canceled = False

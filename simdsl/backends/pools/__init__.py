@@ -66,17 +66,17 @@ def make_pool(spec: PoolSpec, clock: Clock, source: ConnectionSource, factory: s
     from simdsl.backends.pools.fibers import FiberScheduler
     from simdsl.backends.pools.virtual_pool import CountingConnect, CustomPoolAdapter, FiberPool
 
-    waits = FiberScheduler(clock)
+    scheduler = FiberScheduler(clock)
     connect = CountingConnect(source.connect)
     pool = None
     if factory not in (None, QUEUE_POOL):
-        pool = _call_factory(load_factory(str(factory)), str(factory), spec, connect, waits)
+        pool = _call_factory(load_factory(str(factory)), str(factory), spec, connect, scheduler)
         if not any(cls.__module__.startswith("sqlalchemy.pool") for cls in type(pool).__mro__):
-            return FiberPool(CustomPoolAdapter(pool, spec.size, connect), source, waits)
+            return FiberPool(CustomPoolAdapter(pool, spec.size, connect), source, scheduler)
     # A pool of the user's that needs no SQLAlchemy must work where none is installed.
     from simdsl.backends.pools.queuepool import make_queue_pool, under_protocol
 
-    return under_protocol(pool or make_queue_pool(spec, source), spec, clock, source, waits)
+    return under_protocol(pool or make_queue_pool(spec, source), spec, clock, source, scheduler)
 
 
 def describe_pool(factory: str | None) -> str:
@@ -100,15 +100,15 @@ def _sqlalchemy_version() -> str:
 
 
 def _call_factory(
-    factory: Callable[..., Any], text: str, spec: PoolSpec, connect: Callable[[], Any], waits: FiberScheduler
+    factory: Callable[..., Any], text: str, spec: PoolSpec, connect: Callable[[], Any], scheduler: FiberScheduler
 ) -> Any:
     try:
         pool = factory(
             connect,
             size=spec.size,
             timeout=spec.timeout_us / 1_000_000,
-            threading=waits.threading,
-            time=waits.time,
+            threading=scheduler.threading,
+            time=scheduler.time,
         )
     except Exception as error:  # the user's own code
         raise BackendUnavailable(f"the pool `{text}` cannot be made: {type(error).__name__}: {one_line(error)}") from error

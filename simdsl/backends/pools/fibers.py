@@ -37,14 +37,14 @@ from simdsl.core.clock import Clock
 T = TypeVar("T")
 
 FiberInterrupted = GreenletExit
-"""What unwinds a fiber: no ``Exception``, so that code which goes on whatever happens does not."""
+"""What unwinds a fiber. It is not an ``Exception``, so that code which catches every ``Exception`` does not survive it."""
 
-# A clock of a machine is never at zero, and code relies on it: psycopg_pool takes a connection made at 0 for outdated.
+# A machine's clock never reads zero, and code relies on that: psycopg_pool takes a connection made at 0 for outdated.
 _EPOCH_S: Final = 1_000_000
 
 
 class BlockedOutsideFiber(RuntimeError):
-    """Code outside a fiber, which cannot be parked, asked for something that another one holds."""
+    """Code outside a fiber, which cannot be parked, asked for a lock that a fiber holds."""
 
 
 class VirtualSeconds(float):
@@ -68,7 +68,7 @@ class VirtualSeconds(float):
 
 
 class Fiber(Generic[T]):
-    """A blocking call that can be parked. When it ``is_over``, either ``result`` or ``error`` is there."""
+    """A blocking call that can be parked. When it ``is_over``, either ``result`` or ``error`` is set."""
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
@@ -82,7 +82,8 @@ class Fiber(Generic[T]):
         self._greenlet.switch()
 
     def kill(self, interruption: type[BaseException] = FiberInterrupted) -> None:
-        """Unwind it from where it waits, as if the call were interrupted. Idempotent."""
+        """Unwind it from where it waits, so that its ``finally`` blocks run: a checkout that is interrupted must leave the
+        pool's queue, or the pool would hand a connection to a caller that is gone. Idempotent."""
         if not self.is_over:
             self._greenlet.throw(interruption)
 
@@ -97,14 +98,19 @@ class Fiber(Generic[T]):
     def _run(self) -> None:
         try:
             self.result = self._call()
-        except Exception as error:  # whatever the pool raises is for the one who asked
+        except Exception as error:  # the pool's error is the outcome of the checkout
             self.error = error
         finally:
             self.is_over = True
 
 
 class FiberScheduler:
-    """Where fibers wait. ``threading`` and ``time`` stand in for the modules of these names."""
+    """Runs fibers one at a time and parks them. ``threading`` and ``time`` stand in for the modules of these names.
+
+    Order is the whole point. A fiber that is woken does not run inside the call that woke it; it goes to the end of a queue
+    that is drained when the running fiber parks or ends. So ``notify`` in the pool's code returns before the waiter moves,
+    as with threads, and which waiter moves first depends on the order of waking only.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -126,7 +132,7 @@ class FiberScheduler:
         return VirtualSeconds(_EPOCH_S + self._clock.now_us / 1_000_000)
 
     def run(self, call: Callable[[], T]) -> Fiber[T]:
-        """Start a blocking call, and run it and whatever it wakes until all of them wait or have ended."""
+        """Start a blocking call, and run it and the fibers that it wakes until all of them wait or have ended."""
         fiber: Fiber[T] = Fiber(call)
         self._fibers.append(fiber)  # type: ignore[arg-type]  # only its own result knows T
         self._resume(fiber)
@@ -137,46 +143,54 @@ class FiberScheduler:
         """Start a call as soon as what runs now waits or has ended, after those that are ready already."""
         fiber: Fiber[object] = Fiber(call)
         self._fibers.append(fiber)
-        sleeper = _Waiter()
-        sleeper.fiber = fiber
-        self._ready.append((fiber, sleeper))
+        waiter = _Waiter()
+        waiter.fiber = fiber
+        self._ready.append((fiber, waiter))
 
     def run_ready(self) -> None:
-        """Resume who was woken, first woken first."""
+        """Resume the fibers that were woken, first woken first.
+
+        Does nothing inside a fiber: the loop that resumed it will get to them. A nested loop would run fibers within the
+        call stack of another one, and the order would depend on where in its code that one happened to be.
+        """
         if self._is_running:
             return
         while self._ready:
-            fiber, sleeper = self._ready.popleft()
-            if not fiber.is_over and sleeper.is_asleep:
-                sleeper.is_asleep = False
+            fiber, waiter = self._ready.popleft()
+            if not fiber.is_over and waiter.is_waiting:
+                waiter.is_waiting = False
                 self._resume(fiber)
 
     def sleep(self, seconds: float) -> None:
         """Park for this virtual time."""
         self.park(_Waiter(), seconds)
 
-    def park(self, sleeper: _Waiter, timeout_s: float | None) -> None:
-        """Park what runs now until it is woken or its time has come."""
+    def park(self, waiter: _Waiter, timeout_s: float | None) -> None:
+        """Park the running fiber until it is woken or its deadline comes.
+
+        The deadline is a timer of the virtual clock, which fires only when no task of the plan can move: a timeout never
+        overtakes a connection that is released at the same virtual moment.
+        """
         fiber = self._current()
-        sleeper.fiber = fiber
+        waiter.fiber = fiber
         timer = None
         if timeout_s is not None:
             deadline_us = self._clock.now_us + max(0, round(timeout_s * 1_000_000))
-            timer = self._clock.call_at(deadline_us, lambda: self._time_out(sleeper))
+            timer = self._clock.call_at(deadline_us, lambda: self._time_out(waiter))
         try:
             fiber.park()
         finally:
-            sleeper.is_asleep = False
+            waiter.is_waiting = False
             if timer is not None:
                 timer.cancel()
 
-    def wake(self, sleeper: _Waiter) -> None:
-        """Let a parked one go on as soon as nothing else runs."""
-        assert sleeper.fiber is not None, "nobody sleeps before it has parked"
-        self._ready.append((sleeper.fiber, sleeper))
+    def wake(self, waiter: _Waiter) -> None:
+        """Let a parked fiber go on as soon as nothing else runs."""
+        assert waiter.fiber is not None, "a wait is woken only after it was parked"
+        self._ready.append((waiter.fiber, waiter))
 
-    def _time_out(self, sleeper: _Waiter) -> None:
-        self.wake(sleeper)
+    def _time_out(self, waiter: _Waiter) -> None:
+        self.wake(waiter)
         self.run_ready()
 
     def _resume(self, fiber: Fiber[T]) -> None:
@@ -195,21 +209,25 @@ class FiberScheduler:
 
 
 class _Waiter:
-    """One wait of one fiber. A second wake-up of it does nothing."""
+    """One wait of one fiber.
 
-    __slots__ = ("fiber", "is_asleep", "notified")
+    A wait can be woken twice, by ``notify`` and by its deadline at the same virtual moment; ``is_waiting`` makes the second
+    wake-up do nothing, and ``notified`` tells the fiber which of the two it was.
+    """
+
+    __slots__ = ("fiber", "is_waiting", "notified")
 
     def __init__(self) -> None:
         self.fiber: Fiber[object] | None = None
-        self.is_asleep = True
+        self.is_waiting = True
         self.notified = False
 
 
 class VirtualLock:
     """``threading.Lock``, and the base of ``VirtualRLock``."""
 
-    def __init__(self, waits: FiberScheduler) -> None:
-        self._waits = waits
+    def __init__(self, scheduler: FiberScheduler) -> None:
+        self._scheduler = scheduler
         self._owner: object | None = None
         self._depth = 0
         self._queue: deque[_Waiter] = deque()
@@ -223,14 +241,14 @@ class VirtualLock:
         while self._owner is not None:
             if not blocking or timeout == 0:
                 return False
-            sleeper = _Waiter()
-            self._queue.append(sleeper)
+            waiter = _Waiter()
+            self._queue.append(waiter)
             try:
-                self._waits.park(sleeper, timeout if timeout > 0 else None)
+                self._scheduler.park(waiter, timeout if timeout > 0 else None)
             finally:
-                if sleeper in self._queue:
-                    self._queue.remove(sleeper)
-            if self._owner is not None and timeout > 0 and not sleeper.notified:
+                if waiter in self._queue:
+                    self._queue.remove(waiter)
+            if self._owner is not None and timeout > 0 and not waiter.notified:
                 return False
         self._owner = me
         self._depth = 1
@@ -239,21 +257,21 @@ class VirtualLock:
     def release(self) -> None:
         """As ``threading``'s."""
         if self._owner is None:
-            raise RuntimeError("release of a lock that nobody holds")
+            raise RuntimeError("release of a lock that is not held")
         self._depth -= 1
         if self._depth == 0:
             self._owner = None
             if self._queue:
-                sleeper = self._queue.popleft()
-                sleeper.notified = True
-                self._waits.wake(sleeper)
+                waiter = self._queue.popleft()
+                waiter.notified = True
+                self._scheduler.wake(waiter)
 
     def locked(self) -> bool:
-        """Whether somebody holds it."""
+        """Whether it is held."""
         return self._owner is not None
 
     def release_all(self) -> int:
-        """Give it up however often it was taken; what ``take_back`` needs."""
+        """Release it, however often it was acquired; returns what ``take_back`` needs."""
         depth, self._depth = self._depth, 1
         self.release()
         return depth
@@ -285,45 +303,45 @@ class VirtualRLock(VirtualLock):
 class VirtualCondition:
     """``threading.Condition``."""
 
-    def __init__(self, waits: FiberScheduler, lock: VirtualLock | None = None) -> None:
-        self._waits = waits
-        self._lock = lock if lock is not None else VirtualRLock(waits)
+    def __init__(self, scheduler: FiberScheduler, lock: VirtualLock | None = None) -> None:
+        self._scheduler = scheduler
+        self._lock = lock if lock is not None else VirtualRLock(scheduler)
         self._waiters: deque[_Waiter] = deque()
         self.acquire = self._lock.acquire
         self.release = self._lock.release
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Give the lock up, park, take it back. False means that the time has passed."""
-        sleeper = _Waiter()
-        self._waiters.append(sleeper)
+        """Release the lock, park, acquire it again. False means that the time has passed."""
+        waiter = _Waiter()
+        self._waiters.append(waiter)
         depth = self._lock.release_all()
         try:
-            self._waits.park(sleeper, timeout)
+            self._scheduler.park(waiter, timeout)
         finally:
-            if sleeper in self._waiters:
-                self._waiters.remove(sleeper)
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
             self._lock.take_back(depth)
-        return sleeper.notified
+        return waiter.notified
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
         """Wait until the predicate holds, at most this long."""
-        deadline = None if timeout is None else self._waits.now() + timeout
+        deadline = None if timeout is None else self._scheduler.now() + timeout
         while not (result := predicate()):
-            remaining = None if deadline is None else deadline - self._waits.now()
+            remaining = None if deadline is None else deadline - self._scheduler.now()
             if remaining is not None and remaining <= 0:
                 break
             self.wait(remaining)
         return result
 
     def notify(self, n: int = 1) -> None:
-        """Wake those who have waited longest."""
+        """Wake the fibers that have waited longest."""
         for _ in range(min(n, len(self._waiters))):
-            sleeper = self._waiters.popleft()
-            sleeper.notified = True
-            self._waits.wake(sleeper)
+            waiter = self._waiters.popleft()
+            waiter.notified = True
+            self._scheduler.wake(waiter)
 
     def notify_all(self) -> None:
-        """Wake everybody."""
+        """Wake all of them."""
         self.notify(len(self._waiters))
 
     def __enter__(self) -> bool:
@@ -338,8 +356,8 @@ class VirtualCondition:
 class VirtualEvent:
     """``threading.Event``."""
 
-    def __init__(self, waits: FiberScheduler) -> None:
-        self._condition = VirtualCondition(waits, VirtualLock(waits))
+    def __init__(self, scheduler: FiberScheduler) -> None:
+        self._condition = VirtualCondition(scheduler, VirtualLock(scheduler))
         self._is_set = False
 
     def is_set(self) -> bool:
@@ -347,7 +365,7 @@ class VirtualEvent:
         return self._is_set
 
     def set(self) -> None:
-        """Set it and wake everybody."""
+        """Set it and wake all that wait."""
         with self._condition:
             self._is_set = True
             self._condition.notify_all()
@@ -368,19 +386,19 @@ _LOCKS: Final = ("Lock", "RLock", "Condition", "Event")
 _DRAW: Final = "Random.random"  # `random.random`: jitter, of which pools have some and traces must not
 
 
-def with_virtual_time(cls: type, waits: FiberScheduler, along: tuple[type, ...] = ()) -> type:
+def with_virtual_time(cls: type, scheduler: FiberScheduler, along: tuple[type, ...] = ()) -> type:
     """The class with ``threading`` and ``time`` replaced in its methods and in those of its bases.
 
     Where its code names one of the classes in ``along``, it finds that class rebound too.
     """
-    return _GlobalsPatch(waits, along).of_class(cls)
+    return _GlobalsPatch(scheduler, along).of_class(cls)
 
 
 class _GlobalsPatch:
     """One replacement. Classes and globals that occur twice are made once."""
 
-    def __init__(self, waits: FiberScheduler, along: tuple[type, ...]) -> None:
-        self._waits = waits
+    def __init__(self, scheduler: FiberScheduler, along: tuple[type, ...]) -> None:
+        self._scheduler = scheduler
         self._along = along
         self._classes: dict[type, type] = {}
         self._globals: dict[int, dict[str, Any]] = {}
@@ -434,14 +452,14 @@ class _GlobalsPatch:
         if isinstance(value, type) and (value in self._along or value in self._classes):
             return self.of_class(value)
         if isinstance(value, ModuleType) and value.__name__ in ("threading", "time"):
-            return getattr(self._waits, value.__name__)
+            return getattr(self._scheduler, value.__name__)
         if isinstance(value, BuiltinFunctionType) and value.__module__ == "time" and value.__name__ in _TIMES:
-            return getattr(self._waits.time, value.__name__)
+            return getattr(self._scheduler.time, value.__name__)
         if getattr(value, "__qualname__", None) == _DRAW:
             return _middle
         for name in _LOCKS:
             if value is getattr(threading, name):
-                return getattr(self._waits.threading, name)
+                return getattr(self._scheduler.threading, name)
         return value
 
 
@@ -454,5 +472,5 @@ def _is_python(cls: type) -> bool:
 
 
 def _is_portable(member: Any) -> bool:
-    # These belong to the layout of one class and are made anew for the next.
+    # These belong to the memory layout of one class; Python creates them for the copy.
     return not isinstance(member, GetSetDescriptorType | MemberDescriptorType)

@@ -28,18 +28,20 @@ def make_queue_pool(spec: PoolSpec, source: ConnectionSource) -> QueuePool:
     return QueuePool(source.connect, pool_size=spec.size, max_overflow=0, timeout=spec.timeout_us / 1_000_000)
 
 
-def under_protocol(pool: QueuePool, spec: PoolSpec, clock: Clock, source: ConnectionSource, waits: FiberScheduler) -> Pool:
+def under_protocol(
+    pool: QueuePool, spec: PoolSpec, clock: Clock, source: ConnectionSource, scheduler: FiberScheduler
+) -> Pool:
     """The pool under the protocol: in virtual time, or polled if its queue cannot be rebound, with a warning."""
     _silence_log()
-    subject = QueuePoolAdapter(pool)
-    reason = _make_virtual(pool, clock, waits)
+    adapter = QueuePoolAdapter(pool)
+    reason = _make_virtual(pool, clock, scheduler)
     if reason is None:
-        return FiberPool(subject, source, waits)
+        return FiberPool(adapter, source, scheduler)
     warnings.warn(
         f"{type(pool).__name__} is polled, its own order of waiting is not tested: {reason}", RuntimeWarning, stacklevel=2
     )
     pool._timeout = 0
-    return PolledPool(subject, source, spec, clock)
+    return PolledPool(adapter, source, spec, clock)
 
 
 def problem() -> str | None:
@@ -58,7 +60,7 @@ class QueuePoolAdapter:
         """The pool's own."""
         return self._pool.connect()
 
-    def give_back(self, proxy: Any) -> None:
+    def release(self, proxy: Any) -> None:
         """The pool's own, with its reset."""
         proxy.close()
 
@@ -79,12 +81,12 @@ class QueuePoolAdapter:
         return str(error.args[0]) if isinstance(error, QueuePoolTimeout) else None
 
 
-def _make_virtual(pool: QueuePool, clock: Clock, waits: FiberScheduler) -> str | None:
+def _make_virtual(pool: QueuePool, clock: Clock, scheduler: FiberScheduler) -> str | None:
     try:
         queue = pool._pool
-        queue_class = with_virtual_time(type(queue), waits)
+        queue_class = with_virtual_time(type(queue), scheduler)
         spare = queue_class(1, use_lifo=queue.use_lifo)
-        probe = waits.run(lambda: spare.get(True, _PROBE_US / 1_000_000))
+        probe = scheduler.run(lambda: spare.get(True, _PROBE_US / 1_000_000))
         if probe.is_over or clock.next_deadline_us() != clock.now_us + _PROBE_US:
             return f"a wait of {type(queue).__name__} does not use the virtual clock"
         probe.kill()
@@ -100,7 +102,7 @@ def _no_connection() -> Any:
 
 def _silence_log() -> None:
     # The pool logs an error that a reset meets, traceback and all. The error is part of what is tested, not of our output;
-    # a handler that somebody has put there still sees it.
+    # a handler that the user has installed still sees it.
     logger = logging.getLogger("sqlalchemy.pool")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())

@@ -27,16 +27,16 @@ class PooledConnection(Protocol):
         """The driver's connection, one that ``Source.connect`` made."""
 
     def close(self) -> None:
-        """Give it back."""
+        """Return it to its pool."""
 
 
 class PoolAdapter(Protocol):
-    """A pool under test, as tickets drive it."""
+    """A pool under test, reduced to what tickets need of it."""
 
     def connect(self) -> PooledConnection:
         """Check out. Blocks, and raises what ``timeout_text`` knows when the time is over."""
 
-    def give_back(self, proxy: PooledConnection) -> None:
+    def release(self, proxy: PooledConnection) -> None:
         """Check in."""
 
     def invalidate(self, proxy: PooledConnection) -> None:
@@ -63,44 +63,48 @@ class PoolLease:
 
 
 class FiberPool:
-    """See ``protocol.Pool``. Every call of the pool runs in a fiber, and whom it wakes goes on before the call is over."""
+    """See ``protocol.Pool``. Every call of the pool runs in a fiber, and waiters that it wakes go on before it returns.
+
+    That makes a release and the service of the next waiter one event of the run: the pool decides who is served, and simdsl
+    sees the result at once, instead of at some later moment that depends on a thread.
+    """
 
     def __init__(
         self,
-        subject: PoolAdapter,
+        adapter: PoolAdapter,
         source: ConnectionSource,
-        waits: FiberScheduler,
+        scheduler: FiberScheduler,
         *,
         interruption: type[BaseException] = FiberInterrupted,
     ) -> None:
-        """``interruption`` is what a waiting checkout meets when it is called off."""
-        self._waits = waits
+        """``interruption`` is raised in a waiting checkout that is cancelled; some pools clean up for ``Exception`` only."""
+        self._scheduler = scheduler
         self._interruption = interruption
-        self._desk = _LeaseLedger(subject, source)
+        self._ledger = _LeaseLedger(adapter, source)
         self._tickets: list[FiberTicket] = []
 
     def request(self, task: str) -> Ticket:
         """Run the pool's own checkout until it has a connection, refuses, or waits."""
-        ticket = FiberTicket(self._desk, self._waits, self._interruption)
+        ticket = FiberTicket(self._ledger, self._scheduler, self._interruption)
         if ticket.is_waiting:
             self._tickets.append(ticket)
         return ticket
 
-    def give_back(self, lease: Lease) -> Failed | None:
+    def release(self, lease: Lease) -> Failed | None:
         """The pool's own check-in; then its waiters move."""
-        if not isinstance(lease, PoolLease) or not self._desk.takes(lease):
+        if not isinstance(lease, PoolLease) or not self._ledger.remove(lease):
             return _RETURNED
-        return self._desk.outcome(self._waits.run(lambda: self._desk.check_in(lease)))
+        return self._ledger.outcome(self._scheduler.run(lambda: self._ledger.check_in(lease)))
 
     def invalidate(self, lease: Lease) -> None:
-        """The pool's own; then its waiters move. Does nothing for a connection that has gone back."""
-        if isinstance(lease, PoolLease) and self._desk.takes(lease):
-            self._desk.outcome(self._waits.run(lambda: self._desk.throw_away(lease)))
+        """The pool's own; then its waiters move. Does nothing for a connection that was returned already."""
+        if isinstance(lease, PoolLease) and self._ledger.remove(lease):
+            self._ledger.outcome(self._scheduler.run(lambda: self._ledger.discard(lease)))
 
     def counts(self) -> PoolCounts:
         """The pool's own, and how many checkouts wait."""
         self._tickets = [ticket for ticket in self._tickets if ticket.is_waiting]
-        return PoolCounts(*self._desk.subject.counts(), waiting=len(self._tickets))
+        return PoolCounts(*self._ledger.adapter.counts(), waiting=len(self._tickets))
 
     def quiesce(self) -> None:
         """Nothing goes on in the background."""
@@ -110,19 +114,19 @@ class FiberPool:
         for ticket in self._tickets:
             ticket.cancel()
         self._tickets.clear()
-        for lease in self._desk.checked_out():
+        for lease in self._ledger.checked_out():
             self.invalidate(lease)
-        self._waits.run(self._desk.subject.dispose)
+        self._scheduler.run(self._ledger.adapter.dispose)
 
 
 class FiberTicket:
     """A checkout in a fiber."""
 
-    def __init__(self, desk: _LeaseLedger, waits: FiberScheduler, interruption: type[BaseException]) -> None:
-        self._desk = desk
-        self._waits = waits
+    def __init__(self, ledger: _LeaseLedger, scheduler: FiberScheduler, interruption: type[BaseException]) -> None:
+        self._ledger = ledger
+        self._scheduler = scheduler
         self._interruption = interruption
-        self._fiber: Fiber[PoolLease] = waits.run(desk.check_out)
+        self._fiber: Fiber[PoolLease] = scheduler.run(ledger.check_out)
         self._is_taken = False
 
     @property
@@ -136,53 +140,53 @@ class FiberTicket:
             return None
         self._is_taken = True
         if self._fiber.error is not None:
-            return self._desk.failure(self._fiber.error)
+            return self._ledger.failure(self._fiber.error)
         return self._fiber.result
 
     def cancel(self) -> None:
-        """Interrupt the checkout, or give back what nobody has taken."""
+        """Interrupt the checkout, or return a connection that was never taken from the ticket."""
         if self.is_waiting:
             self._fiber.kill(self._interruption)
-            self._waits.run_ready()
+            self._scheduler.run_ready()
         elif not self._is_taken and self._fiber.result is not None:
             lease = self._fiber.result
             self._is_taken = True
-            if self._desk.takes(lease):
-                self._waits.run(lambda: self._desk.check_in(lease))
+            if self._ledger.remove(lease):
+                self._scheduler.run(lambda: self._ledger.check_in(lease))
 
 
 class PolledPool:
     """See ``protocol.Pool``. The pool is asked with a timeout of zero, and simdsl keeps the queue and the deadlines."""
 
-    def __init__(self, subject: PoolAdapter, source: ConnectionSource, spec: PoolSpec, clock: Clock) -> None:
-        self._desk = _LeaseLedger(subject, source)
+    def __init__(self, adapter: PoolAdapter, source: ConnectionSource, spec: PoolSpec, clock: Clock) -> None:
+        self._ledger = _LeaseLedger(adapter, source)
         self._spec = spec
         self._clock = clock
         self._queue: list[PolledTicket] = []
 
     def request(self, task: str) -> Ticket:
-        """Ask at once if nobody waits already."""
-        ticket = PolledTicket(self._desk, self._queue)
+        """Try at once, unless others wait already."""
+        ticket = PolledTicket(self._ledger, self._queue)
         self._queue.append(ticket)
         ticket.advance()
         if ticket.is_waiting:
             self._clock.call_at(self._clock.now_us + self._spec.timeout_us, ticket.time_out)
         return ticket
 
-    def give_back(self, lease: Lease) -> Failed | None:
+    def release(self, lease: Lease) -> Failed | None:
         """The pool's own check-in."""
-        if not isinstance(lease, PoolLease) or not self._desk.takes(lease):
+        if not isinstance(lease, PoolLease) or not self._ledger.remove(lease):
             return _RETURNED
-        return self._desk.guarded(lambda: self._desk.check_in(lease))
+        return self._ledger.guarded(lambda: self._ledger.check_in(lease))
 
     def invalidate(self, lease: Lease) -> None:
-        """The pool's own. Does nothing for a connection that has gone back."""
-        if isinstance(lease, PoolLease) and self._desk.takes(lease):
-            self._desk.guarded(lambda: self._desk.throw_away(lease))
+        """The pool's own. Does nothing for a connection that was returned already."""
+        if isinstance(lease, PoolLease) and self._ledger.remove(lease):
+            self._ledger.guarded(lambda: self._ledger.discard(lease))
 
     def counts(self) -> PoolCounts:
         """The pool's own, and how many checkouts wait."""
-        return PoolCounts(*self._desk.subject.counts(), waiting=len(self._queue))
+        return PoolCounts(*self._ledger.adapter.counts(), waiting=len(self._queue))
 
     def quiesce(self) -> None:
         """Nothing goes on in the background."""
@@ -190,16 +194,16 @@ class PolledPool:
     def close(self) -> None:
         """Forget the waiting checkouts, then close every connection."""
         self._queue.clear()
-        for lease in self._desk.checked_out():
+        for lease in self._ledger.checked_out():
             self.invalidate(lease)
-        self._desk.guarded(self._desk.subject.dispose)
+        self._ledger.guarded(self._ledger.adapter.dispose)
 
 
 class PolledTicket:
-    """A checkout that is tried whenever it is looked at and nobody stands before it."""
+    """A checkout that is tried whenever it is polled and is the first in the queue."""
 
-    def __init__(self, desk: _LeaseLedger, queue: list[PolledTicket]) -> None:
-        self._desk = desk
+    def __init__(self, ledger: _LeaseLedger, queue: list[PolledTicket]) -> None:
+        self._ledger = ledger
         self._queue = queue
         self._outcome: PoolLease | Failed | None = None
         self._is_taken = False
@@ -217,20 +221,20 @@ class PolledTicket:
         return self._outcome
 
     def cancel(self) -> None:
-        """Leave the queue, or give back what nobody has taken."""
+        """Leave the queue, or return a connection that was never taken from the ticket."""
         if self.is_waiting:
             self._queue.remove(self)
-        elif not self._is_taken and isinstance(lease := self._outcome, PoolLease) and self._desk.takes(lease):
-            self._desk.guarded(lambda: self._desk.check_in(lease))
+        elif not self._is_taken and isinstance(lease := self._outcome, PoolLease) and self._ledger.remove(lease):
+            self._ledger.guarded(lambda: self._ledger.check_in(lease))
 
     def advance(self) -> None:
         """Try, if it is the first in the queue."""
         if not self.is_waiting or self._queue[0] is not self:
             return
         try:
-            self._end(self._desk.check_out())
-        except Exception as error:  # whatever the pool raises is for the one who asked
-            failure = self._desk.failure(error)
+            self._end(self._ledger.check_out())
+        except Exception as error:  # the pool's error is the outcome of the checkout
+            failure = self._ledger.failure(error)
             if failure.error_class is ErrorClass.POOL_TIMEOUT:
                 self._refusal = failure.text
             else:
@@ -248,41 +252,41 @@ class PolledTicket:
 
 
 class _LeaseLedger:
-    """The books of a pool: which leases are out, and what its errors mean."""
+    """Which leases of a pool are out, and what its errors mean."""
 
-    def __init__(self, subject: PoolAdapter, source: ConnectionSource) -> None:
-        self.subject = subject
+    def __init__(self, adapter: PoolAdapter, source: ConnectionSource) -> None:
+        self.adapter = adapter
         self._source = source
         self._lent: list[PoolLease] = []
 
     def check_out(self) -> PoolLease:
-        proxy = self.subject.connect()
+        proxy = self.adapter.connect()
         lease = PoolLease(self._source.session_of(proxy.dbapi_connection), proxy)
         self._lent.append(lease)
         return lease
 
-    def takes(self, lease: PoolLease) -> bool:
-        """Strike a lease off; false if it was not out."""
+    def remove(self, lease: PoolLease) -> bool:
+        """Remove a lease; false if it was not out, as on a second return."""
         if lease not in self._lent:
             return False
         self._lent.remove(lease)
         return True
 
     def check_in(self, lease: PoolLease) -> None:
-        self.subject.give_back(lease.proxy)
+        self.adapter.release(lease.proxy)
 
-    def throw_away(self, lease: PoolLease) -> None:
-        self.subject.invalidate(lease.proxy)
+    def discard(self, lease: PoolLease) -> None:
+        self.adapter.invalidate(lease.proxy)
 
     def checked_out(self) -> tuple[PoolLease, ...]:
         return tuple(self._lent)
 
     def failure(self, error: Exception) -> Failed:
-        text = self.subject.timeout_text(error)
+        text = self.adapter.timeout_text(error)
         return self._source.failed(error) if text is None else Failed(ErrorClass.POOL_TIMEOUT, text)
 
     def outcome(self, fiber: Fiber[None]) -> Failed | None:
-        """What a call that ought not to wait came to."""
+        """The outcome of a call that must not wait: a pool that blocks in a check-in would hang the program under test."""
         if not fiber.is_over:
             fiber.kill()
             return _STUCK
@@ -292,13 +296,13 @@ class _LeaseLedger:
         """Make a call; what it raises is its outcome."""
         try:
             call()
-        except Exception as error:  # whatever the pool raises
+        except Exception as error:  # any error of the pool
             return self.failure(error)
         return None
 
 
 class CustomPoolAdapter:
-    """A pool of the user's that is no QueuePool. It may lack the counts; then simdsl's own stand in."""
+    """A pool of the user's that is not a QueuePool. Where it has no counts, simdsl's own take their place."""
 
     def __init__(self, pool: Any, size: int, connect: CountingConnect) -> None:
         self._pool = pool
@@ -313,7 +317,7 @@ class CustomPoolAdapter:
         self._lent += 1
         return proxy
 
-    def give_back(self, proxy: PooledConnection) -> None:
+    def release(self, proxy: PooledConnection) -> None:
         """The proxy's ``close``."""
         self._lent -= 1
         proxy.close()
@@ -339,7 +343,7 @@ class CustomPoolAdapter:
         self._ask("dispose", 0)
 
     def timeout_text(self, error: Exception) -> str | None:
-        """``TimeoutError``, and whatever else is called so."""
+        """The message of a ``TimeoutError``, or of any exception class of that name."""
         return str(error) if any(cls.__name__ == "TimeoutError" for cls in type(error).__mro__) else None
 
     def _ask(self, method: str, otherwise: int) -> int:

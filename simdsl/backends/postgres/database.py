@@ -1,4 +1,4 @@
-"""One PostgreSQL database: its sessions, its pools, who waits for whom in it, and the way back to its snapshot."""
+"""One PostgreSQL database: its sessions, its pools, which session waits for which, and the way back to its snapshot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from psycopg.adapt import AdaptersMap
 
 
-# Sessions whose pids are asked for, and whom each one's lock request waits behind (manual, "Session Information Functions").
+# For each pid, the pids that its lock request waits for, those ahead of it in the queue included (manual, "System
+# Information Functions").
 _WAITS: Final = "SELECT pid, pg_blocking_pids(pid) FROM unnest(%s::int[]) AS pid"
 _FIRST_LOOK_S: Final = 0.0002
 _LAST_LOOK_S: Final = 0.02
@@ -66,7 +67,7 @@ class PostgresDatabase:
         return connection
 
     def keep(self, connection: psycopg.Connection[Any]) -> None:
-        """A connection that a pool has left behind may serve again, as one may that a session has left behind."""
+        """Keep a connection that is idle when its pool is closed: opening one costs a server process, about 2 ms."""
         session = self._newest(connection)
         self._lent = [other for other in self._lent if other is not session]
         session.close()
@@ -97,7 +98,17 @@ class PostgresDatabase:
     # Waiting
 
     def settle(self, pending: Sequence[Session], limit_us: int) -> Settled:
-        """Until each has ended or is known to wait for others of this database."""
+        """Wait until each session has ended or is known to wait for another one of this database.
+
+        A statement is pending because it still runs, or because it waits for a lock. Only the server knows which: its lock
+        table is asked on the observer's connection, which holds no locks itself. The answer is true for the moment
+        of the question only, so the sockets are looked at again afterwards: if one has become readable, locks may have been
+        handed on, and everything is asked again. With no such change the picture is consistent, because a session that
+        waits can only be released by another one, and all others are idle while this runs.
+
+        The pauses between two looks double from 0.2 to 20 ms: a statement that is merely slow must not be disturbed by
+        thousands of queries against the lock table.
+        """
         if not pending:
             return NOTHING_PENDING
         sessions = [session for session in pending if isinstance(session, PostgresSession)]
@@ -106,7 +117,7 @@ class PostgresDatabase:
         while True:
             waiting = [session for session in sessions if not session.has_ended()]
             blockers = self._blockers(waiting) if waiting else {}
-            # Whoever has ended since the question was asked may have released others, so it is asked again.
+            # A session that has ended since the question was asked may have released others, so the answer is stale.
             if not any(session.has_ended() for session in waiting):
                 if len(blockers) == len(waiting) or real_ns() > deadline_ns:
                     ended = frozenset(session.id for session in sessions if session not in waiting)
@@ -120,10 +131,10 @@ class PostgresDatabase:
                             session.cancel()
 
     def _blockers(self, waiting: Sequence[PostgresSession]) -> dict[int, frozenset[int]]:
-        """Whom each one waits for.
+        """The sessions that each one waits for.
 
-        One that waits for nobody of this database is left out, for it runs, or waits for a stranger; so is one that was
-        cancelled, which will end although it may still stand in the queue.
+        One that waits for no session of this database is left out: it runs, or a process outside of the plan blocks it. So
+        is one that was cancelled, which will end although the lock table may still list it.
         """
         numbers = {session.pid: session.id for session in self._sessions}
         found: dict[int, frozenset[int]] = {}
@@ -144,7 +155,12 @@ class PostgresDatabase:
         return None
 
     def snapshot(self) -> None:
-        """Keep the rows, and a copy of the database for runs that change more than rows."""
+        """Keep the rows, and a copy of the database for runs that change more than rows.
+
+        Rows go back in 0.1 to 2 ms, a database that is copied from its template in 15 ms (PostgreSQL 18 on tmpfs), and most
+        plans change only rows. The copy is made now, while no session is connected: CREATE DATABASE refuses a template that
+        is in use.
+        """
         self._forget_sessions()
         self.wrote_schema = False
         try:
@@ -156,7 +172,7 @@ class PostgresDatabase:
             raise BackendUnavailable(f"postgres: {raised(error).text}") from error
 
     def restore(self) -> None:
-        """Put the rows back, or the whole database where a statement may have changed its schema."""
+        """Put the rows back; or the whole database, where a statement may have changed the schema."""
         if self._kept is None:
             raise RuntimeError("restore before snapshot")
         self._forget_sessions()
@@ -165,7 +181,7 @@ class PostgresDatabase:
                 self._kept.put_back(self._observing())
                 return
         except psycopg.Error:
-            # A row that a plan left behind may stand in the way, such as a constraint that it made deferred: begin anew.
+            # What the plan left behind may be in the way, such as a prepared transaction that holds a lock: the slow way.
             pass
         if self._copy is None:
             raise BackendUnavailable(
@@ -198,7 +214,7 @@ class PostgresDatabase:
     # Connections
 
     def _newest(self, connection: object) -> PostgresSession:
-        """A connection may have served several sessions one after the other."""
+        """The latest session over a connection, which may have served several, one after the other."""
         for session in reversed(self._sessions):
             if session.connection is connection:
                 return session
@@ -217,7 +233,7 @@ class PostgresDatabase:
             connection = self._spare.pop()
             try:
                 connection.execute("DISCARD ALL")
-            except psycopg.OperationalError:  # it was terminated; the next one may be alive
+            except psycopg.OperationalError:  # the plan has terminated it; the next one may be alive
                 connection.close()
                 continue
             return connection

@@ -101,13 +101,13 @@ _OTHERS: Final = ("postgres", "nobody")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerUser:
-    """How the server's processes are started. ``user`` is whom files must belong to, None for ourselves."""
+    """How the server's processes are started. ``user`` is the uid that must own its files, None for our own."""
 
     enter: Callable[[], None] | None  # runs in the child, before the program
     user: int | None = None
 
     def own(self, path: Path) -> None:
-        """Give a directory and all within to whom the server runs as."""
+        """Give a directory and its content to the user that the server runs as."""
         if self.user is not None:
             for place, directories, files in os.walk(path):
                 for name in (".", *directories, *files):
@@ -133,7 +133,7 @@ class ServerUser:
 
 
 def choose_server_user() -> ServerUser:
-    """What fits this process. Raises ``BackendUnavailable`` where root can be nobody else."""
+    """The way that works for this process. Raises ``BackendUnavailable`` where root can become no other user."""
     if os.geteuid() != 0:
         return ServerUser(enter=None)
     namespace = in_namespace()
@@ -230,8 +230,8 @@ _SETTINGS: Final = {
     "restart_after_crash": "on",
 }
 
-# $1 is the directory of the data, $2 everything that goes away. The first line is the number of the server. Whoever was
-# killed before he could say it may have started one just now: it writes postmaster.pid before it does anything else.
+# $1 is the directory of the data, $2 everything that goes away. The first line is the pid of the server. A process
+# that was killed before it could write that line may have started a server just now; a server writes postmaster.pid first.
 _JANITOR: Final = """
 read -r server || server=
 [ "$server" = stopped ] && exit
@@ -323,12 +323,12 @@ class DatabaseNames(Protocol):
     def take(self) -> str:
         """One that is free."""
 
-    def give_back(self, name: str) -> None:
+    def release(self, name: str) -> None:
         """It is free again."""
 
 
 class NumberedNames:
-    """The same names again and again, for a server that nobody else uses: errors may name the database."""
+    """The same names in every run, for a server of our own: errors may name the database, and traces must not differ."""
 
     def __init__(self) -> None:
         self._taken: list[int] = []
@@ -339,23 +339,23 @@ class NumberedNames:
         self._taken.append(number)
         return f"simdsl_{number}"
 
-    def give_back(self, name: str) -> None:
+    def release(self, name: str) -> None:
         """It is free again."""
         self._taken.remove(int(name.removeprefix("simdsl_")))
 
 
 class UniqueNames:
-    """Names that nobody else can have, for a server that others use too."""
+    """Unique names, for a server that other processes use too."""
 
     def take(self) -> str:
         """A fresh one."""
         return f"simdsl_{fresh_name()}"
 
-    def give_back(self, name: str) -> None:
+    def release(self, name: str) -> None:
         """It never comes again."""
 
 
-@cache  # a server serves the whole process, however many backends are made; whoever asks gets one that lives
+@cache  # one server for the whole process, however many backends are created; ``shared`` replaces one that has died
 def _holder() -> list[EmbeddedServer]:
     return []
 
@@ -398,7 +398,7 @@ def _keep_cluster(binaries: ServerBinaries, privileges: ServerUser, kept: Path) 
         return
     try:
         _initialise(binaries, privileges, building / "data")
-        with contextlib.suppress(OSError):  # somebody else was first
+        with contextlib.suppress(OSError):  # another process was first
             (building / "data").rename(kept)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -464,7 +464,7 @@ def _stop(
 
 def _dismiss(janitor: subprocess.Popen[bytes], bell: int) -> None:
     """There is nothing left for it to clean up."""
-    with contextlib.suppress(OSError):  # somebody has killed the janitor
+    with contextlib.suppress(OSError):  # the janitor was killed
         os.write(bell, b"stopped\n")
     os.close(bell)
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -15,7 +15,8 @@ from simdsl.backends.protocol import BackendUnavailable
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.outcomes import ErrorClass
 
-# What makes two runs alike: no scan starts where another one stands, no worker returns rows when it likes.
+# For equal traces in every run: sequential scans begin at the first page, not where another scan is, and no parallel worker
+# delivers rows in its own time.
 _OPTIONS: Final = (
     "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c bytea_output=hex "
     "-c synchronize_seqscans=off -c max_parallel_workers_per_gather=0"
@@ -61,19 +62,19 @@ class DatabaseProvisioner:
         return (self._admin.pgconn.parameter_status(b"server_version") or b"").decode()
 
     def make(self) -> TargetDatabase:
-        """A database of its own, or a schema where that is refused."""
+        """A new database, or a new schema where the role may create no database."""
         name = self._names.take()
         try:
             self._create(name, None)
         except psycopg.Error as error:
-            self._names.give_back(name)
+            self._names.release(name)
             if raised(error).error_class is not ErrorClass.INSUFFICIENT_PRIVILEGE:
                 raise _unavailable(error) from error
             return self._make_schema()
         return self._home(name, None)
 
     def remake(self, home: TargetDatabase, template: str | None) -> None:
-        """Drop the database and make it again as a copy of ``template``. Nobody may be connected to either."""
+        """Drop the database and create it again as a copy of ``template``. No session may be connected to either."""
         try:
             self._drop(home.database)
             self._create(home.database, template)
@@ -81,7 +82,7 @@ class DatabaseProvisioner:
             raise _unavailable(error) from error
 
     def copy(self, home: TargetDatabase) -> str:
-        """A copy of the database, by its name; nobody may be connected to it."""
+        """Create a copy of the database and return its name; no session may be connected to it."""
         name = f"{home.database}_kept"
         try:
             self._create(name, home.database)
@@ -90,7 +91,7 @@ class DatabaseProvisioner:
         return name
 
     def give_up(self, home: TargetDatabase, *copies: str) -> None:
-        """Drop what ``make`` and ``copy`` made, whoever is connected."""
+        """Drop what ``make`` and ``copy`` created, even with sessions connected."""
         try:
             if home.schema is not None:
                 self._run(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(home.schema)))
@@ -100,7 +101,7 @@ class DatabaseProvisioner:
         except psycopg.Error:
             # The server is gone, and with a throwaway one its databases; on a server of the user's nothing more can be done.
             return
-        self._names.give_back(home.database)
+        self._names.release(home.database)
 
     def close(self) -> None:
         """Disconnect."""
@@ -123,7 +124,7 @@ class DatabaseProvisioner:
         return TargetDatabase(parameters=parameters, database=database, schema=schema, is_superuser=self.is_superuser)
 
     def _create(self, name: str, template: str | None) -> None:
-        # template0 has what the server's own version has and nothing that somebody has added.
+        # template0 is as the server's version brings it; template1 holds what administrators have added.
         source = sql.Identifier(template or "template0")
         strategy = sql.SQL(" STRATEGY file_copy") if self._admin.info.server_version >= 150000 else sql.SQL("")
         self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), source) + strategy)

@@ -38,23 +38,23 @@ def make_psycopg_pool(
     ``keep`` is given the connections that are idle when the pool is given up.
     """
     _silence_log()
-    waits = FiberScheduler(clock)
-    pool = _make(spec, clock, source, waits)
+    scheduler = FiberScheduler(clock)
+    pool = _make(spec, clock, source, scheduler)
     reason = problem()
     if reason is None:
-        return FiberPool(PsycopgPoolAdapter(pool, keep), source, waits, interruption=CheckoutInterrupted)
+        return FiberPool(PsycopgPoolAdapter(pool, keep), source, scheduler, interruption=CheckoutInterrupted)
     text = f"psycopg_pool is polled, its own order of waiting is not tested: {reason}"
     warnings.warn(text, RuntimeWarning, stacklevel=2)
-    return PolledPool(PolledPsycopgPoolAdapter(pool, keep, waits), source, spec, clock)
+    return PolledPool(PolledPsycopgPoolAdapter(pool, keep, scheduler), source, spec, clock)
 
 
 def problem() -> str | None:
     """Why the pool would be polled, or None."""
     clock = Clock()
-    waits = FiberScheduler(clock)
+    scheduler = FiberScheduler(clock)
     try:
-        client: Any = with_virtual_time(pool_module.WaitingClient, waits)()
-        probe = waits.run(lambda: client.wait(timeout=_PROBE_US / 1_000_000))
+        client: Any = with_virtual_time(pool_module.WaitingClient, scheduler)()
+        probe = scheduler.run(lambda: client.wait(timeout=_PROBE_US / 1_000_000))
         if probe.is_over or clock.next_deadline_us() != clock.now_us + _PROBE_US:
             return "a waiting client does not use the virtual clock"
         probe.kill(CheckoutInterrupted)
@@ -90,7 +90,7 @@ class PsycopgPoolAdapter:
         """The pool's own."""
         return LentConnection(self._pool, self._pool.getconn())
 
-    def give_back(self, proxy: PooledConnection) -> None:
+    def release(self, proxy: PooledConnection) -> None:
         """The pool's own, with its rollback."""
         proxy.close()
 
@@ -119,9 +119,9 @@ class PsycopgPoolAdapter:
 class PolledPsycopgPoolAdapter(PsycopgPoolAdapter):
     """Where nobody may wait: a checkout is only tried while the pool has a connection."""
 
-    def __init__(self, pool: Any, keep: Callable[[psycopg.Connection[Any]], None], waits: FiberScheduler) -> None:
+    def __init__(self, pool: Any, keep: Callable[[psycopg.Connection[Any]], None], scheduler: FiberScheduler) -> None:
         super().__init__(pool, keep)
-        self._waits = waits
+        self._scheduler = scheduler
 
     def connect(self) -> PooledConnection:
         """Raises the pool's own refusal where it would wait."""
@@ -129,20 +129,20 @@ class PolledPsycopgPoolAdapter(PsycopgPoolAdapter):
             raise PoolTimeout(f"couldn't get a connection after {self._pool.timeout:.2f} sec")
         return super().connect()
 
-    def give_back(self, proxy: PooledConnection) -> None:
+    def release(self, proxy: PooledConnection) -> None:
         """The pool's own, and what it leaves to its worker."""
-        super().give_back(proxy)
-        self._waits.run_ready()
+        super().release(proxy)
+        self._scheduler.run_ready()
 
     def invalidate(self, proxy: PooledConnection) -> None:
         """The pool's own, and what it leaves to its worker."""
         super().invalidate(proxy)
-        self._waits.run_ready()
+        self._scheduler.run_ready()
 
 
-def _make(spec: PoolSpec, clock: Clock, source: ConnectionSource, waits: FiberScheduler) -> Any:
+def _make(spec: PoolSpec, clock: Clock, source: ConnectionSource, scheduler: FiberScheduler) -> Any:
     along = (pool_module.WaitingClient, pool_base.AttemptWithBackoff)
-    base: Any = with_virtual_time(ConnectionPool, waits, along=along)
+    base: Any = with_virtual_time(ConnectionPool, scheduler, along=along)
 
     class Pool(base):  # type: ignore[misc]  # made at run time
         """The pool without threads."""
@@ -159,10 +159,10 @@ def _make(spec: PoolSpec, clock: Clock, source: ConnectionSource, waits: FiberSc
             return []
 
         def run_task(self, task: Any) -> None:
-            waits.spawn(lambda: _run(task))
+            scheduler.spawn(lambda: _run(task))
 
         def schedule_task(self, task: Any, delay: float) -> None:
-            clock.call_at(clock.now_us + round(delay * 1e6), lambda: _run_now(waits, task))
+            clock.call_at(clock.now_us + round(delay * 1e6), lambda: _run_now(scheduler, task))
 
     class Connection:
         """What the pool calls to connect."""
@@ -183,7 +183,7 @@ def _make(spec: PoolSpec, clock: Clock, source: ConnectionSource, waits: FiberSc
         name="main",
         open=False,
     )
-    waits.run(pool.open)
+    scheduler.run(pool.open)
     return pool
 
 
@@ -191,13 +191,13 @@ def _run(task: Any) -> None:
     # As the pool's worker does: a task that fails must not end the worker.
     try:
         task.run()
-    except Exception as error:  # whatever the task raises
+    except Exception as error:  # any error of the task
         logging.getLogger("psycopg.pool").warning("task run %s failed: %s", task, error)
 
 
-def _run_now(waits: FiberScheduler, task: Any) -> None:
-    waits.spawn(lambda: _run(task))
-    waits.run_ready()
+def _run_now(scheduler: FiberScheduler, task: Any) -> None:
+    scheduler.spawn(lambda: _run(task))
+    scheduler.run_ready()
 
 
 def _silence_log() -> None:

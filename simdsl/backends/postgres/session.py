@@ -46,31 +46,31 @@ _OTHER: Final = SqlKind.OTHER
 _NOBODY: Final = ()
 _new: Final = tuple.__new__
 SELECTABLE: Final = 1024
-"""FD_SETSIZE, which CPython does not tell: the first descriptor that ``select`` does not take."""
+"""FD_SETSIZE, which CPython does not expose: the first descriptor that ``select`` rejects."""
 
 
 class SessionOwner(Protocol):
     """What a session needs of its database."""
 
-    epoch: int  # moves whenever a schema may have changed
+    epoch: int  # increases whenever a schema may have changed
     wrote_schema: bool
 
     def cancel(self, session: PostgresSession) -> None:
-        """Ask the server, through another connection, to give up the statement under way."""
+        """Ask the server, through another connection, to give up the pending statement."""
 
     def retire(self, session: PostgresSession) -> None:
         """The session was closed: its connection may serve again."""
 
 
 class _CachedStatement:
-    """A statement that this session has seen: how often, under which name, and how its rows are read."""
+    """A statement that this session has sent before: how often, under which name it is prepared, how its rows are read."""
 
     __slots__ = ("is_query", "name", "oids", "seen", "text", "transformer")
 
     def __init__(self, text: bytes, oids: list[int], *, is_query: bool) -> None:
         self.text = text
         self.oids = oids
-        self.is_query = is_query  # so that nothing can have been affected
+        self.is_query = is_query  # then it affects no rows
         self.seen = 0
         self.name: bytes | None = None
         self.transformer: Any = None  # psycopg's Transformer, in C or in Python
@@ -90,14 +90,14 @@ class PostgresSession:
         self._database = database
         self._fd = self.pgconn.socket
         self._reader = (self._fd,)
-        self._usual = self._finished  # one bound method, not one a step
+        self._usual = self._finished  # one bound method for all steps, which ``start`` also recognizes by identity
         self._known: dict[str, _CachedStatement] = {}
         self._epoch = database.epoch
         self._names = 0
         self._is_closed = False
         self._changed_schema = False
         self.is_canceled = False
-        # The statement under way, if there is one: what to do with its result, and what it came to.
+        # The pending statement, if there is one: what to do with its result, and its outcome.
         self._next: Callable[[PGresult], Outcome | None] | None = None
         self._result: PGresult | None = None
         self._outcome: Outcome | None = None
@@ -107,7 +107,11 @@ class PostgresSession:
     # The protocol
 
     def start(self, statement: Statement, arguments: Sequence[Value]) -> Outcome | None:
-        """Send it, and look for the answer for a moment."""
+        """Send it, and watch the socket for a moment.
+
+        The moment is 0.3 ms. On a local server nearly every statement that waits for no lock is answered within it, and then
+        no query has to find out who blocks it.
+        """
         assert self._next is None, "one statement at a time"
         if self._is_closed:
             return closed()
@@ -128,24 +132,27 @@ class PostgresSession:
         return outcome
 
     def poll(self) -> Outcome | None:
-        """What has arrived by now."""
+        """The outcome, if all of the answer has arrived."""
         if self._next is not None:
             self._advance(0)
         outcome, self._outcome = self._outcome, None
         return outcome
 
     def cancel(self) -> None:
-        """By ``pg_cancel_backend`` on another connection. The server forgets it if the statement has not begun there yet."""
+        """By ``pg_cancel_backend`` on another connection.
+
+        The server drops the request if it has not begun the statement yet, so ``settle`` repeats it.
+        """
         if self._next is not None:
             self.is_canceled = True
             self._database.cancel(self)
 
     def tx(self) -> Tx:
-        """By the state that the server told with its last answer."""
+        """As the server reported with its last answer: libpq keeps it, so nothing is sent."""
         return Tx.LOST if self._is_closed else _STATES[self.pgconn.transaction_status]
 
     def quiesce(self) -> None:
-        """Cancel, drain and roll back; a connection that does not obey is closed."""
+        """Cancel, drain and roll back; a connection that does not react in 5 s of real time is closed."""
         deadline_ns = real_ns() + _QUIESCE_NS
         while self._next is not None and real_ns() < deadline_ns:
             self.cancel()
@@ -163,7 +170,7 @@ class PostgresSession:
             self.connection.close()
 
     def close(self) -> None:
-        """Close it, as far as the plan can see. Idempotent."""
+        """Close it as far as the plan can see; the database may reset the connection and use it again. Idempotent."""
         if not self._is_closed:
             if self.pgconn.transaction_status != pq.TransactionStatus.IDLE:
                 self.quiesce()
@@ -188,7 +195,7 @@ class PostgresSession:
         return self._fd
 
     def forget(self) -> None:
-        """What is prepared on the server is prepared no longer."""
+        """Forget prepared statements: DISCARD ALL, which pools send, has dropped them on the server."""
         self._known.clear()
 
     # Sending
@@ -242,7 +249,8 @@ class PostgresSession:
         self._begin(lambda result: _control_outcome(self._finished(result), action, before, result))
 
     def _forget_if_changed(self, *, keep: bool = False) -> None:
-        # What a transaction changed in a schema is seen by others, or undone, when it ends.
+        # A change of the schema becomes visible to others, or is undone, when its transaction ends. A statement that was
+        # prepared before that fails with "cached plan must not change result type", an error of our own making.
         if self._changed_schema:
             self._database.epoch += 1
             self._changed_schema = keep
@@ -255,7 +263,10 @@ class PostgresSession:
     # Receiving
 
     def _look(self) -> None:
-        """``_advance`` written out for the usual case: a moment's look at a socket that is not written to."""
+        """``_advance`` written out for the usual case, in which nothing is left to send.
+
+        A ``SELECT 1`` takes 15 us of CPU this way and 26 through ``_advance``.
+        """
         try:
             if select(self._reader, _NOBODY, _NOBODY, _LOOK_S)[0]:
                 self.pgconn.consume_input()
@@ -265,7 +276,7 @@ class PostgresSession:
             self._outcome = self._broken(error)
 
     def _advance(self, wait_s: float) -> None:
-        """Take in what has arrived, waiting this long for something to arrive. Sets the outcome when all has."""
+        """Read what has arrived, waiting at most this long. Sets the outcome when the answer is complete."""
         try:
             while self._next is not None:
                 writers = (self._fd,) if self._unsent else ()
@@ -354,7 +365,8 @@ _LASTING: Final = _COPYING | {pq.ExecStatus.FATAL_ERROR}
 
 
 def _control_outcome(outcome: Outcome, action: TransactionAction, before: Tx, result: PGresult) -> Outcome:
-    """PostgreSQL only warns of control that comes at the wrong time, and ends a failed transaction in silence."""
+    """By simdsl's rules, because PostgreSQL only warns of a BEGIN or COMMIT at the wrong time, and its COMMIT of a failed
+    transaction rolls back without an error: an application would take it for a success."""
     if isinstance(outcome, Failed):
         return outcome
     if action is TransactionAction.BEGIN and before is not Tx.IDLE:

@@ -126,7 +126,7 @@ class RowSnapshot:
             raise
         self._times += 1
         if self._times % _VACUUM_EVERY == 0:
-            # Nobody else does: without it, every run would read over the dead rows of all runs before it.
+            # Autovacuum is off, so every run would scan the dead rows of all runs before it.
             connection.execute(b"VACUUM")
 
 

@@ -87,7 +87,7 @@ def make_loaders() -> AdaptersMap:
         _register(adapters, name, _psycopg_loader(name))
     for name in _LENIENT:
         _register(adapters, name, _lenient(_psycopg_loader(name)))
-    # What nobody has registered is read by the loader of the unknown type.
+    # psycopg reads any other type with the loader of the unknown one.
     adapters.register_loader(_UNKNOWN_OID, _psycopg_loader("text"))
     return adapters
 

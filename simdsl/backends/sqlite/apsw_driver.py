@@ -1,7 +1,7 @@
 """apsw in the place of the stdlib's ``sqlite3``: it brings the newest SQLite (https://rogerbinns.github.io/apsw/).
 
 apsw follows SQLite's own interface rather than PEP 249. What the databases of SQLite's family ask of a driver is given here
-in the stdlib's words, error codes included. Text that is no UTF-8 is refused, in an end state too, for apsw has no
+under the stdlib's names, error codes included. Text that is not UTF-8 is an error, in an end state too: apsw has no
 ``text_factory``.
 """
 
@@ -111,7 +111,7 @@ class ApswConnection:
             raise _as_stdlib(error) from None
 
     def execute(self, text: str, arguments: Sequence[Any] = ()) -> ApswCursor:
-        """Run it on a cursor of its own."""
+        """Run it on a new cursor."""
         return self.cursor().execute(text, arguments)
 
     def rollback(self) -> None:
@@ -121,7 +121,7 @@ class ApswConnection:
 
     def backup(self, target: ApswConnection, *, pages: int, progress: Callable[[int, int, int], None], sleep: float) -> None:
         """Copy the database into the target's. ``progress`` is called after each step, with SQLite's result code."""
-        del sleep  # nobody waits here: ``progress`` decides
+        del sleep  # ``progress`` decides what happens at a lock
         with target._connection.backup("main", self._connection, "main") as copy:
             while not copy.done:
                 status = 0

@@ -72,7 +72,7 @@ class SqliteFamilyDatabase(FileDatabase[B]):
             for table in reset.tables:
                 self._reset_table(table, reset.mode)
             self._admin.execute("COMMIT")
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             # The error may have ended the connection too; then the next statement says so.
             with contextlib.suppress(Exception):
                 if self._admin.in_transaction:
@@ -104,7 +104,7 @@ class SqliteFamilyDatabase(FileDatabase[B]):
             if is_new and self._location.journal_mode is not None:
                 self._set_journal_mode(admin, self._location.journal_mode)
             admin.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             if admin is not None:
                 admin.close()
             if self._location.workspace is not None:
@@ -128,7 +128,7 @@ class SqliteFamilyDatabase(FileDatabase[B]):
         try:
             self._admin.execute("BEGIN EXCLUSIVE")
             self._admin.execute("ROLLBACK")
-        except Exception as error:  # whatever the driver raises
+        except Exception as error:  # any driver error
             raise BackendUnavailable(f"{DATABASE_IS_LOCKED}: {error}") from error
 
 

@@ -87,7 +87,7 @@ def _tells_codes(name: str, connect: Callable[..., Any]) -> bool:
         raise BackendUnavailable(f"the driver `{name}` cannot open a database as sqlite3 does: {reason}") from error
     try:
         connection.cursor().execute("no statement")
-    except Exception as error:  # of whatever class the module has for it
+    except Exception as error:  # the module has its own class for it
         return hasattr(error, "sqlite_errorcode")
     finally:
         connection.close()
@@ -130,7 +130,7 @@ class SqliteSession(BlockingSession):
     """One connection.
 
     ``start`` is the slow path of ``dbapi.session.DbapiSession`` written out for one driver, because it is the inner loop of
-    every SQLite run: 1.9 us a statement beside the engine's own 4, where the general one takes 4.5.
+    every SQLite run: a SELECT by key takes 2.1 us, of which the driver's calls are 1.6, and 5.0 on the slow path.
     """
 
     __slots__ = ("_cursor", "_execute")
@@ -161,7 +161,7 @@ class SqliteSession(BlockingSession):
             if kind is _OTHER and counts_rows(statement):
                 # The driver counts only what begins with INSERT, UPDATE, DELETE or REPLACE, and not what WITH leads to.
                 return Affected(self._changes())
-        except Exception as error:  # whatever a driver raises is an outcome of the statement
+        except Exception as error:  # every driver error is an outcome of the statement
             return self._failed(error, statement)
         return NOTHING
 
@@ -200,7 +200,7 @@ def fit_values(arguments: Sequence[Value]) -> tuple[Value, ...]:
 
 
 def bind_value(value: Value) -> int | float | str | bytes | None:
-    """A value in one of SQLite's five storage classes. What has none of its own is written as its canonical text."""
+    """A value in one of SQLite's five storage classes. A value without one is written as its canonical text."""
     match value:
         case bool():
             return int(value)

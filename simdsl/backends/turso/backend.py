@@ -1,4 +1,4 @@
-"""Turso through ``pyturso``: SQLite's files, SQL and messages, written anew in Rust.
+"""Turso through ``pyturso``: SQLite's file format, SQL and messages, rewritten in Rust.
 
 ``turso`` is a throwaway file, ``turso:///file.db`` (relative) and ``turso:////dir/file.db`` (absolute) are used in place and
 never deleted; no other process can open a file at the same time. What the URL may add:
@@ -9,8 +9,8 @@ never deleted; no other process can open a file at the same time. What the URL m
 * ``pool=module:factory``: another pool (see ``queuepool``).
 
 The engine aborts its process when it panics, so it has one of its own (docs/adr/0023). Its death is the outcome
-``driver_panic`` of the statement under way, with what the engine said of it; other sessions are lost, and whatever opens a
-connection after that finds a new process.
+``driver_panic`` of the running statement, with what the engine printed about it; other sessions are lost, and connections
+that are opened after that run in a new process.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class TursoSession(BlockingSession):
         is_dml = statement.kind is SqlKind.DML
         try:
             width, rows, count = connection.run(statement.text, fit_values(arguments) if arguments else (), is_dml)
-        except Exception as error:  # whatever a connection raises is an outcome of the statement
+        except Exception as error:  # every error of a connection is an outcome of the statement
             return failed(error)
         if width:
             return Rows(width, rows, count if is_dml else None)

@@ -42,7 +42,7 @@ def serve(turso: Any) -> None:
         try:
             value = _done(turso, connections, request)
             answer: tuple[Any, ...] = (True, value, _in_transaction(connections, number))
-        except BaseException as error:  # a panic that does not abort is no Exception
+        except BaseException as error:  # a panic that does not abort is not an Exception
             answer = (False, type(error).__name__, str(error), _in_transaction(connections, number))
         _send(answer)
 
@@ -63,7 +63,7 @@ def _done(turso: Any, connections: dict[int, Any], request: tuple[Any, ...]) -> 
 
 
 def _executed(connection: Any, text: str, arguments: tuple[Any, ...], is_counted: bool) -> tuple[int, Any, int]:
-    """Width (0 is no result set), rows, and the count, which the driver does not tell of a statement with rows."""
+    """Width (0: no result set), rows, and the count, which the driver does not give for a statement with rows."""
     cursor = connection.execute(text, arguments)
     if cursor.description is None:
         return 0, None, cursor.rowcount
@@ -95,7 +95,8 @@ def _send(answer: tuple[Any, ...]) -> None:
 
 
 def _end_with_parent() -> None:
-    # The thread that serves may be deep in the engine when the other side goes, and would notice only when it comes back.
+    # The serving thread may be deep in the engine when the other side ends, and would notice only after it returns: a
+    # statement that hangs would keep the process, and its lock on the file, for ever.
     import _thread
     import select
 

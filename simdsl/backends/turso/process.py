@@ -32,7 +32,7 @@ from simdsl.backends.turso import child
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.plan.regexes import lazy_regex
 
-# Not a limit of the plan's: no statement waits for another session here, so what takes this long has hung.
+# Not a limit of the plan's: no statement waits for another session here, so one that takes this long hangs.
 LIMIT_US: Final = 60_000_000
 
 _FAREWELL_S: Final = 5.0
@@ -70,7 +70,7 @@ class EngineProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process, for whoever wants to see or to end it."""
+        """Of the process."""
         return self._process.pid
 
     def ask(self, *request: Any) -> tuple[Any, ...]:
@@ -86,7 +86,7 @@ class EngineProcess:
         except (OSError, EOFError):
             self._lose(None)
         except BaseException:  # Ctrl-C and its like
-            # Interrupted between question and answer: nobody could tell any more which answer belongs to which question.
+            # Interrupted between question and answer: from now on, answers would be read as those of later questions.
             self._lose("interrupted")
             raise
         raise EngineDied(self.reason)
@@ -144,14 +144,14 @@ def _started(theirs: socket.socket, noise: IO[bytes]) -> subprocess.Popen[bytes]
 
 
 def _limit(ours: socket.socket, limit_us: int) -> None:
-    # By the kernel: Python's own timeout would ask whether there is something to read before each read.
+    # By the kernel: Python's own timeout makes a poll() call before each read, in the inner loop of every statement.
     limit = struct.pack("ll", *divmod(limit_us, 1_000_000))
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def _told(noise: IO[bytes]) -> str | None:
-    """A panic's place and message on one line; else the last line of whatever was printed."""
+    """A panic's location and message on one line; else the last line that was printed."""
     noise.seek(0)
     text = noise.read(_NOISE_BYTES).decode("utf-8", "replace")
     if found := _PANIC.search(text):
@@ -178,7 +178,7 @@ def _waited(process: subprocess.Popen[bytes]) -> int:
 
 def _end(process: subprocess.Popen[bytes], ours: socket.socket, noise: IO[bytes], owner: int) -> None:
     ours.close()
-    # A forked child inherits this finalizer, but not the process.
+    # A forked child inherits this finalizer, but the process belongs to its parent.
     if os.getpid() != owner:
         return
     _waited(process)
@@ -191,7 +191,7 @@ _CLASSES: Final = {
     "PanicException": ErrorClass.DRIVER_PANIC,
 }
 
-# What Turso says in words of its own. The rest are SQLite's, behind a prefix such as "Parse error: ".
+# Messages of Turso's own. The rest are SQLite's, behind a prefix such as "Parse error: ".
 _MESSAGES: Final = (
     ("Write-write conflict", ErrorClass.SERIALIZATION_FAILURE),
     ("query_only mode", ErrorClass.READ_ONLY),
@@ -295,7 +295,7 @@ class TursoConnection:
 
 
 class EngineSupervisor:
-    """The process of one database: started when it is first needed, and anew after it has died."""
+    """The process of one database: started when it is first needed, and started again after it has died."""
 
     def __init__(self, limit_us: int) -> None:
         self._limit_us = limit_us
