@@ -39,7 +39,7 @@ from simdsl.verbs.base.verb import verb_of
 
 
 def plan_data(plan: Plan) -> dict[str, Data]:
-    """The mapping of a plan's file. Keys stand in the order of the documentation, and none of them says nothing.
+    """The mapping that a plan's file holds. Keys are in the order of the documentation; keys without a value are left out.
 
     Raises ``ValueError`` for a param that is not finite: no plan file can hold one.
     """
@@ -148,37 +148,37 @@ def _workload(workload: Workload) -> Data:
     return {
         "tasks": _integer(many) if is_numbered else _words(workload.tasks),
         "repeat": _integer(workload.repeat),
-        "actions": {deed.name: _deed(deed) for deed in workload.actions},
+        "actions": {action.name: _action(action) for action in workload.actions},
     }
 
 
-def _deed(action: WorkloadAction) -> Data:
+def _action(action: WorkloadAction) -> Data:
     data: dict[str, Data] = {}
     if action.weight != 1:
         data["weight"] = _integer(action.weight)
-    _put(data, "with", {one.name: _source(one.source, one.name) for one in action.drawn})
+    _put(data, "with", {one.name: _domain(one.source, one.name) for one in action.drawn})
     _put(data, "distinct", _words(action.distinct))
     data["do"] = _lines(action.body)
     return data
 
 
-def _source(source: ValueDomain, name: str) -> Data:
-    match source:
+def _domain(domain: ValueDomain, name: str) -> Data:
+    match domain:
         case IntegerRange(first=first, last=last):
             return f"{first}..{last}"
         case OneOf(values=values):
             return [_value(value, name) for value in values]
         case _:
-            assert_never(source)
+            assert_never(domain)
 
 
 def _lines(steps: tuple[Step, ...]) -> Data:
-    """Steps where nobody needs to be named: a statement alone is only its text."""
+    """Steps of a list that belongs to a task or a section: a statement without options is only its text."""
     return [_step(step, owned=True) for step in steps]
 
 
 def _step(step: Step, *, owned: bool) -> Data:
-    """One step. ``owned`` where the list that it stands in says whose step it is."""
+    """One step. ``owned``: its list belongs to a task or a section, so that the step does not name its task."""
     if isinstance(step, SqlStep):
         key, text = "sql" if owned else step.task, line_text(step.sql, step.expect)
         if owned and step.options == NO_OPTIONS:
@@ -219,29 +219,30 @@ def dump(plan: Plan, *, schema: str | None = None) -> str:
 
 
 def dump_json(plan: Plan) -> str:
-    """The plan as JSON, a step a line."""
+    """The plan as JSON, one step to a line."""
     return emit_json(plan_data(plan))
 
 
 def emit_yaml(data: dict[str, Data]) -> str:
-    """Plain data as block YAML, two spaces a level, lists indented under their keys."""
+    """Plain data as block YAML, indented by two spaces, lists under their keys too."""
     return "\n".join(_mapping(data, "", "")) + "\n"
 
 
 def emit_json(data: dict[str, Data]) -> str:
-    """Plain data as JSON: a top-level key a line, and in lists an item a line."""
+    """Plain data as JSON: one top-level key to a line, and in lists one item to a line."""
     return "{\n" + ",\n".join(f"  {_json_text(key)}: {_json_block(value, 1)}" for key, value in data.items()) + "\n}\n"
 
 
 def scalar_text(text: str, indent: str, *, is_line: bool = False) -> str:
     """A text as YAML writes it: plain if that reads back the same, else a ``|`` block, else in double quotes (rule 51).
 
-    ``indent`` is that of the lines of a block. In a SQL line blank line ends at the end mean nothing, and are left out.
+    ``indent`` is that of the lines of a block. Line ends at the end of a SQL line mean nothing, and are left out.
     """
     if is_line:
         text = text.rstrip("\n")
     if is_plain(text):
         return text
+    # A block cannot hold control characters, or begin with the blanks from which YAML reads its indentation.
     if _NEEDS_ESCAPES.search(text) or not text.strip("\n ") or text[0] in " \n\t":
         return _double_quoted(text)
     body = text.rstrip("\n")
@@ -249,18 +250,18 @@ def scalar_text(text: str, indent: str, *, is_line: bool = False) -> str:
     if ends > 1:  # as a block it would end in blank lines, which mean nothing to a reader
         return _double_quoted(text)
     header = "|" if is_line or ends else "|-"
-    # The end of the last line is the printer's.
+    # The caller ends the last line.
     return "\n".join([header, *(f"{indent}{line}" if line else "" for line in body.split("\n"))])
 
 
 def is_plain(text: str) -> bool:
-    """Whether a plain one-line scalar reads back as this text, in a block and with a comment behind it."""
+    """Whether a plain scalar on one line reads back as this text, in a block and before a comment."""
     return (
         _PLAIN.fullmatch(text) is not None
         and ": " not in text
         and " #" not in text
         and not text.endswith(":")
-        and isinstance(resolve_scalar(text), str)
+        and isinstance(resolve_scalar(text), str)  # `no`, `1e3` and `2026-01-31` would become something else
         and not _MARKER.match(text)
     )
 
@@ -272,7 +273,7 @@ def _mapping(data: dict[str, Data], indent: str, section: str) -> Iterator[str]:
 
 
 def _section(section: str, key: str) -> str:
-    """What decides how a value is written: the top-level key, and in a workload the part of an action."""
+    """What decides the style of a value: the top-level key, and in a workload the part of an action."""
     match section:
         case "":
             return key
@@ -280,7 +281,7 @@ def _section(section: str, key: str) -> str:
             return f"workload.{key}"
         case "workload.actions":
             return "workload.action"
-        case _:
+        case _:  # any other key: below the top level, all values of a section have one style
             return section
 
 
@@ -316,7 +317,7 @@ def _list(items: list[Data], indent: str, section: str) -> Iterator[str]:
 
 
 def _flow(value: Data, section: str, key: str) -> str | None:
-    """``[a, b]`` or ``{k: v}`` where the language is written so and all parts are words; also what is empty."""
+    """``[a, b]`` or ``{k: v}``, in sections where plans are written so and if all parts are words; also if empty."""
     if isinstance(value, list):
         words = [_flow_word(item) for item in value]
         if not value or ((key in _FLOW_LISTS or section in _FLOW_LISTS) and None not in words):
@@ -343,12 +344,12 @@ def _flow_word(value: Data) -> str | None:
             return _value_text(value)
         case PlainScalar():
             return value.text
-        case _:
+        case _:  # a list, a mapping, or a text that needs quotes: not on one line
             return None
 
 
 def _value_text(text: str) -> str:
-    """A short text among values, where a number would be taken for one: in quotes, as rule 47 has it."""
+    """A short text among values, quoted if YAML would read it as a number or a boolean (rule 47)."""
     return text if is_plain(text) else "'" + text.replace("'", "''") + "'"
 
 
@@ -365,7 +366,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _json_block(value: Data, level: int) -> str:
-    """Lists and the mappings of tasks go over several lines, steps on one."""
+    """Lists, and mappings of lists such as ``tasks``, on several lines; each step on one."""
     indent = "  " * (level + 1)
     close = "\n" + "  " * level
     if isinstance(value, list) and value and isinstance(value[0], (dict, list, str)):
@@ -392,6 +393,8 @@ def _json_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+# Which style a section has. Steps are lines, of which blocks keep everything; lists of names fit on one line; short values
+# stay on their key's line, with quotes where a reader could take them for another type.
 _LINE_SECTIONS: Final = STEP_SECTIONS | {"tasks", "workload.do"}
 
 
@@ -417,6 +420,7 @@ _PLAIN: Final = lazy_regex(
 )
 
 
+# Three of these at the beginning of a line would end the document, even inside of a value.
 _MARKER: Final = lazy_regex(r"(?:---|\.\.\.)(?:\s|$)")
 
 

@@ -24,17 +24,18 @@ Subject: TypeAlias = Literal["plan", "profile", "trace"]
 
 
 def violations(instance: Json, subject: Subject) -> tuple[tuple[Path, str], ...]:
-    """What the schema of a subject refuses: the deepest place that can be blamed, and why, in the order of the paths."""
-    from jsonschema.exceptions import best_match
+    """What the schema of a subject refuses: the deepest place that is to blame, and why, in the order of the paths."""
+    from jsonschema.exceptions import best_match  # 60 ms of imports that a run of a plan does not need
 
     errors = sorted(_validator(subject).iter_errors(instance), key=lambda e: (list(map(str, e.absolute_path)), e.message))
+    # A mistake deep inside of an `if ... then` is an error of every schema around it; only the innermost helps.
     deepest = [best_match([error]) or error for error in errors]
     return tuple(dict.fromkeys((tuple(error.absolute_path), error.message) for error in deepest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """One thing that a schema refuses: where, by which of its keywords, and the part of the schema that has the keyword."""
+    """One thing that a schema refuses: its path, the keyword of the schema, and the part of the schema with that keyword."""
 
     path: Path
     keyword: str
@@ -43,7 +44,7 @@ class Violation:
 
 
 def refusals(instance: Json, subject: Subject) -> tuple[Violation, ...]:
-    """Everything that the schema of a subject refuses, for those who have words of their own for it."""
+    """Everything that the schema of a subject refuses, for callers that word the messages themselves."""
     return tuple(
         Violation(
             path=tuple(error.absolute_path), keyword=str(error.validator), shape=dict(error.schema), message=error.message
@@ -53,7 +54,7 @@ def refusals(instance: Json, subject: Subject) -> tuple[Violation, ...]:
 
 
 def to_json(data: Data) -> Json:
-    """Plain data as a schema sees it; a lookalike of a number is text."""
+    """Plain data as a schema sees it. What only looks like a number is text, as it is to the loader."""
     match data:
         case PlainScalar():
             return data.value
@@ -69,6 +70,6 @@ def to_json(data: Data) -> Json:
 
 @cache  # compiling a schema takes longer than validating by it
 def _validator(subject: Subject) -> Draft202012Validator:
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator  # see `violations`
 
     return Draft202012Validator(json.loads(resources.path(f"schemas/{subject}.schema.json").read_text(encoding="utf-8")))

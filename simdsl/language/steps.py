@@ -1,4 +1,8 @@
-"""Steps, one by one: which kind of step stands there, what may stand beside it, and its texts."""
+"""Reading steps: which kind of step it is, which options it may have, and its statement.
+
+``Steps`` reads every step and reports everything wrong with it; verbs read their own arguments (`simdsl.verbs`).
+``FastSteps`` reads the statements that plans are mostly made of, and returns None for all others.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +34,13 @@ from simdsl.syntax.sql_lines import SqlLine, SqlLineParser
 from simdsl.verbs.base.parsing import SessionArgumentsParser, VerbSource
 from simdsl.verbs.base.verb import Overrides, verb_named, verbs
 
-# Of each list of steps, those of which more than the statement itself need be looked at, by index: false where that is
-# but a label.
+# The steps that later checks have to look at, by their index in each list. False: only because of a label. All others
+# are plain statements, in which there is nothing to check: a plan of 10,000 of them is not walked through again.
 Remarkable: TypeAlias = Mapping[Path, Mapping[int, bool]]
 
 
 class Steps:
-    """The steps of one plan. What a step needs of the plan's head (pools, dialect) is known when it is made."""
+    """Reads the steps of one plan, whose pools and dialect are known by now. It is the ``StepReader`` of verbs."""
 
     def __init__(self, fields: FieldReader, dialect: Dialect, pools: tuple[str, ...]) -> None:
         self.fields = fields
@@ -50,18 +54,18 @@ class Steps:
         self._tasks: dict[str, bool] = {}  # names seen as tasks, and whether they can be
         self._fast = FastSteps(self._lines, self._lines_of, self._tasks)
 
-    def read(self, data: Data, path: Path, place: StepContext) -> tuple[Step, ...]:
-        """All steps of a list, each at its index; what cannot be read is complained about and is ``UNREADABLE``."""
+    def read(self, data: Data, path: Path, context: StepContext) -> tuple[Step, ...]:
+        """All steps of a list, each at its index; one that cannot be read is reported, and is ``UNREADABLE``."""
         items = self.fields.items(data, path)
         if items is None:
             return ()
         steps: list[Step] = []
         remarkable: dict[int, bool] = {}
-        fast = self._fast.in_steps if place.owner is None else self._fast.of_an_owner
+        fast = self._fast.in_steps if context.owner is None else self._fast.of_an_owner
         for index, item in enumerate(items):
-            step: Step | None = fast(item, place)
+            step: Step | None = fast(item, context)
             if step is None:
-                step = self._step(item, (*path, index), place) or UNREADABLE
+                step = self._step(item, (*path, index), context) or UNREADABLE
                 remarkable[index] = True
             elif step.options.label is not None:
                 remarkable[index] = False
@@ -71,42 +75,42 @@ class Steps:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The names by which steps called tasks so far, in the order of the text."""
+        """The tasks that steps have named so far, in the order of the text."""
         return tuple(name for name, good in self._tasks.items() if good)
 
     def declare_task(self, name: str, path: Path, key: bool = True) -> bool:
-        """A task that ``tasks:`` lists, or that a step names; complains once if it cannot have that name."""
+        """See ``StepReader``. ``tasks:`` and steps declare tasks; a bad name is reported where it comes first."""
         good = self._tasks.get(name)
         if good is None:
             good = self._tasks[name] = self.fields.task_name(name, path, key=key)
         return good
 
-    def _step(self, item: Data, path: Path, place: StepContext) -> Step | None:
+    def _step(self, item: Data, path: Path, context: StepContext) -> Step | None:
         if isinstance(item, dict):
-            return self._mapping(item, path, place)
-        if isinstance(item, str) and place.owner is not None:
-            return self._sql(item, {}, path, place.owner, place, NO_OPTIONS)
+            return self._mapping(item, path, context)
+        if isinstance(item, str) and context.owner is not None:
+            return self._sql(item, {}, path, context.owner, context, NO_OPTIONS)
         if isinstance(item, str):
             self.problems.add(
-                Code.S009, "this step does not say whose it is", path, help="put a task's name before it: `a: ...`"
+                Code.S009, "this step does not name its task", path, help="put a task's name before it: `a: ...`"
             )
         else:
             self.problems.add(Code.S004, f"a step is text, not {describe_data(item)}", path, help=_BLOCK)
         return None
 
-    def _mapping(self, item: dict[str, Data], path: Path, place: StepContext) -> Step | None:
-        key = self._own_key(item, path, place)
+    def _mapping(self, item: dict[str, Data], path: Path, context: StepContext) -> Step | None:
+        key = self._own_key(item, path, context)
         if key is None:
             return None
         value = item[key]
         if key in VERBS:
-            return self._verb(key, item, path, place)
-        task = self._task(key, (*path, key), place)
-        options = self._options(item, path, "sql", place)
+            return self._verb(key, item, path, context)
+        task = self._task(key, (*path, key), context)
+        options = self._options(item, path, "sql", context)
         if not isinstance(value, str):
             self.problems.add(Code.S004, f"a step is text, not {describe_data(value)}", (*path, key), help=_BLOCK)
             return None
-        return None if task is None else self._sql(value, item, (*path, key), task, place, options)
+        return None if task is None else self._sql(value, item, (*path, key), task, context, options)
 
     def _verb(self, name: str, item: dict[str, Data], path: Path, context: StepContext) -> Step | None:
         verb, where = verb_named(name), (*path, name)
@@ -136,8 +140,8 @@ class Steps:
         self.problems.add(Code.S003, "the key `do` is missing", source.path, help=help_)
         return ()
 
-    def _own_key(self, item: dict[str, Data], path: Path, place: StepContext) -> str | None:
-        """The one key that says what the step is; whatever else stands there is complained about."""
+    def _own_key(self, item: dict[str, Data], path: Path, context: StepContext) -> str | None:
+        """The one key that says what the step is; other keys that are no options are reported."""
         own = [key for key in item if key not in _NOT_OWN]
         if not own:
             self.problems.add(
@@ -146,7 +150,8 @@ class Steps:
             return None
         if len(own) == 1:
             meant = own[0]
-        # With several, the one that is meant is a verb, or sql, or what is no misspelt word of another kind.
+        # Of several, the one that is meant is probably a verb or `sql`, else one that is not nearly the name of an option:
+        # one typo should give one diagnostic, at the typo.
         else:
             meant = next((key for key in own if key in VERBS or key == "sql"), None) or next(
                 (key for key in own if TASK_NAME.fullmatch(key) and nearest(key, _BESIDE) is None), own[0]
@@ -165,22 +170,22 @@ class Steps:
             self.problems.add(Code.S012, f"`do` belongs to {blocks}", (*path, "do"), key=True)
         return meant
 
-    def _task(self, key: str, path: Path, place: StepContext) -> str | None:
-        """Who says the SQL under this key."""
-        if place.owner is None:
+    def _task(self, key: str, path: Path, context: StepContext) -> str | None:
+        """The task that runs the SQL under this key."""
+        if context.owner is None:
             if key != "sql":
                 return key if self.declare_task(key, path) else None
             self.problems.add(Code.S011, "in `steps:` a task's name stands before its SQL, not `sql`", path, key=True)
             return None
-        if key in ("sql", place.owner) and (key == "sql" or place.section == "tasks"):
-            return place.owner
-        if place.section == "tasks":
-            message = f"this is the list of `{place.owner}`, so `{key}` cannot stand here"
-        elif place.section == "workload":
+        if key in ("sql", context.owner) and (key == "sql" or context.section == "tasks"):
+            return context.owner
+        if context.section == "tasks":
+            message = f"this is the list of `{context.owner}`, so `{key}` cannot stand here"
+        elif context.section == "workload":
             message = f"an action is any task's, so `{key}` cannot stand here"
         else:
-            message = f"`{place.section}` has no tasks, so `{key}` cannot stand here"
-        options = (*(verb.name for verb in verbs() if place.section in verb.sections), "sql")
+            message = f"`{context.section}` has no tasks, so `{key}` cannot stand here"
+        options = (*(verb.name for verb in verbs() if context.section in verb.sections), "sql")
         option = nearest(key, options)
         help_ = f"did you mean `{option}`?" if option else "write the SQL alone, or `sql:` before it"
         self.problems.add(Code.S011, message, path, key=True, help=help_)
@@ -188,17 +193,17 @@ class Steps:
 
     # Options
 
-    def _options(self, item: dict[str, Data], path: Path, kind: str, place: StepContext) -> StepOptions:
-        """What stands beside a step of this kind, overrides included."""
+    def _options(self, item: dict[str, Data], path: Path, kind: str, context: StepContext) -> StepOptions:
+        """The options of a step of this kind, overrides included."""
         if len(item) == 1 or (len(item) == 2 and "do" in item):
-            return NO_OPTIONS
+            return NO_OPTIONS  # one object, so that most steps share it
         verb = None if kind == "sql" else verb_named(kind)
         if "label" in item and verb is not None and not verb.takes_label:
             self.problems.add(Code.S012, f"`{kind}` has no `label`", (*path, "label"), key=True)
         if "timeout" in item and verb is not None and not verb.takes_timeout:
             self.problems.add(Code.S012, f"`{kind}` has no `timeout`", (*path, "timeout"), key=True)
-        if "label" in item and place.section == "workload":
-            message = "an action is done many times, so none of its steps has a `label`"
+        if "label" in item and context.section == "workload":
+            message = "an action runs many times, so none of its steps has a `label`"
             self.problems.add(Code.S012, message, (*path, "label"), key=True, help="`?x` in an expectation keeps a value")
         label = self.fields.text(item["label"], (*path, "label")) if "label" in item else None
         if label is not None and not self.fields.name(label, (*path, "label"), "label"):
@@ -210,7 +215,7 @@ class Steps:
             overrides=tuple(
                 override
                 for backend in item
-                if backend in _BACKENDS and (override := self._override(item[backend], (*path, backend), kind, place))
+                if backend in _BACKENDS and (override := self._override(item[backend], (*path, backend), kind, context))
             ),
             skip=self.fields.words(item["skip"], (*path, "skip"), BACKEND_NAMES) if "skip" in item else (),
             only=self.fields.words(item["only"], (*path, "only"), BACKEND_NAMES) if "only" in item else (),
@@ -218,7 +223,7 @@ class Steps:
             timeout_us=self.fields.duration_us(item["timeout"], (*path, "timeout")) if "timeout" in item else None,
         )
 
-    def _override(self, data: Data, path: Path, kind: str, place: StepContext) -> Override | None:
+    def _override(self, data: Data, path: Path, kind: str, context: StepContext) -> Override | None:
         backend = str(path[-1])
         verb = None if kind == "sql" else verb_named(kind)
         if verb is not None and verb.overrides is Overrides.NONE:
@@ -241,7 +246,7 @@ class Steps:
             self.problems.add(Code.R045, message, path, help="for example `=> blocks`")
             return None
         if verb is not None and line.expect is not None:
-            lint_session(self.problems, kind, line.expect, text, path, sessions=place.section == "steps")
+            lint_session(self.problems, kind, line.expect, text, path, sessions=context.section == "steps")
         return Override(backend=backend, sql=line.sql, expect=line.expect)
 
     def _lines_of(self, backend: str) -> SqlLineParser:
@@ -257,7 +262,7 @@ class Steps:
     # SQL
 
     def _sql(
-        self, text: str, item: dict[str, Data], path: Path, task: str, place: StepContext, options: StepOptions
+        self, text: str, item: dict[str, Data], path: Path, task: str, context: StepContext, options: StepOptions
     ) -> SqlStep | None:
         try:
             line: SqlLine = self._lines.parse(text)
@@ -270,27 +275,28 @@ class Steps:
             )
             return None
         if line.expect is not None and not line.lint_free:
-            lint_statement(self.problems, line.sql, line.expect, text, path, sessions=place.section == "steps")
-        if place.section == "invariants":
+            lint_statement(self.problems, line.sql, line.expect, text, path, sessions=context.section == "steps")
+        if context.section == "invariants":
             if line.expect is None:
                 self.problems.add(Code.R027, "an invariant has an expectation", path, help="for example `=> 0`")
             if line.sql.kind in _WRITING:
                 self.problems.add(Code.R027, "an invariant is a query", path)
         for override in options.overrides:
-            self._check_override(override, line, item, (*path[:-1], override.backend), place)
+            self._check_override(override, line, item, (*path[:-1], override.backend), context)
         return SqlStep(task=task, sql=line.sql, expect=line.expect, options=options)
 
     def _check_override(
-        self, override: Override, base: SqlLine, item: dict[str, Data], path: Path, place: StepContext
+        self, override: Override, base: SqlLine, item: dict[str, Data], path: Path, context: StepContext
     ) -> None:
         sql = override.sql or base.sql
         expect = override.expect or base.expect
         if sql is not None and expect is not None and not is_lint_free(sql, expect):
             text = source_text(item.get(override.backend, "")) or ""
-            lint_statement(self.problems, sql, expect, text, path, sessions=place.section == "steps")
+            lint_statement(self.problems, sql, expect, text, path, sessions=context.section == "steps")
 
 
-# Stands in the place of a step that was refused, so that the others keep theirs. No plan ever holds it.
+# Takes the place of a step that cannot be read, so that the others keep their index, which diagnostics locate them by.
+# No plan that is run holds one.
 UNREADABLE: Final = SqlStep(task="", sql=Sql(fragments=(), kind=SqlKind.OTHER))
 
 
@@ -313,7 +319,13 @@ _ONLY: Final = "`only:` and `skip:` say where a step runs"
 
 
 class FastSteps:
-    """Of one plan. ``tasks`` are the names seen as tasks so far, and whether they can be; it grows as others read."""
+    """Fast path of ``Steps``: statements in which nothing can be wrong, in one look at each.
+
+    It never reports; for anything unusual it returns None, and ``Steps`` reads the step again and reports. Measured with
+    10,000 steps on one line each: 3.9 us a step against 9.8 us; with a label and an override each: 9.3 against 18.2 us.
+
+    ``tasks`` are the tasks that were declared so far and whether their names are good; ``Steps`` adds to it.
+    """
 
     def __init__(self, lines: SqlLineParser, lines_of: Callable[[str], SqlLineParser], tasks: Mapping[str, bool]) -> None:
         self._lines = lines
@@ -321,8 +333,8 @@ class FastSteps:
         self._tasks = tasks
         self._overrides: dict[tuple[str, str], Override | None] = {}  # as read from well-formed texts
 
-    def in_steps(self, item: Data, place: StepContext) -> SqlStep | None:
-        """An item of ``steps:``, which names its task."""
+    def in_steps(self, item: Data, context: StepContext) -> SqlStep | None:
+        """An item of ``steps:``: a mapping of a task to its line, perhaps with options."""
         if item.__class__ is not dict:
             return None
         if len(item) > 1:
@@ -332,11 +344,11 @@ class FastSteps:
                 return self._lines.step(task, text)
         return None
 
-    def of_an_owner(self, item: Data, place: StepContext) -> SqlStep | None:
-        """An item of a list that says whose it is."""
-        if not isinstance(item, str) or place.owner is None or place.section == "invariants":
+    def of_an_owner(self, item: Data, context: StepContext) -> SqlStep | None:
+        """An item of a list that belongs to a task or a section: the line alone."""
+        if not isinstance(item, str) or context.owner is None or context.section == "invariants":
             return None
-        return self._lines.step(place.owner, item)
+        return self._lines.step(context.owner, item)
 
     def _with_options(self, item: dict[str, Data]) -> SqlStep | None:
         """A statement of a known task with a label, a reason and overrides, in one walk over its keys."""
@@ -372,7 +384,7 @@ class FastSteps:
         return fast_sql_step(task, line.sql, line.expect, fast_options(label, overrides, why))
 
     def _override(self, backend: str, text: str) -> Override | None:
-        """An override of a statement. Many steps say the same of a backend, and so they share it."""
+        """An override of a statement. Many steps have the same, and share it."""
         try:
             return self._overrides[backend, text]
         except KeyError:
@@ -385,7 +397,7 @@ class FastSteps:
 
 
 def _is_usual_override(override: Override, sql: Sql, expect: Expectation | None) -> bool:
-    """Whether nothing about a step on this backend need be looked at, its own statement and expectation given."""
+    """Whether a step has nothing to check on this backend: no variables in its SQL, and an expectation without lint."""
     if override.sql is not None:
         sql = override.sql
         if len(sql.fragments) != 1 or sql.fragments[0].__class__ is not str:

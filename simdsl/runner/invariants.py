@@ -19,7 +19,7 @@ from simdsl.verbs.base.runtime import Instructions, RunStopped, at_step, step_fa
 class InvariantChecker:
     """Queries a database without taking part in its run.
 
-    Its connection is opened at the first quiescent point, counts for no pool, and is nobody's blocker: it only reads, and
+    Its connection is opened at the first quiescent point, counts for no pool, and blocks no session: it only reads, and
     each query ends its own transaction.
     """
 

@@ -122,7 +122,7 @@ def schedule_length(code: Sequence[Instruction], env: Mapping[str, Value]) -> in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoweredWorkload:
-    """The actions of a workload, each lowered once for each task; every run puts them together anew.
+    """The actions of a workload, each lowered once for each task; every run puts them together.
 
     ``codes`` holds for each task, in the order of the workload, the instructions of each action by its name.
     """

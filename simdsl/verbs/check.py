@@ -87,13 +87,13 @@ class CheckInstruction(Instruction):
 
     def execute(self, runtime: Runtime, thread: TaskThread) -> None:
         """An expression without a truth value (NULL < 1, a label without rows) fails as a false one does."""
-        context = runtime.evaluation_context(thread)
+        context = runtime.evaluation_context(thread)  # read now: a failure shows the same values
         evaluation = Evaluation(context)
         reason = None
         try:
             held = evaluation.holds(self.expression)
         except CheckError as error:
-            held, reason = False, str(error)
+            held, reason = False, str(error)  # no truth value at all: the reason says more than the values would
         except KeyError as error:
             raise RunStopped(unbound(self, error.args[0])) from None
         readings, now_us = tuple(evaluation.readings), runtime.clock.now_us
@@ -123,6 +123,7 @@ def _operands(expression: Expression, context: EvaluationContext) -> list[str]:
     """The values of both sides of the comparison that failed, where they do not stand in it already."""
     if not isinstance(expression, BinaryOperation):
         return []
+    # Of `a and b` every comparison is shown: which of them failed is what the reader wants to see.
     if expression.operator in (BinaryOperator.AND, BinaryOperator.OR):
         return [*_operands(expression.left, context), *_operands(expression.right, context)]
     lines = []

@@ -44,6 +44,7 @@ class CheckoutVerb(Verb[Checkout]):
     def parse(self, source: VerbSource, reader: StepReader) -> Checkout | None:
         """``a from main``; the pool may be left out if there is only one, the task in a list of its own."""
         arguments = reader.session_arguments.parse(self.name, source)
+        # Both are looked at before either may give up, so that two mistakes are reported at once.
         task = session_task(arguments, self.name, source, reader)
         pool = self._pool(arguments, source, reader)
         if task is None or pool is None:
@@ -109,6 +110,7 @@ class CheckoutInstruction(Instruction):
     def execute(self, runtime: Runtime, thread: TaskThread) -> None:
         """A task has one connection at a time. Raises ``RunStopped`` if it has one already."""
         runtime.require_awaited(self)
+        # A second connection would leave the first without an owner: `return: a` could mean either.
         if runtime.has_lease(self.connection):
             message = f"{self.task} holds a connection already"
             help_ = f"one connection a task: `return: {self.task}` first"

@@ -84,7 +84,7 @@ class ForVerb(Verb[For]):
         """The head, the body, and a jump back to behind the head."""
         head = EnterLoop(task="", path=path, what=f"for {step.variable}", variable=step.variable, over=step.over, target=-1)
         index = len(code)
-        code.append(head)
+        code.append(head)  # its target is known only when the body is lowered
         lowering.steps(code, step.body, (*path, "do"))
         code.append(NextIteration(task="", path=path, what="for", variable=step.variable, target=index))
         head.target = len(code)
@@ -106,6 +106,7 @@ def parse_for(text: str) -> ForArguments:
     if over.data == "items":
         return ForArguments(variable, ItemList(items=tuple(map(_item, parts))))
     first, last = map(_bound, parts)
+    # Bounds that are variables are not limited here; a schedule or a timeout of the caller ends such a run.
     if isinstance(first, int) and isinstance(last, int) and last - first >= MAX_ITERATIONS:
         tokens = list(over.scan_values(lambda value: isinstance(value, str)))
         raise ParseError(issue_at(Code.R048, f"a loop runs at most {MAX_ITERATIONS:,} times", tokens[-1]))
@@ -128,7 +129,7 @@ def loop_values(over: IntegerBounds | ItemList, env: Mapping[str, Value]) -> Seq
     if isinstance(over, ItemList):
         return tuple(env[item.name] if isinstance(item, Variable) else constant_value(item) for item in over.items)
     first, last = (env[end.name] if isinstance(end, Variable) else end for end in (over.first, over.last))
-    if type(first) is not int or type(last) is not int:
+    if type(first) is not int or type(last) is not int:  # not isinstance: True is no bound
         raise TypeError("the ends of a range are integers")
     return range(first, last + 1)
 
@@ -170,6 +171,7 @@ class EnterLoop(Instruction):
             raise RunStopped(unbound(self, error.args[0])) from None
         except TypeError as error:
             raise RunStopped(at_step(self, FailureKind.ERROR, str(error))) from None
+        # At most one pass: the iterator then stands at the second value, which `NextIteration` takes.
         for first in following:
             thread.frames.append(LoopFrame(head=thread.pc, variable=self.variable, following=following))
             thread.env[self.variable] = first
@@ -182,7 +184,7 @@ class EnterLoop(Instruction):
 class NextIteration(Instruction):
     """The end of the body: jumps to behind ``target``, the head, or leaves the loop.
 
-    The interpreter's fast path does the same without a call (`Interpreter._run_plain_steps`); keep them alike.
+    The interpreter's fast path does the same without a call (`Interpreter._run_plain_statements`): change both.
     """
 
     verb = "next"

@@ -72,6 +72,7 @@ class RetryVerb(Verb[Retry]):
         code.append(head)
         lowering.steps(code, step.body, (*path, "do"))
         code.append(LeaveRetry(task="", path=path, what="retry", target=index))
+        # Which task an attempt rolls back: the one that it is of. The loader has seen to it that there is one at most.
         connections = {op.connection for op in code[index:] if op.connection != NO_CONNECTION}
         head.connection = connections.pop() if len(connections) == 1 else NO_CONNECTION
         head.target = len(code)
@@ -129,7 +130,7 @@ class RetryFrame(Frame):
         self._roll_back(runtime)
         if op.connection != NO_CONNECTION and runtime.has_lease(op.connection) and not self.had_lease:
             runtime.check_in(op.connection)
-        thread.env = dict(self.bindings)
+        thread.env = dict(self.bindings)  # a copy: the next attempt may bind, fail, and start from here again
         thread.pc = self.head + 1
         self.attempt += 1
         if op.every_us is not None:
@@ -139,7 +140,7 @@ class RetryFrame(Frame):
         return True
 
     def _roll_back(self, runtime: Runtime) -> None:
-        # A transaction that was open before the attempt is the plan's to end.
+        # A transaction that was open before the attempt is for the plan to end, not for the retry.
         if self.op.connection != NO_CONNECTION and self.was_idle:
             runtime.roll_back(self.op.connection, "a further attempt")
 

@@ -37,7 +37,7 @@ class ReturnVerb(Verb[Return]):
         """``a``; the task may be left out in a list of its own."""
         arguments = reader.session_arguments.parse(self.name, source)
         if not reader.pools:
-            report_missing_pools(self.name, source, reader)
+            report_missing_pools(self.name, source, reader)  # the task is checked too: one mistake does not hide another
         task = session_task(arguments, self.name, source, reader)
         return None if task is None else Return(task=task, expect=arguments.expect, options=source.options)
 
@@ -76,6 +76,7 @@ class ReturnInstruction(Instruction):
     def execute(self, runtime: Runtime, thread: TaskThread) -> None:
         """A return never blocks."""
         runtime.require_awaited(self)
+        # An open transaction goes back with the connection: whether the pool cleans it is what such plans test.
         runtime.complete_step(thread, self, runtime.check_in(self.connection))
 
 

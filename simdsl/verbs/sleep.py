@@ -63,7 +63,7 @@ class SleepInstruction(Instruction):
 
     def execute(self, runtime: Runtime, thread: TaskThread) -> None:
         """The step is over when the thread falls asleep: what follows is another step."""
-        thread.pc += 1
+        thread.pc += 1  # first: a thread that wakes goes on behind its sleep
         runtime.suspend(thread, self, BlockReason.SLEEP, self.duration_us)
 
 

@@ -38,6 +38,7 @@ StepT = TypeVar("StepT", bound=Step)
 Section: TypeAlias = str
 
 
+# The sections that a verb may stand in. Invariants are left out on purpose: they are queries.
 EVERYWHERE: Final = frozenset({"setup", "steps", "tasks", "workload", "finally"})
 
 
@@ -185,6 +186,7 @@ class Verb(ABC, Generic[StepT]):
 
         By default the same step, of this task, with this expectation, and without options.
         """
+        # Labels, overrides and timeouts would hold for a run that took another course.
         known: dict[str, Any] = {"options": NO_OPTIONS}
         if isinstance(step, TaskStep):
             known["task"] = task
