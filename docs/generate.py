@@ -21,6 +21,7 @@ REFERENCE: Final = ROOT / "docs" / "reference"
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from simdsl import __version__  # noqa: E402
 from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
 from simdsl.cli import exits  # noqa: E402
@@ -141,7 +142,7 @@ def _read(path: Path) -> str | None:
 
 
 def _page(title: str, lines: Iterator[str]) -> str:
-    made = "Made by `python docs/generate.py`; do not edit."
+    made = f"Made by `python docs/generate.py` of simdsl {__version__}; do not edit."
     return "\n".join([f"# {title}", "", made, "", *lines]).rstrip("\n") + "\n"
 
 

@@ -1,1 +1,1 @@
-"""Statements carried from dialect to dialect, run on both sides and compared."""
+"""Statements translated from dialect to dialect, run on both engines and compared."""

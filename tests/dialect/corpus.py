@@ -3,7 +3,7 @@
 A file has a dialect, a setup, and entries by name. An entry is a statement, or a mapping: `setup` before it, `sql`, an
 `insert` and a query (`then`) behind it, `with` for what is bound. `error` says that it fails where it was written.
 `refused` is the beginning of the construct that is named, by target or for all (`true`: whatever it is called). `differs`
-says, by target, why the engines disagree on something that is carried as well as can be.
+says, by target, why the engines disagree on something that is translated as well as possible.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TARGETS: Final = {
     Dialect.SQLITE: (Dialect.POSTGRES, Dialect.DUCKDB, Dialect.TSQL),
     Dialect.POSTGRES: (Dialect.SQLITE, Dialect.DUCKDB, Dialect.TSQL),
 }
-"""Where each source dialect is carried to in the tests."""
+"""The targets of each source dialect in the tests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

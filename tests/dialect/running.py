@@ -23,8 +23,8 @@ from tests.dialect.engines import Engine, make
 class Came(StrEnum):
     """What came of an entry on a target."""
 
-    UNTOUCHED = "same"  # and the text is carried as it was, but for blanks and the case of keywords
-    MENDED = "rewritten"  # and the engines agree
+    UNTOUCHED = "same"  # except for blanks and the case of keywords
+    REWRITTEN = "rewritten"  # and the engines agree
     REFUSED = "refused"
     DIFFERS = "differs"
     UNRUN = "not run"
@@ -64,9 +64,9 @@ def results(collection: Collection, target: Dialect, *, run: bool = True) -> lis
     try:
         translator = Translator(collection.dialect, target)
         for sql in collection.setup:
-            carried = translator.translate(sql)
-            assert isinstance(carried, Sql), (collection.name, target, carried)
-            for engine, statement in ((here, sql), (there, carried)):
+            translated = translator.translate(sql)
+            assert isinstance(translated, Sql), (collection.name, target, translated)
+            for engine, statement in ((here, sql), (there, translated)):
                 outcome = engine.run(statement, {}) if engine is not None else None
                 assert not isinstance(outcome, Failed), (collection.name, target, statement.text, outcome)
         return [_result(entry, target, translator, here, there) for entry in collection.entries]
@@ -77,24 +77,24 @@ def results(collection: Collection, target: Dialect, *, run: bool = True) -> lis
 
 
 def _result(entry: Entry, target: Dialect, translator: Translator, here: Engine | None, there: Engine | None) -> Result:
-    carried = translator.translate(entry.sql)
-    if isinstance(carried, Untranslatable):
-        return Result(entry=entry, target=target, came=Came.REFUSED, text="", detail=carried.construct)
-    came = Came.UNTOUCHED if _plain(carried.text) == _plain(entry.sql.text) else Came.MENDED
+    translated = translator.translate(entry.sql)
+    if isinstance(translated, Untranslatable):
+        return Result(entry=entry, target=target, came=Came.REFUSED, text="", detail=translated.construct)
+    came = Came.UNTOUCHED if _plain(translated.text) == _plain(entry.sql.text) else Came.REWRITTEN
     if here is None or there is None:
-        return Result(entry=entry, target=target, came=Came.UNRUN, text=carried.text)
+        return Result(entry=entry, target=target, came=Came.UNRUN, text=translated.text)
     around = [translator.translate(sql) for sql in (*entry.setup, *entry.after)]
     for sql in around:
         assert isinstance(sql, Sql), (entry.name, target, sql)
     statements = [sql for sql in around if isinstance(sql, Sql)]
-    theirs = _run(there, [*statements[: len(entry.setup)], carried, *statements[len(entry.setup) :]], entry)
+    theirs = _run(there, [*statements[: len(entry.setup)], translated, *statements[len(entry.setup) :]], entry)
     ours = _run(here, [*entry.setup, entry.sql, *entry.after], entry)
     if isinstance(ours[-1], Failed) != entry.error:
         fails = "should fail" if entry.error else "fails"
         detail = f"{fails} where it was written: {_said(ours[-1])}"
-        return Result(entry=entry, target=target, came=Came.WRONG, text=carried.text, detail=detail)
+        return Result(entry=entry, target=target, came=Came.WRONG, text=translated.text, detail=detail)
     found = difference(ours, theirs, [*entry.setup, entry.sql, *entry.after])
-    return Result(entry=entry, target=target, came=Came.DIFFERS if found else came, text=carried.text, detail=found or "")
+    return Result(entry=entry, target=target, came=Came.DIFFERS if found else came, text=translated.text, detail=found or "")
 
 
 def _run(engine: Engine, statements: Sequence[Sql], entry: Entry) -> list[Outcome]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from simdsl import __version__
 from simdsl.core.verdicts import FailureKind
 from simdsl.language.load import load_text
 from simdsl.plan.backend_facts import BACKEND_NAMES
@@ -37,7 +38,9 @@ def test_generated_pages_are_up_to_date() -> None:
 
 @pytest.mark.parametrize("name", ["cli.md", "codes.md", "backends.md", "equivalences.md", "profiles.md", "trace.md"])
 def test_a_generated_page_says_what_made_it(name: str) -> None:
-    assert "Made by `python docs/generate.py`; do not edit." in (REFERENCE / name).read_text(encoding="utf-8")
+    assert f"Made by `python docs/generate.py` of simdsl {__version__}; do not edit." in (REFERENCE / name).read_text(
+        encoding="utf-8"
+    )
 
 
 def _words() -> Iterator[str]:

@@ -1,4 +1,5 @@
--- T-SQL of tests/dialect/corpus/writes.yaml, written by `python -m tests.dialect`; do not edit.
+-- T-SQL of tests/dialect/corpus/writes.yaml.
+-- Made by `python -m tests.dialect` with sqlglot 30.31.0, DuckDB 2.0.1, PostgreSQL 18.6.3 and SQLite 3.40.1; do not edit.
 
 -- insert-values: INSERT INTO acc VALUES (9, 'zed', 1, 'z')
 INSERT INTO acc VALUES (9, 'zed', 1, 'z');
