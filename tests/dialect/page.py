@@ -51,7 +51,7 @@ rewritten, and they agree. `refused`: it is not translated. `differs`: it is tra
 the engines differ. T-SQL is `translated` to a text that is stored in tests/dialect/golden, and is run if `SIMDSL_MSSQL_URL`
 names a server.
 
-A boolean equals 1 or 0, numbers are compared to twelve digits regardless of type, dates and times by their ISO text. Rows are
+A boolean equals 1 or 0. Numbers of any type are compared to twelve digits, dates and times by their ISO text. Rows are
 compared in order if the statement has an order, otherwise as bags.
 """
 
