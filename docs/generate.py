@@ -62,7 +62,7 @@ _PARTS: Final = ("Claim", "Steps", "Violated when", "Evidence")
 
 _FAMILIES: Final = {
     "F": "Files",
-    "Y": "YAML that does not mean what it looks like",
+    "Y": "Ambiguous YAML",
     "J": "JSON",
     "S": "Structure",
     "G": "The grammar of a string",
@@ -70,10 +70,10 @@ _FAMILIES: Final = {
     "R": "Rules of the language",
     "B": "Backends",
     "U": "Usage of the command line",
-    "D": "Running twice, and on two",
+    "D": "Comparing runs",
     "P": "Profiles",
-    "K": "Bugs that are kept",
-    "X": "simdsl itself",
+    "K": "Stored bugs and campaigns",
+    "X": "Internal errors",
     "W": "Warnings",
 }
 

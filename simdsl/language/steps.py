@@ -121,7 +121,7 @@ class Steps:
         options = self._options(item, path, name, context)
         text = source_text(item[name])
         if text is None:
-            self.problems.add(Code.S005, f"text is wanted here, not {describe_data(item[name])}", where)
+            self.problems.add(Code.S005, f"text is expected here, not {describe_data(item[name])}", where)
             return None
         try:
             step: Step | None = verb.parse(

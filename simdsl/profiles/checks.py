@@ -23,7 +23,7 @@ from simdsl.syntax.problems import Problems, did_you_mean, nearest
 
 
 def problems_of(data: Data, is_refused: Callable[[Path], bool]) -> tuple[Problem, ...]:
-    """Everything that is wrong with the shape of a profile."""
+    """Everything in a profile that its JSON Schema refuses, in the words of our diagnostics."""
     problems = Problems(is_refused)
     for violation in refusals(_cut(to_json(data)), "profile"):
         _complain(violation, data, problems)
@@ -31,7 +31,7 @@ def problems_of(data: Data, is_refused: Callable[[Path], bool]) -> tuple[Problem
 
 
 def _cut(data: Json) -> Json:
-    """Without the rest of very long lists: whether their items are unique takes a time that grows with the square."""
+    """The data with very long lists cut: checking whether all items are unique takes quadratic time."""
     if isinstance(data, dict):
         return {key: _cut(value) for key, value in data.items()}
     return data[:_MOST] if isinstance(data, list) else data
@@ -41,6 +41,7 @@ def _complain(violation: Violation, data: Data, problems: Problems) -> None:
     path, shape = violation.path, violation.shape
     here = value_at(data, path)
     assert here is not None
+    # The schema reports by keyword; each is worded for someone who edits a file, not for one who reads schemas.
     match violation.keyword:
         case "type" if not path:
             problems.add(Code.P001, f"a profile is a mapping, not {describe_data(here)}", path)
@@ -49,7 +50,8 @@ def _complain(violation: Violation, data: Data, problems: Problems) -> None:
         case "required":
             _missing_keys(here, path, shape, problems)
         case "minimum" | "maximum":
-            problems.add(Code.P005, f"{_bounded(shape, violation.keyword)} is wanted here, not {describe_data(here)}", path)
+            bounded = _bounded(shape, violation.keyword)
+            problems.add(Code.P005, f"{bounded} is expected here, not {describe_data(here)}", path)
         case "enum":
             words = _words(shape)
             problems.add(Code.P006, f"{_quoted(here)} cannot stand here", path, help=did_you_mean(_text(here), words))
@@ -57,14 +59,14 @@ def _complain(violation: Violation, data: Data, problems: Problems) -> None:
             what = "a name for a profile" if path in _NAMES else "a duration"
             problems.add(Code.P007, f"{_quoted(here)} is not {what}", path, help=_how_written(path, shape))
         case "const":
-            problems.add(Code.P008, f"this is not a version of profiles that is known here; {VERSION} is", path)
+            problems.add(Code.P008, f"unknown version of the profile format; this simdsl knows version {VERSION}", path)
         case "minItems":
-            problems.add(Code.P012, "an empty list leaves nothing to draw from", path, help="leave the key out")
+            problems.add(Code.P012, "an empty list leaves nothing to choose from", path, help="remove the key")
         case "uniqueItems":
             _repeated(here, path, problems)
-        case _:
+        case _:  # another kind of value than the schema wants, for which `_wanted` has the words
             help_ = _how_written(path, shape) if not isinstance(here, (dict, list)) else None
-            problems.add(Code.P004, f"{_wanted(shape)} is wanted here, not {describe_data(here)}", path, help=help_)
+            problems.add(Code.P004, f"{_wanted(shape)} is expected here, not {describe_data(here)}", path, help=help_)
 
 
 def _unknown_keys(here: Data, path: Path, shape: Mapping[str, Json], problems: Problems) -> None:
@@ -92,12 +94,12 @@ def _repeated(here: Data, path: Path, problems: Problems) -> None:
     for index, item in enumerate(here[:_MOST]):
         same = json.dumps(to_json(item), sort_keys=True)
         if same in seen:
-            problems.add(Code.P013, f"{_quoted(item)} stands here twice", (*path, index))
+            problems.add(Code.P013, f"{_quoted(item)} is listed twice", (*path, index))
         seen.add(same)
 
 
 def _wanted(shape: Mapping[str, Json]) -> str:
-    """What may stand where a part of the schema holds, in words."""
+    """What a part of the schema allows, in words."""
     noun = _NOUNS.get(str(shape.get("type")), "a word")
     if "us|" in str(shape.get("pattern")):
         return "a duration such as `5ms`"
@@ -110,7 +112,7 @@ def _bounded(shape: Mapping[str, Json], keyword: str) -> str:
 
 
 def _how_written(path: Path, shape: Mapping[str, Json]) -> str | None:
-    """How text is written that is to stand there; None where no text is wanted."""
+    """How to write the text that is expected; None if no text is."""
     if shape.get("type") != "string":
         return None
     return "put it into quotes" if "pattern" not in shape else _HOW_NAMED if path in _NAMES else _HOW_LONG
@@ -131,7 +133,7 @@ def _quoted(here: Data) -> str:
 
 
 _MOST: Final = 100
-"""How many items of a list are looked at, and how many unknown keys of a mapping are told. No list has so many words."""
+"""How many items of a list are checked, and how many unknown keys of a mapping are reported. No valid list is so long."""
 
 
 _NAMES: Final[tuple[Path, ...]] = (("profile",), ("extends",))
@@ -152,7 +154,7 @@ ORIGIN: Final = "--set"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnobOverrides:
-    """What the options say, the last one of a knob counting, and everything that is wrong with them."""
+    """The values that the options set, the last one for each knob, and all diagnostics."""
 
     values: dict[Key, Json]
     diagnostics: tuple[Diagnostic, ...]
@@ -180,9 +182,9 @@ def option_diagnostic(
     end: int | None = None,
     help: str | None = None,  # noqa: A002 - the diagnostic's word
 ) -> Diagnostic:
-    """What is wrong with a part of an option."""
+    """A diagnostic that points into the text of an option."""
     stop = len(text) if end is None else end
-    line = re.sub(r"[\r\n]", " ", text)
+    line = re.sub(r"[\r\n]", " ", text)  # the excerpt is a single line
     span = SourceSpan(line=1, column=start + 1, length=max(1, stop - start))
     return Diagnostic(code=code, message=message, file=ORIGIN, span=span, line=line, help=help)
 
@@ -191,13 +193,12 @@ def _read(text: str) -> tuple[Key, Json] | list[Diagnostic]:
     dotted, equals, written = text.partition("=")
     if not equals or not written.strip():
         return [
-            option_diagnostic(
-                text, Code.P011, "an override is a knob, `=` and a value", help="for example `weights.update=0`"
-            )
+            option_diagnostic(text, Code.P011, "an override has the form KNOB=VALUE", help="for example `weights.update=0`")
         ]
     knob = _by_name().get(dotted.strip())
     if knob is None:
         return [_unknown(text, dotted)]
+    # Checked as a file with only this knob, so an option is refused exactly if a file would be.
     data, parts = _value(written, knob)
     problems = problems_of(_document(knob, data), lambda path: False)
     if not problems:
@@ -219,11 +220,11 @@ def _unknown(text: str, dotted: str) -> Diagnostic:
     name, end = dotted.strip(), len(dotted)
     if name in GROUPS:
         first = next(knob.dotted for knob in knobs() if knob.key[0] == name)
-        message = f"`{name}` is a group of knobs, and one is turned at a time"
+        message = f"`{name}` is a group of knobs; set one of them at a time"
         return option_diagnostic(text, Code.P011, message, end=end, help=f"for example `{first}=...`")
     if name in ("simdsl", "profile", "extends"):
         return option_diagnostic(
-            text, Code.P011, f"`{name}` is no knob", end=end, help="write a profile that extends this one"
+            text, Code.P011, f"`{name}` cannot be set", end=end, help="write a profile that extends this one"
         )
     option = nearest(name, tuple(_by_name()))
     return option_diagnostic(
@@ -232,8 +233,8 @@ def _unknown(text: str, dotted: str) -> Diagnostic:
 
 
 def _value(written: str, knob: Knob) -> tuple[Data, list[tuple[int, int]]]:
-    """The value as a file would have it, and where the items of a list stand in it."""
-    if knob.kind is KnobType.TEXT:
+    """The value as a file would have it, and the position of each item of a list."""
+    if knob.kind is KnobType.TEXT:  # `--set doc=5` is text, though YAML would read a number
         return written, []
     if knob.kind is not KnobType.WORDS:
         return resolve_scalar(written.strip()), []
@@ -242,7 +243,7 @@ def _value(written: str, knob: Knob) -> tuple[Data, list[tuple[int, int]]]:
 
 
 def _document(knob: Knob, data: Data) -> Data:
-    """A profile that says nothing but this."""
+    """A profile with only this knob."""
     head: dict[str, Data] = {"simdsl": PlainScalar(str(VERSION), VERSION), "profile": "overrides"}
     inner: dict[str, Data] = {knob.key[-1]: data}
     return head | (inner if len(knob.key) == 1 else {knob.key[0]: inner})

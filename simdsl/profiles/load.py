@@ -33,7 +33,7 @@ DEFAULT: Final = "default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedProfile:
-    """A profile, the values of its knobs as a file would have them, and who said each: a file, an option, nobody."""
+    """A profile, the values of its knobs as a file would have them, and the origin of each: a file, `--set`, the default."""
 
     profile: Profile
     values: Mapping[Key, Json]
@@ -42,7 +42,7 @@ class MergedProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedProfile:
-    """What came of a profile: it, if no diagnostic is an error. The diagnostics of a file are in its order."""
+    """A profile, if no diagnostic is an error, and all diagnostics, those of one file in the order of its lines."""
 
     merged: MergedProfile | None
     diagnostics: tuple[Diagnostic, ...]
@@ -50,7 +50,7 @@ class CheckedProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layer:
-    """One file of a chain."""
+    """One file in the chain of profiles that extend each other."""
 
     place: ProfileFile
     document: Document
@@ -79,12 +79,12 @@ def check_profile(name_or_path: str, overrides: Sequence[str] = ()) -> CheckedPr
 
 
 def check_text(text: str, name: str = "<text>", overrides: Sequence[str] = ()) -> CheckedProfile:
-    """The profile that a text says."""
+    """The profile in a text."""
     return check_reading(read_text(text, name), file_at(name), overrides)
 
 
 def check_reading(reading: ReadResult, place: ProfileFile, overrides: Sequence[str] = ()) -> CheckedProfile:
-    """What was read at a place, merged with what it extends and with options."""
+    """A file that was read, merged with the profiles that it extends and with ``--set`` options."""
     layers, diagnostics = _chain(reading, place)
     options = read_overrides(overrides)
     diagnostics += options.diagnostics
@@ -96,12 +96,12 @@ def check_reading(reading: ReadResult, place: ProfileFile, overrides: Sequence[s
 
 
 def _chain(reading: ReadResult, place: ProfileFile) -> tuple[list[_Layer], list[Diagnostic]]:
-    """The file and what it extends, the file first, and everything that is wrong with each."""
+    """The file and those it extends, the file first, with the diagnostics of each."""
     layers: list[_Layer] = []
     diagnostics: list[Diagnostic] = []
     while True:
         document = reading.document
-        if document is None:
+        if document is None:  # not YAML at all: nothing is known about what it would extend
             return layers, [*diagnostics, *reading.problems]
         problems = list(problems_of(document.data, document.is_refused))
         data = document.data if isinstance(document.data, dict) else {}
@@ -109,10 +109,12 @@ def _chain(reading: ReadResult, place: ProfileFile) -> tuple[list[_Layer], list[
         if (wrong := _misnamed(layers[-1])) is not None:
             problems.append(wrong)
         base = data.get("extends")
+        # A name that is itself a mistake must not be reported a second time as a missing profile.
         wanted = base if isinstance(base, str) and not any(one.at.path == ("extends",) for one in problems) else None
         following = _base(wanted, layers) if wanted is not None else None
         if isinstance(following, Problem):
             problems.append(following)
+        # In the order of the text, whichever check found them.
         told = dict.fromkeys([*reading.problems, *map(document.diagnose, problems)])
         diagnostics += sorted(told, key=lambda one: (one.span.line, one.span.column) if one.span else (0, 0))
         if not isinstance(following, ProfileFile):
@@ -121,7 +123,7 @@ def _chain(reading: ReadResult, place: ProfileFile) -> tuple[list[_Layer], list[
 
 
 def _base(name: str, layers: list[_Layer]) -> ProfileFile | Problem:
-    """The file that is meant by ``extends``: never the very file that says it, so that one may extend its namesake."""
+    """The file that ``extends`` means, never the file itself: ./profiles/quick.yaml may extend the bundled quick."""
     place = layers[-1].place
     at = Location(path=("extends",))
     found = files_named(name, place.path)
@@ -130,7 +132,7 @@ def _base(name: str, layers: list[_Layer]) -> ProfileFile | Problem:
         return Problem(code=Code.P009, message=f"there is no profile `{name}`", at=at, help=_nearest(name))
     if not others or any(is_same_file(others[0], layer.place) for layer in layers):
         names = [layer.place.label for layer in layers]
-        message = f"this goes round in a circle: {', '.join(names)}, and again {(others or found)[0].label}"
+        message = f"profiles extend each other: {', '.join(names)}, and again {(others or found)[0].label}"
         return Problem(code=Code.P010, message=message, at=at)
     return others[0]
 
@@ -139,10 +141,10 @@ def _misnamed(layer: _Layer) -> Problem | None:
     said, wanted = layer.data.get("profile"), layer.place.name
     if wanted is None or not isinstance(said, str) or said == wanted:
         return None
+    # Bug reports and commands quote the name that a profile has; by that name it must be found again.
     message = f"the profile in {layer.place.label} is called `{said}`, and would not be found by that name"
-    return Problem(
-        code=Code.P014, message=message, at=Location(path=("profile",)), help=f"call both `{wanted}`, or both `{said}`"
-    )
+    help_ = f"give the file and the profile one name: `{wanted}` or `{said}`"
+    return Problem(code=Code.P014, message=message, at=Location(path=("profile",)), help=help_)
 
 
 def _merge(layers: Sequence[_Layer], options: Mapping[Key, Json]) -> MergedProfile:
@@ -150,27 +152,31 @@ def _merge(layers: Sequence[_Layer], options: Mapping[Key, Json]) -> MergedProfi
     values = to_keys(Profile(name=name))
     origins = dict.fromkeys(values, DEFAULT)
     origins[NAME_KEY] = layers[0].place.label
+    # The most general layer first, so that each later one overrides it.
     for layer in reversed(layers):
         for knob in knobs():
             said = value_at(dict(layer.data), knob.key)
+            # A description is about one profile, so it is not inherited.
             if said is not None and (knob.key != DOC_KEY or layer is layers[0]):
                 values[knob.key] = to_json(said)
                 origins[knob.key] = layer.place.label
     for key, value in options.items():
         values[key] = value
         origins[key] = ORIGIN
+    # Back through the profile, which writes every value in one form: 1.0 as 1, `1000ms` as `1s`.
     profile = from_keys(name, values)
     return MergedProfile(profile=profile, values=to_keys(profile), origins=origins)
 
 
 def _nothing_to_draw(values: Mapping[Key, Json], layers: Sequence[_Layer]) -> list[Diagnostic]:
-    """A group of weights of which none counts: told where the files last speak of it."""
+    """A group of weights that are all 0: reported in the last file that mentions the group."""
+    # The kinds of faults matter only if faults are drawn at all.
     groups = ["weights"] + (["faults"] if values[("weights", "fault")] else [])
     found: list[Diagnostic] = []
     for group in groups:
         if any(value for key, value in values.items() if key[0] == group):
             continue
-        message = f"every weight of `{group}` is 0, which leaves nothing to draw from"
+        message = f"every weight of `{group}` is 0, so there is nothing to choose from"
         layer = next((one for one in layers if group in one.data), layers[0])
         path: Path = (group,)
         found.append(layer.document.diagnose(Problem(code=Code.P012, message=message, at=Location(path=path, key=True))))
@@ -191,7 +197,7 @@ SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileFile:
-    """A file of a profile. ``label`` is what people are told; ``name`` is what it was found by, None for a path."""
+    """The file of a profile. ``label`` names it in messages; ``name`` is the name it was found by, None for a path."""
 
     path: str
     label: str
@@ -204,26 +210,27 @@ def is_path(text: str) -> bool:
 
 
 def file_at(path: str) -> ProfileFile:
-    """A file that was named by its path."""
+    """The file at a path."""
     return ProfileFile(path=path, label=path)
 
 
-def files_named(name: str, backend_outputs: str | None = None) -> list[ProfileFile]:
-    """The files that a name may mean, the one that counts first. ``beside`` is the file that names it."""
+def files_named(name: str, beside: str | None = None) -> list[ProfileFile]:
+    """The files that a name may mean, the one that is used first. ``beside`` is the file that names it."""
     folders = [FOLDER, _bundled()]
-    if backend_outputs is not None:
-        folders.insert(0, os.path.dirname(backend_outputs))
+    if beside is not None:
+        folders.insert(0, os.path.dirname(beside))
     found: dict[str, ProfileFile] = {}
     for folder in folders:
         for suffix in SUFFIXES:
             path = os.path.join(folder, name + suffix)
             if os.path.isfile(path):
+                # ./profiles may be a link to the bundled ones, as in a checkout: each file once, by its first name.
                 found.setdefault(os.path.realpath(path), _place(path, name))
     return list(found.values())
 
 
 def available_profiles() -> list[ProfileFile]:
-    """Every profile that a name means here, in the order of the names."""
+    """Every profile that can be named here, sorted by name."""
     found: dict[str, ProfileFile] = {}
     for folder in (FOLDER, _bundled()):
         for file in sorted(os.listdir(folder)) if os.path.isdir(folder) and os.access(folder, os.R_OK) else ():
@@ -234,7 +241,7 @@ def available_profiles() -> list[ProfileFile]:
 
 
 def is_same_file(one: ProfileFile, other: ProfileFile) -> bool:
-    """Whether two places are one file."""
+    """Whether two paths lead to one file."""
     return os.path.realpath(one.path) == os.path.realpath(other.path)
 
 
@@ -261,19 +268,19 @@ class _Line:
 
 
 def to_yaml(merged: MergedProfile, width: int) -> str:
-    """The profile as a file that says the same and extends nothing. Long texts and lists are broken at ``width``."""
+    """The profile as a file without ``extends``. Long texts and lists are broken at ``width``."""
     return "".join(f"{line.shown()}\n" for line in _lines(merged, width))
 
 
 def to_json_text(merged: MergedProfile) -> str:
-    """The profile under ``profile``, and under ``origins`` who said the value of each knob, by its dotted name."""
+    """The profile under ``profile``, and under ``origins`` where the value of each knob comes from, by its dotted name."""
     origins = {".".join(key): merged.origins[key] for key in (NAME_KEY, *merged.values)}
     data: Json = {"profile": nested(merged.profile.name, merged.values), "origins": dict(origins)}
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
 def visible(label: str) -> str:
-    """The name of a file on one line, whatever it is called."""
+    """The name of a file on one line; a line feed in it would end the comment that shows it."""
     return "".join(character if character.isprintable() else "?" for character in label)
 
 
@@ -299,6 +306,7 @@ def _value(key: Key, value: Json, origin: str, width: int) -> Iterator[_Line]:
     elif isinstance(value, list):
         yield _Line(text=head, origin=origin)
         yield from (_Line(text=f"{indent}  - {item}") for item in value)
+    # A folded scalar joins its lines by single spaces, so text with two in a row stays on one line.
     elif isinstance(value, str) and is_plain(value) and "  " not in value:
         yield _Line(text=f"{head} >-", origin=origin)
         yield from (_Line(text=f"{indent}  {line}") for line in _folded(value, width - len(indent) - 2))
@@ -322,4 +330,5 @@ def _written(value: Json) -> str:
         return f"[{', '.join(map(str, value))}]"
     if not isinstance(value, str) or is_plain(value):
         return str(value)
+    # JSON's quotes are YAML's too, but for characters that YAML does not allow unescaped.
     return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))

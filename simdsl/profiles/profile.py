@@ -22,7 +22,7 @@ from simdsl.syntax.printer import duration_text
 
 
 class ColumnType(StrEnum):
-    """The types that the dialects share, each written as the dialect writes it."""
+    """The column types that all dialects have, each under its own name there."""
 
     INTEGER = "integer"
     BIGINT = "bigint"
@@ -39,7 +39,7 @@ class ColumnType(StrEnum):
 
 
 class IndexKind(StrEnum):
-    """What an index may be. ``NO_OPTIONS`` is on one column, ascending."""
+    """What an index may be. ``PLAIN`` is on one column, ascending."""
 
     PLAIN = "plain"
     UNIQUE = "unique"
@@ -51,7 +51,7 @@ class IndexKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepWeights:
-    """How often each kind of step is drawn, against the others."""
+    """Relative frequencies of the kinds of steps; 0 is never."""
 
     select: int = 40
     insert: int = 20
@@ -68,7 +68,7 @@ class StepWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaKnobs:
-    """What the generated database is like. Numbers are upper limits, the rest are rates."""
+    """The generated schema. Numbers are upper limits, everything else is a probability."""
 
     tables: int = 3
     columns: int = 6
@@ -86,7 +86,7 @@ class SchemaKnobs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueRates:
-    """How often a value is one of these, rather than an ordinary one."""
+    """The probabilities that a value is one of these, rather than an ordinary one."""
 
     null: float = 0.1
     zero: float = 0.05
@@ -99,7 +99,7 @@ class ValueRates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRates:
-    """How often a query has each of these."""
+    """The probabilities that a query has each of these."""
 
     where: float = 0.8
     join: float = 0.2
@@ -122,7 +122,7 @@ class QueryRates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultWeights:
-    """How often each kind of fault is drawn, against the others."""
+    """Relative frequencies of the kinds of faults; 0 is never."""
 
     disconnect: int = 4
     cancel: int = 4
@@ -143,7 +143,7 @@ class PoolKnobs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What a generated workload is made of. ``seed`` None: each call draws its own."""
+    """The settings of generated plans. Without a ``seed`` each call uses a new one."""
 
     name: str
     doc: str | None = None
@@ -152,6 +152,7 @@ class Profile:
     tasks: int = 4
     weights: StepWeights = field(default_factory=StepWeights)
     ddl_rate: float = 0.01
+    # The two names that a user of the command line may know better: --hold-rate and --rollback-rate.
     busy_rate: float = 0.05
     panic_rate: float = 0.1
     sleep_rate: float = 0.05
@@ -183,11 +184,12 @@ GROUPS: Final[Mapping[str, type[Any]]] = {
 NAME_KEY: Final[Key] = ("profile",)
 DOC_KEY: Final[Key] = ("doc",)
 _HEAD: Final = ("simdsl", "profile", "extends")
+# The schema has the words, and only these fields have an enum for them.
 _LISTS: Final[Mapping[Key, type[StrEnum]]] = {("schema", "types"): ColumnType, ("schema", "index_kinds"): IndexKind}
 
 
 class KnobType(StrEnum):
-    """What a knob takes, in one word."""
+    """The kind of value that a knob takes."""
 
     INTEGER = "integer"
     RATE = "rate"
@@ -198,7 +200,7 @@ class KnobType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knob:
-    """One key that has a value of its own. ``words`` are those of which a list is made, else empty."""
+    """One setting of a profile. ``words`` are the allowed items if it is a list, else empty."""
 
     key: Key
     kind: KnobType
@@ -213,7 +215,7 @@ class Knob:
 
 @cache
 def knobs() -> tuple[Knob, ...]:
-    """Every knob in the order of the schema; the version, the name and ``extends`` are none."""
+    """Every knob in the order of the schema, without the version, the name and ``extends``."""
     return tuple(_knobs(schema()["properties"], ()))
 
 
@@ -225,7 +227,7 @@ def schema() -> dict[str, Any]:
 
 
 def to_keys(profile: Profile) -> dict[Key, Json]:
-    """The value of every knob as a file would have it; one without a value is left out."""
+    """The value of every knob as a file would have it; knobs without a value are left out."""
     found: dict[Key, Json] = {}
     for knob in knobs():
         holder = getattr(profile, knob.key[0]) if len(knob.key) > 1 else profile
@@ -236,7 +238,7 @@ def to_keys(profile: Profile) -> dict[Key, Json]:
 
 
 def from_keys(name: str, values: Mapping[Key, Json]) -> Profile:
-    """The profile that has these values, which the schema lets through."""
+    """The profile with these values, which are valid by the schema."""
     top: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
     for knob in knobs():
@@ -247,7 +249,7 @@ def from_keys(name: str, values: Mapping[Key, Json]) -> Profile:
 
 
 def nested(name: str, values: Mapping[Key, Json]) -> dict[str, Json]:
-    """Values as the data of a file that extends nothing."""
+    """The data of a file with these values and without ``extends``."""
     data: dict[str, Any] = {"simdsl": VERSION, "profile": name}
     for knob in knobs():
         if knob.key in values:
@@ -257,12 +259,12 @@ def nested(name: str, values: Mapping[Key, Json]) -> dict[str, Json]:
 
 
 def field_of(knob: Knob) -> str:
-    """The name of the field that a knob fills."""
+    """The name of the field that holds a knob."""
     return f"{knob.key[-1]}_us" if knob.kind is KnobType.DURATION else knob.key[-1]
 
 
 def field_keys() -> list[tuple[str, ...]]:
-    """Every field of ``Profile`` but the name, those of its parts included."""
+    """Every field of ``Profile`` and of its groups, without the name. A test compares them with the knobs."""
     found: list[tuple[str, ...]] = []
     for one in fields(Profile):
         group = GROUPS.get(one.name)
@@ -290,7 +292,7 @@ def _kind(shape: Mapping[str, Any]) -> KnobType:
             return KnobType.WORDS
         case {"type": "string"}:
             return KnobType.TEXT
-        case _:
+        case _:  # every number that is no rate is a count
             return KnobType.INTEGER
 
 
@@ -301,9 +303,9 @@ def _to_json(value: Any, kind: KnobType) -> Json:
         case KnobType.WORDS:
             return [str(word) for word in value]
         case KnobType.RATE:
-            return int(value) if value in (0, 1) else float(value)
+            return int(value) if value in (0, 1) else float(value)  # `rate: 0`, as people write it
         case _:
-            return value  # type: ignore[no-any-return]  # an integer, as it is
+            return value  # type: ignore[no-any-return]  # an integer or text, unchanged
 
 
 def _to_field(value: Any, knob: Knob) -> Any:
@@ -316,5 +318,5 @@ def _to_field(value: Any, knob: Knob) -> Any:
             return float(value) + 0.0  # -0.0 is 0.0
         case KnobType.INTEGER:
             return int(value)  # 3.0 is an integer to a JSON Schema
-        case _:
+        case _:  # text
             return value

@@ -36,17 +36,17 @@ class FieldReader:
         """The source text of any scalar, whatever it looks like."""
         found = source_text(data)
         if found is None:
-            self.problems.add(Code.S005, f"text is wanted here, not {describe_data(data)}", path)
+            self.problems.add(Code.S005, f"text is expected here, not {describe_data(data)}", path)
         return found
 
     def integer(self, data: Data, path: Path, *, least: int = INT64_MIN) -> int | None:
         """An integer of 64 bits, not below ``least``."""
         value = data.value if isinstance(data, PlainScalar) else None
         if isinstance(value, bool) or not isinstance(value, int):
-            self.problems.add(Code.S008, f"an integer is wanted here, not {describe_data(data)}", path)
+            self.problems.add(Code.S008, f"an integer is expected here, not {describe_data(data)}", path)
             return None
         if not least <= value <= INT64_MAX:
-            self.problems.add(Code.S008, f"an integer of {least} or more is wanted here", path)
+            self.problems.add(Code.S008, f"an integer of {least} or more is expected here", path)
             return None
         return value
 
@@ -65,14 +65,14 @@ class FieldReader:
         """A list."""
         if isinstance(data, list):
             return data
-        self.problems.add(Code.S006, f"a list is wanted here, not {describe_data(data)}", path)
+        self.problems.add(Code.S006, f"a list is expected here, not {describe_data(data)}", path)
         return None
 
     def mapping(self, data: Data, path: Path) -> dict[str, Data] | None:
         """A mapping with any keys."""
         if isinstance(data, dict):
             return data
-        self.problems.add(Code.S007, f"a mapping is wanted here, not {describe_data(data)}", path)
+        self.problems.add(Code.S007, f"a mapping is expected here, not {describe_data(data)}", path)
         return None
 
     def closed(self, data: Data, path: Path, keys: Sequence[str], required: Sequence[str] = ()) -> dict[str, Data] | None:
@@ -122,7 +122,7 @@ class FieldReader:
             if text in found:
                 self.problems.add(Code.S017, f"`{text}` stands here twice", place)
             elif not text.strip():
-                self.problems.add(Code.S005, "text is wanted here, not an empty one", place)
+                self.problems.add(Code.S005, "text is expected here, not an empty one", place)
             else:
                 found[text] = None
         return tuple(found)

@@ -62,7 +62,7 @@ def test_mistakes_are_told_all_at_once(shell: Shell) -> None:
     assert "error[P009]: there is no profile `quik`" in said.err
     assert "did you mean `quick`?" in said.err
     assert "error[P002]: a profile has no knob `stps`" in said.err
-    assert "error[P005]: an integer of 1 or more is wanted here, not `-1`" in said.err
+    assert "error[P005]: an integer of 1 or more is expected here, not `-1`" in said.err
 
 
 @pytest.mark.parametrize("more", [("--profile", "write-heavy"), ("--steps", "300"), ("--set", "tasks=6")])

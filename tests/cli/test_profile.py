@@ -121,7 +121,7 @@ def test_check(narrow: Shell) -> None:
     assert result.code == 2
     assert result.out.endswith("\n\n2 profiles: 2 errors, 0 warnings\n")
     assert max(map(len, result.out.splitlines())) <= 60
-    assert "error[P005]: a number from 0 to 1 is wanted here, not `3`\n" in result.out
+    assert "error[P005]: a number from 0 to 1 is expected here, not `3`\n" in result.out
     assert narrow("profile", "check", "profiles/plan.yaml").code == 2
 
 

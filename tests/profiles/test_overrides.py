@@ -48,7 +48,7 @@ def test_an_override(text: str, key: tuple[str, ...], value: object) -> None:
         ("ddl_rate=2", Code.P005, 10, 1, None),
         ("schema.types=text,blub,real", Code.P006, 19, 4, "did you mean `blob`?"),
         ("max_sleep=soon", Code.P007, 11, 4, "for example `10us`, `5ms`, `2s`"),
-        ("schema.types=[]", Code.P012, 14, 2, "leave the key out"),
+        ("schema.types=[]", Code.P012, 14, 2, "remove the key"),
         ("schema.types=text,text", Code.P013, 19, 4, None),
     ],
 )
