@@ -102,7 +102,7 @@ class TestStrangersDriver(Conformance):
         Deviation(
             rule="with_before_dml_counts",
             does="A WITH before DML counts nothing.",
-            why="sqlite3 sets rowcount only for a text that begins with INSERT, UPDATE, DELETE or REPLACE; PEP 249 allows it.",
+            why="sqlite3 sets rowcount for texts that begin with INSERT, UPDATE, DELETE or REPLACE; PEP 249 allows it.",
         ),
     )
 
