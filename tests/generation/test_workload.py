@@ -38,7 +38,6 @@ PRINT = """
 from hashlib import sha256
 from simdsl.generation.plans import generate
 from simdsl.language.dump import dump
-from simdsl.profiles.profile import Kind, knobs
 from simdsl.profiles.load import load_profile
 for name in ("quick", "read-heavy"):
     for seed in range(4):

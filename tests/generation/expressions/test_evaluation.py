@@ -71,7 +71,7 @@ def test_not(value: bool | None, negation: bool | None) -> None:
 
 
 @pytest.mark.parametrize("value", [True, False, None])
-@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("tried", [True, False])
 def test_is_true_and_is_false_are_never_null(value: bool | None, tried: bool) -> None:
     assert evaluate(IsTruth(operand=truth(value), truth=tried), {}) is (value is tried)
     assert evaluate(IsTruth(operand=truth(value), truth=tried, negated=True), {}) is (value is not tried)
