@@ -179,6 +179,7 @@ def _runner(
         return partial(worker.run, options=options)
     resolved = [resolve(one) if isinstance(one, str) else one for one in backends]
     if len(resolved) == 1:
+        # start-up: an isolated run executes in another process, which imports this itself
         from simdsl.runs.single import run_plan
 
         return partial(run_plan, backend=resolved[0], options=options)

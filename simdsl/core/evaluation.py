@@ -242,7 +242,7 @@ def _binary(op: BinaryOperator, left: Result, right: Result) -> Result:
             return _compare(op, left, right)
         case BinaryOperator.SUBSET:
             raise CheckError(f"`subset of` compares bags, not {format_result(left)} and {format_result(right)}")
-        case _:
+        case _:  # arithmetic: a KeyError below would show a forgotten operator
             return _arithmetic(op, _number(left), _number(right))
 
 
@@ -258,7 +258,7 @@ def _bags(op: BinaryOperator, left: Bag, right: Bag) -> Result:
             return Bag(Counter(left.counts) - Counter(right.counts))
         case BinaryOperator.SUBSET:
             return all(right.counts.get(row, 0) >= n for row, n in left.counts.items())
-        case _:
+        case _:  # comparison by size and arithmetic make no sense for bags
             raise CheckError(f"{op} is not defined on bags")
 
 

@@ -130,7 +130,7 @@ def _fast_matcher(alternative: Alternative, ordered: bool, complete: Matcher) ->
             return _same_bytes(plain, _is_ordered(ordered, order), complete)
         case ExactRows(rows=(cells,)) if all(isinstance(cell, Variable) or _is_plain(cell) for cell in cells):
             return _one_row(cells, complete)
-        case _:
+        case _:  # every other form, and every new one, goes to the complete matcher
             return complete
 
 

@@ -351,7 +351,7 @@ def _typed(outcome: Outcome) -> Outcome:
             return outcome._replace(rows=[_types(row) for row in rows])
         case Failed():
             return outcome._replace(text="")
-        case _:
+        case _:  # an affected count is a number that repeats
             return outcome
 
 

@@ -225,7 +225,7 @@ class _Formatter:
                 self._list(node, indent + "  ", path)
             case ScalarNode():
                 self._scalar(head, node, indent + "  ", path)
-            case _:
+            case _:  # a flow collection, whose brackets stay on the line of its key
                 self._layout.loose(node.start)
                 self._layout.line(f"{head} {self._flow(node)}")
                 self._layout.move(node.end)

@@ -225,7 +225,7 @@ class _NameChecker:
                 case PoolReference(pool=pool) if pool not in self._pools:
                     help_ = did_you_mean(pool, self._pools) if self._pools else "this plan has no `pools:`"
                     self._at(Code.N011, f"there is no pool `{pool}`", where, rf"(?<=pool\.){pool}\b", help_)
-                case _:
+                case _:  # other parts of an expression have no names
                     pass
 
     def variable(self, name: str, where: Path, scope: _Scope) -> None:

@@ -93,7 +93,7 @@ class ExpectationAcceptor:
                     self._outcomes.setdefault(event.path, []).append((event.outcome, event.ordered))
                 case InvariantEvaluated():
                     self._outcomes.setdefault(event.path, []).append((event.outcome, False))
-                case _:
+                case _:  # only steps and invariants have an outcome that a line may expect
                     pass
         for failure in (report.failure, *report.consequences):
             if failure is None:
@@ -113,6 +113,7 @@ class ExpectationAcceptor:
                 left.append(NotAccepted(line=self._line(failure), why=edit))
             else:
                 edits.append(edit)
+        # In text order, so that replacing from the end leaves the offsets of the others valid.
         text, kept, refused = self._apply(sorted(edits, key=lambda edit: edit.start))
         left += [NotAccepted(line=self._line_of(edit.line), why=f"with `=> {edit.text}` {why}") for edit, why in refused]
         changes = tuple(self._change(edit) for edit in kept)
@@ -131,15 +132,18 @@ class ExpectationAcceptor:
             return expectation
         text = expectation_text(expectation)
         node = self.document.scalar(line.path)
+        # None for a folded scalar: there the text on the page is not the text that was parsed.
         offsets = char_offsets(node, self.document.source.text) if node is not None else None
         if node is None or offsets is None:
             return "it is written over several joined lines"
+        # Blanks and line ends after the expectation belong to the layout of the file and stay.
         end = len(line.text.rstrip())
         return _Edit(path, line, offsets[line.expects], offsets[end], _ESCAPES.get(node.style, str)(text), text)
 
     def _agreed(self, path: Path) -> tuple[Outcome, bool] | str:
         step = step_at(self.plan, path)
         source = path
+        # What an `await` expects is the outcome of the statement that was blocked before it.
         if isinstance(step, Await):
             awaited = _awaited_step(self.plan, path, step)
             if awaited is None:
@@ -149,6 +153,7 @@ class ExpectationAcceptor:
         if not outcomes:
             return "it did not run to its end"
         first, ordered = outcomes[0]
+        # Accepting one of several outcomes would make a flaky plan look deterministic.
         if any(not _is_same_outcome(first, other, ordered) for other, _ in outcomes[1:]):
             return f"its {len(outcomes)} runs do not agree"
         return first, ordered
@@ -158,16 +163,20 @@ class ExpectationAcceptor:
         step = step_at(self.plan, path)
         old = _expected(step, failure.override)
         form = old[0] if old else None
+        # Which of the two results is wrong is for the author to decide.
         if isinstance(form, SameAs):
             return f"it compares with another result: {failure.message}"
+        # `>= 2 rows` becomes an exact count: the bound was wrong, and no other bound follows from one outcome.
         if isinstance(form, Count) and not _is_empty(form):
             counted = _recount(form.what, outcome)
             if counted is not None:
                 return (Count(what=form.what, comparison=ComparisonOperator.EQ, n=counted),)
+        # A page of rows on one line helps nobody; how many there are is still asserted.
         if isinstance(outcome, Rows) and len(outcome.rows) > MAX_ROWS:
             return (Count(what=CountUnit.ROWS, comparison=ComparisonOperator.EQ, n=len(outcome.rows)),)
         kind = step.sql.kind if isinstance(step, SqlStep) else SqlKind.DML
         new = expectation_of(outcome, kind=kind, ordered=ordered) or ()
+        # `in order` and `in any order` state what the author knows about the statement, so they stay.
         order = form.order if isinstance(form, ExactRows) else None
         rewritten = tuple(
             replace(alternative, order=order) if isinstance(alternative, ExactRows) else alternative for alternative in new
@@ -181,6 +190,7 @@ class ExpectationAcceptor:
         kept: list[_Edit] = []
         refused: list[tuple[_Edit, str]] = []
         for edit in edits:
+            # Quadratic, but only where an edit breaks the file, which takes odd quoting.
             why = self._refusal([*kept, edit])
             if why is None:
                 kept.append(edit)
@@ -234,6 +244,7 @@ def _is_same_outcome(left: Outcome, right: Outcome, ordered: bool) -> bool:
         case Rows(), Rows():
             return left.columns == right.columns and bag_of(left.rows, ordered) == bag_of(right.rows, ordered)
         case Failed(), Failed():
+            # Messages hold values and names that differ from run to run.
             return left.error_class is right.error_class
         case _:
             return left == right

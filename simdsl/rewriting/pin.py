@@ -97,6 +97,7 @@ def materialize_workload(plan: Plan, params: tuple[Param, ...], seed: int) -> Pl
     """
     workload = plan.workload
     assert workload is not None
+    # A `?x` anywhere in the plan binds x in every task that runs it, so no param may have that name.
     taken = frozenset(_bound_names(plan))
     loops = _renamed_loops(plan, taken.union(param.name for param in params))
     taken = taken.union(loops.values())
@@ -104,6 +105,7 @@ def materialize_workload(plan: Plan, params: tuple[Param, ...], seed: int) -> Pl
     tasks: list[Task] = []
     for name in workload.tasks:
         steps: list[Step] = []
+        # The same call that the run made, so the pin needs nothing from the trace but the schedule.
         for act in sample_actions(workload, seed, name):
             names = {own: bind_param(made, own, value, taken) for own, value in act.values}
             steps += steps_for_task(_renamed(act.action.body, names, loops), name)
@@ -120,6 +122,7 @@ def bind_param(params: list[Param], name: str, value: Value, taken: frozenset[st
     while True:
         candidate = name if number == 1 else f"{name}_{number}"
         number += 1
+        # A reader recognizes `id` and `id_2`; a fresh counter over all names would say less.
         if candidate in taken:
             continue
         other = next((param for param in params if param.name == candidate), None)
@@ -160,6 +163,7 @@ def _renamed(node: Any, names: Mapping[str, str], loops: Mapping[str, str]) -> A
         return node
     if isinstance(node, For) and node.variable in loops:
         own = loops[node.variable]
+        # The range is evaluated outside of the loop, where its variable does not exist yet.
         body = _renamed(node.body, {**names, node.variable: own}, loops)
         return replace(node, variable=own, over=_renamed(node.over, names, loops), body=body)
     return replace(node, **{one.name: _renamed(getattr(node, one.name), names, loops) for one in fields(node)})
@@ -183,7 +187,7 @@ def _binders(node: Any) -> Iterator[Binding | For]:
 
 
 def strip_seeds(plan: Plan) -> Plan:
-    """Without seeds of its own, so that the one that was chosen holds everywhere."""
+    """The plan without seeds of its own, so that the seed of the call applies everywhere."""
     schedule = plan.schedule
     if isinstance(schedule, RandomSchedule | PctSchedule):
         schedule = replace(schedule, seed=None)
@@ -201,10 +205,12 @@ def unroll_run(plan: Plan, report: RunReport) -> Plan:
     finally stay. A plan that has ``steps:`` already is pinned.
     """
     if plan.steps is not None:
+        # Its steps are one order already; a seed is needed by nothing in it, so the number of the run will do.
         return pin_run(plan, report, report.run)
     unrolling = _Unroller(plan=plan, params=list(report.params), backend=report.backend)
     steps = tuple(unrolling.steps(_task_events(report.trace)))
     params = (tuple(unrolling.params),) if unrolling.params else ()
+    # What is expected now is what this backend did. A backend with a name of its own cannot be named in a plan.
     backends = (report.backend,) if report.backend in BACKEND_NAMES else ()
     return replace(plan, backends=backends, params=params, tasks=None, workload=None, schedule=None, steps=steps, seed=None)
 
@@ -214,14 +220,16 @@ def expectation_of(outcome: Outcome, *, kind: SqlKind | None, ordered: bool) -> 
     match outcome:
         case Failed(error_class=error_class):
             return (ExpectedError(error_class=error_class),)
+        # `empty` rather than a row count: it reads better, and the two are the same expectation.
         case Rows(rows=[]):
             return (Count(what=CountUnit.ROWS, comparison=ComparisonOperator.EQ, n=0),)
         case Rows(rows=rows):
+            # Without ORDER BY, rows are compared as a bag; the order that came is not promised by the statement.
             order = RowOrder.IN_ORDER if len(rows) > 1 and not ordered else None
             return (ExactRows(rows=tuple(tuple(map(_cell, row)) for row in rows), order=order),)
         case Affected(n=int(n)) if kind is SqlKind.DML:
             return (Count(what=CountUnit.AFFECTED, comparison=ComparisonOperator.EQ, n=n),)
-        case _:
+        case _:  # a row of a query that may change, or nothing to say
             return None
 
 
@@ -235,6 +243,7 @@ def step_at(plan: Plan, path: Path) -> Step:
         step = steps[index]
         if len(rest) == 1:
             return step
+        # Only the body of a loop or retry is a list within a list: ..., index of the step, "do", index in the body.
         if not isinstance(step, BlockStep):
             raise KeyError(path)
         steps, rest = step.body, rest[2:]
@@ -251,8 +260,9 @@ def _section(plan: Plan, path: Path) -> tuple[tuple[Step, ...], Path]:
         case "steps":
             return plan.steps or (), path[1:]
         case "workload":
-            deeds = plan.workload.actions if plan.workload is not None else ()
-            return next(deed.body for deed in deeds if deed.name == path[2]), path[4:]
+            # ("workload", "actions", name, "do", index)
+            actions = plan.workload.actions if plan.workload is not None else ()
+            return next(action.body for action in actions if action.name == path[2]), path[4:]
         case _:
             return next(task.steps for task in plan.tasks or () if task.name == path[1]), path[2:]
 
@@ -281,20 +291,25 @@ class _Unroller:
                     yield self._ended(event)
                 case TaskBlocked(wait=BlockReason.LOCK | BlockReason.POOL, task=task, arguments=arguments):
                     self.waiting.add(task)
+                    # The step starts here and is blocked; its outcome comes with an `await` when it completes.
                     yield self._step(event.path, task, arguments, (Blocks(),))
                 case ClockAdvanced(now_us=now_us):
+                    # Whose sleep, timeout or retry it was does not matter: in `steps:` everything happens in this order.
                     yield Sleep(duration_us=now_us - self.now_us)
                     self.now_us = now_us
                 case SessionRolledBack(task=task):
+                    # A retry rolls its session back by itself; in a list of steps that has to be written.
                     control = TransactionControl(action=TransactionAction.ROLLBACK)
                     yield SqlStep(task=task, sql=Sql(fragments=("ROLLBACK",), kind=SqlKind.TRANSACTION, transaction=control))
+                # The end of a task releases its connection without a `return` step.
                 case PoolChanged(checked_out=False, task=task) if not _is_return(events[i + 1], task):
                     yield Return(task=task)
-                case _:
+                case _:  # choices, checks, checkouts and races are no steps
                     pass
 
     def _ended(self, event: StepCompleted) -> Step:
         source = step_at(self.plan, event.path)
+        # `1 affected` is an outcome of DML only; drivers report some number for DDL too.
         kind = self._sql(source).kind if isinstance(source, SqlStep) else None
         expect = expectation_of(event.outcome, kind=kind, ordered=event.ordered)
         if event.task in self.waiting:
@@ -309,6 +324,7 @@ class _Unroller:
         if not isinstance(source, SqlStep):
             return verb_of(source).unrolled(source, task, expect)
         sql = self._sql(source)
+        # A blocked statement is recorded without its names; an identifier is part of the text, not an argument.
         if not names:
             identifiers = {p.name for p in self.params if isinstance(p.value, Identifier)}
             names = tuple(f.name for f in sql.fragments if isinstance(f, Variable) and f.name not in identifiers)

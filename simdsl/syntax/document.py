@@ -191,7 +191,7 @@ class Document:
                 return first_key.start, first_key.end
             case ListNode(flow=False):
                 return node.start, node.start + 1
-            case _:
+            case _:  # flow collections, quoted and plain scalars are marked as a whole
                 return node.start, node.end
 
 

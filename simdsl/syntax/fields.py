@@ -168,7 +168,7 @@ def describe_data(data: Data) -> str:
             return "null"
         case PlainScalar(value=bool()) | PlainScalar() | AmbiguousScalar():
             return f"`{data.text}`"
-        case _:
+        case _:  # str
             return "text"
 
 

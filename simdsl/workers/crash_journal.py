@@ -118,7 +118,7 @@ def read_journal(file: IO[bytes]) -> InterruptedRun | None:
             case _TraceDelta():
                 entry.add_to(trace)
                 statement = entry.statement
-            case _:
+            case _:  # the file was written by another version
                 raise AssertionError(f"not an entry of a crash journal: {entry!r}")
     return None if started is None else InterruptedRun(started=started, trace=trace, statement=statement)
 

@@ -212,7 +212,7 @@ class _WorkerProcess:
                     raise BackendUnavailable(message)
                 case InternalErrorReply(traceback=traceback):
                     raise RuntimeError(traceback)
-                case _:
+                case _:  # an event
                     yield reply
 
     def exit(self) -> ProcessExit:
@@ -340,6 +340,7 @@ def _events(request: PlanRequest, backends: Sequence[Backend], options: RunOptio
 
 def _portable(progress: Progress) -> Progress:
     match progress:
+        # A plan is large and the parent has it, so it does not travel back with every event.
         case RunEnded(report=report):
             return RunEnded(report=_sendable(report))
         case PlanStarted():
