@@ -60,8 +60,6 @@ class Mismatch:
 
 
 MatchResult: TypeAlias = dict[str, Value] | Mismatch | None
-
-
 Matcher: TypeAlias = Callable[[Outcome, Mapping[str, Value], Mapping[str, Outcome]], MatchResult]
 
 

@@ -41,11 +41,7 @@ _PLAN_INDEPENDENT_KINDS: Final = frozenset(
 
 # Strings are matched first, so that a `$` within one is no variable.
 _VARIABLE: Final = lazy_regex(r"'(?:[^']|'')*'|(?P<mark>[$?])(?P<name>[a-z_][a-z0-9_]*)")
-
-
 _NEVER_ORDINARY: Final = frozenset((ErrorClass.DRIVER_PANIC, ErrorClass.DATA_CORRUPTED))
-
-
 _MAX_DOUBTS: Final = 3
 """How often another failure of one identity is checked on the reference. Most candidates that fail differently fail there
 as well, because what was removed is missing, and each check costs a run."""

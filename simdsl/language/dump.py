@@ -404,11 +404,7 @@ _FLOW_LISTS: Final = frozenset(
 
 
 _FLOW_SECTIONS: Final = frozenset({"pools", "params", "reset", "schedule", "workload.with"})
-
-
 _VALUE_SECTIONS: Final = frozenset({"plan", "params", "tags", "properties", "reset", "pools", "workload.with"})
-
-
 _WORD: Final = lazy_regex(r"[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)*")
 
 
@@ -422,15 +418,7 @@ _PLAIN: Final = lazy_regex(
 
 # Three of these at the beginning of a line would end the document, even inside of a value.
 _MARKER: Final = lazy_regex(r"(?:---|\.\.\.)(?:\s|$)")
-
-
 _NEEDS_ESCAPES: Final = lazy_regex("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
-
-
 _NEEDS_QUOTES: Final = lazy_regex(_NEEDS_ESCAPES.pattern + "|[\n\t]")
-
-
 _ESCAPED: Final = lazy_regex('[\x00-\x1f"\\\\\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]')
-
-
 _SHORT_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}

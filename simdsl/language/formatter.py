@@ -301,12 +301,6 @@ def _reindented(raw: str, indent: str, *, keep: bool) -> str:
 
 
 _WORD: Final = lazy_regex(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
 _FLOW_WORD: Final = lazy_regex(r"[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)*")
-
-
 _COMMENT_INSIDE: Final = lazy_regex(r"\s#")
-
-
 _HEADER_COMMENT: Final = lazy_regex(r"(?P<header>[|>][-+0-9]*)[ \t]+(?P<comment>#.*)")

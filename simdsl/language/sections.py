@@ -234,8 +234,6 @@ def _numbered(names: tuple[str, ...]) -> str:
 
 
 _SCHEDULE_KEYS: Final = ("all", "pct", "seed", "runs")
-
-
 MAX_ACTIONS: Final = 100_000
 """So many actions a run does at most."""
 
@@ -367,12 +365,6 @@ def _many(source: ValueDomain) -> int:
 
 
 _KEYS: Final = ("tasks", "repeat", "actions")
-
-
 _PARTS: Final = ("weight", "with", "distinct", "do")
-
-
 _RANGE: Final = lazy_regex(r"(?P<first>-?(?:0|[1-9][0-9]{0,18}))\.\.(?P<last>-?(?:0|[1-9][0-9]{0,18}))")
-
-
 _AN_ACTION: Final = "an action has a name and a list: `audit: {do: [...]}` on lines of its own"

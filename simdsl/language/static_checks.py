@@ -327,11 +327,7 @@ def _possible_names(data: Data | None) -> tuple[list[str], list[str]]:
 
 
 _BINDING: Final = lazy_regex(r"\?([a-z_][a-z0-9_]*)")
-
-
 _UNBINDABLE: Final = frozenset({"SET", "PRAGMA"})
-
-
 _BESIDE: Final = frozenset((*STEP_OPTIONS, *BACKEND_NAMES, "do"))
 
 

@@ -298,23 +298,11 @@ class Steps:
 # Takes the place of a step that cannot be read, so that the others keep their index, which diagnostics locate them by.
 # No plan that is run holds one.
 UNREADABLE: Final = SqlStep(task="", sql=Sql(fragments=(), kind=SqlKind.OTHER))
-
-
 _BESIDE: Final = (*STEP_OPTIONS, *BACKEND_NAMES, "do")
-
-
 _NOT_OWN: Final = frozenset(_BESIDE)
-
-
 _BACKENDS: Final = frozenset(BACKEND_NAMES)
-
-
 _WRITING: Final = frozenset({SqlKind.DML, SqlKind.DDL, SqlKind.TRANSACTION})
-
-
 _BLOCK: Final = "write it as text; a `|` block keeps everything"
-
-
 _ONLY: Final = "`only:` and `skip:` say where a step runs"
 
 

@@ -33,14 +33,8 @@ from simdsl.runs.context import RunContext, RunOptions
 from simdsl.runs.verdict import PlanSummary, evaluate_run, skip_reason
 
 _LOCKS = "one backend locks single rows and waits for them, the other locks the whole database and refuses at once"
-
-
 _NONDETERMINISTIC = "the statement is nondeterministic, so only the number of its rows was compared"
-
-
 _HELP = "if both are right, write at this step what one of them does, and `why:`"
-
-
 KnownDifferenceKey: TypeAlias = tuple[str, Path, str, str]
 """A known difference that was met: the other backend, the step, the table if it is one, and the reason."""
 

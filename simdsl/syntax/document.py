@@ -144,6 +144,7 @@ class Document:
         if not self.source.text:
             return None
         key, node, whole = self._finder.find(at.path)
+        # Only a path that exists and a scalar that is written as it reads can be marked in part.
         if at.key or not whole:
             node = key or node
         elif isinstance(node, ScalarNode) and (at.start or at.end is not None):
@@ -177,6 +178,7 @@ class Document:
         found = char_offsets(node, self.source.text)
         if found is None:
             return None
+        # Offsets may lie behind the end: a message about a text that ends too early points there.
         last = len(found) - 1
         first = min(start, last)
         return found[first], found[last if end is None else max(first, min(end, last))]
@@ -214,8 +216,6 @@ _WORDS: Final[dict[str, bool | None]] = {
 
 
 _INTEGER: Final = lazy_regex(r"-?(?:0|[1-9][0-9]*)")
-
-
 _REAL: Final = lazy_regex(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 

@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 
 OK: Final = Ok()
-
-
 BLOCKS: Final = Blocks()
 
 
@@ -106,6 +104,7 @@ def _alternative(branch: Branch) -> Alternative:
 def _count(branch: Branch) -> Count:
     amount = next(child for child in branch.children if not isinstance(child, str))
     token = leaf(amount)
+    # A variable has a value only when the step runs; that it is an integer is checked then.
     if token.type == "VARIABLE":
         n: int | Variable = Variable(name=token[1:])
     elif token.isdecimal():
@@ -124,6 +123,7 @@ def _rows(branch: Branch) -> tuple[CellRow, ...]:
     for row in rows.children:
         assert not isinstance(row, str)
         cells = tuple(cell_of(cell) for cell in row.children if not isinstance(cell, str))
+        # The usual mistake is to write one row of two columns as `1, 2`.
         if found and len(cells) != len(found[0]):
             message = f"a row of {len(cells)} stands beside one of {len(found[0])}"
             start, end = _extent(row)
@@ -169,6 +169,7 @@ def _error(branch: Branch) -> ExpectedError:
 def _regex(token: Leaf) -> str:
     pattern = str(token[1:-1])
     try:
+        # Compiled when the plan is loaded, so that a mistake is found without a database.
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise ParseError(issue_at(Code.G205, f"not a regular expression: {error}", token)) from None
@@ -177,6 +178,7 @@ def _regex(token: Leaf) -> str:
 
 def _check_names(expectation: Expectation, text: str) -> None:
     """All alternatives but errors and ``blocks`` bind the same names, so that nobody reads what may not be there."""
+    # Most expectations bind nothing, and comparing sets for each of 10,000 would show.
     if "?" not in text:
         return
     bound = [set(bound_names(one)) for one in expectation if not isinstance(one, (ExpectedError, Blocks))]
@@ -192,41 +194,17 @@ def _extent(branch: Branch) -> tuple[int, int]:
 
 
 _EMPTY: Final = Count(what=CountUnit.ROWS, comparison=ComparisonOperator.EQ, n=0)
-
-
 _COUNTED: Final = {"r": CountUnit.ROWS, "a": CountUnit.AFFECTED, "c": CountUnit.COLUMNS}
-
-
 _FAST_INTEGER: Final = r"-?(?:0|[1-9][0-9]{0,17})"
-
-
 _FAST_STRING: Final = r"'(?:[^'\\\x00-\x1f]|'')*'"
-
-
 _FAST_CELL: Final = rf"(?:{_FAST_INTEGER}|{_FAST_STRING}|NULL|_)"
-
-
 _FAST_ROW: Final = rf"(?:{_FAST_CELL}|\({_FAST_CELL}(?:, {_FAST_CELL})*\))"
-
-
 _FAST_ROWS: Final = lazy_regex(rf"{_FAST_ROW}(?:, {_FAST_ROW})*")
-
-
 _FAST_EACH_ROW: Final = lazy_regex(rf"\(({_FAST_CELL}(?:, {_FAST_CELL})*)\)|({_FAST_CELL})")
-
-
 _FAST_EACH_CELL: Final = lazy_regex(_FAST_CELL)
-
-
 _FAST_COUNT: Final = lazy_regex(r"(?:(>=|<=|>|<) )?(0|[1-9][0-9]{0,17}) (rows?|affected|columns?)")
-
-
 _FAST_ERROR: Final = lazy_regex(r"error ([a-z_]+)")
-
-
 _FAST_COUNTED: Final = {"r": CountUnit.ROWS, "a": CountUnit.AFFECTED, "c": CountUnit.COLUMNS}
-
-
 _FAST_CLASSES: Final = {str(error_class): error_class for error_class in ErrorClass}
 
 

@@ -109,6 +109,8 @@ def value_of(branch: Branch) -> Scalar | FixedPoint | TypedLiteral:
 def number(token: Leaf, *, negative: bool = False) -> Scalar | FixedPoint:
     """``3`` is an integer, ``3.0`` a decimal, ``1e3`` a real."""
     text = f"-{token}" if negative else str(token)
+    # The notation decides the type, as in SQL: 3.0 is exact and is compared as written, 1e3 is a float. So a plan can
+    # expect either from a backend that has both.
     if "e" in text or "E" in text:
         return Scalar(value=float(text))
     if "." in text:
@@ -122,6 +124,7 @@ def integer(token: Leaf, *, negative: bool = False) -> int:
     if not token.isascii() or not token.isdecimal():
         raise ParseError(issue_at(Code.G203, f"`{token}` is not an integer", token))
     _refuse_leading_zero(token)
+    # Converting a million digits takes seconds, and anything this long is too large anyway.
     value = INT64_MAX + 1 if len(token) > 20 else int(token)
     value = -value if negative else value
     if not INT64_MIN <= value <= INT64_MAX:
@@ -146,6 +149,7 @@ def unquoted(text: str) -> str:
 
 def leaf(branch: Branch, index: int = 0) -> Leaf:
     """The token that a branch holds at this index."""
+    # The grammar guarantees a token here; the assertion tells mypy, and whoever changes the grammar without this module.
     child = branch.children[index]
     assert isinstance(child, str)
     return child
@@ -158,6 +162,7 @@ def issue_at(code: Code, message: str, token: Leaf, help: str | None = None) -> 
 
 def _blob(token: Leaf) -> bytes:
     digits = token[2:-1]
+    # bytes.fromhex would also accept blanks.
     if len(digits) % 2 or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
         raise ParseError(issue_at(Code.G203, f"`{token}` is not a blob", token, "two hexadecimal digits make a byte"))
     return bytes.fromhex(digits)
@@ -182,6 +187,7 @@ def is_typed_text(kind: LiteralType, text: str) -> bool:
             case LiteralType.TIMESTAMP:
                 datetime.fromisoformat(text)
             case LiteralType.DECIMAL:
+                # Decimal also reads underscores, other digits than ASCII, and NaN.
                 return text.isascii() and "_" not in text and Decimal(text).is_finite()
     except (ValueError, InvalidOperation):
         return False
@@ -189,25 +195,17 @@ def is_typed_text(kind: LiteralType, text: str) -> bool:
 
 
 def _refuse_leading_zero(token: Leaf) -> None:
+    # `010` is 8 in some languages and 10 in others; here it is neither.
     if len(token) > 1 and token[0] == "0" and token[1] != ".":
         raise ParseError(issue_at(Code.G203, f"`{token}` begins with a zero", token, f"write `{token.lstrip('0') or '0'}`"))
 
 
+# Shared instances: a plan of 10,000 lines has as many of these, and they are immutable.
 _ANYTHING: Final = Wildcard()
-
-
 _NULL: Final = Scalar(value=None)
-
-
 _TRUE: Final = Scalar(value=True)
-
-
 _FALSE: Final = Scalar(value=False)
-
-
 _NAN: Final = Scalar(value=math.nan)
-
-
 _UNITS_US: Final = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
 
 
@@ -226,6 +224,7 @@ MAX_DEPTH: Final = 100
 def parse_check(text: str) -> Expression:
     """Raises ``ParseError`` with offsets into this text."""
     branch = parse("check", text)
+    # Here and not in the walks: once there is an Expression, all of them can rely on its depth.
     if _is_deeper(branch, MAX_DEPTH):
         message = f"this expression is nested more than {MAX_DEPTH} levels deep"
         raise ParseError(ParseIssue(code=Code.G209, message=message, end=len(text), help="split it into several checks"))
@@ -254,6 +253,7 @@ def subexpressions(expression: Expression) -> Iterator[Expression]:
 
 
 def _is_deeper(branch: Branch, limit: int) -> bool:
+    # Level by level, since recursion is what has to be avoided.
     level = [branch]
     for _ in range(limit):
         level = [child for parent in level for child in parent.children if not isinstance(child, str)]
@@ -269,6 +269,7 @@ def _expression(branch: Branch) -> Expression:
         case "not_":
             return LogicalNot(operand=_child(branch, 0))
         case "compare" | "binary":
+            # `<>` becomes `!=`, so that an expression has one form and is printed in it.
             operator = _SYNONYMS.get(leaf(branch, 1)) or BinaryOperator(str(leaf(branch, 1)))
             return BinaryOperation(operator=operator, left=_child(branch, 0), right=_child(branch, 2))
         case "subset":
@@ -276,6 +277,7 @@ def _expression(branch: Branch) -> Expression:
         case "negative":
             return _negative(branch)
         case "group":
+            # Brackets leave no trace: the tree has the structure, and the printer puts back those that are needed.
             return _child(branch, 0)
         case "variable":
             return variable_of(branch)
@@ -336,6 +338,4 @@ def _child(branch: Branch, index: int) -> Expression:
 
 
 _SYNONYMS: Final = {"<>": BinaryOperator.NE}
-
-
 _POOL_COUNTS: Final = tuple(count.value for count in PoolCounter)

@@ -41,6 +41,7 @@ class FieldReader:
 
     def integer(self, data: Data, path: Path, *, least: int = INT64_MIN) -> int | None:
         """An integer of 64 bits, not below ``least``."""
+        # A quoted number is text, and True is an int to Python.
         value = data.value if isinstance(data, PlainScalar) else None
         if isinstance(value, bool) or not isinstance(value, int):
             self.problems.add(Code.S008, f"an integer is expected here, not {describe_data(data)}", path)
@@ -129,6 +130,7 @@ class FieldReader:
 
     def task_name(self, text: str, path: Path, *, key: bool = True) -> bool:
         """Whether a text can name a task."""
+        # These are keys with a meaning in a step or section; a task of that name could not be written there.
         if text in RESERVED_NAMES:
             self.problems.add(Code.N002, f"`{text}` is reserved, so no task can have this name", path, key=key)
             return False
@@ -191,8 +193,6 @@ def _verb_help(text: str) -> str | None:
 
 
 NAME: Final = lazy_regex(r"[a-z_][a-z0-9_]*")
-
-
 TASK_NAME: Final = lazy_regex(r"[a-z][a-z0-9_]*")
 
 

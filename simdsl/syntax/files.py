@@ -44,6 +44,7 @@ def read_file(path: str) -> ReadResult:
         if stat.S_ISDIR(mode):
             return _refused(path, Code.F005, f"{path} is a directory", "name a file in it")
         with open(path, "rb") as file:
+            # One byte more than allowed is enough to know, and a device file has no size.
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return _refused(path, Code.F001, f"there is no file {path}", "is the path relative to another directory?")

@@ -85,6 +85,7 @@ def _issue(error: UnexpectedInput, text: str) -> ParseIssue:
         start = error.pos_in_stream or 0
     words = tuple(word for terminal, words in _WORDS.items() if terminal in expected for word in words)
     shapes = tuple(shape for terminal, shape in _SHAPES.items() if terminal in expected)
+    # Blanks are ignored by the lexer, so Lark points before them.
     start += len(text[start:]) - len(text[start:].lstrip())
     match = _WORD.match(text, start)
     if match is None:
@@ -97,6 +98,7 @@ def _issue(error: UnexpectedInput, text: str) -> ParseIssue:
     if special is not None:
         code, message, help_ = special
         return ParseIssue(code=code, message=message, start=start, end=match.end(), help=help_)
+    # Only among the words that are allowed at this place: `row` is no suggestion after `error`.
     option = nearest(match.group(), words)
     return ParseIssue(
         code=Code.G201,
@@ -113,8 +115,6 @@ def _expected(words: tuple[str, ...], shapes: tuple[str, ...]) -> str | None:
 
 
 _HEAD: Final = lazy_regex(r"(?m)^(\w+_head):")
-
-
 _WORD: Final = lazy_regex(r"[\w$?]+|\S")
 
 

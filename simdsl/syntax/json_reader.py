@@ -128,17 +128,9 @@ class _ScalarResolver:
 
 
 _DECODER: Final = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_constant=_no_constant)
-
-
 _STRICT: Final = json.JSONDecoder(object_pairs_hook=_no_duplicates)
-
-
 _ESCAPED_SURROGATE: Final = lazy_regex(r"\\u[dD][89a-fA-F]")
-
-
 _SURROGATE: Final = lazy_regex("[\ud800-\udfff]")
-
-
 _WORDS: Final = {None: PlainScalar("null", None), True: PlainScalar("true", True), False: PlainScalar("false", False)}
 
 
@@ -251,12 +243,14 @@ class _JsonReader:
         elif word not in ("true", "false", "null"):
             if not _NUMBER.fullmatch(word):
                 self._stop(at, "a value is missing here" if not word else f"`{word}` is not a value of JSON")
+            # JSON has no limit for integers; a plan has 64 bits, as databases do.
             if not isinstance(resolve_scalar(word), PlainScalar):
                 hint = "write it as a string, or as a decimal"
                 self._find(Code.J004, at, end, f"{word[:40]} does not fit in 64 bits", hint, path)
         return ScalarNode(at, end, ScalarStyle.PLAIN, word), end
 
     def _stop(self, at: int, message: str) -> NoReturn:
+        # At the end of the text there is nothing to mark, so the last character is.
         at = min(at, max(len(self.text.rstrip()) - 1, 0))
         hint = "a text that begins with `{`, or is named .json, is read as JSON"
         raise _Stop(ReaderIssue(Code.J001, at, at + 1, message, hint))
@@ -266,12 +260,6 @@ class _JsonReader:
 
 
 _BLANK: Final = lazy_regex(r"[ \t\n\r]*")
-
-
 _STRING: Final = lazy_regex(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
-
-
 _SCALAR: Final = lazy_regex(r"[^\s,:\[\]{}\"]+")
-
-
 _NUMBER: Final = lazy_regex(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")

@@ -62,6 +62,7 @@ def with_expectation(head: str, expect: Expectation | None) -> str:
     arrow = f"=> {expectation_text(expect)}"
     if not head:
         return arrow
+    # After a `--` comment on the last line the arrow would be a part of the comment; after `#`, YAML might cut it off.
     return f"{head}\n{arrow}" if any(mark in head for mark in _LONG) else f"{head} {arrow}"
 
 
@@ -73,6 +74,7 @@ def expectation_text(expect: Expectation) -> str:
 def duration_text(duration_us: int) -> str:
     """Microseconds of virtual time in the largest unit that needs no fraction: ``1500ms``."""
     for unit, size in _UNITS:
+        # 0 is divisible by an hour, but `0ms` is what a person writes.
         if duration_us % size == 0 and (duration_us or unit == "ms"):
             return f"{duration_us // size}{unit}"
     return f"{duration_us}us"
@@ -191,6 +193,7 @@ def _real(value: float) -> str:
         return "nan"
     if math.isinf(value):
         return "inf" if value > 0 else "-inf"
+    # repr is the shortest text that reads back as the same float.
     text = repr(value)
     return text if "e" in text else f"{text.removesuffix('.0')}e0"
 
@@ -210,6 +213,7 @@ def _leveled(expression: Expression) -> tuple[int, str]:
         case UnaryMinus():
             return _UNARY, f"-{_negated(expression.operand)}"
         case Constant():
+            # A negative constant binds like a unary minus: `(-3) % 2` needs no brackets, `-3` after a minus does.
             text = cell_text(expression.cell)
             return (_UNARY if text.startswith("-") else _OPERAND), text
         case Variable():
@@ -235,6 +239,7 @@ def _leveled(expression: Expression) -> tuple[int, str]:
 def _binary(expression: BinaryOperation) -> tuple[int, str]:
     """Operators of one level group to the left; comparisons do not chain."""
     level = _LEVELS[expression.operator]
+    # `a = b = c` is no expression, so a comparison within one needs brackets on the left too.
     left = level + 1 if level == _COMPARISON else level
     sides = (_expression(expression.left, left), _expression(expression.right, level + 1))
     return level, f"{sides[0]} {expression.operator} {sides[1]}"
@@ -247,14 +252,11 @@ def _negated(operand: Expression) -> str:
 
 
 _LONG: Final = ("\n", "--", "#")
-
-
 _EMPTY: Final = Count(what=CountUnit.ROWS, comparison=ComparisonOperator.EQ, n=0)
-
-
 _UNITS: Final = (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000))
 
 
+# The levels of the grammar, loosest first. The tests print and parse generated expressions, which catches a difference.
 _OR, _AND, _NOT, _COMPARISON, _SUM, _PRODUCT, _UNARY, _OPERAND = range(8)
 
 

@@ -225,6 +225,7 @@ def _entries(node: Node) -> Iterator[tuple[str, Node]]:
 def _collect_steps(body: Node, path: Path, into: list[tuple[Path, int, int]]) -> None:
     for index, item in enumerate(body.items if isinstance(body, ListNode) else ()):
         place = (*path, index)
+        # A loop is one step for its own line and a list for its body.
         inner = child_node(item, "do")
         if inner and inner[0] and isinstance(inner[1], ListNode) and inner[1].items:
             into.append((place, item.start, inner[0].end))
@@ -256,11 +257,7 @@ def char_offsets(node: ScalarNode, source: str) -> list[int] | None:
 
 # One code point of the text as it is written. `re` caches what is compiled; most plans need none of these.
 _SINGLE_UNIT: Final = r"''|[^'\n]"
-
-
 _DOUBLE_UNIT: Final = r'\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[^\nxuU])|[^"\\\n]'
-
-
 _JSON_UNIT: Final = r'\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|[^"\\\n]'
 
 
@@ -272,6 +269,7 @@ def _quoted_offsets(node: ScalarNode, source: str, unit: str) -> list[int] | Non
         found.append(position)
         position = match.end()
     found.append(position)
+    # A quoted scalar over several lines has fewer code points than its source; then there is no translation.
     return found if position == node.end - 1 and len(found) == len(node.text) + 1 else None
 
 
@@ -285,6 +283,7 @@ def _literal_offsets(node: ScalarNode, source: str) -> list[int] | None:
         stop = len(source) if stop < 0 else stop
         raw = source[position:stop].removesuffix("\r")
         if line:
+            # A block's indentation is that of its first line that is not empty; every line has to end as its text does.
             indent = indent or len(raw) - len(line)
             if not raw.endswith(line):
                 return None

@@ -352,8 +352,6 @@ def _tokens(dialect: Dialect) -> re.Pattern[str]:
 
 
 _PLAIN_STRING: Final = r"'(?:[^']|'')*+'"
-
-
 _ESCAPE_STRING: Final = r"'(?:(?<=[eE]')(?<![\w$][eE]')(?:[^'\\]|\\.|'')*+'|(?:(?<![eE]')|(?<=[\w$][eE]'))(?:[^']|'')*+')"
 
 
@@ -376,20 +374,10 @@ _PLACEHOLDERS: Final = {
 
 
 _NESTED_COMMENTS: Final = frozenset({Dialect.POSTGRES, Dialect.TSQL, Dialect.DUCKDB})
-
-
 _NESTING: Final = lazy_regex(r"/\*|\*/")
-
-
 _CLOSING: Final = lazy_regex(r"\*/")
-
-
 _PAIRS: Final = {"(": ")", "[": "]"}
-
-
 _NAME: Final = lazy_regex(r"[a-z_][a-z0-9_]*")
-
-
 _VARIABLE: Final = lazy_regex(r"\$[a-z_][a-z0-9_]*")
 
 
@@ -400,14 +388,8 @@ _BEHIND_COMMENTS: Final = lazy_regex(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*+([A-Za-z_
 
 
 _ORDER_BY: Final = lazy_regex(r"\bORDER\s+BY\b", re.IGNORECASE)
-
-
 _RETURNING: Final = lazy_regex(r"\b(?:RETURNING|OUTPUT)\b", re.IGNORECASE)
-
-
 _INTO: Final = lazy_regex(r"\bINTO\b", re.IGNORECASE)
-
-
 _MAIN_VERB: Final = lazy_regex(r"\b(?:SELECT|INSERT|UPDATE|DELETE|MERGE|REPLACE|VALUES|TABLE)\b", re.IGNORECASE)
 
 
@@ -415,11 +397,7 @@ _ROUTINE: Final = lazy_regex(r"\s*+CREATE\s++(?:[^\s(]++\s++){0,6}?(?:TRIGGER|FU
 
 
 _QUERY_WORDS: Final = frozenset({"SELECT", "VALUES", "TABLE"})
-
-
 _DML_WORDS: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
-
-
 _DDL_WORDS: Final = frozenset({"CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "COMMENT", "GRANT", "REVOKE"})
 
 

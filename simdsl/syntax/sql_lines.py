@@ -366,8 +366,6 @@ def _pattern(parts: list[str], start: int, stop: int, literal: str = "(?:{})") -
 
 # The literals of `_LITERAL`, without what has to stand around them. Integers of at most 18 digits always fit into 64 bits.
 _TEXT: Final = r"'[^'\\\0]*+(?:''[^'\\\0]*+)*+'"
-
-
 _INTEGER: Final = r"0|[1-9][0-9]{0,17}"
 
 
@@ -382,9 +380,5 @@ _LITERAL: Final = lazy_regex(
 
 
 _SPLIT: Final = _LITERAL.split
-
-
 _LINE: Final = tuple.__new__  # what the constructor of a named tuple calls, without its Python frame
-
-
 _ARROW: Final = lazy_regex(r"(?<!\S)=>(?!\S)")

@@ -14,6 +14,7 @@ def parse_transaction(text: str) -> TransactionControl | None:
     match = _FORMS.fullmatch(text.strip())
     if match is None:
         return None
+    # What the interpreter understands as transaction control, it tracks: savepoints, retries, the state of a session.
     if match["begin"]:
         return _parse_begin(match["options"])
     if match["commit"]:
@@ -34,6 +35,7 @@ def _parse_begin(options: str) -> TransactionControl | None:
     read_only: bool | None = None
     for number, option in enumerate(_OPTION.finditer(options)):
         words = " ".join(option.group().strip(" \t\r\n,").lower().split())
+        # Whatever does not fit (a mode in second place, two isolation levels) is left to the database as plain SQL.
         if words in _BEGIN_MODES and number == 0:
             mode = TransactionMode(words)
         elif words.startswith("isolation level ") and isolation is None:
@@ -50,8 +52,6 @@ _NAME: Final = r"""(?:[^\W\d]\w*|"(?:[^"]|"")+"|`(?:[^`]|``)+`|\[[^\]]+\])"""
 
 
 _LEVELS: Final = "|".join(level.value.replace(" ", r"\s++") for level in IsolationLevel)
-
-
 _BEGIN_MODES: Final = frozenset(mode.value for mode in TransactionMode)
 
 
@@ -63,8 +63,6 @@ _ONE_OPTION: Final = (
 
 
 _KEYWORD: Final = r"(?:\s++(?:TRANSACTION|TRAN|WORK))?"
-
-
 _OPTION: Final = lazy_regex(_ONE_OPTION, re.IGNORECASE)
 
 
@@ -111,8 +109,6 @@ _NONDETERMINISTIC_HINT: Final = lazy_regex(
 
 
 _TEXT: Final = lazy_regex(r"'(?:[^']|'')*'")
-
-
 _QUOTED_NOW: Final = "'now'"
 
 

@@ -27,9 +27,11 @@ def syntax_issue(error: Any, text: str) -> ReaderIssue:
     problem = str(getattr(error, "problem", None) or error)
     begin = text.rfind("\n", 0, noticed) + 1
     lead = text[begin:noticed]
+    # A tab is behind the most baffling of these errors, so it is looked for first, whatever libyaml reports.
     tab = text[begin : noticed + 1].find("\t")
     if tab >= 0 and not lead.strip():
         return ReaderIssue(Code.Y014, begin + tab, begin + tab + 1, "a tab indents this line", "indent with spaces")
+    # By the message: libyaml has no error codes. A message that is not known here is shown as it is.
     for pattern, explain in _EXPLANATIONS:
         if re.search(pattern, problem):
             return explain(text, noticed, began)
@@ -156,8 +158,6 @@ _KEY_ALREADY: Final = lazy_regex(r"\s*(?:- +)*[^\s'\"{\[:][^:]*:\s")
 
 
 _ITEM_WITH_BLANKS: Final = lazy_regex(r"\s*- +\S+\s")
-
-
 _QUOTED_BEGINNING: Final = lazy_regex(_PREFIX + r"(?P<quote>['\"]).*(?P=quote)")
 
 
@@ -225,6 +225,7 @@ class _Walk:
             return
         for key, value in step.entries:
             place = (*path, key.text)
+            # `label`, `why` and the like are no SQL, so a comment after them is a comment.
             if key.text in STEP_OPTIONS:
                 continue
             if key.text == "do":
@@ -293,6 +294,7 @@ def _is_torn(key: ScalarNode, value: Node) -> bool:
 
 def _is_balanced(text: str) -> bool:
     """Whether no quote and no bracket is open at the end. Comments count as text: this only asks for a second look."""
+    # A rough check on purpose: a false alarm asks for a `|` block, a miss runs other SQL than the one on the page.
     rest = _QUOTED.sub("", text)
     if "'" in rest or '"' in rest or "`" in rest:
         return False
@@ -300,15 +302,7 @@ def _is_balanced(text: str) -> bool:
 
 
 _COMMENT: Final = lazy_regex(r"(?P<blanks>[ \t]+)(?P<cut>#[^\n\r]*)")
-
-
 _HARMLESS: Final = lazy_regex(r" {2,}# ")
-
-
 _ARROW: Final = lazy_regex(r"(?<!\S)=>(?!\S)")
-
-
 _KEY: Final = lazy_regex(r"[a-z_][a-z0-9_]*")
-
-
 _QUOTED: Final = lazy_regex(r"'[^']*'|\"[^\"]*\"|`[^`]*`|(\$\w*\$).*?\1", re.DOTALL)

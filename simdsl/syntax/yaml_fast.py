@@ -202,14 +202,8 @@ def _leading(line: str) -> int:
 
 
 _LINE_SECTIONS: Final = STEP_SECTIONS | {"tasks", "workload"}
-
-
 _MAX_DEPTH: Final = 20
-
-
 _MAX_LINES: Final = 1_000_000  # all lines are in memory at once
-
-
 _VISIBLE: Final = bytes([10, *range(32, 127)])
 
 
@@ -223,18 +217,8 @@ _LINE: Final = lazy_regex(
 
 
 _PLAIN: Final = lazy_regex(r"[^-?:,\[\]{}#&*!|>'\"%@` ]|-[^ ]")
-
-
 _COMMENT: Final = lazy_regex(r"(?:^| +)#.*")
-
-
 _QUOTED: Final = lazy_regex(r"'[^']*'|\"[^\"\\]*\"")
-
-
 _WORD: Final = r" *-?[A-Za-z0-9_.$]+(?:-[A-Za-z0-9_.$]+)* *"
-
-
 _FLOW_LIST: Final = lazy_regex(rf"\[{_WORD}(?:,{_WORD})*\]")
-
-
 _FLOW_MAPPING: Final = lazy_regex(rf"\{{ *[A-Za-z_][A-Za-z0-9_]*: {_WORD}(?:, *[A-Za-z_][A-Za-z0-9_]*: {_WORD})*\}}")

@@ -25,8 +25,6 @@ from simdsl.syntax.source_map import LineIndex, ListNode, MapNode, Node, ReaderI
 from simdsl.syntax.yaml_diagnostics import syntax_issue
 
 MAX_DEPTH: Final = 64
-
-
 MAX_NODES: Final = 1_000_000
 
 
@@ -306,11 +304,7 @@ _STYLES: Final = {
 
 
 _WORD: Final = lazy_regex(r"\S+")
-
-
 _COMMENT: Final = lazy_regex(r"(?<!\S)#.*")
-
-
 _EXPLICIT_KEY: Final = lazy_regex(r"(?<![^\s,])(?P<mark>\?)(?!\S)")
 
 
