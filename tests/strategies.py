@@ -692,5 +692,5 @@ def _schedules(tasks: tuple[Task, ...]) -> SearchStrategy[Schedule]:
     steps = [step for task in tasks for step in task.steps]
     words = [task.name for task in tasks for _ in task.steps]
     if words and not any(isinstance(step, BlockStep) or step.options.skip or step.options.only for step in steps):
-        kinds.append(st.permutations(words).map(lambda order: ExplicitSchedule(words=tuple(order))))
+        kinds.append(st.permutations(words).map(lambda order: ExplicitSchedule(entries=tuple(order))))
     return st.one_of(kinds)

@@ -116,4 +116,4 @@ def _lenient(plan: Plan) -> Plan | None:
         return None
     names = [task.name for task in plan.tasks]
     words = tuple(names[choice - 1] for choice in plan.schedule.choices if choice <= len(names))
-    return replace(plan, schedule=ExplicitSchedule(words=words)) if words else None
+    return replace(plan, schedule=ExplicitSchedule(entries=words)) if words else None

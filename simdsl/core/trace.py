@@ -85,7 +85,7 @@ class ScheduleEntrySkipped:
     """An entry of an explicit schedule named a task that was blocked or had finished."""
 
     index: int
-    word: str
+    entry: str
     why: str
 
 

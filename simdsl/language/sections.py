@@ -151,7 +151,7 @@ def parse_schedule(text: str) -> ExplicitSchedule | RecordedSchedule | Exhaustiv
         case "all":
             return ExhaustiveSchedule()
         case "words":
-            return ExplicitSchedule(words=tuple(map(str, tokens)))
+            return ExplicitSchedule(entries=tuple(map(str, tokens)))
         case _:
             return RecordedSchedule(choices=tuple(integer(token) for token in tokens if token.type == "NUMBER"))
 
@@ -162,7 +162,7 @@ def read_schedule(fields: FieldReader, data: Data, path: Path) -> Schedule | Non
         return _schedule_mapping(fields, data, path)
     if isinstance(data, list):
         texts = [fields.text(item, (*path, index)) for index, item in enumerate(data)]
-        return ExplicitSchedule(words=tuple(text for text in texts if text is not None))
+        return ExplicitSchedule(entries=tuple(text for text in texts if text is not None))
     text = fields.text(data, path)
     if text is None:
         return None
@@ -181,9 +181,9 @@ def check_schedule(fields: FieldReader, schedule: Schedule, tasks: tuple[Task, .
         return
     # With loops or retries the number of steps is known only while running; missing entries are reported then.
     for task in tasks:
-        steps, words = _certain_steps(task), schedule.words.count(task.name)
-        if steps is not None and steps != words:
-            message = f"`{task.name}` has {_count_of(steps, 'step')} and {_count_of(words, 'schedule entry')}"
+        steps, entries = _certain_steps(task), schedule.entries.count(task.name)
+        if steps is not None and steps != entries:
+            message = f"`{task.name}` has {_count_of(steps, 'step')} and {_count_of(entries, 'schedule entry')}"
             fields.problems.add(Code.R035, message, path, help="each entry starts one step")
 
 
@@ -194,11 +194,11 @@ def check_names_of(fields: FieldReader, schedule: Schedule, names: tuple[str, ..
             if not 1 <= number <= len(names):
                 fields.problems.add(Code.R035, f"there is no task number {number}", path, help=_numbered(names))
     if isinstance(schedule, ExplicitSchedule):
-        for word in dict.fromkeys(schedule.words):
-            if word not in names:
-                listed = isinstance(data, list) and len(data) == len(schedule.words)
-                place = (*path, schedule.words.index(word)) if listed else path
-                fields.problems.add(Code.N010, f"there is no task `{word}`", place, help=did_you_mean(word, names))
+        for entry in dict.fromkeys(schedule.entries):
+            if entry not in names:
+                listed = isinstance(data, list) and len(data) == len(schedule.entries)
+                place = (*path, schedule.entries.index(entry)) if listed else path
+                fields.problems.add(Code.N010, f"there is no task `{entry}`", place, help=did_you_mean(entry, names))
 
 
 def _schedule_mapping(fields: FieldReader, data: dict[str, Data], path: Path) -> Schedule | None:
@@ -218,7 +218,7 @@ def _schedule_mapping(fields: FieldReader, data: dict[str, Data], path: Path) ->
 
 
 def _certain_steps(task: Task) -> int | None:
-    """How many words the task takes, or None where that hangs on a loop, a retry, a backend or a mistake."""
+    """How many schedule entries the task takes, or None where that hangs on a loop, a retry, a backend or a mistake."""
     for step in task.steps:
         if step is UNREADABLE or isinstance(step, BlockStep) or step.options.skip or step.options.only:
             return None
@@ -226,7 +226,8 @@ def _certain_steps(task: Task) -> int | None:
 
 
 def _count_of(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{n} {noun if n == 1 else plural}"
 
 
 def _numbered(names: tuple[str, ...]) -> str:

@@ -21,7 +21,7 @@ from simdsl.plan.values import Value
 class ExplicitSchedule:
     """``a b a``: each entry lets that task start one step. Entries for blocked or finished tasks are skipped, and traced."""
 
-    words: tuple[str, ...]
+    entries: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

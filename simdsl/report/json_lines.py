@@ -82,7 +82,7 @@ def decode_event(data: JsonObject) -> TraceEvent:
         case "choose":
             return TaskChosen(choice=data["choice"], enabled=tuple(data["enabled"]))
         case "skip_entry":
-            return ScheduleEntrySkipped(index=data["index"], word=data["entry"], why=data["why"])
+            return ScheduleEntrySkipped(**fields)
         case "advance":
             return ClockAdvanced(**fields)
         case "pool":
@@ -168,9 +168,7 @@ def _fields(event: TraceEvent) -> JsonObject:
             }
         case InvariantEvaluated():
             return {"path": list(event.path), "outcome": encode_outcome(event.outcome), "held": event.held}
-        case ScheduleEntrySkipped(index=index, word=entry, why=why):
-            return {"index": index, "entry": entry, "why": why}
-        case TaskChosen() | ClockAdvanced() | PoolChanged() | SessionRolledBack() | RaceDetected():
+        case TaskChosen() | ScheduleEntrySkipped() | ClockAdvanced() | PoolChanged() | SessionRolledBack() | RaceDetected():
             return {name: _flat(getattr(event, name)) for name in event.__slots__}
         case _:
             assert_never(event)

@@ -12,7 +12,7 @@ from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from simdsl.backends.protocol import Description
-from simdsl.core.trace import ScheduleEntrySkipped, TraceEvent
+from simdsl.core.trace import TraceEvent
 from simdsl.core.verdicts import BackendOutput, Failure, FailureKind, Verdict
 from simdsl.plan.outcomes import Outcome
 from simdsl.plan.source import Path
@@ -84,10 +84,9 @@ def _event(event: type[TraceEvent], name: str) -> _Shape:
     hints = get_type_hints(event)
     properties: _Shape = {"event": {"const": name}}
     for field in fields(event):
-        key = _RENAMED.get((event, field.name), field.name)
         shape = _shape(hints[field.name], field.name)
-        described = _FIELDS.get((name, key))
-        properties[key] = shape if described is None else {**shape, "description": described}
+        described = _FIELDS.get((name, field.name))
+        properties[field.name] = shape if described is None else {**shape, "description": described}
     summary = (event.__doc__ or "").split("\n")[0].replace("``", "`")
     return _closed(properties, summary)
 
@@ -119,7 +118,6 @@ def _shape(hint: Any, name: str) -> _Shape:
 
 _TYPES: Final[dict[Any, str]] = {str: "string", int: "integer", bool: "boolean"}
 _NEVER_NEGATIVE: Final = frozenset({"now_us", "until_us", "choice", "enabled", "index"})
-_RENAMED: Final[dict[tuple[type, str], str]] = {(ScheduleEntrySkipped, "word"): "entry"}
 _FIELDS: Final = {
     ("step", "what"): "The SQL as the plan wrote it, or `checkout main`, `return`.",
     ("step", "names"): "The variables that the arguments are values of.",

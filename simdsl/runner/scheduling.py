@@ -53,7 +53,7 @@ class ExplicitPolicy:
                 return index
             state = interpreter.threads[index].state
             why = "finished" if state is ThreadState.DONE else f"blocked: {state.value}"
-            interpreter.trace.add(ScheduleEntrySkipped(index=self.position, word=entry, why=why))
+            interpreter.trace.add(ScheduleEntrySkipped(index=self.position, entry=entry, why=why))
         return enabled[0]
 
     def finish(self) -> None:
@@ -184,8 +184,8 @@ class ScheduleExplorer:
 
     def __iter__(self) -> Iterator[SchedulingPolicy]:
         match self.schedule:
-            case ExplicitSchedule(words=words):
-                yield ExplicitPolicy(self.names, words)
+            case ExplicitSchedule(entries=entries):
+                yield ExplicitPolicy(self.names, entries)
             case RecordedSchedule(choices=choices):
                 yield ReplayPolicy(self.names, choices)
             case RandomSchedule(runs=runs, seed=seed):

@@ -93,7 +93,7 @@ def _each_once(order: Iterable[Path], looping: Set[str], plain: Iterable[Path]) 
 
 def explicit_schedule(order: Sequence[Path]) -> ExplicitSchedule:
     """The schedule in which the steps start in this order."""
-    return ExplicitSchedule(words=tuple(str(path[1]) for path in order))
+    return ExplicitSchedule(entries=tuple(str(path[1]) for path in order))
 
 
 def task_of(path: Path, step: Step) -> str | None:

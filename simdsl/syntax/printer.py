@@ -84,7 +84,7 @@ def schedule_text(schedule: ExplicitSchedule | RecordedSchedule) -> str:
     """``a b a`` or ``1-2-1``."""
     match schedule:
         case ExplicitSchedule():
-            return " ".join(schedule.words)
+            return " ".join(schedule.entries)
         case RecordedSchedule():
             return "-".join(map(str, schedule.choices))
         case _:

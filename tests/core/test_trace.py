@@ -111,7 +111,7 @@ def test_the_digest_knows_no_places_and_no_instructions() -> None:
     op = Op()
     other = Op(path=("tasks", "a", 5), parameters=("y",), has_expectation=False)
     assert Writer().step(op, 1).step(op, 2).digest() == Writer().step(op, 1, now_us=5, session=9).step(other, 2).digest()
-    skipped = ScheduleEntrySkipped(index=1, word="a", why="finished")
+    skipped = ScheduleEntrySkipped(index=1, entry="a", why="finished")
     assert (
         Writer().step(op, 1).step(op, 2).digest() == Writer().step(op, 1).event(CHOSEN).event(skipped).step(op, 2).digest()
     )

@@ -15,8 +15,8 @@ TWO = {"a": ["SELECT 1", "SELECT 2"], "b": ["SELECT 1"]}
     [
         ("all", ExhaustiveSchedule()),
         ("{all: 100}", ExhaustiveSchedule(bound=100)),
-        ("a b a", ExplicitSchedule(words=("a", "b", "a"))),
-        ("[a, a, b]", ExplicitSchedule(words=("a", "a", "b"))),
+        ("a b a", ExplicitSchedule(entries=("a", "b", "a"))),
+        ("[a, a, b]", ExplicitSchedule(entries=("a", "a", "b"))),
         ("1-2-1", RecordedSchedule(choices=(1, 2, 1))),
         ("1", RecordedSchedule(choices=(1,))),
         ("{runs: 200}", RandomSchedule(runs=200)),

@@ -111,7 +111,7 @@ def test_what_is_refused_around_it(head: dict[str, str], wanted: list[str]) -> N
 
 
 def test_words_name_tasks_and_need_not_match_the_steps() -> None:
-    assert plan(with_workload(schedule="t1 t2 t1")).schedule == ExplicitSchedule(words=("t1", "t2", "t1"))
+    assert plan(with_workload(schedule="t1 t2 t1")).schedule == ExplicitSchedule(entries=("t1", "t2", "t1"))
 
 
 def test_a_schedule_is_missing() -> None:

@@ -101,7 +101,7 @@ events: st.SearchStrategy[TraceEvent] = st.one_of(
         arguments=rows,
     ),
     made(TaskChosen, choice=counts, enabled=st.lists(counts, max_size=3).map(tuple)),
-    made(ScheduleEntrySkipped, index=counts, word=words, why=words),
+    made(ScheduleEntrySkipped, index=counts, entry=words, why=words),
     made(ClockAdvanced, now_us=counts),
     made(
         PoolChanged,

@@ -170,7 +170,7 @@ class _TimelineBuilder:
             case RaceDetected():
                 self._say(f"raced: the engine chose between {', '.join(event.tasks)}")
             case ScheduleEntrySkipped():
-                self._say(f"schedule entry {event.index + 1}, {event.word}, is skipped: {event.why}")
+                self._say(f"schedule entry {event.index + 1}, {event.entry}, is skipped: {event.why}")
             case _:
                 pass
 
