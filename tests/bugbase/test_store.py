@@ -170,6 +170,7 @@ def test_a_writer_killed_while_it_counts_leaves_the_count_as_it_was(store: BugSt
     ]
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_lose_no_bug_and_no_count(store: BugStore) -> None:
     writers = [start(store.directory, 0, 50), start(store.directory, 25, 75)]
     while any(writer.poll() is None for writer in writers):

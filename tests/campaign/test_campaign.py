@@ -30,6 +30,7 @@ def test_every_seed_is_done_once(tmp_path: Path) -> None:
     assert not ran.store.directory.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_the_bugs_do_not_depend_on_how_many_work(tmp_path: Path, size: int) -> None:
     about = work(WRONG)
@@ -44,6 +45,7 @@ def test_the_bugs_do_not_depend_on_how_many_work(tmp_path: Path, size: int) -> N
     assert seeds == sorted(seeds)
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     about = work(WRONG)
     whole = run(tmp_path / "whole", about, 50)
@@ -63,6 +65,7 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert again.ended.done_now == 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [Position(0, 1), Position(0, 20), Position(0, 32), None])
 def test_a_process_that_somebody_killed_is_no_bug(tmp_path: Path, at: Position | None) -> None:
     about = work()
@@ -134,6 +137,7 @@ def test_a_backend_that_is_not_there_ends_it(tmp_path: Path) -> None:
     assert ran.ended.score.seeds == 0
 
 
+@pytest.mark.slow
 def test_each_bug_is_shrunk_once_and_never_again(tmp_path: Path) -> None:
     about = work(WRONG)
     crew = Here(about)

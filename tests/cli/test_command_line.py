@@ -78,6 +78,7 @@ def _words(draw: st.DrawFn, field: Field) -> list[str]:
     return draw(st.sampled_from(([name, value], [joined])))
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(words=command_lines())
 def test_the_fast_path_reads_what_typer_reads(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

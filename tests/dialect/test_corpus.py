@@ -15,6 +15,7 @@ PAIRS = [(collection, target) for collection in collections() for target in TARG
 NAMES = [f"{collection.name}-{target}" for collection, target in PAIRS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("collection", "target"), PAIRS, ids=NAMES)
 def test_everything_comes_as_the_corpus_says(collection: Collection, target: Dialect, results_of: ResultsOf) -> None:
     found = [f"{result.entry.name}: {result.problem}" for result in results_of(collection.name, target) if result.problem]

@@ -81,6 +81,7 @@ def test_nothing_stands_around_itself(collection: Collection, target: Dialect) -
     assert found == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("collection", "target"), PAIRS, ids=NAMES)
 def test_sqlglot_adds_no_guard_to_what_it_is_given(collection: Collection, target: Dialect) -> None:
     """Where this fails with another sqlglot, its writer has learnt what we do: see `write_as_it_stands`."""

@@ -192,6 +192,7 @@ SHAPES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     shapes=st.lists(st.tuples(SHAPES, st.lists(LITERALS, min_size=8, max_size=8)), min_size=2, max_size=4),

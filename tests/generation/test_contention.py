@@ -103,6 +103,7 @@ def test_a_transaction_that_came_second_is_rolled_back_before_anything_else() ->
     assert count > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("backend", ["sqlite", "libsql", "turso", "postgres"])
 def test_it_comes_as_the_plan_says(backend: str, seed: int) -> None:

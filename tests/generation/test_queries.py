@@ -64,6 +64,7 @@ def plans(setting: str) -> Iterator[Plan]:
         yield generate(load_profile("quick", [*READS, *rates, *(f"queries.{other}=0" for other in others)]), seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", FORMS)
 def test_every_form_is_drawn(setting: str) -> None:
     said = "\n".join(step.sql.text for plan in plans(setting) for step in plan.steps or () if isinstance(step, SqlStep))

@@ -125,6 +125,7 @@ RATES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("knob", "pattern", "base"), RATES, ids=[knob for knob, *_ in RATES])
 def test_a_rate_of_0_is_never_and_a_rate_of_1_is_often(knob: str, pattern: str, base: tuple[str, ...]) -> None:
     assert not re.findall(pattern, said(*base, f"{knob}=0"), re.MULTILINE)
@@ -204,6 +205,7 @@ def test_every_knob_that_is_heeded_changes_plans(knob: Knob) -> None:
     assert one != other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "knob", [knob for knob in knobs() if knob.dotted in UNSUPPORTED_KNOBS], ids=lambda knob: knob.dotted
 )

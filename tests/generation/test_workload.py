@@ -198,12 +198,14 @@ def test_plans_of_quick_hold_on_sqlite(seed: int) -> None:
     _holds(plan_of("quick", seed), "sqlite")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", [name for name in PROFILES if name != "quick"])
 def test_plans_of_the_other_profiles_hold_on_sqlite(name: str, seed: int) -> None:
     _holds(plan_of(name, seed), "sqlite")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", ["quick", "concurrent", "ddl-heavy"])
 def test_plans_hold_on_postgres(name: str, seed: int) -> None:
@@ -225,6 +227,7 @@ def test_plans_hold_on_the_kin_of_sqlite(backend: str, seed: int) -> None:
     _holds(plan_of("quick", seed), backend)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backend", "seed"), [*(("sqlite", seed) for seed in range(20)), ("postgres", 0), ("postgres", 1)])
 def test_plans_hold_however_the_knobs_are_turned(backend: str, seed: int) -> None:
     plan = plan_of("quick", seed, *_turned(seed))
@@ -232,6 +235,7 @@ def test_plans_hold_however_the_knobs_are_turned(backend: str, seed: int) -> Non
     _holds(plan, backend)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["quick", "read-heavy", "concurrent"])
 def test_two_engines_agree_to_the_end(name: str) -> None:
     if (missing := problem("postgres")) is not None:

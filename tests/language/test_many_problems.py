@@ -54,6 +54,7 @@ def found(text: str) -> list[Diagnostic]:
     return [diagnostic for diagnostic in check_text(text).diagnostics if diagnostic.code is not Code.W002]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("write", "code"),
     [
@@ -99,6 +100,7 @@ def shown(diagnostics: tuple[Diagnostic, ...]) -> str:
     return render_diagnostics(diagnostics, DiagnosticFormat.TEXT, Screen(width=200))
 
 
+@pytest.mark.slow
 def test_the_note_is_in_text_and_in_json() -> None:
     diagnostics = check_text(bad_lines(MANY)).diagnostics
     *_, rest, note = shown(diagnostics).split("\n\n")

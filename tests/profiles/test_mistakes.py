@@ -107,6 +107,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(here: Path) -> N
     assert lines == sorted(lines)
 
 
+@pytest.mark.slow
 def test_a_flood_of_mistakes_ends(here: Path) -> None:
     items = ", ".join(f"[{number}], x{number}, {number}" for number in range(30_000))
     keys = "".join(f"k{number}: 1\n" for number in range(30_000))

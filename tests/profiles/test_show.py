@@ -90,6 +90,7 @@ def _values(knob: Knob) -> st.SearchStrategy[Json]:
             return st.lists(st.sampled_from(knob.words), min_size=1, unique=True).map(lambda words: [*words])
 
 
+@pytest.mark.slow
 @given(st.data(), st.sampled_from([40, 60, WIDE]))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_profile_that_is_shown_loads_as_the_same(data: st.DataObject, width: int) -> None:
@@ -98,6 +99,7 @@ def test_any_profile_that_is_shown_loads_as_the_same(data: st.DataObject, width:
     assert shown_again(profile, width) == profile
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from([40, WIDE]))
 @settings(max_examples=300, deadline=None)
 def test_any_doc_that_is_shown_loads_as_the_same(doc: str, width: int) -> None:

@@ -76,6 +76,7 @@ def test_a_size_makes_plans_larger() -> None:
         assert large > small
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", built_in())
 def test_written_out_and_loaded_again_it_is_the_same_plan(name: str) -> None:
     for seed in range(SEEDS):
@@ -120,6 +121,7 @@ def test_no_backend_can_lose_a_connection_yet_and_that_is_said(backend: str) -> 
     assert (ran.ended.reason or "").endswith(f"{backend} cannot do `fault: disconnect`")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNNABLE)
 def test_written_out_it_leaves_the_same_trace(name: str) -> None:
     plan = find(name).plan(5)
@@ -128,6 +130,7 @@ def test_written_out_it_leaves_the_same_trace(name: str) -> None:
     assert [report.properties for report in ran.reports] == [report.properties for report in again.reports]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNNABLE)
 def test_two_builds_of_one_engine_agree(name: str) -> None:
     backends = [resolve("sqlite"), resolve("libsql")]

@@ -98,6 +98,7 @@ def test_without_a_fault_there_is_no_alarm(reference: str) -> None:
         assert ran.ended.verdict is Verdict.PASS, ran.ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", REFERENCES)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_is_found_at_the_step_that_is_wrong_first(fault: str, reference: str) -> None:

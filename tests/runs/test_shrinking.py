@@ -100,12 +100,14 @@ def test_what_a_property_finds_shrinks_to_exactly_this(name: str, property_: str
     assert dump(shrunk(plan, replay, holds_on).case.plan) == expected(name)
 
 
+@pytest.mark.slow
 def test_a_bug_that_needs_three_tasks_keeps_three() -> None:
     backend = resolve(f"sqlite?driver={install_class('loses_a_commit_in_a_crowd', LosesACommitInACrowd)}")
     plan = find("tx-commit-visible").plan(0, PlanSize(writers=3))
     assert dump(shrunk(plan, on(backend), on(resolve("sqlite"))).case.plan) == expected("lost-in-a-crowd")
 
 
+@pytest.mark.slow
 def test_a_difference_of_two_engines_shrinks_to_what_they_differ_in() -> None:
     """Within a transaction SQLite shows what was there when it began to read, and PostgreSQL what others have committed."""
     plan = load_text(

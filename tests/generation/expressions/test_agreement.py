@@ -31,6 +31,7 @@ from tests.generation.expressions.left_out import LEFT_OUT, LeftOut
 from tests.generation.expressions.tables import COLUMNS, RATES, WILD, Engine, as_type, drawn_rows
 
 
+@pytest.mark.slow
 def test_expressions_agree(engines: tuple[Engine, ...]) -> None:
     tally = agree(engines, seed=0, count=5_000)
     assert not tally.disagreements, "\n".join(map(str, tally.disagreements[:5]))
@@ -98,6 +99,7 @@ def test_predicates_are_rectified_in_all_three_ways() -> None:
     assert min(made[way] for way in ("itself", "Not", "IsNull")) >= 10, made
 
 
+@pytest.mark.slow
 def test_rewrites_agree(engines: tuple[Engine, ...]) -> None:
     """Every rewrite, at the root and within, is worth the same to us; a sample of each is so to the engines."""
     rows = drawn_rows(6, 6) + drawn_rows(6, 6, WILD, fill=1)
