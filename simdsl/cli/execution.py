@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from simdsl.backends.protocol import Backend
 from simdsl.cli.exits import Exit, Stop
 from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, PlanStarted, Progress, RunEnded, RunReport, Verdict
-from simdsl.failures.same_failure import PlanRunner
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic, Problem
@@ -37,6 +36,7 @@ from simdsl.runs.verdict import PlanSummary
 # A plain run executes plans here on one backend; what the other ways need would make its start a fifth longer.
 if TYPE_CHECKING:
     from simdsl.cli.selection import SelectedPlan
+    from simdsl.failures.same_failure import PlanRunner
     from simdsl.workers.isolated_worker import IsolatedWorker
 
 

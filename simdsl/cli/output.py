@@ -10,7 +10,6 @@ from simdsl.backends.protocol import BackendUnavailable, UnknownBackend
 from simdsl.backends.urls import mask
 from simdsl.cli.exits import Exit, Stop
 from simdsl.core.verdicts import AllPlansEnded
-from simdsl.language.dump import dump, dump_json
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
@@ -35,6 +34,8 @@ def print_diagnostics(
 
 def write_plan(plan: Plan, path: str | None) -> None:
     """Write a plan to a file, as JSON if its name ends in ``.json``; None is standard output. Raises ``Stop``."""
+    from simdsl.language.dump import dump, dump_json  # start-up: most calls write no plan
+
     text = dump_json(plan) if path is not None and path.endswith(".json") else dump(plan)
     if path is None:
         sys.stdout.write(text)
