@@ -17,8 +17,8 @@ from simdsl.campaign.jobs import CampaignSpec, WorkerPool
 from simdsl.campaign.journal import Journal
 from simdsl.campaign.local_pool import LocalPool
 from simdsl.core.verdicts import PlanEnded, Verdict
+from simdsl.plan.plan import strip_seeds
 from simdsl.profiles.load import load_profile
-from simdsl.rewriting.pin import strip_seeds
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
 from simdsl.runs.plan_generator import PlanGenerator

@@ -20,9 +20,8 @@ from simdsl.language.sections import parse_schedule
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Severity
-from simdsl.plan.plan import PctSchedule, Plan, RandomSchedule, Reset, ResetMode, Schedule
+from simdsl.plan.plan import PctSchedule, Plan, RandomSchedule, Reset, ResetMode, Schedule, strip_seeds
 from simdsl.plan.regexes import lazy_regex
-from simdsl.rewriting.pin import strip_seeds
 from simdsl.syntax.document import Document
 from simdsl.syntax.problems import ParseError
 

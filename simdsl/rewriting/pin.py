@@ -42,7 +42,6 @@ from simdsl.plan.plan import (
     ExplicitSchedule,
     Identifier,
     Param,
-    PctSchedule,
     Plan,
     RandomSchedule,
     RecordedSchedule,
@@ -184,14 +183,6 @@ def _binders(node: Any) -> Iterator[Binding | For]:
     elif is_dataclass(node):
         for one in fields(node):
             yield from _binders(getattr(node, one.name))
-
-
-def strip_seeds(plan: Plan) -> Plan:
-    """The plan without seeds of its own, so that the seed of the call applies everywhere."""
-    schedule = plan.schedule
-    if isinstance(schedule, RandomSchedule | PctSchedule):
-        schedule = replace(schedule, seed=None)
-    return replace(plan, seed=None, schedule=schedule)
 
 
 _FIXED: Final = lazy_regex(r"-?[0-9]+\.[0-9]+")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from typing import Final
 
 from simdsl.core import gc_pause
@@ -146,6 +145,8 @@ def replace_file(path: str, content: bytes) -> None:
     """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
+    import tempfile  # start-up: few calls replace a file, and it brings `random` and `shutil`
+
     descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:

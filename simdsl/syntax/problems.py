@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
@@ -111,6 +110,8 @@ def nearest(word: str, options: Collection[str]) -> str | None:
     if len(options) > MAX_OPTIONS:
         # Comparing one word takes about 10 us: among the variables of a plan of 100,000 steps, a second for each mistake.
         return None
+    import difflib  # start-up: only for a word that is unknown
+
     found = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
     return found[0] if found else None
 
