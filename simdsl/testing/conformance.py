@@ -74,10 +74,12 @@ class Conformance:
         assert a.say("DELETE FROM t WHERE id > 1") == Affected(2)
 
     def test_large_counts(self, a: SqlClient) -> None:
+        # Adapters keep the outcomes of small counts ready-made; 1,000 is past every such table.
         series = f"{self.kit.recursive} n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)"
         assert a.affected(f"INSERT INTO t (id) {series} SELECT i FROM n") == 1000
 
     def test_with_before_dml_counts(self, a: SqlClient) -> None:
+        # Drivers that look at the first word of a statement take this for a query.
         assert a.affected("WITH n (i) AS (VALUES (2), (3)) INSERT INTO t (id) SELECT i FROM n") == 2
         assert a.affected("WITH n (i) AS (VALUES (99)) DELETE FROM t WHERE id IN (SELECT i FROM n)") == 0
 
@@ -91,6 +93,7 @@ class Conformance:
             assert a.say(text) == Affected(None)
 
     def test_values_come_back(self, a: SqlClient) -> None:
+        # The type counts too: expectations tell 1 from 1.0 and from true.
         for value in (*self.kit.values, *self.kit.turned):
             ((got,),) = a.rows("SELECT $x", x=value)
             expected = self.kit.turned.get(value, value)
@@ -106,9 +109,11 @@ class Conformance:
         assert a.error("SELECT $x", x=value) is ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE
 
     def test_lone_surrogate_is_no_text(self, a: SqlClient) -> None:
+        # A Python str can hold one, UTF-8 cannot: a driver must not replace it in silence.
         assert a.error("SELECT $x", x="\ud800") is ErrorClass.INVALID_TEXT_REPRESENTATION
 
     def test_parameters_in_the_order_of_the_text(self, a: SqlClient) -> None:
+        # A variable that occurs twice is one parameter in some styles and two in others.
         assert a.rows("SELECT $x, $y, $x", x=1, y=2) == [(1, 2, 1)]
 
     def test_identifier_is_quoted(self, backend: Backend, a: SqlClient) -> None:
@@ -172,6 +177,7 @@ class Conformance:
     def test_begin_within_a_transaction(self, a: SqlClient) -> None:
         a.ok("BEGIN")
         assert a.error("BEGIN") is ErrorClass.ACTIVE_SQL_TRANSACTION
+        # The error must not have ended the transaction: retries in plans rely on that.
         assert a.session.tx() is Tx.OPEN
 
     @pytest.mark.parametrize("text", ["ROLLBACK TO s", "RELEASE s"])
@@ -230,6 +236,7 @@ class Conformance:
     def test_all_waiters_are_served(self, backend: Backend, database: Database, a: SqlClient) -> None:
         if not backend.capabilities.blocks_on_locks:
             return
+        # More than two, because engines hand a lock on to one waiter, which then blocks the next one in turn.
         waiters = [SqlClient(backend, database) for _ in range(4)]
         a.ok("BEGIN", "UPDATE t SET v = 2 WHERE id = 1")
         for waiter in waiters:
@@ -251,6 +258,7 @@ class Conformance:
         both = [a.session, b.session]
         blockers = a.database.settle(both, LIMIT_US).blockers
         assert blockers == {a.session.id: {b.session.id}, b.session.id: {a.session.id}}
+        # simdsl itself breaks the circle, before the engine's own detector does by its clock.
         b.session.cancel()
         canceled = b.heard()
         assert isinstance(canceled, Failed)
@@ -272,12 +280,14 @@ class Conformance:
     # The database
 
     def test_sessions_number_from_one_after_restore(self, database: Database) -> None:
+        # Traces name sessions by these numbers, and every run of a plan must have the same trace.
         for _ in range(2):
             assert [database.open().id, database.open().id] == [1, 2]
             database.restore()
 
     def test_restore_brings_rows_and_schema_back(self, backend: Backend, database: Database) -> None:
         before = database.end_state()
+        # Rows only; the schema too; and a transaction that is still open when its session is closed.
         for texts in (
             ("DELETE FROM t",),
             ("DROP TABLE child", "CREATE TABLE extra (x INTEGER)"),
@@ -344,6 +354,7 @@ class Conformance:
         pool.request("a")
         clock.advance_to(17)
         ticket = pool.request("b")
+        # Exact to the microsecond: a deadline that is off by one would change the order of events in a trace.
         assert clock.next_deadline_us() == HOUR_US + 17
         clock.advance_to(HOUR_US + 16)
         assert ticket.poll() is None
@@ -357,13 +368,14 @@ class Conformance:
         lease = lent(pool.request("a"))
         gone, next_one = pool.request("b"), pool.request("c")
         gone.cancel()
-        gone.cancel()
+        gone.cancel()  # idempotent: a step's timeout and the end of a run may both cancel it
         pool.release(lease)
         assert lent(next_one).session is lease.session
 
     def test_dirty_return_comes_back_clean(self, backend: Backend, database: Database) -> None:
         pool = database.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
+        # Cleaning is the pool's business; the adapter must let its rollback reach the transaction.
         SqlClient(backend, database, lease.session).ok("BEGIN", "DELETE FROM t")
         pool.release(lease)
         again = lent(pool.request("b"))
@@ -392,6 +404,7 @@ class Conformance:
     def test_killed_connection_fails_and_its_place_is_not_lost(self, backend: Backend, database: Database) -> None:
         pool = database.pool(PoolSpec(name="main", size=1), Clock())
         lease = lent(pool.request("a"))
+        # As a plan's fault does it: behind the back of the pool, which finds out when the connection comes back.
         lease.session.close()
         outcome = lease.session.start(SqlClient(backend, database).compiled("SELECT 1"), ())
         assert isinstance(outcome, Failed)

@@ -50,6 +50,7 @@ class SqlClient:
         """Run a statement to its end, or until it waits for another session."""
         statement = self.compiled(text)
         arguments = tuple(variables[name] for name in statement.parameters)
+        # What blocks gets a real settle, as the interpreter gives it: only then is it known to wait.
         outcome = self.session.start(statement, arguments)
         return outcome if outcome is not None else self.heard()
 
@@ -94,6 +95,7 @@ def parse_statement(text: str) -> Sql:
     transaction = _transaction(text)
     if transaction is not None:
         return Sql(fragments=(text,), kind=SqlKind.TRANSACTION, transaction=transaction)
+    # `$name` as in plans, but without the lexer: a literal that holds a dollar sign is not asked here.
     parts = re.split(r"\$([a-z_][a-z0-9_]*)", text)
     fragments = tuple(Variable(name=part) if i % 2 else part for i, part in enumerate(parts) if i % 2 or part)
     return Sql(fragments=fragments, kind=_KINDS.get(text.split()[0].upper(), SqlKind.OTHER))
@@ -120,6 +122,7 @@ def _transaction(text: str) -> TransactionControl | None:
 
 Provocation: TypeAlias = Callable[[Backend, Database], Outcome]
 
+# The ends of each type's range, and texts and bytes that careless adapters cut, decode or quote.
 VALUES: Final[tuple[Value, ...]] = (
     None,
     0,
@@ -183,12 +186,13 @@ def provoke_pool_timeout(backend: Backend, database: Database) -> Outcome:
     pool = database.pool(PoolSpec(name="main", size=1, timeout_us=1), clock)
     pool.request("a")
     ticket = pool.request("b")
-    clock.advance_to(1)
+    clock.advance_to(1)  # the whole timeout, in virtual time
     outcome = ticket.poll()
     assert isinstance(outcome, Failed)
     return outcome
 
 
+# By SQL where SQL can: an error that a mock raises would not test the driver.
 _PROVOCATIONS: Final[Mapping[ErrorClass, Provocation]] = {
     ErrorClass.UNIQUE_VIOLATION: after("INSERT INTO t (id) VALUES (1)"),
     ErrorClass.NOT_NULL_VIOLATION: after("INSERT INTO t (id, w) VALUES (2, NULL)"),
