@@ -69,7 +69,7 @@ def replay_bug(entry: BugEntry, run: PlanRunner, *, shrunk: bool = False, repeat
     if ended.verdict is Verdict.SKIP:
         return BugReplay(entry=entry, answer=ReplayVerdict.ERROR, reason=f"it did not run: {ended.reason}")
     if not _judged(entry.record.bug, reports, ended):
-        return BugReplay(entry=entry, answer=ReplayVerdict.ERROR, reason="nothing fails, and what failed was not judged")
+        return BugReplay(entry=entry, answer=ReplayVerdict.ERROR, reason="nothing fails, and what failed was not checked")
     return BugReplay(entry=entry, answer=ReplayVerdict.FIXED, reason="; ".join(ended.warnings) or None)
 
 

@@ -1,1 +1,1 @@
-"""Campaigns: plans of thousands of seeds, made, run, judged, shrunk and stored by many processes."""
+"""Campaigns: the plans of thousands of seeds, generated, run, checked, shrunk and stored by many processes."""

@@ -1,4 +1,4 @@
-"""A campaign: gives out seeds, and brings in, judges and stores what came of them. Only it writes.
+"""A campaign: gives out seeds, and collects, evaluates and stores their results. Only it writes.
 
 Results are taken in the order of their seeds, whoever is first to come with his, so that nothing that is found, stored or
 said depends on how many workers there are.

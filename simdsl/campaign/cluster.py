@@ -149,7 +149,7 @@ class ClusterPool:
                     f"the worker {worker} cannot do this: {why}, and here is simdsl {__version__}, Python {PYTHON}"
                 )
             case None:
-                raise WorkerPoolError(f"a worker of {self._address} has given back a job that it was not to give back")
+                raise WorkerPoolError(f"a worker of {self._address} has returned a job that it was not asked to return")
 
     def _ended(self, wait_ns: int) -> list[tuple[str, Promise[JobResult | LostJob]]]:
         """The tasks that have come to an end: at least one if one does in time."""

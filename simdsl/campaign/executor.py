@@ -51,7 +51,7 @@ All processes seem to end with 255 when the server that has forked them does.
 
 
 _LONG_NS: Final = 1_000_000_000
-"""A batch that takes longer gives back what it has come to: nobody waits for news, and less is lost with its process."""
+"""A batch that takes longer returns what it has so far: nobody waits for news, and less is lost with its process."""
 
 
 class JobExecutor:

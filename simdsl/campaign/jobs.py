@@ -88,7 +88,7 @@ class BugFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalFailure:
-    """A plan that was not judged because of simdsl itself. No failure of a database, and no pass."""
+    """A plan that was not checked because of an error in simdsl itself. No failure of a database, and no pass."""
 
     maker: str
     seed: int
@@ -181,7 +181,7 @@ class WorkerPool(Protocol):
         """
 
     def stop(self) -> None:
-        """Have jobs end after their present seed and report what they came to; jobs that were not begun are given back
+        """Have jobs end after their present seed and report what they came to; jobs that were not begun are returned
         without a report. ``busy`` falls to 0. Nothing may be submitted any more."""
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""What judges and runner share: the clock, choices, trace events, the matcher of expectations."""
+"""What checks and the runner share: the clock, random choices, trace events, the matcher of expectations."""

@@ -234,7 +234,7 @@ class Trace:
     def control(self) -> Iterator[TraceEvent]:
         """All events, but of the steps only those that may have changed the state of a transaction.
 
-        For judges that follow connections and transactions: building an event for every step would cost as much as running
+        For checks that follow connections and transactions: building an event for every step would cost as much as running
         the steps did.
         """
         return self._read(self.transactions)

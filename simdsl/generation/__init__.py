@@ -1,1 +1,1 @@
-"""Generation: plans that nobody wrote, drawn by (seed, purpose, place). It reads no database and runs nothing."""
+"""Generated plans, each a function of (seed, purpose, place). Nothing here reads a database or runs a plan."""

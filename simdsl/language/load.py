@@ -304,7 +304,7 @@ def _is_slug(text: str) -> bool:
 
 
 def _asserts_something(plan: Plan) -> bool:
-    """Whether any step judges: an explicit expectation, a check, an invariant, a property."""
+    """Whether any step has an assertion: an explicit expectation, a check, an invariant, a property."""
     if plan.invariants or plan.properties:
         return True
     deeds = plan.workload.actions if plan.workload is not None else ()

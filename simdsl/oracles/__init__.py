@@ -1,1 +1,1 @@
-"""Judges: they read a plan and a trace, never a connection."""
+"""Oracles: they decide from plans and traces whether runs are right, and never have a connection."""

@@ -1,1 +1,1 @@
-"""Named properties: what makes a plan that may break a claim, and what judges the claim on the trace of a run."""
+"""Properties: claims, each with a builder of plans that may violate it and a check of the trace of a run."""

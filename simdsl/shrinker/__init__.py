@@ -1,1 +1,1 @@
-"""From a plan that fails to the smallest one that fails alike. Nothing here runs a plan: it is handed a predicate."""
+"""From a failing plan to the smallest one with the same failure. Nothing here runs a plan: the test is passed in."""

@@ -265,7 +265,7 @@ def is_lint_free(sql: Sql, expect: Expectation) -> bool:
 def lint_statement(
     problems: Problems, sql: Sql, expect: Expectation, text: str, path: Path, *, sessions: bool = True
 ) -> None:
-    """The expectation of a statement. ``sessions`` is false where nothing can be parked."""
+    """The expectation of a statement. ``sessions`` is false where nothing can be blocked."""
     for alternative in expect:
         for code, message, help_ in _complaints(sql, alternative, sessions):
             problems.add_issue(_behind_arrow(code, message, text, help_), path)
@@ -280,7 +280,7 @@ def lint_session(
             code, message = (Code.R015, "a return never waits") if sessions else (Code.R030, _ONLY_IN_STEPS)
             problems.add_issue(_behind_arrow(code, message, text, None), path)
         elif isinstance(alternative, Blocks) and verb == "await":
-            problems.add_issue(_behind_arrow(Code.R015, "`await` judges what the statement came to", text, None), path)
+            problems.add_issue(_behind_arrow(Code.R015, "`await` checks the outcome of the statement", text, None), path)
         elif verb != "await" and not isinstance(alternative, (Ok, ExpectedError, Blocks)):
             message = f"a {verb} gives a connection, not rows" if verb == "checkout" else "a return gives nothing"
             problems.add_issue(_behind_arrow(Code.R015, message, text, "`ok`, or an error"), path)
@@ -290,7 +290,7 @@ def _complaints(sql: Sql, alternative: Alternative, sessions: bool) -> Iterator[
     kind = sql.kind
     if isinstance(alternative, Blocks):
         if not sessions:
-            yield Code.R030, _ONLY_IN_STEPS, "in `tasks:` a statement is judged on what it finally comes to"
+            yield Code.R030, _ONLY_IN_STEPS, "in `tasks:` the expectation of a statement is compared with its final outcome"
         return
     if isinstance(alternative, Count) and alternative.what is CountUnit.AFFECTED:
         if kind in (SqlKind.QUERY, SqlKind.DDL, SqlKind.TRANSACTION):

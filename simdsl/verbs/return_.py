@@ -46,7 +46,7 @@ class ReturnVerb(Verb[Return]):
         return with_expectation("" if step.task == WORKLOAD_TASK else step.task, step.expect)
 
     def check_blocked(self, step: Return, path: Path, tasks: BlockedTasks) -> None:
-        """A connection whose statement is blocked cannot be given back."""
+        """A connection whose statement is blocked cannot be returned."""
         tasks.acts(step, self.name, path)
 
     def lower(self, step: Return, path: Path, code: list[Instruction], lowering: Lowering) -> None:

@@ -84,7 +84,7 @@ def test_a_plan_that_judges_nothing_is_not_fixed(tmp_path: Path) -> None:
     path.write_text(re.sub(r" ORDER BY id(?s:.*?)(?=\nseed)", "", path.read_text()))
     assert "=>" not in path.read_text()
     said = again(entry, "sqlite")
-    assert (said.answer, said.reason) == (ReplayVerdict.ERROR, "nothing fails, and what failed was not judged")
+    assert (said.answer, said.reason) == (ReplayVerdict.ERROR, "nothing fails, and what failed was not checked")
 
 
 @pytest.mark.parametrize(

@@ -18,23 +18,23 @@ _INTRODUCTION: Final = f"""\
 
 Made by `python -m tests.mutation --write`, which runs what it says; do not edit.
 
-A property that never fails proves nothing. So bugs are planted: SQLite, its driver or its pool, changed at one point, with
-everything else as it is. Each bug names the property that must find it.
+A property that never fails proves nothing. So bugs are planted: SQLite, its driver or its pool is changed at one point, and
+everything else stays as it is. Each bug names the property that must find it.
 
-That property's plans are made of the profile `{PROFILES[0]}`, from {len(STARTS)} starting seeds \
-({", ".join(map(str, STARTS))}), seed after seed, until one of
-them fails. It has to do so from every start within {SEEDS} seeds; if it does not, the same is tried with `{PROFILES[1]}`. \
-`seeds` is how many
-it took, the median over the starts and the most; `steps` is how many steps ran until then, with all schedules of all plans,
-the median. A plan finds a bug by a violation of its property, by a check or an expectation that is missed. An error that
-only stops a plan does not count. Every plan that is counted here was also run without the bug, where it held and judged.
+Plans of that property are generated with the profile `{PROFILES[0]}`, from {len(STARTS)} starting seeds \
+({", ".join(map(str, STARTS))}), seed after seed, until one
+of them fails. From every start, that has to happen within {SEEDS} seeds; otherwise the same is tried with `{PROFILES[1]}`. \
+`seeds` is
+how many seeds it took: the median over the starts, and the maximum. `steps` is how many steps ran until then, in all
+schedules of all plans: the median. A plan finds a bug by a violation of its property, or by a check or an expectation that
+fails. An error that only stops a plan does not count. Every plan that counts was also run without the bug, where it passed.
 
-`also` are the other properties that find the bug with the seed {", ".join(map(str, SURVEY))} of `{PROFILES[0]}`.
+`also` lists the other properties that find the bug with the seed {", ".join(map(str, SURVEY))} of `{PROFILES[0]}`.
 
-A column does not say who is the better detective. A plan of one property has more steps than one of another, and
-a bug that is met at every step says little. It says that the oracle works, and about how long it needs.
+The columns do not rank the properties. Plans of one property have more steps than those of another, and a bug that shows at
+every step says little. They show that the oracle works, and about how long it needs.
 
-The list is a selection: bugs that were tried and not found, or not within these seeds, were left out. No property finds
+The list is a selection: bugs that were tried and not found, or not within these seeds, are not in it. No property finds
 a SAVEPOINT that commits, or a violated constraint that undoes the transaction before it.
 Functions that are slightly wrong (the case of LIKE, length in bytes, division that rounds down, a cast that rounds) and
 columns that compare without trailing blanks were not found, nor was a LIKE that is wrong only beside an index.

@@ -17,22 +17,22 @@ from tests.mutation.shortening import Shortened, steps
 PAGE: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "shrinking.md"
 
 _INTRODUCTION: Final = f"""\
-# How small a bug becomes
+# Shrinking, measured
 
 Made by `python -m tests.mutation.shrinking --write`, which runs what it says; do not edit.
 
-Each [planted bug](mutations.md) is found by a plan that a property made of a seed. Here the first of these plans is shrunk,
-as [`simdsl shrink --passes-on`](../how-to/shrink-a-plan.md) does it: what is left fails with the same fingerprint where the
-bug is, and holds where it is not.
+Each [planted bug](mutations.md) is found by a plan that a property generated from a seed. Here the first of these plans is
+shrunk, as by [`simdsl shrink --passes-on`](../how-to/shrink-a-plan.md): the result fails with the same fingerprint on the
+backend with the bug, and passes on the one without it.
 
-`found` is the number of steps of the plan that found the bug, `shrunk` of what is left, `by hand` of the smallest plan that
-we could write for it, whose name stands beside it. Steps of setup, of `finally` and of loops count, and so does a loop. A
-plan by hand fails with the bug and holds without it, in the same way: it violates the same property, or misses an
-expectation at the same kind of statement. It says the claim of the property as the property says it; where that claim has
-several parts that are joined by `and`, one of them. Otherwise it may use any SQL, also what no generator writes.
-The plans are in `tests/mutation/minima`. `ok` says that shrinking leaves at most {SPARE} steps more than that.
+`found` is the number of steps of the plan that found the bug, `shrunk` that of the result, `by hand` that of the smallest
+plan that we could write for it, whose name stands beside it. Steps of setup, of `finally` and of loops count, and so does a
+loop. A plan by hand fails with the bug and passes without it, in the same way: it violates the same property, or fails an
+expectation at the same kind of statement. It states the claim of the property as the property does; if the claim has several
+parts that are joined by `and`, one of them. Otherwise it may use any SQL, including SQL that no generator writes.
+The plans are in `tests/mutation/minima`. `ok` means that the result has at most {SPARE} steps more than that.
 
-`tries` are the smaller plans that were run, and `seconds` the time of all of it, on a machine that did other things too.
+`tries` is the number of candidates that were run, and `seconds` the total time, on a machine that did other things too.
 """
 
 

@@ -9,7 +9,7 @@ The pool of a plan is SQLAlchemy's QueuePool, or what a factory of the user's ma
 
 * a QueuePool, or a subclass of it: its queue is given virtual waits, whatever the factory did with the last two; or
 * any object with ``connect()``, which blocks and raises ``TimeoutError`` when the time is over. What it returns has
-  ``dbapi_connection`` (a connection that ``connect`` made) and ``close()``, which gives it back, and may have
+  ``dbapi_connection`` (a connection that ``connect`` made) and ``close()``, which returns it, and may have
   ``invalidate()``. The pool may have ``size()``, ``checkedin()``, ``checkedout()`` and ``dispose()``, as QueuePool does.
   It must wait by ``threading`` and ``time`` as it was given them.
 """

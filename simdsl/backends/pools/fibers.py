@@ -1,7 +1,7 @@
 """Blocking code that waits in virtual time: greenlet's only door.
 
 A pool's checkout is written to block a thread. Here it runs in a ``Fiber``, and what it blocks on (locks, conditions,
-sleeps, the time itself) comes from a ``FiberScheduler``, which parks the fiber and leaves the deadline to the virtual
+sleeps, the time itself) comes from a ``FiberScheduler``, which suspends the fiber and leaves the deadline to the virtual
 clock. So the pool's own code decides who is served and who times out, an hour's wait takes microseconds, and nothing races.
 
 The primitives behave as those of ``threading`` do (first come, first served; a condition's waiter must take the lock again
@@ -44,7 +44,7 @@ _EPOCH_S: Final = 1_000_000
 
 
 class BlockedOutsideFiber(RuntimeError):
-    """Code outside a fiber, which cannot be parked, asked for a lock that a fiber holds."""
+    """Code outside a fiber, which cannot be suspended, asked for a lock that a fiber holds."""
 
 
 class VirtualSeconds(float):
@@ -68,7 +68,7 @@ class VirtualSeconds(float):
 
 
 class Fiber(Generic[T]):
-    """A blocking call that can be parked. When it ``is_over``, either ``result`` or ``error`` is set."""
+    """A blocking call that can be suspended. When it ``is_over``, either ``result`` or ``error`` is set."""
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
@@ -105,11 +105,11 @@ class Fiber(Generic[T]):
 
 
 class FiberScheduler:
-    """Runs fibers one at a time and parks them. ``threading`` and ``time`` stand in for the modules of these names.
+    """Runs fibers one at a time and suspends them. ``threading`` and ``time`` stand in for the modules of these names.
 
     Order is the whole point. A fiber that is woken does not run inside the call that woke it; it goes to the end of a queue
-    that is drained when the running fiber parks or ends. So ``notify`` in the pool's code returns before the waiter moves,
-    as with threads, and which waiter moves first depends on the order of waking only.
+    that is drained when the running fiber is suspended or ends. ``notify`` in the pool's code returns before the waiter
+    moves, as with threads, and which waiter moves first depends on the order of waking only.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -185,8 +185,8 @@ class FiberScheduler:
                 timer.cancel()
 
     def wake(self, waiter: _Waiter) -> None:
-        """Let a parked fiber go on as soon as nothing else runs."""
-        assert waiter.fiber is not None, "a wait is woken only after it was parked"
+        """Let a suspended fiber go on as soon as nothing else runs."""
+        assert waiter.fiber is not None, "a wait is woken only after it was suspended"
         self._ready.append((waiter.fiber, waiter))
 
     def _time_out(self, waiter: _Waiter) -> None:

@@ -134,8 +134,8 @@ _VALUES: Final = (exp.Literal.number(0), exp.Literal.number(1), exp.null())
 def remove_sources(case: ShrinkCase) -> Iterator[ShrinkCase]:
     """Queries without their FROM: a single table goes, wherever it stands, and its columns become one value.
 
-    Where statements are judged against each other, two at least, all of them have to read that table, and nothing may be
-    judged that is written to it.
+    Where statements are compared with each other, two at least, all of them have to read that table, and nothing may be
+    compared that is written to it.
     """
     read = list(parsed_statements(case))
     found = {text: table for _, _, tree in read for text, table in _sources(tree)}
