@@ -163,7 +163,7 @@ class _Reader:
     def values(self, environment: Mapping[str, str]) -> dict[str, Any]:
         while self._left:
             argument = self._left.pop()
-            if argument == "--":  # everything behind it is an argument, whatever it looks like
+            if argument == "--":  # everything behind it is an argument, even with a dash in front
                 self._positional += reversed(self._left)
                 break
             if argument.startswith("--"):

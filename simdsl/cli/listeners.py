@@ -83,7 +83,7 @@ class CallContext:
         self.secrets = secrets
         self.description = description  # what the call runs and on what, as reports begin
         self.profile = profile  # of generated plans, expanded; None for plans of files
-        self.note = note  # shows a line to whoever watches the call
+        self.note = note  # shows a line on the screen, or on standard error beside --json
         self.translators = TranslatorCache()
         self.listeners: list[RunListener] = []
 

@@ -110,7 +110,7 @@ class ServerOptions(Request):
             "--pg-dbname",
             metavar="NAME",
             panel=SERVERS,
-            help="Maintenance database to connect to; each run creates a database of its own beside it.",
+            help="Maintenance database to connect to; each run creates its own database beside it.",
         ),
     ] = None
     pg_user: Annotated[str | None, Option("--pg-user", metavar="NAME", panel=SERVERS, help="PostgreSQL role.")] = None
@@ -151,7 +151,7 @@ class ServerOptions(Request):
 
     def server_options(self) -> dict[str, str | int]:
         """The options of this group that are given, by their names without dashes in front: ``pg-host``."""
-        # Only this group's fields, whatever else the request of a command has.
+        # Only the fields of this group; the request of a command has more.
         given = {name.replace("_", "-"): getattr(self, name) for name in ServerOptions.fields}
         if self.mssql_host is None:
             given.pop("mssql-password")  # its environment variable alone does not ask for a SQL Server

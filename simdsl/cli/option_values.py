@@ -178,7 +178,7 @@ def check_snapshots(plans: Iterable[Plan], backends: Iterable[Backend]) -> None:
 
     Such plans predict the result of every statement, and the prediction assumes that reads never wait for writes.
     """
-    # A single task never waits for itself, whatever locks the backend has.
+    # A single task never waits for itself, so the locks of the backend do not matter.
     several = any(len(_tasks(plan)) > 1 for plan in plans)
     for backend in backends:
         if several and not backend.capabilities.snapshot_reads:

@@ -81,7 +81,7 @@ def unavailable(error: BackendUnavailable, secrets: Secrets, url: str) -> Stop:
 
 def internal(error: BaseException) -> Stop:
     """A bug in simdsl itself: exit code 4, and a request to report it."""
-    said = " ".join(str(error).split())  # on one line, whatever a library puts into its messages
+    said = " ".join(str(error).split())  # on one line: messages of libraries may have several
     message = f"simdsl itself failed: {type(error).__name__}{': ' + said if said else ''}"
     return Stop(
         Exit.INTERNAL,

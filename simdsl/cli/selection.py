@@ -38,7 +38,7 @@ class SelectedPlan:
 
     name: str  # how the command line names it: its file with `:LINE`, or the name of its generator and seed
     file: str
-    read: Callable[[], Document]  # its text; that of a generated plan is only written if somebody asks
+    read: Callable[[], Document]  # its text; that of a generated plan is only written for a report
     original: Plan
     plan: Plan
     seed: int

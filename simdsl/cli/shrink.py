@@ -109,7 +109,7 @@ def _check_options(request: ShrinkRequest) -> None:
 
 
 def _select(request: ShrinkRequest) -> SelectedPlan:
-    # Without warnings: a plan that is shrunk is known to fail, whatever else could be said about it.
+    # Without warnings: a plan to shrink is known to fail, and its style does not matter.
     opened = open_files((request.path,), show_warnings=False)
     if len(opened) != 1:
         raise usage(Code.U008, f"{request.path} names {len(opened)} plans, and one is shrunk at a time")
