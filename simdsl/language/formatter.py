@@ -210,6 +210,7 @@ class _Formatter:
         """The entries: the first one after ``first``, which may hold a dash, the others after ``indent``."""
         for number, (key, value) in enumerate(node.entries):
             self._layout.gap(key.start, first if number == 0 else indent)
+            # A key that is one word loses its quotes; any other one is copied as it is written.
             name = key.text if _WORD.fullmatch(key.text) else self._source[key.start : key.end]
             head = f"{first if number == 0 else indent}{name}:"
             self._layout.move(key.end)

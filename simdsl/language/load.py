@@ -56,6 +56,7 @@ def load(document: Document) -> LoadResult:
         with suppress(TooManyErrors):
             plan = _Loader(problems, document.data).plan()
     found = tuple(problems.found)
+    # One problem needs no order, and with none the tree with positions is never built.
     if len(found) > 1:
         found = _in_file_order(found, document)
     return LoadResult(plan=None if problems.has_errors else plan, problems=found, document=document, is_cut=problems.is_cut)
@@ -118,6 +119,7 @@ def _with_note(diagnostics: tuple[Diagnostic, ...], is_cut: bool) -> tuple[Diagn
 def _in_file_order(problems: tuple[Problem, ...], document: Document) -> tuple[Problem, ...]:
     places = [(span.line, span.column) if (span := document.locate(p.at)) else (0, 0) for p in problems]
     order = sorted(range(len(problems)), key=lambda number: places[number])
+    # Two readers of one text may find the same problem.
     return tuple(dict.fromkeys(problems[number] for number in order))
 
 
@@ -189,6 +191,7 @@ class _Loader:
     def _keys(self, data: dict[str, Data]) -> None:
         for key in data:
             if key not in _KEYS:
+                # Without the list of all keys as help: there are 19 of them.
                 option = nearest(key, _KEYS)
                 self._problems.add(
                     Code.S002,
@@ -200,6 +203,7 @@ class _Loader:
         self._version(data)
         if "plan" not in data:
             self._problems.add(Code.S003, "the key `plan` is missing", (), help="it names the plan: `plan: my-first-plan`")
+        # Which of two forms is meant is unknown, so the second one is marked and both are read.
         forms = [key for key in _ONE_OF if key in data]
         for other in forms[1:]:
             self._problems.add(Code.S010, f"a plan has `{forms[0]}` or `{other}`, not both", (other,), key=True)
@@ -254,6 +258,7 @@ class _Loader:
 
     def _tasks(self, steps: Steps, data: dict[str, Data]) -> tuple[Task, ...]:
         tasks: list[Task] = []
+        # Declared before its steps are read, so that a bad name is reported where it is given and not where it is used.
         for name, body in (self._fields.mapping(data["tasks"], ("tasks",)) or {}).items():
             path: Path = ("tasks", name)
             steps.declare_task(name, path)
@@ -281,6 +286,7 @@ class _Loader:
             size = self._fields.integer(mapping["size"], (*path, "size"), least=1)
             timeout = self._fields.duration_us(mapping["timeout"], (*path, "timeout")) if "timeout" in mapping else None
             driver = self._fields.text(mapping["driver"], (*path, "driver")) if "driver" in mapping else None
+            # The default timeout is the class's own, so it is left out rather than repeated here.
             if good and size is not None:
                 default = PoolSpec(name=name, size=size, driver=driver)
                 pools.append(

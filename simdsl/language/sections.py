@@ -64,6 +64,7 @@ def _check_same_keys(fields: FieldReader, mapping: dict[str, Data], first: dict[
     missing = [name for name in first if name not in mapping]
     extra = [name for name in mapping if name not in first]
     for name in missing:
+        # Reported at the entry: a missing key has no place of its own.
         fields.problems.add(Code.R047, f"the first entry has `{name}`, this one has not", path)
     for name in extra:
         fields.problems.add(
@@ -196,6 +197,7 @@ def check_names_of(fields: FieldReader, schedule: Schedule, names: tuple[str, ..
     if isinstance(schedule, ExplicitSchedule):
         for entry in dict.fromkeys(schedule.entries):
             if entry not in names:
+                # In a list the entry itself can be marked; in a text like `a b a` all of it is.
                 listed = isinstance(data, list) and len(data) == len(schedule.entries)
                 place = (*path, schedule.entries.index(entry)) if listed else path
                 fields.problems.add(Code.N010, f"there is no task `{entry}`", place, help=did_you_mean(entry, names))
@@ -270,6 +272,7 @@ def _tasks(fields: FieldReader, data: Data, path: Path) -> tuple[str, ...]:
     if not data:
         fields.problems.add(Code.R054, "a workload needs at least one task", path, help="for example `tasks: 3`")
     names = fields.words(data, path)
+    # Reversed, so that of a repeated name the first place wins.
     places = {source_text(item): (*path, index) for index, item in reversed(list(enumerate(data)))}
     good = [fields.task_name(name, places[name], key=False) for name in names]
     return names if all(good) else ()
@@ -321,6 +324,7 @@ def _source(fields: FieldReader, name: str, data: Data, path: Path) -> ValueDoma
             Code.S018, f"`{data}` holds no integer", path, help=f"the smaller end is first: `{last}..{first}`"
         )
         return None
+    # The ends are integers of any size so far; a driver binds 64 bits.
     if first < INT64_MIN or last > INT64_MAX:
         fields.problems.add(Code.S018, f"`{data}` goes beyond 64 bits", path)
         return None

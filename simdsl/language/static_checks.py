@@ -112,6 +112,7 @@ class _NameChecker:
 
     def _collect_from(self, steps: tuple[Step, ...], path: Path, owner: str) -> None:
         tasks = bool(self._plan.tasks)
+        # Only steps with names of some kind, so the cost is theirs and not that of the whole plan.
         for index, more in self._remarkable.get(path, {}).items():
             step = steps[index]
             label = step.options.label
@@ -198,7 +199,9 @@ class _NameChecker:
     def _sql(self, sql: Sql, where: Path, scope: _Scope) -> None:
         if len(sql.fragments) == 1 and isinstance(sql.fragments[0], str):
             return
+        # Once for each name, in the order of the text.
         names = dict.fromkeys(part.name for part in sql.fragments if isinstance(part, Variable))
+        # DDL and SET take no bound values in any driver; a value there would have to be pasted into the text.
         unbindable = sql.kind is SqlKind.DDL or first_word(sql) in _UNBINDABLE
         for name in names:
             if unbindable and name not in self._identifiers:
@@ -212,6 +215,7 @@ class _NameChecker:
             self.variable(name, where, scope)
 
     def expression(self, expression: Expression, where: Path, scope: _Scope) -> None:
+        # A name that occurs twice in one expression is reported once.
         seen: dict[Expression, None] = {}
         for part in subexpressions(expression):
             if part in seen:
@@ -233,6 +237,7 @@ class _NameChecker:
             return
         other = self._binders.get(name)
         pattern = rf"\${name}\b"
+        # Known, but bound in another task: whether that ran before depends on the schedule.
         if other is not None and scope.owner is not None and other not in (scope.owner, ""):
             message = f"`${name}` is bound by the task `{other}`"
             self._at(Code.N008, message, where, pattern, "a task reads params, setup's variables and its own")
@@ -268,6 +273,7 @@ class _NameChecker:
 
     def _at(self, code: Code, message: str, where: Path, pattern: str, help_: str | None) -> None:
         """Report a problem with a part of a step (or of an override): the part of its text that the pattern matches."""
+        # The path of a step is that of its mapping; its text is under the key of the task or verb.
         where = self._text_path(where)
         found = value_at(self._data, where)
         text = source_text(found) if found is not None else None
