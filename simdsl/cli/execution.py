@@ -268,8 +268,8 @@ def _statements(plan: Plan) -> Iterator[tuple[Path, str]]:
     sections: list[tuple[Path, Sequence[Step]]] = [(("setup",), plan.setup), (("steps",), plan.steps or ())]
     sections += [(("tasks", task.name), task.steps) for task in plan.tasks or ()]
     sections += [
-        (("workload", "actions", deed.name, "do"), deed.body)
-        for deed in (plan.workload.actions if plan.workload is not None else ())
+        (("workload", "actions", action.name, "do"), action.body)
+        for action in (plan.workload.actions if plan.workload is not None else ())
     ]
     sections += [(("finally",), plan.finally_), (("invariants",), plan.invariants)]
     while sections:

@@ -313,8 +313,8 @@ def _asserts_something(plan: Plan) -> bool:
     """Whether any step has an assertion: an explicit expectation, a check, an invariant, a property."""
     if plan.invariants or plan.properties:
         return True
-    deeds = plan.workload.actions if plan.workload is not None else ()
-    bodies = (*(task.steps for task in plan.tasks or ()), *(deed.body for deed in deeds))
+    actions = plan.workload.actions if plan.workload is not None else ()
+    bodies = (*(task.steps for task in plan.tasks or ()), *(action.body for action in actions))
     lists = (plan.setup, plan.steps or (), *bodies, plan.finally_)
     return any(_steps_assert(steps) for steps in lists)
 

@@ -185,7 +185,7 @@ def _text(case: ShrinkCase) -> tuple[int, str]:
 def count_steps(plan: Plan) -> int:
     """The steps of a plan, those of setup and `finally` included; of a workload those of each action once."""
     tasks = sum(len(task.steps) for task in plan.tasks or ())
-    actions = sum(len(deed.body) for deed in plan.workload.actions) if plan.workload is not None else 0
+    actions = sum(len(action.body) for action in plan.workload.actions) if plan.workload is not None else 0
     return len(plan.setup) + len(plan.steps or ()) + tasks + actions + len(plan.finally_)
 
 
