@@ -31,6 +31,8 @@ def plan_schema() -> dict[str, Json]:
         "properties": _keys(),
         "required": ["simdsl", "plan"],
         "additionalProperties": False,
+        # `if` and not `oneOf`: for a plan that fits none of several shapes, validators report all of them, and editors show
+        # the least helpful one.
         "allOf": [
             {
                 "if": {"required": ["steps"]},
@@ -55,6 +57,7 @@ def _ref(name: str, description: str | None = None, **more: Json) -> dict[str, J
 def _keys() -> dict[str, Json]:
     """The keys of a plan."""
     return {
+        # YAML reads `simdsl: 1` as a number; text is typed by its position, so a quoted one means the same.
         "simdsl": {"description": "The version of the language. This is version 1.", "enum": [1, "1"]},
         "plan": _ref(
             "text", "The plan's name: lower-case letters, digits and single hyphens.", pattern="^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -117,10 +120,11 @@ def _scalars() -> dict[str, Json]:
             "description": "Text. Where text is wanted, `no`, `1` and `null` are text too.",
             "type": ["string", "number", "boolean", "null"],
         },
-        "line": {"type": "string", "minLength": 1},
+        "line": {"type": "string", "minLength": 1},  # a number or a null is never sent to a database as text
         "words": {"type": "array", "items": _ref("text"), "uniqueItems": True},
         "integer": {"type": "integer", "minimum": INT64_MIN, "maximum": INT64_MAX},
         "positive": {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
+        # The grammar allows blanks around a duration, as around every text.
         "duration": {"type": "string", "pattern": "^\\s*[0-9]+(us|ms|s|m|h)\\s*$"},
         "backend": {"enum": list(BACKEND_NAMES)},
         "backends": {"type": "array", "items": _ref("backend"), "uniqueItems": True},
@@ -229,6 +233,7 @@ def _closed(properties: dict[str, Json], *, required: list[Json]) -> dict[str, J
 
 
 def _steps() -> dict[str, Json]:
+    # Derived from the verbs, as everything about steps is: a verb with a body is the only other place to forget.
     blocks: list[Json] = [{"required": [verb.name]} for verb in verbs() if verb.has_body]
     beside: dict[str, Json] = {
         "description": "What goes together in one step.",
