@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from tests.house.source import PACKAGE, ROOT, Import, Module
+from tests.house.source import ROOT, Import, Module
 
 MOST_MODULES = 240
 MOST_LINES = 600
@@ -17,9 +17,6 @@ LEAST_COMMENTS = 4.0
 
 LONG: frozenset[str] = frozenset()
 """Modules that may be long, because they are data or generated."""
-
-IMPORTED_LATE: dict[str, str] = {}
-"""Modules that may be imported inside functions without a comment at each place, with the reason."""
 
 
 def sizes(modules: Sequence[Module]) -> Iterator[str]:
@@ -56,7 +53,7 @@ def late_imports(modules: Sequence[Module]) -> Iterator[str]:
             # One comment serves the imports that follow each other.
             if module.has_comment_at(one.line) or explained == one.line - 1:
                 explained = _last_line(module, one.line)
-            elif not any(name in IMPORTED_LATE for name in one.names):
+            else:
                 yield f"{module.name}:{one.line} {one.inside} imports {one.names[0]} without a reason"
 
 
@@ -70,9 +67,9 @@ def _last_line(module: Module, line: int) -> int:
 
 def comments(modules: Sequence[Module]) -> Iterator[str]:
     """Enough comments in each package to maintain it by."""
-    for room, density in comment_densities(modules).items():
+    for package, density in comment_densities(modules).items():
         if density < LEAST_COMMENTS:
-            yield f"{room} has {density:.1f} comments for 100 lines of code, at least {LEAST_COMMENTS:g}"
+            yield f"{package} has {density:.1f} comments for 100 lines of code, at least {LEAST_COMMENTS:g}"
 
 
 def comment_densities(modules: Sequence[Module]) -> dict[str, float]:
@@ -80,10 +77,10 @@ def comment_densities(modules: Sequence[Module]) -> dict[str, float]:
     code: Counter[str] = Counter()
     said: Counter[str] = Counter()
     for module in modules:
-        for room in (module.room, "all"):
-            code[room] += module.code_lines
-            said[room] += module.comment_count
-    return {room: 100 * said[room] / code[room] for room in code if code[room] >= 100}
+        for package in (module.package, "all"):
+            code[package] += module.code_lines
+            said[package] += module.comment_count
+    return {package: 100 * said[package] / code[package] for package in code if code[package] >= 100}
 
 
 def cycles(modules: Sequence[Module]) -> Iterator[str]:
@@ -174,11 +171,23 @@ def eager_dataclasses(modules: Sequence[Module]) -> Iterator[str]:
             yield f"{module.name} imports dataclass from dataclasses"
 
 
-def unused() -> Iterator[str]:
+def unused(modules: Sequence[Module]) -> Iterator[str]:
     """Code that nothing uses, as vulture sees it at 80 %."""
     from vulture import Vulture  # a tool of development: the other rules do without it
 
     finder = Vulture()
-    finder.scavenge([str(ROOT / PACKAGE)])
+    finder.scavenge([str(module.path) for module in modules])
     for item in finder.get_unused_code(min_confidence=80):
         yield item.get_report().replace(f"{ROOT}/", "")
+
+
+RULES: tuple[Callable[[Sequence[Module]], Iterator[str]], ...] = (
+    sizes,
+    class_names,
+    late_imports,
+    comments,
+    cycles,
+    wildcards,
+    eager_dataclasses,
+    unused,
+)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = "simdsl"
+TOP = "simdsl"
 _NO_COMMENT = ("# type:", "# noqa", "#!", "# pragma", "# fmt:", "# ruff:")
 
 
@@ -24,10 +24,10 @@ class Module:
     text: str
 
     @property
-    def room(self) -> str:
+    def package(self) -> str:
         """The package right under simdsl that it belongs to; `simdsl` for those at the top."""
         parts = self.name.split(".")
-        return parts[1] if len(parts) > 1 and (ROOT / PACKAGE / parts[1]).is_dir() else PACKAGE
+        return parts[1] if len(parts) > 1 and (ROOT / TOP / parts[1]).is_dir() else TOP
 
     @property
     def lines(self) -> int:
@@ -93,7 +93,7 @@ class Import:
 def modules(root: Path = ROOT) -> list[Module]:
     """All modules of the package, by name."""
     found = []
-    for path in sorted((root / PACKAGE).rglob("*.py")):
+    for path in sorted((root / TOP).rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         found.append(Module(name=name, path=path, text=path.read_text(encoding="utf-8")))
