@@ -130,7 +130,7 @@ def pages() -> dict[str, str]:
         "cli.md": _page("The command line", _cli()),
         "codes.md": _page("Diagnostic codes", _codes()),
         "backends.md": _page("Backends and their capabilities", _backends()),
-        "equivalences.md": _page("What is the same on two backends", _equivalences()),
+        "equivalences.md": _page("Equal values on two backends", _equivalences()),
         "profiles.md": _page("Profiles", _profiles()),
         "properties.md": _page("Properties", _properties()),
         "trace.md": _page("The trace format", _trace()),
@@ -248,8 +248,8 @@ def _exit_codes() -> Iterator[tuple[int, str]]:
 
 
 def _codes() -> Iterator[str]:
-    yield "`simdsl explain CODE` shows one of these pages. A code never changes its meaning. The letter is its family; codes"
-    yield "that begin with W warn, all others refuse."
+    yield "`simdsl explain CODE` shows one of these pages. A code never changes its meaning. Its letter is its family. Codes"
+    yield "that begin with W are warnings, all others are errors."
     yield ""
     for letter, title in _FAMILIES.items():
         yield f"**{title}**"
@@ -280,10 +280,10 @@ def _anchor(heading: str) -> str:
 
 
 def _backends() -> Iterator[str]:
-    yield "`simdsl backends` shows the same for what is installed where it is called, user backends included, and says"
-    yield "whether each can be reached."
+    yield "`simdsl backends` shows the same for the backends that are installed, including your own, and whether each can be"
+    yield "reached."
     yield ""
-    yield "## How a backend is named"
+    yield "## Select a backend"
     yield ""
     yield "| `--backend` | what it selects |"
     yield "|---|---|"
@@ -292,13 +292,13 @@ def _backends() -> Iterator[str]:
             yield f"| {', '.join(f'`{url}`' for url in form.urls)} | {form.selects} |"
     yield from _OTHER_SELECTORS
     yield ""
-    yield "Any of these after `name=`: plans and reports then call the backend by that name. Passwords in a URL, and"
-    yield "parameters that are called like a secret (`password`, `token`, `key`, ...), are shown as `***`."
+    yield "`name=` before any of these gives the backend this name in plans and reports. Passwords in a URL, and parameters"
+    yield "with the name of a secret (`password`, `token`, `key`, ...), are shown as `***`."
     yield ""
-    yield "Instead of a URL, `--pg-host` and its like, `--turso-db-path` and `--mssql-host` and its like may say where a"
-    yield "backend is ([simdsl run](cli.md#simdsl-run))."
+    yield "Options such as `--pg-host`, `--turso-db-path` and `--mssql-host` can be used instead of a URL"
+    yield "([simdsl run](cli.md#simdsl-run))."
     yield ""
-    yield "## What a URL may add"
+    yield "## URL parameters"
     yield ""
     for facts in built_in_facts():
         yield f"**{facts.name}** ([how](../{facts.page}))"
@@ -312,7 +312,7 @@ def _backends() -> Iterator[str]:
     shown = {name: resolve(url).capabilities for name, url in urls.items()}
     yield "## Capabilities"
     yield ""
-    yield "A plan that needs what a backend lacks is skipped there, with the reason."
+    yield "A plan that needs something that a backend lacks is skipped there, with the reason."
     yield ""
     yield f"| capability | meaning | {' | '.join(shown)} |"
     yield f"|---|---|{'---|' * len(shown)}"
@@ -320,9 +320,9 @@ def _backends() -> Iterator[str]:
     yield ""
     yield "## Error classes"
     yield ""
-    yield "`=> error CLASS` names one of these. A class has a SQLSTATE where SQL or PostgreSQL defines one; a backend"
-    yield "declares the classes that it can give, and the conformance suite provokes each of them on the engine (on SQL"
-    yield "Server only where one is at hand). What a driver raises and nobody knows is `other`."
+    yield "`=> error CLASS` names one of these. A class has a SQLSTATE if SQL or PostgreSQL defines one. A backend declares"
+    yield "the classes that it can return, and the conformance suite provokes each of them on the engine (on SQL Server only"
+    yield "if one is available). An unknown error of a driver is `other`."
     yield ""
     yield f"| class | SQLSTATE | {' | '.join(shown)} |"
     yield f"|---|---|{'---|' * len(shown)}"
@@ -330,12 +330,12 @@ def _backends() -> Iterator[str]:
         gives = " | ".join("yes" if error_class in one.error_classes else "" for one in shown.values())
         yield f"| `{error_class}` | {error_class.sqlstate or ''} | {gives} |"
     yield ""
-    yield "A bare `=> error` accepts every class but `connection_lost`, `driver_panic` and `other`."
+    yield "A bare `=> error` accepts every class except `connection_lost`, `driver_panic` and `other`."
     yield ""
     yield "## Differences"
     yield ""
-    yield "The conformance suite holds rules that every backend keeps. Where an engine does otherwise, the backend says so,"
-    yield "and the suite tests what it does instead."
+    yield "The conformance suite consists of rules for every backend. If an engine breaks a rule, the backend declares it,"
+    yield "and the suite tests what the engine does instead."
     yield ""
     for facts in built_in_facts():
         yield f"**{facts.name}**"
@@ -390,22 +390,22 @@ def _capability(value: object) -> str:
 
 def _equivalences() -> Iterator[str]:
     yield "`simdsl run --differential` compares two backends ([how to use it](../how-to/compare-two-backends.md)). Backends"
-    yield "of one dialect have to give the very same values; `-0.0` is `0.0` there too, NaN is NaN, and a decimal's scale"
-    yield "does not count. Between dialects these rules hold, and let nothing else through."
+    yield "of the same dialect have to return identical values, where `-0.0` equals `0.0`, NaN equals NaN, and the scale of"
+    yield "a decimal is ignored. Between dialects, values are also equal by these rules."
     yield ""
     yield "## Rules"
     yield ""
-    yield "| rule | two values are the same | because |"
+    yield "| rule | two values are equal | because |"
     yield "|---|---|---|"
     for rule in RULES:
         yield f"| {rule.name} | {_cell(rule.says)} | {_cell(rule.why)} |"
     yield ""
     yield "## Known differences"
     yield ""
-    yield "What the manuals document is told as a warning, not as a failure. Both backends must have said exactly what the"
-    yield "difference makes of a step."
+    yield "A difference that the manuals document is reported as a warning, and not as a failure. It explains a step only if"
+    yield "both outcomes are exactly the predicted ones."
     yield ""
-    yield "| name | what is known | where |"
+    yield "| name | difference | between |"
     yield "|---|---|---|"
     for known in KNOWN_DIFFERENCES:
         yield f"| {known.name} | {_cell(known.reason)} | {_met(known)} ([manual]({known.link})) |"
@@ -445,12 +445,11 @@ def _names(names: frozenset[str]) -> str:
 
 def _profiles() -> Iterator[str]:
     properties = profile_schema()["properties"]
-    yield "A profile says what the plans are made of that [simdsl generate](cli.md#simdsl-generate) writes"
-    yield "([how](../how-to/write-a-profile.md))."
+    yield "A profile says what generated plans are made of ([how](../how-to/write-a-profile.md))."
     yield ""
-    yield "`simdsl schema profile` prints the JSON Schema from which this page is made. A file is YAML or JSON."
+    yield "`simdsl schema profile` prints the JSON Schema from which this page is made. A profile is YAML or JSON."
     yield ""
-    yield "## Profiles that come with simdsl"
+    yield "## Bundled profiles"
     yield ""
     yield "| profile | what it is for | extends |"
     yield "|---|---|---|"
@@ -478,23 +477,23 @@ def _profiles() -> Iterator[str]:
             yield shape["description"]
             yield ""
             yield from _knobs(tuple(knob for knob in knobs() if knob.key[0] == group))
-    yield "## Knobs that nothing turns yet"
+    yield "## Knobs without effect yet"
     yield ""
     yield "| knob | why |"
     yield "|---|---|"
     for key, why in UNSUPPORTED_KNOBS.items():
         yield f"| `{key}` | {why} |"
     yield ""
-    yield "## Which value counts"
+    yield "## Precedence"
     yield ""
     yield "1. An option: `--set weights.update=0`."
-    yield "2. The file. A list is taken as a whole; of a group, each knob by itself."
+    yield "2. The file. Lists are replaced as a whole, groups knob by knob."
     yield "3. The profile that it `extends`, and so on."
     yield "4. The default."
     yield ""
-    yield "A name is looked for beside the file that extends it, then in `./profiles`, then among the profiles that come"
-    yield "with simdsl. A file never extends itself, so a `stress` of yours that extends `stress` means the one that comes"
-    yield "with simdsl. `simdsl profile show` says of each value where it comes from."
+    yield "A name is searched beside the file that extends it, then in `./profiles`, then among the bundled profiles. A"
+    yield "file never extends itself, so that your own `stress` can extend the bundled `stress`. `simdsl profile show` shows where"
+    yield "each value comes from."
     yield ""
 
 
@@ -563,7 +562,7 @@ def _properties() -> Iterator[str]:
     yield "is made by it."
     yield 'An entry point of the group `simdsl.properties`, `my-claim = "package.module:function"`, adds it everywhere.'
     yield ""
-    yield "What a query can ask needs no Python: a plan with a `workload:` and `invariants:` says it"
+    yield "A claim that a query can express needs no Python: write a plan with a `workload:` and `invariants:`"
     yield "([how](../how-to/state-an-invariant.md))."
 
 
@@ -574,8 +573,8 @@ def _trace() -> Iterator[str]:
     schema: Any = trace_schema()
     definitions = schema["$defs"]
     yield "`simdsl run --trace FILE` writes JSON lines, and `simdsl schema trace` prints the JSON Schema of one line, from"
-    yield "which this page is made. A file holds runs one after another, each a line that begins it, a line for every event"
-    yield "and a line that ends it. Times are virtual microseconds since the run began."
+    yield "which this page is made. A file contains runs, each with a first line, a line for every event, and a last line."
+    yield "Times are virtual microseconds since the start of the run."
     yield ""
     yield "## Records"
     yield ""

@@ -290,7 +290,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
                 ErrorClass.UNDEFINED_FUNCTION,  # an operator or function that does not exist for these types
             }
         ),
-        reason="SQLite stores and compares values of any type anywhere; other engines refuse what does not fit the type",
+        reason="SQLite stores and compares values of any type anywhere; other engines refuse values of another type",
         link="https://www.sqlite.org/flextypegood.html",
     ),
     KnownDifference(
@@ -306,7 +306,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         fine=_SQLITE,
         strict=_TYPED,
         classes=frozenset({ErrorClass.NUMERIC_VALUE_OUT_OF_RANGE}),
-        reason="an INTEGER of SQLite has 64 bits, and what overflows becomes a real; elsewhere it has 32 bits and does not",
+        reason="an INTEGER of SQLite has 64 bits and becomes a real on overflow; elsewhere it has 32 bits and does not",
         link="https://www.sqlite.org/datatype3.html",
     ),
     KnownDifference(
@@ -338,7 +338,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         fine=_SQLITE,
         strict=_TYPED,
         classes=frozenset({ErrorClass.NO_ACTIVE_TRANSACTION}),
-        reason="in SQLite a SAVEPOINT outside of a transaction begins one",
+        reason="in SQLite a SAVEPOINT outside of a transaction begins a transaction",
         link="https://www.sqlite.org/lang_savepoint.html",
     ),
     KnownDifference(
@@ -347,7 +347,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         strict=_POSTGRES,
         classes=frozenset({ErrorClass.NO_ACTIVE_TRANSACTION}),
         instead=frozenset({ErrorClass.INVALID_SAVEPOINT_SPECIFICATION}),
-        reason="without a transaction PostgreSQL misses the transaction, SQLite the savepoint",
+        reason="outside of a transaction, PostgreSQL reports the missing transaction and SQLite the missing savepoint",
         link="https://www.sqlite.org/lang_savepoint.html",
     ),
     KnownDifference(
@@ -356,7 +356,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         strict=_POSTGRES,
         classes=frozenset({ErrorClass.DUPLICATE_TABLE}),
         instead=frozenset({ErrorClass.DUPLICATE_OBJECT}),
-        reason="to PostgreSQL an index whose name is taken is a duplicate relation",
+        reason="in PostgreSQL an index is a relation, so a name that is taken is a duplicate table",
         link="https://www.postgresql.org/docs/current/errcodes-appendix.html",
     ),
     KnownDifference(
@@ -365,7 +365,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         strict=_POSTGRES,
         classes=frozenset({ErrorClass.SERIALIZATION_FAILURE}),
         instead=frozenset({ErrorClass.BUSY, ErrorClass.SNAPSHOT_CONFLICT}),
-        reason="a write on an outdated snapshot is refused by both, under another name",
+        reason="both refuse a write on an outdated snapshot, with different errors",
         link="https://www.sqlite.org/isolation.html",
     ),
     KnownDifference(
@@ -374,7 +374,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         strict=frozenset({"Turso"}),
         classes=frozenset({ErrorClass.BUSY}),
         instead=frozenset({ErrorClass.SNAPSHOT_CONFLICT}),
-        reason="with MVCC Turso tells a write on an outdated snapshot as any other busy database",
+        reason="with MVCC, Turso reports a write on an outdated snapshot like any other busy database",
         link="https://www.sqlite.org/rescode.html#busy_snapshot",
     ),
     KnownDifference(
@@ -383,7 +383,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         strict=frozenset({"libSQL"}),
         classes=frozenset({ErrorClass.BUSY}),
         instead=frozenset({ErrorClass.SNAPSHOT_CONFLICT}),
-        reason="libSQL's driver gives messages without codes, and the message of both is the same",
+        reason="libSQL's driver reports no error codes, and the messages of both errors are the same",
         link="https://www.sqlite.org/rescode.html#busy_snapshot",
     ),
     KnownDifference(
@@ -391,7 +391,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         fine=frozenset({"SQLite"}),
         strict=frozenset({"libSQL", "Turso", *_TYPED}),
         classes=frozenset({ErrorClass.UNDEFINED_COLUMN}),
-        reason="where there is no such column, SQLite as most systems build it takes a name in double quotes for a text",
+        reason="most builds of SQLite read a name in double quotes as a string if there is no such column",
         link="https://www.sqlite.org/quirks.html#dblquote",
     ),
     KnownValues(
@@ -399,7 +399,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         between=_SQLITE,
         statement=re.compile(r"\b(?:sum|avg|total)\s*\(", re.IGNORECASE),
         allowed=_rounding,
-        reason="SQLite sums reals with a compensation since 3.43, others of its family and older ones do not",
+        reason="SQLite sums reals with error compensation since 3.43; older versions and its relatives do not",
         link="https://www.sqlite.org/releaselog/3_43_0.html",
     ),
     KnownDifference(
@@ -425,21 +425,21 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         fine=frozenset({"SQLite", "Turso"}),
         strict=frozenset({"libSQL"}),
         classes=frozenset({ErrorClass.FOREIGN_KEY_VIOLATION}),
-        reason="libSQL is built to enforce foreign keys without being told",
+        reason="libSQL is built to enforce foreign keys by default",
         link="https://www.sqlite.org/compile.html#default_foreign_keys",
     ),
     KnownKeys(
         name="gaps-in-numbers",
         dense=_SQLITE,
         gaps=_TYPED,
-        reason="a number that was drawn for a write which did not stay is not given again; SQLite goes on from the largest",
+        reason="a key generated for a write that was rolled back is not reused; SQLite continues from the largest one",
         link="https://www.postgresql.org/docs/current/functions-sequence.html",
     ),
     KnownOrder(
         name="collation",
         plain=_SQLITE,
         collated=_TYPED,
-        reason="SQLite sorts texts by their bytes, a server by the collation of its database",
+        reason="SQLite sorts strings by their bytes, a server by the collation of its database",
         link="https://www.postgresql.org/docs/current/collation.html",
     ),
     KnownValues(
@@ -457,7 +457,7 @@ KNOWN_DIFFERENCES: Final[tuple[Known, ...]] = (
         statement=_RANDOM,
         allowed=_drawn,
         is_kept=True,
-        reason="the plan draws a value, which each engine does by itself",
+        reason="the plan asks for a random value, and each engine chooses its own",
         link="https://www.sqlite.org/lang_corefunc.html#random",
     ),
 )
