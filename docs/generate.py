@@ -492,8 +492,8 @@ def _profiles() -> Iterator[str]:
     yield "4. The default."
     yield ""
     yield "A name is searched beside the file that extends it, then in `./profiles`, then among the bundled profiles. A"
-    yield "file never extends itself, so that your own `stress` can extend the bundled `stress`. `simdsl profile show` shows where"
-    yield "each value comes from."
+    yield "file never extends itself, so that your own `stress` can extend the bundled `stress`. `simdsl profile show`"
+    yield "shows where each value comes from."
     yield ""
 
 
