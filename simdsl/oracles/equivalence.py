@@ -148,7 +148,7 @@ RULES: Final = (
     ),
     Rule(
         name="real",
-        says=f"reals and decimals are equal within a relative {TOLERANCE:g}, and a real below {NEAR_ZERO:g} equals decimal 0",
+        says=f"reals and decimals are equal within a relative {TOLERANCE:g}; a real below {NEAR_ZERO:g} equals decimal 0",
         why="engines round in different orders, and SQLite has no decimals: its `avg` is a real, PostgreSQL's a `numeric`",
         holds=_real,
     ),
