@@ -1,3 +1,3 @@
-"""Typed SQL expressions: a small IR (``ir``), what an expression is worth (``evaluation``), how each dialect writes it
-(``printing``), drawn by seed and place (``drawing``, ``predicates``) and rewritten into equivalents (``rewriting``).
+"""Typed SQL expressions: their IR, their values for a row (``evaluation``), their text in each dialect (``printing``), random
+ones (``drawing``, ``values``), and rewrites into equivalent ones (``rewriting``).
 """
