@@ -19,9 +19,9 @@ from simdsl.campaign.local_pool import LocalPool
 from simdsl.core.verdicts import PlanEnded, Verdict
 from simdsl.plan.plan import strip_seeds
 from simdsl.profiles.load import load_profile
+from simdsl.properties.registry import PlanGenerator
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
-from simdsl.runs.plan_generator import PlanGenerator
 from simdsl.runs.single import run_plan
 
 _SEEDS: Final = 2_000

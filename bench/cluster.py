@@ -16,7 +16,7 @@ from simdsl.campaign.cluster import ClusterPool
 from simdsl.campaign.jobs import CampaignSpec
 from simdsl.campaign.local_pool import LocalPool
 from simdsl.profiles.load import load_profile
-from simdsl.runs.plan_generator import PlanGenerator
+from simdsl.properties.registry import PlanGenerator
 
 _SEEDS: Final = 1_000
 _PROFILE: Final = "quick"

@@ -23,12 +23,12 @@ from simdsl.campaign.progress import (
 )
 from simdsl.core.clock import real_ns
 from simdsl.plan.dataclasses import dataclass
+from simdsl.properties.registry import PlanGenerator
 from simdsl.report.context import count_noun
 from simdsl.report.health import health_lines
 from simdsl.report.json_lines import JsonObject, health_json, write_line
 from simdsl.report.screen import Screen, Style, fit, visible
 from simdsl.report.secrets import Secrets
-from simdsl.runs.plan_generator import PlanGenerator
 
 LISTED: Final = 50
 """So many bugs are listed at the end."""

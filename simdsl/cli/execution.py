@@ -121,7 +121,7 @@ _HASH_SEEDS: Final = ("1", "2")
 
 def refuse_nondeterministic(selected: Sequence[SelectedPlan]) -> None:
     """Raises ``Stop`` with D001 at every statement whose result differs every time."""
-    from simdsl.syntax.sql_statements import nondeterministic_part  # start-up: only for --doublecheck
+    from simdsl.syntax.sql_lexer import nondeterministic_part  # start-up: only for --doublecheck
 
     diagnostics: list[Diagnostic] = []
     for one in selected:

@@ -21,7 +21,7 @@ from simdsl.profiles.load import MergedProfile, check_profile
 from simdsl.profiles.profile import nested
 from simdsl.properties import registry
 from simdsl.properties.property import DEFAULT_SIZE, PlanSize, Property
-from simdsl.runs.plan_generator import PlanGenerator
+from simdsl.properties.registry import PlanGenerator
 from simdsl.syntax.document import Document
 from simdsl.syntax.problems import nearest
 

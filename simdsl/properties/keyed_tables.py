@@ -24,7 +24,7 @@ from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import TransactionAction, TransactionControl
 from simdsl.plan.values import Value, literal
 from simdsl.properties.relations import CONTENTION
-from simdsl.syntax.sql_statements import parse_transaction
+from simdsl.syntax.sql_lexer import parse_transaction
 
 # Statements
 

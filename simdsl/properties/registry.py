@@ -6,6 +6,9 @@ imported when the first property is asked for, so that a plan which names no pro
 
 An entry point of the group ``simdsl.properties``, ``my-claim = "package.module:build"``, adds a property of another
 package; its object is what ``register`` returns.
+
+``PlanGenerator`` is what calls and campaigns hold instead of plans: a property or a profile, by name, from which each
+process generates the plan of a seed when it is to run.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ from importlib import import_module
 from typing import TypeAlias
 
 from simdsl.language import property_names
+from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
+from simdsl.profiles.profile import Profile
 from simdsl.properties import builtin
 from simdsl.properties.plan_builder import PlanBuilder
-from simdsl.properties.property import PlanSize, Property, Requirement, TraceCheck
+from simdsl.properties.property import DEFAULT_SIZE, PlanSize, Property, Requirement, TraceCheck
 
 BuildSteps: TypeAlias = Callable[[PlanBuilder], None]
 """Fills the builder with the setup, the tasks and the final steps of one plan."""
@@ -101,3 +106,33 @@ def problem(name: str) -> str | None:
 def every() -> Iterator[Property]:
     """All properties that can be used: the built-in ones, then those of other packages by name."""
     return (find(name) for name in property_names.known_names() if problem(name) is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanGenerator:
+    """Generates a plan from a seed, the same one in every process. Plain data, so a campaign can send it to its workers.
+
+    With ``profile`` the plans are those of that profile; without, those of the property ``name``, of this size.
+    """
+
+    name: str
+    options: tuple[str, ...]  # the options with which `simdsl run` generates the same plans
+    profile: Profile | None = None
+    size: PlanSize = DEFAULT_SIZE
+
+    @property
+    def is_property(self) -> bool:
+        """Whether a property generates the plans, which it evaluates as well."""
+        return self.profile is None
+
+    def plan(self, seed: int) -> Plan:
+        """The plan of a seed."""
+        if self.profile is not None:
+            from simdsl.generation.plans import generate  # start-up: properties import what they need of it themselves
+
+            return generate(self.profile, seed)
+        return find(self.name).plan(seed, self.size)
+
+    def file(self, seed: int) -> str:
+        """What reports show in the place of a file name."""
+        return f"{'property' if self.is_property else 'generated'}:{self.name} (seed {seed})"

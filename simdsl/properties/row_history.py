@@ -33,7 +33,7 @@ from simdsl.properties.keyed_tables import (
     mentions_table,
     parse_keyed_statement,
 )
-from simdsl.syntax.sql_statements import parse_transaction
+from simdsl.syntax.sql_lexer import parse_transaction
 
 KeyedValues: TypeAlias = tuple[Value, ...]
 """The values of a key: one for a row, none where there is no such row, several if a query returned the key twice."""

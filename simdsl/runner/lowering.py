@@ -24,7 +24,7 @@ from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
 from simdsl.plan.steps import ExpectingStep, Override, SqlStep, Step, StepOptions
 from simdsl.plan.values import Value
 from simdsl.runner.program import LoweredWorkload, Program, StatementInstruction
-from simdsl.syntax.sql_statements import nondeterministic_part
+from simdsl.syntax.sql_lexer import nondeterministic_part
 from simdsl.verbs.base.runtime import NO_CONNECTION, Instruction, Instructions
 from simdsl.verbs.base.verb import CompiledExpectation, verb_of
 

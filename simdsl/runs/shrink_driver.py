@@ -117,7 +117,7 @@ class ShrinkDriver:
         self._measure_result(last.case)
 
     def _materialized(self) -> tuple[Plan, RunReport]:
-        """A run of a workload as a run of tasks: a workload's actions are sampled anew if one step of them is cut."""
+        """A run of a workload as a run of tasks: cutting a step of an action would change every run of that action."""
         pin = pin_run(self._plan, self._report, self._seed)
         for _ in range(self._limits.repeats):
             again = failed_run(self._run, pin)

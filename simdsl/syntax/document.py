@@ -1,4 +1,4 @@
-"""What was read: plain data for the loader, and positions for whoever asks for them.
+"""What was read: plain data for the loader, and positions on demand.
 
 The data consists of ``dict`` (with text as keys), ``list``, ``str`` and two kinds of plain scalars that YAML 1.2 does not
 read as text: ``PlainScalar`` and ``AmbiguousScalar``. It holds no positions. The loader addresses everything by path

@@ -177,7 +177,7 @@ def _regex(token: Leaf) -> str:
 
 
 def _check_names(expectation: Expectation, text: str) -> None:
-    """All alternatives but errors and ``blocks`` bind the same names, so that nobody reads what may not be there."""
+    """All alternatives but errors and ``blocks`` bind the same names, so that no step reads a name that may be unbound."""
     # Most expectations bind nothing, and comparing sets for each of 10,000 would show.
     if "?" not in text:
         return

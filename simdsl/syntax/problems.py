@@ -40,7 +40,7 @@ MAX_PROBLEMS: Final = 1_000
 """How many errors, and how many warnings, of one file are collected.
 
 A program that writes plans makes one mistake 100,000 times. Explaining each (where it stands, what was meant) took 90 s
-and told its author nothing new.
+and said nothing new.
 """
 
 

@@ -193,7 +193,7 @@ def find_ambiguities(root: Node, text: str) -> ReaderIssues:
 
 
 def is_harmless_comment(line: str, comment: str) -> bool:
-    """Whether a comment behind a line, its blanks included, is one that nobody need be told of."""
+    """Whether a comment after a line, with the blanks before it, is certainly a comment and no part of the SQL."""
     return (
         _HARMLESS.match(comment) is not None
         and "=>" not in comment

@@ -16,7 +16,7 @@ from simdsl.campaign.progress import CampaignEnded, CampaignEvent, EndReason
 from simdsl.plan.values import Json
 from simdsl.profiles.load import load_profile
 from simdsl.properties.property import PlanSize
-from simdsl.runs.plan_generator import PlanGenerator
+from simdsl.properties.registry import PlanGenerator
 from simdsl.workers.processes import ProcessExit
 
 IDENTITY: Mapping[str, Json] = {"test": True}

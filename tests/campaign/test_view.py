@@ -22,9 +22,9 @@ from simdsl.campaign.progress import (
     WorkerDied,
 )
 from simdsl.campaign.views import CampaignSubject, JsonLinesView, TerminalView, rate_text, span
+from simdsl.properties.registry import PlanGenerator
 from simdsl.report.screen import Screen, cell_width
 from simdsl.report.secrets import secrets_of
-from simdsl.runs.plan_generator import PlanGenerator
 from simdsl.workers.processes import ProcessExit
 from tests.campaign.test_score import part
 

@@ -15,7 +15,7 @@ from simdsl.oracles.equivalence import ACROSS, IDENTICAL
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.source import Path
 from simdsl.plan.values import Row, Value
-from simdsl.syntax.sql_statements import parse_transaction
+from simdsl.syntax.sql_lexer import parse_transaction
 
 OK = Affected(None)
 ONE = Affected(1)

@@ -22,7 +22,7 @@ from simdsl.properties.registry import register
 from simdsl.properties.relations import all_of, binary, constant, pool_count, steps_with_paths
 from simdsl.properties.row_history import WriteOutcome, describe_step
 from simdsl.properties.row_visibility import check_invisible_rows
-from simdsl.syntax.sql_statements import parse_transaction
+from simdsl.syntax.sql_lexer import parse_transaction
 from simdsl.verbs.checkout import Checkout
 from simdsl.verbs.fault import Fault
 from simdsl.verbs.retry import Retry
