@@ -44,7 +44,7 @@ def _interpreter(rounds: int, steps: int) -> Result:
     world = backend.create()
     assert isinstance(world, PostgresDatabase)
     try:
-        with world.home.connect() as connection:
+        with world.target.connect() as connection:
             sides = side_by_side(lambda: _seconds(plan), lambda: _by_hand(connection, steps // 4), rounds)
     finally:
         world.close()

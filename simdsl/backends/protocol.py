@@ -215,7 +215,7 @@ class Database(Protocol):
 
 
 class Backend(Protocol):
-    """A kind of database at a place."""
+    """A kind of database, at the server or in the file that its URL names."""
 
     @property
     def name(self) -> str:

@@ -178,7 +178,7 @@ class TestConnectionStrings:
 
 
 class TestStatements:
-    BACKEND: Final = MssqlBackend(place=MssqlDsn(host="db"))
+    BACKEND: Final = MssqlBackend(dsn=MssqlDsn(host="db"))
 
     def text(self, statement: Sql) -> str:
         compiled = self.BACKEND.compile(statement, {})

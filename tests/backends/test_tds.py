@@ -109,7 +109,7 @@ def listener(script: Script) -> Iterator[Listener]:
 @pytest.fixture
 def backend(driver: str, listener: Listener) -> MssqlBackend:
     place = MssqlDsn(host="127.0.0.1", port=listener.port, user="s;a", password=PASSWORD, driver=driver, encrypt="no")
-    return MssqlBackend(place=place)
+    return MssqlBackend(dsn=place)
 
 
 @pytest.fixture
@@ -144,18 +144,18 @@ class TestLogin:
                 host="127.0.0.1", port=listener.port, user="s;a", password=PASSWORD, driver=driver, encrypt="no"
             )
             with pytest.raises(BackendUnavailable, match="Login failed for user") as caught:
-                MssqlBackend(place=place).create()
+                MssqlBackend(dsn=place).create()
             assert PASSWORD not in str(caught.value)
 
     def test_server_that_is_not_there(self, freetds: str) -> None:
         with Listener(lambda _: done()) as listener:
             port = listener.port
         with pytest.raises(BackendUnavailable, match=f"mssql: 127.0.0.1:{port}: "):
-            MssqlBackend(place=MssqlDsn(host="127.0.0.1", port=port, user="sa", driver=freetds)).create()
+            MssqlBackend(dsn=MssqlDsn(host="127.0.0.1", port=port, user="sa", driver=freetds)).create()
 
     def test_driver_that_is_not_there(self, registered: tuple[str, ...]) -> None:
         with pytest.raises(BackendUnavailable, match="nowhere"):
-            MssqlBackend(place=MssqlDsn(host="127.0.0.1", user="sa", driver="/nowhere/driver.so")).create()
+            MssqlBackend(dsn=MssqlDsn(host="127.0.0.1", user="sa", driver="/nowhere/driver.so")).create()
 
     @pytest.mark.parametrize(("right", "field"), [("CREATE ANY DATABASE", "may_create"), ("VIEW SERVER STATE", "may_look")])
     def test_missing_right_is_said(self, backend: MssqlBackend, script: Script, right: str, field: str) -> None:

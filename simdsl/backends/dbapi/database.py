@@ -43,16 +43,16 @@ def parse_path(head: str, scheme: str, engine: str, *, memory: bool = False) -> 
 
 
 def format_url(scheme: str, path: str | None, options: Mapping[str, str | None]) -> str:
-    """The URL that selects this place; options that are None are left out."""
+    """The URL that selects this location; options that are None are left out."""
     query = "&".join(f"{key}={value}" for key, value in options.items() if value is not None)
-    place = scheme if path is None else f"{scheme}:///{quote(path, safe='/:')}"
-    return f"{place}?{query}" if query else place
+    base = scheme if path is None else f"{scheme}:///{quote(path, safe='/:')}"
+    return f"{base}?{query}" if query else base
 
 
 def locate(
     path: str | None, scheme: str, *, journal_mode: str | None = None, throwaway_mode: str | None = None
 ) -> FileLocation:
-    """The place of a path. Raises ``BackendUnavailable`` where its directory is missing."""
+    """The location of a path. Raises ``BackendUnavailable`` where its directory is missing."""
     if path is None:
         workspace = Workspace()
         return FileLocation(

@@ -45,14 +45,14 @@ def from_url(head: str, query: Mapping[str, str]) -> Backend:
     pool = query.get("pool")
     if pool not in (None, pool_names.QUEUE_POOL):
         pool_names.load_factory(str(pool))
-    return MssqlBackend(place=parse_dsn(head, query), pool=pool)
+    return MssqlBackend(dsn=parse_dsn(head, query), pool=pool)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MssqlBackend:
     """See ``protocol.Backend``. ``pool`` None is SQLAlchemy's QueuePool."""
 
-    place: MssqlDsn
+    dsn: MssqlDsn
     name: str = FACTS.name
     pool: str | None = None
     capabilities: Capabilities = field(
@@ -78,14 +78,14 @@ class MssqlBackend:
     @property
     def url(self) -> str:
         """A URL with what differs from the defaults, and without the password."""
-        place = self.place
-        user = "" if place.user is None else quote(place.user, safe="")
-        secret = "" if place.password is None else ":***"
-        host = f"[{place.host}]" if ":" in place.host else quote(place.host, safe="\\")
-        given = {"driver": place.driver, "encrypt": place.encrypt, "trust": place.trust, "pool": self.pool}
+        dsn = self.dsn
+        user = "" if dsn.user is None else quote(dsn.user, safe="")
+        secret = "" if dsn.password is None else ":***"
+        host = f"[{dsn.host}]" if ":" in dsn.host else quote(dsn.host, safe="\\")
+        given = {"driver": dsn.driver, "encrypt": dsn.encrypt, "trust": dsn.trust, "pool": self.pool}
         query = "&".join(f"{key}={quote(value, safe='/:')}" for key, value in given.items() if value is not None)
-        port = "" if place.port == PORT else f":{place.port}"
-        database = "" if place.database == "master" else f"/{quote(place.database, safe='')}"
+        port = "" if dsn.port == PORT else f":{dsn.port}"
+        database = "" if dsn.database == "master" else f"/{quote(dsn.database, safe='')}"
         return f"mssql://{user}{secret}{'@' if user else ''}{host}{port}{database}{'?' if query else ''}{query}"
 
     @property
@@ -96,13 +96,13 @@ class MssqlBackend:
     def describe(self) -> Description:
         """Versions, from the server itself."""
         try:
-            connection = connect(self.place, self._driver, self.place.database)
+            connection = connect(self.dsn, self._driver, self.dsn.database)
             ((version, edition),) = connection.execute(_VERSION).fetchall()
             connection.close()
         except BackendUnavailable:
             raise
         except Exception as error:  # any driver error
-            raise BackendUnavailable(f"mssql: {self.place.address}: {self._engine.failed(error).text}") from None
+            raise BackendUnavailable(f"mssql: {self.dsn.address}: {self._engine.failed(error).text}") from None
         return Description(
             driver=f"pyodbc over {driver_label(self._driver)}",
             driver_version=odbc.version(),
@@ -123,15 +123,15 @@ class MssqlBackend:
 
     def create(self) -> Database:
         """A new database on the server."""
-        return MssqlDatabase(self.place, self._driver, self._engine, self.pool)
+        return MssqlDatabase(self.dsn, self._driver, self._engine, self.pool)
 
     @cached_property
     def _driver(self) -> str:
-        return choose_driver(self.place)
+        return choose_driver(self.dsn)
 
     @property
     def _engine(self) -> MssqlEngine:
-        return MssqlEngine((self.place.password,) if self.place.password else ())
+        return MssqlEngine((self.dsn.password,) if self.dsn.password else ())
 
 
 def _from_environment(query: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:

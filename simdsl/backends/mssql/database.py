@@ -170,14 +170,14 @@ def _table(schema: str, name: str, rows: Sequence[Sequence[object]], targets: Ma
 
 def _filled(table: MssqlTable, database: str, kept: str) -> list[str]:
     columns = ", ".join(map(quote_name, table.columns))
-    place = f"{database}.{table.quoted}"
-    insert = f"INSERT INTO {place} ({columns}) SELECT {columns} FROM {kept}.{table.quoted}"
+    name = f"{database}.{table.quoted}"
+    insert = f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {kept}.{table.quoted}"
     if table.identity is None:
         return [insert] if columns else []
     return [
-        f"SET IDENTITY_INSERT {place} ON",
+        f"SET IDENTITY_INSERT {name} ON",
         insert,
-        f"SET IDENTITY_INSERT {place} OFF",
+        f"SET IDENTITY_INSERT {name} OFF",
         *reseed_statements(table, database, table.last_identity),
     ]
 

@@ -51,7 +51,7 @@ class MssqlDsn:
 
 
 def parse_dsn(head: str, query: Mapping[str, str]) -> MssqlDsn:
-    """The place that a URL names. Raises ``BackendUnavailable``."""
+    """The server that a URL names. Raises ``BackendUnavailable``."""
     rest = head.removeprefix(_SCHEME)
     authority, _, path = rest.partition("/")
     credentials, at, address = authority.rpartition("@")
@@ -71,26 +71,26 @@ def parse_dsn(head: str, query: Mapping[str, str]) -> MssqlDsn:
     )
 
 
-def choose_driver(place: MssqlDsn) -> str:
+def choose_driver(dsn: MssqlDsn) -> str:
     """The name or path of the ODBC driver. Raises ``BackendUnavailable`` where there is none."""
-    if place.driver is not None:
-        return place.driver
+    if dsn.driver is not None:
+        return dsn.driver
     return _packaged() or _registered(odbc.drivers()) or _no_driver()
 
 
-def connection_string(place: MssqlDsn, driver: str, database: str) -> str:
+def connection_string(dsn: MssqlDsn, driver: str, database: str) -> str:
     """What this driver wants to hear. Raises ``BackendUnavailable`` for what it cannot do."""
     attributes = {"DRIVER": driver}
     if is_freetds(driver):
-        attributes |= {"SERVER": place.host, "PORT": str(place.port), "TDS_Version": "7.4", "ClientCharset": "UTF-8"}
+        attributes |= {"SERVER": dsn.host, "PORT": str(dsn.port), "TDS_Version": "7.4", "ClientCharset": "UTF-8"}
     else:
-        attributes |= {"SERVER": f"{place.host},{place.port}"}
+        attributes |= {"SERVER": f"{dsn.host},{dsn.port}"}
     attributes["DATABASE"] = database
-    if place.user is None:
+    if dsn.user is None:
         attributes["Trusted_Connection"] = "yes"
     else:
-        attributes |= {"UID": place.user, "PWD": place.password or ""}
-    return odbc.connection_string(attributes | _encryption(place, driver), doubles_braces=not is_freetds(driver))
+        attributes |= {"UID": dsn.user, "PWD": dsn.password or ""}
+    return odbc.connection_string(attributes | _encryption(dsn, driver), doubles_braces=not is_freetds(driver))
 
 
 def is_freetds(driver: str) -> bool:
@@ -118,14 +118,14 @@ def _one_of(key: str, query: Mapping[str, str], known: tuple[str, ...]) -> str |
     return value
 
 
-def _encryption(place: MssqlDsn, driver: str) -> dict[str, str]:
+def _encryption(dsn: MssqlDsn, driver: str) -> dict[str, str]:
     """What is not said stays as the driver has it: Microsoft's encrypts and wants a certificate that it can check."""
     if is_freetds(driver):
-        if place.trust == "no":
+        if dsn.trust == "no":
             raise BackendUnavailable("FreeTDS checks no certificates: `trust=no` needs Microsoft's driver")
         words = {"yes": "require", "no": "off", "strict": "strict"}
-        return {"Encryption": words[place.encrypt]} if place.encrypt else {}
-    given = {"Encrypt": place.encrypt, "TrustServerCertificate": place.trust}
+        return {"Encryption": words[dsn.encrypt]} if dsn.encrypt else {}
+    given = {"Encrypt": dsn.encrypt, "TrustServerCertificate": dsn.trust}
     return {key: value for key, value in given.items() if value is not None}
 
 
@@ -186,9 +186,9 @@ _GREETING: Final = (
 )
 
 
-def connect(place: MssqlDsn, driver: str, database: str) -> OdbcConnection:
+def connect(dsn: MssqlDsn, driver: str, database: str) -> OdbcConnection:
     """A connection to a database of this server. Raises the driver's errors, and ``BackendUnavailable``."""
-    connection = odbc.connect(connection_string(place, driver, database))
+    connection = odbc.connect(connection_string(dsn, driver, database))
     connection.add_output_converter(_DATETIMEOFFSET, decode_datetimeoffset)
     return connection
 

@@ -91,10 +91,10 @@ class PostgresBackend:
     @property
     def url(self) -> str:
         """A URL with what differs from the defaults, its secrets masked."""
-        place = "postgres" if self.uri is None else mask(self.uri)
+        server = FACTS.name if self.uri is None else mask(self.uri)
         if self.pool is None:
-            return place
-        return f"{place}{'&' if '?' in place else '?'}pool={self.pool}"
+            return server
+        return f"{server}{'&' if '?' in server else '?'}pool={self.pool}"
 
     @property
     def dialect(self) -> Dialect:
@@ -132,9 +132,9 @@ class PostgresBackend:
             found = find_binaries()
             engine = f"{found.version} from {found.source}"
         else:
-            place = self._place()
-            engine = place.version
-            place.close()
+            provisioner = self._make_provisioner()
+            engine = provisioner.version
+            provisioner.close()
         return Description(
             driver=f"psycopg ({psycopg.pq.__impl__})",
             driver_version=psycopg.__version__,
@@ -165,23 +165,24 @@ class PostgresBackend:
         """A database of its own."""
         from simdsl.backends.postgres.database import PostgresDatabase  # loads psycopg
 
-        place = self._place()
+        provisioner = self._make_provisioner()
         try:
-            home = place.make()
+            target = provisioner.make()
         except BackendUnavailable:
-            place.close()
+            provisioner.close()
             raise
-        return PostgresDatabase(place, home, self._make_pool)
+        return PostgresDatabase(provisioner, target, self._make_pool)
 
     def load(self) -> None:
         """Import now what the URL names. Raises ``BackendUnavailable``."""
         if self.pool not in (None, PSYCOPG_POOL, pool_names.QUEUE_POOL):
             pool_names.load_factory(str(self.pool))
 
-    def _place(self) -> DatabaseProvisioner:
-        from simdsl.backends.postgres import provisioner  # loads psycopg
+    def _make_provisioner(self) -> DatabaseProvisioner:
+        # Loads psycopg.
+        from simdsl.backends.postgres.provisioner import embedded_provisioner, external_provisioner
 
-        return provisioner.embedded_provisioner() if self.uri is None else provisioner.external_provisioner(self.uri)
+        return embedded_provisioner() if self.uri is None else external_provisioner(self.uri)
 
     def _make_pool(self, database: PostgresDatabase, spec: PoolSpec, clock: Clock) -> Pool:
         source = ConnectionSource(connect=database.connect, session_of=database.session_of, failed=raised)

@@ -35,11 +35,11 @@ class PostgresDatabase:
     idle at its end: to open one costs a process on the server. What a pool or a plan closes is closed for good.
     """
 
-    def __init__(self, place: DatabaseProvisioner, home: TargetDatabase, make_pool: PoolMaker) -> None:
+    def __init__(self, provisioner: DatabaseProvisioner, target: TargetDatabase, make_pool: PoolMaker) -> None:
         self.epoch = 0
         self.wrote_schema = False
-        self._place = place
-        self.home = home
+        self._provisioner = provisioner
+        self.target = target
         self._make_pool = make_pool
         self._adapters: AdaptersMap = make_loaders()
         self._sessions: list[PostgresSession] = []
@@ -149,7 +149,7 @@ class PostgresDatabase:
     def reset(self, reset: Reset) -> Failed | None:
         """Empty the tables in one transaction."""
         try:
-            empty_tables(self._observing(), reset, self.home)
+            empty_tables(self._observing(), reset, self.target)
         except psycopg.Error as error:
             return raised(error)
         return None
@@ -164,10 +164,10 @@ class PostgresDatabase:
         self._forget_sessions()
         self.wrote_schema = False
         try:
-            self._kept = RowSnapshot.of(self._observing(), self.home)
+            self._kept = RowSnapshot.of(self._observing(), self.target)
             self._disconnect()
-            if self.home.schema is None:
-                self._copy = self._place.copy(self.home)
+            if self.target.schema is None:
+                self._copy = self._provisioner.copy(self.target)
         except psycopg.Error as error:
             raise BackendUnavailable(f"postgres: {raised(error).text}") from error
 
@@ -189,7 +189,7 @@ class PostgresDatabase:
                 "run again where this role may make no database; `ALTER ROLE ... CREATEDB` lets it"
             )
         self._disconnect()
-        self._place.remake(self.home, self._copy)
+        self._provisioner.remake(self.target, self._copy)
         self.wrote_schema = False
         self.epoch += 1
 
@@ -197,7 +197,7 @@ class PostgresDatabase:
         """Read on the observer's connection, so committed rows only."""
         try:
             observer = self._observing()
-            return read_end_state(observer, self.home, ResultReader(observer, self._adapters))
+            return read_end_state(observer, self.target, ResultReader(observer, self._adapters))
         except psycopg.Error as error:
             raise BackendUnavailable(f"postgres: {raised(error).text}") from error
 
@@ -208,8 +208,8 @@ class PostgresDatabase:
         self._is_closed = True
         self._forget_sessions()
         self._disconnect()
-        self._place.give_up(self.home, *([self._copy] if self._copy else ()))
-        self._place.close()
+        self._provisioner.give_up(self.target, *([self._copy] if self._copy else ()))
+        self._provisioner.close()
 
     # Connections
 
@@ -226,7 +226,7 @@ class PostgresDatabase:
         return session
 
     def _connected(self) -> psycopg.Connection[Any]:
-        return self.home.connect()
+        return self.target.connect()
 
     def _renewed(self) -> psycopg.Connection[Any] | None:
         while self._spare:
@@ -241,7 +241,7 @@ class PostgresDatabase:
 
     def _observing(self) -> psycopg.Connection[Any]:
         if self._observer is None or self._observer.closed:
-            self._observer = self.home.connect()
+            self._observer = self.target.connect()
             self._observer.prepare_threshold = 0
         return self._observer
 

@@ -73,35 +73,35 @@ class DatabaseProvisioner:
             return self._make_schema()
         return self._home(name, None)
 
-    def remake(self, home: TargetDatabase, template: str | None) -> None:
+    def remake(self, target: TargetDatabase, template: str | None) -> None:
         """Drop the database and create it again as a copy of ``template``. No session may be connected to either."""
         try:
-            self._drop(home.database)
-            self._create(home.database, template)
+            self._drop(target.database)
+            self._create(target.database, template)
         except psycopg.Error as error:
             raise _unavailable(error) from error
 
-    def copy(self, home: TargetDatabase) -> str:
+    def copy(self, target: TargetDatabase) -> str:
         """Create a copy of the database and return its name; no session may be connected to it."""
-        name = f"{home.database}_kept"
+        name = f"{target.database}_kept"
         try:
-            self._create(name, home.database)
+            self._create(name, target.database)
         except psycopg.Error as error:
             raise _unavailable(error) from error
         return name
 
-    def give_up(self, home: TargetDatabase, *copies: str) -> None:
+    def give_up(self, target: TargetDatabase, *copies: str) -> None:
         """Drop what ``make`` and ``copy`` created, even with sessions connected."""
         try:
-            if home.schema is not None:
-                self._run(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(home.schema)))
+            if target.schema is not None:
+                self._run(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(target.schema)))
                 return
-            for name in (home.database, *copies):
+            for name in (target.database, *copies):
                 self._drop(name)
         except psycopg.Error:
             # The server is gone, and with a throwaway one its databases; on a server of the user's nothing more can be done.
             return
-        self._names.release(home.database)
+        self._names.release(target.database)
 
     def close(self) -> None:
         """Disconnect."""

@@ -92,22 +92,22 @@ class RowSnapshot:
         )
 
     @classmethod
-    def of(cls, connection: psycopg.Connection[Any], home: TargetDatabase) -> RowSnapshot:
+    def of(cls, connection: psycopg.Connection[Any], target: TargetDatabase) -> RowSnapshot:
         """What is committed now."""
-        tables, is_ordered = _in_order(connection, [t for t in _tables(connection, home) if not t.is_parent])
+        tables, is_ordered = _in_order(connection, [t for t in _tables(connection, target) if not t.is_parent])
         rows: dict[PostgresTable, bytes] = {}
         for table in tables:
             (is_there,) = _one(connection, sql.SQL("SELECT EXISTS (SELECT FROM ONLY {})").format(table.identifier))
             if is_there:
                 rows[table] = _copied_out(connection, table)
         sequences = []
-        for schema, name in connection.execute(_SEQUENCES, (home.schema,)).fetchall():
+        for schema, name in connection.execute(_SEQUENCES, (target.schema,)).fetchall():
             state = _one(connection, sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(schema, name)))
             sequences.append((schema, name, *state))
         (has_triggers,) = _one(connection, sql.SQL(_TRIGGERS))
         # A superuser can tell foreign keys and triggers to look away; for others the order must do.
-        can = home.is_superuser or (is_ordered and not has_triggers)
-        return cls(tables, rows, sequences, can_be_put_back=can, unguarded=home.is_superuser)
+        can = target.is_superuser or (is_ordered and not has_triggers)
+        return cls(tables, rows, sequences, can_be_put_back=can, unguarded=target.is_superuser)
 
     def put_back(self, connection: psycopg.Connection[Any]) -> None:
         """Bring all rows and sequences back in one transaction. Raises psycopg's errors, then nothing has changed."""
@@ -130,17 +130,17 @@ class RowSnapshot:
             connection.execute(b"VACUUM")
 
 
-def empty_tables(connection: psycopg.Connection[Any], reset: Reset, home: TargetDatabase) -> None:
+def empty_tables(connection: psycopg.Connection[Any], reset: Reset, target: TargetDatabase) -> None:
     """Empty the tables that the plan names and that are there, in one transaction. Raises psycopg's errors.
 
     ``recreate`` truncates and restarts identities: TRUNCATE gives a table and its indexes new files.
     """
-    known = {table.shown: table for table in _tables(connection, home)} | {t.name: t for t in _tables(connection, home)}
+    known = {table.shown: table for table in _tables(connection, target)} | {t.name: t for t in _tables(connection, target)}
     tables = [known[name].identifier for name in reset.tables if name in known]
     if not tables:
         return
     with connection.transaction():
-        if home.is_superuser:
+        if target.is_superuser:
             connection.execute(_UNGUARDED.encode())
         if reset.mode is ResetMode.DELETE:
             for table in tables:
@@ -150,21 +150,21 @@ def empty_tables(connection: psycopg.Connection[Any], reset: Reset, home: Target
             connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(tables)) + restart)
 
 
-def read_end_state(connection: psycopg.Connection[Any], home: TargetDatabase, reading: ResultReader) -> dict[str, Rows]:
+def read_end_state(connection: psycopg.Connection[Any], target: TargetDatabase, reading: ResultReader) -> dict[str, Rows]:
     """Every table with its rows in the order of ``values.row_key``."""
     state: dict[str, Rows] = {}
-    for table in _tables(connection, home):
+    for table in _tables(connection, target):
         if not table.is_part:
             found = reading.rows(sql.SQL("SELECT * FROM {}").format(table.identifier))
-            name = table.name if table.schema == (home.schema or _PUBLIC) else table.shown
+            name = table.name if table.schema == (target.schema or _PUBLIC) else table.shown
             state[name] = found._replace(rows=sorted_rows(found.rows))
     return state
 
 
-def _tables(connection: psycopg.Connection[Any], home: TargetDatabase) -> list[PostgresTable]:
+def _tables(connection: psycopg.Connection[Any], target: TargetDatabase) -> list[PostgresTable]:
     return [
         PostgresTable(schema=schema, name=name, oid=oid, is_parent=is_parent, is_part=is_part)
-        for schema, name, oid, is_parent, is_part in connection.execute(_TABLES, (home.schema,)).fetchall()
+        for schema, name, oid, is_parent, is_part in connection.execute(_TABLES, (target.schema,)).fetchall()
     ]
 
 

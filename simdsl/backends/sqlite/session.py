@@ -102,10 +102,10 @@ def _module_version(module: Any) -> str:
 
 def package_version(module: str, distribution: str) -> str | None:
     """The version of the distribution that brought this module; None where it is not installed."""
-    place = package_directory(module)
-    if place is None:
+    directory = package_directory(module)
+    if directory is None:
         return None
-    found = sorted(place.glob(f"{distribution}-*.dist-info"))
+    found = sorted(directory.glob(f"{distribution}-*.dist-info"))
     return found[-1].name.removesuffix(".dist-info").partition("-")[2] if found else "unknown"
 
 
