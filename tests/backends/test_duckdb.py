@@ -119,6 +119,16 @@ class TestDuckdb(Conformance):
         assert (outcome.error_class, outcome.by) == (ErrorClass.IN_FAILED_SQL_TRANSACTION, "simdsl")
         assert a.rows("SELECT count(*) FROM t WHERE id = 2") == [(0,)]
 
+    def test_update_and_delete_of_one_row_both_commit(self, a: SqlClient, b: SqlClient) -> None:
+        """DuckDB 2.0.1 sees no conflict and loses the update: findings/duckdb-update-and-delete.sh."""
+        a.ok("BEGIN")
+        b.ok("BEGIN")
+        assert a.say("UPDATE t SET v = 10 WHERE id = 1") == Affected(1)
+        assert b.say("DELETE FROM t WHERE v = 1") == Affected(1)
+        b.ok("COMMIT")
+        a.ok("COMMIT")
+        assert a.rows("SELECT id, v FROM t") == []
+
 
 def test_example_is_short(module: ModuleType) -> None:
     assert len(block("python", '"""DuckDB').splitlines()) <= 60
