@@ -120,7 +120,7 @@ def test_it_comes_as_the_plan_says(backend: str, seed: int) -> None:
 
 
 class SwallowsARefusal(Faithful):
-    """Whoever is refused is told that all went well."""
+    """A statement that is refused reports success."""
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
         try:

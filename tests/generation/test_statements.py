@@ -146,9 +146,9 @@ WEIGHTS = [
 
 @pytest.mark.parametrize(("weight", "pattern", "base"), WEIGHTS, ids=[weight for weight, *_ in WEIGHTS])
 def test_a_weight_of_0_is_never(weight: str, pattern: str, base: tuple[str, ...]) -> None:
-    if weight == "select":  # where nobody is in a transaction every write can be, and none turns into a query
+    if weight == "select":  # without transactions every write is possible, and none turns into a query
         base = (*base, "weights.tx=0", "weights.savepoint=0")
-    base = (*base, "contention_rate=0")  # who comes second writes what there is to contend for
+    base = (*base, "contention_rate=0")  # a conflicting write leaves rows to contend for
     without, with_it = (said("weights.tx=0", *base, f"weights.{weight}={n}") for n in (0, 60))
     assert not re.findall(pattern, without, re.MULTILINE)
     assert len(re.findall(pattern, with_it, re.MULTILINE)) > 5
@@ -164,7 +164,7 @@ def test_sleeps_and_checkouts_come_of_their_weights_and_rates() -> None:
     assert lent > 3 * held
 
 
-def test_a_rate_of_contention_is_how_often_somebody_comes_second() -> None:
+def test_a_rate_of_contention_is_how_often_writes_conflict() -> None:
     def seconds(rate: str) -> int:
         many = ("weights.tx=40", "weights.update=80", "tasks=6", "pool.size=6", "max_in_flight_tx=6")
         steps = (step for plan in plans(*many, f"contention_rate={rate}") for step in plan.steps or ())

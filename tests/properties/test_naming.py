@@ -1,4 +1,4 @@
-"""``properties:`` in a plan: what it names is judged over every run, and what does not exist is refused."""
+"""``properties:`` in a plan: what it names is checked in every run, and what does not exist is refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MINE = Property(
 )
 
 
-def test_every_run_is_judged_and_counted() -> None:
+def test_every_run_is_checked_and_counted() -> None:
     ran = run(PLAN)
     assert [report.properties for report in ran.reports] == [
         (PropertyResult("tx-rollback-invisible", 1, 0), PropertyResult("tx-commit-visible", 0, 0))
@@ -97,7 +97,7 @@ def test_a_plan_that_names_no_property_imports_none() -> None:
     assert said == "[]\n"
 
 
-def test_a_run_that_failed_otherwise_is_judged_too() -> None:
+def test_a_run_that_failed_otherwise_is_checked_too() -> None:
     text = PLAN.replace("SELECT id, v FROM t => ok", "SELECT id, v FROM t => empty")
     ran = run(text, f"sqlite?driver={install('ignores_a_rollback')}")
     assert ran.failure.kind is FailureKind.EXPECTATION

@@ -86,20 +86,20 @@ def test_written_out_and_loaded_again_it_is_the_same_plan(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
-def test_it_holds_on_sqlite_and_is_judged(name: str) -> None:
-    judged = 0
+def test_it_holds_on_sqlite_and_is_exercised(name: str) -> None:
+    assertions = 0
     for seed in range(SEEDS):
         ran = run_loaded(find(name).plan(seed))
         assert ran.ended.verdict is not Verdict.FAIL, (seed, ran.failure)
-        judged += sum(one.assertions for report in ran.reports for one in report.properties)
-    assert judged > SEEDS
+        assertions += sum(one.assertions for report in ran.reports for one in report.properties)
+    assert assertions > SEEDS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["postgres", "libsql", "turso"])
 @pytest.mark.parametrize("name", RUNNABLE)
-def test_it_holds_on_other_engines_and_is_judged(name: str, backend: str) -> None:
-    judged = 0
+def test_it_holds_on_other_engines_and_is_exercised(name: str, backend: str) -> None:
+    assertions = 0
     for seed in range(FEW):
         plan = find(name).plan(seed)
         if plan.backends and backend not in plan.backends:
@@ -110,8 +110,8 @@ def test_it_holds_on_other_engines_and_is_judged(name: str, backend: str) -> Non
             assert ran.ended.verdict is Verdict.FAIL, "the engine does it right now: take it out of ENGINE_BUGS"
             continue
         assert ran.ended.verdict in (Verdict.PASS, Verdict.WARN), (seed, ran.ended.reason, ran.ended.failed)
-        judged += sum(one.assertions for report in ran.reports for one in report.properties)
-    assert judged > FEW
+        assertions += sum(one.assertions for report in ran.reports for one in report.properties)
+    assert assertions > FEW
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgres", "libsql", "turso"])
@@ -169,7 +169,7 @@ def test_what_fails_fails_again_when_it_is_written_out() -> None:
     assert first.failure.kind is FailureKind.PROPERTY
 
 
-def test_two_processes_make_and_judge_alike() -> None:
+def test_two_processes_build_and_check_the_same() -> None:
     script = (
         "from simdsl.language.property_names import built_in\n"
         "from simdsl.language.dump import dump\n"

@@ -52,7 +52,7 @@ class Case:
 
 
 def cases(name: str, kind: str) -> list[Case]:
-    """Those of a fixture file: `holds`, `violates`, or `silent` for what is not judged."""
+    """Those of a fixture file: `holds`, `violates`, or `silent` for what proves nothing."""
     data: Any = YAML(typ="safe").load((FIXTURES / f"{name}.yaml").read_text(encoding="utf-8"))
     return [
         Case(name=one["case"], says=one.get("says"), plan=_plan(one["trace"]), events=_events(one["trace"]))

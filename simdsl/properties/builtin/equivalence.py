@@ -11,7 +11,10 @@ from simdsl.generation.expressions.printing import DialectText, render
 from simdsl.generation.expressions.rewriting import draw_rewrite
 from simdsl.generation.expressions.values import draw_value
 from simdsl.generation.fixture import FixtureTable, QuerySampler, QuerySource, draw_fixture_index
+from simdsl.plan.backend_facts import dialect_of_backend
+from simdsl.plan.sql import Dialect
 from simdsl.properties.metamorphic import NO_CONFLICTS, MetamorphicPlan, build_claims
+from simdsl.properties.owned_rows import EXPRESSION_BACKENDS
 from simdsl.properties.plan_builder import PlanBuilder
 from simdsl.properties.registry import register
 from simdsl.properties.relations import constant, equal, relation_checker, value
@@ -291,7 +294,8 @@ def integrity(plan: PlanBuilder) -> None:
 
     Evidence: what it returned.
     """
-    backends = ("sqlite", "libsql", "turso")
+    # The PRAGMA is SQLite's, and so that of its descendants.
+    backends = tuple(name for name in EXPRESSION_BACKENDS if dialect_of_backend(name) is Dialect.SQLITE)
     build_claims(plan, "sound", _claim_integrity, concurrency=NO_CONFLICTS, backends=backends)
 
 

@@ -1,4 +1,4 @@
-"""What we, SQLite and PostgreSQL make of expressions that nobody chose."""
+"""Random expressions have one value in our evaluation, SQLite and PostgreSQL."""
 
 from __future__ import annotations
 

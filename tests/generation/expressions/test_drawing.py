@@ -60,7 +60,7 @@ print(ascii(drawn_rows(11, 20, WILD)))
 """
 
 
-def test_two_processes_draw_alike() -> None:
+def test_two_processes_draw_the_same() -> None:
     told = []
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
@@ -126,7 +126,7 @@ def test_what_is_left_of_two_reals_is_within_reach() -> None:
     assert exponents(rest).low <= -52
 
 
-def test_nothing_can_leave_its_type_whatever_is_in_the_row() -> None:
+def test_no_number_leaves_its_type_for_any_row() -> None:
     for node in (node for whole in drawn(13, 0, 3_000) for node in walk(whole)):
         match node:
             case Arithmetic(operator=ArithmeticOperator.DIVIDE | ArithmeticOperator.REMAINDER, right=right):

@@ -1,4 +1,4 @@
-"""Each judge on traces that hold, that violate and that prove nothing. No database is near."""
+"""Each checker on traces that hold, that violate the claim and that prove nothing, without any database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_every_property_has_a_fixture_and_no_other_is_there() -> None:
 
 
 @pytest.mark.parametrize(("name", "case"), every("holds"))
-def test_a_trace_that_holds_is_judged_and_holds(name: str, case: Case) -> None:
+def test_a_trace_that_holds_is_checked_and_holds(name: str, case: Case) -> None:
     findings = list(find(name).check(case.plan, case.events))
     assert findings
     assert all(isinstance(finding, PropertyHeld) for finding in findings), findings
@@ -35,7 +35,7 @@ def test_a_trace_that_violates_says_so_with_the_steps_that_prove_it(name: str, c
 
 
 @pytest.mark.parametrize(("name", "case"), every("silent"))
-def test_what_proves_nothing_is_not_judged(name: str, case: Case) -> None:
+def test_what_proves_nothing_is_not_checked(name: str, case: Case) -> None:
     assert list(find(name).check(case.plan, case.events)) == []
 
 
@@ -43,7 +43,7 @@ def test_what_proves_nothing_is_not_judged(name: str, case: Case) -> None:
 def test_a_violation_of_one_property_is_not_told_by_another(name: str) -> None:
     """But for what has two names: rows that were lost are lost updates too, and a pool can be wrong in two ways.
 
-    What a table holds is wrong whatever made it so.
+    The content of a table is wrong for any of several reasons.
     """
     what_is_there = dict.fromkeys(
         (
