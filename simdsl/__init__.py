@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simdsl.api import ShrunkPlan as ShrunkPlan
     from simdsl.api import check as check
     from simdsl.api import dump as dump
+    from simdsl.api import generate as generate
     from simdsl.api import load as load
     from simdsl.api import loads as loads
     from simdsl.api import run as run
@@ -47,6 +48,7 @@ __version__ = "0.2.0"
 _HOMES = {
     "check": "simdsl.api",
     "dump": "simdsl.api",
+    "generate": "simdsl.api",
     "load": "simdsl.api",
     "loads": "simdsl.api",
     "run": "simdsl.api",

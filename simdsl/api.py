@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
@@ -20,11 +22,14 @@ from simdsl.failures.same_failure import PlanRunner, failed_run, primary_failure
 from simdsl.language.dump import dump as dump_text
 from simdsl.language.load import check_file, load_file, load_text
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.diagnostics import Diagnostic, PlanError
 from simdsl.plan.plan import Plan
 from simdsl.report.context import CallCounter
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
+
+if TYPE_CHECKING:
+    from simdsl.properties.property import Property
 
 
 def load(path: str | os.PathLike[str]) -> Plan:
@@ -87,6 +92,36 @@ def run(
     # Resolved before the first event is asked for: a typo is reported where the call stands.
     runner = _runner([backend, *differential], options, isolated, stack)
     return _events([plans] if isinstance(plans, Plan) else plans, runner, options.seed, stack)
+
+
+def generate(source: str | Property, seeds: Iterable[int]) -> Iterator[Plan]:
+    """Generated plans, one for each seed, each built when it is asked for.
+
+    Args:
+        source: The name of a property (``"norec"``, ``"tx-commit-visible"``), a ``Property``, or the name or path of a
+            profile (``"quick"``).
+        seeds: The same seed always gives the same plan, which carries it, so that a run of it can be repeated.
+
+    Raises:
+        PlanError: There is no such property and no such profile, or the profile has mistakes.
+    """
+    # start-up: a program that runs its own plans needs neither properties nor profiles
+    from simdsl.language.property_names import is_property
+    from simdsl.properties.property import DEFAULT_SIZE, Property
+    from simdsl.properties.registry import PlanGenerator, canonical
+
+    if isinstance(source, Property):
+        build: Callable[[int], Plan] = partial(source.plan, size=DEFAULT_SIZE)
+    elif is_property(source):
+        build = PlanGenerator(name=canonical(source), options=()).plan
+    else:
+        from simdsl.profiles.load import check_profile  # start-up, as above
+
+        checked = check_profile(source)
+        if checked.merged is None:
+            raise PlanError(checked.diagnostics)
+        build = PlanGenerator(name=source, options=(), profile=checked.merged.profile).plan
+    return (replace(build(seed), seed=seed) for seed in seeds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

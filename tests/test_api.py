@@ -121,6 +121,28 @@ def test_plans_are_taken_one_at_a_time() -> None:
     events.close()  # type: ignore[attr-defined]  # an iterator by its type, a generator so that it can be closed
 
 
+@pytest.mark.parametrize("source", ["norec", "tx-commit-visible", "quick"])
+def test_plans_are_generated_from_seeds(source: str) -> None:
+    one, two = simdsl.generate(source, seeds=[1, 2])
+    assert (one.seed, two.seed) == (1, 2)
+    assert one != two
+    assert [one] == list(simdsl.generate(source, [1]))
+    ended = [event for event in simdsl.run(one) if isinstance(event, simdsl.PlanEnded)]
+    assert [(event.verdict, event.seed) for event in ended] == [(simdsl.Verdict.PASS, 1)]
+
+
+def test_plans_are_generated_by_a_property_object() -> None:
+    from simdsl.properties.registry import find
+
+    assert list(simdsl.generate(find("norec"), [3])) == list(simdsl.generate("norec", [3]))
+
+
+def test_an_unknown_source_of_plans_is_told_at_the_call() -> None:
+    with pytest.raises(simdsl.PlanError) as caught:
+        simdsl.generate("noreq", [1])
+    assert [one.code.name for one in caught.value.diagnostics] == ["P009"]
+
+
 def test_a_backend_may_be_an_object() -> None:
     from simdsl.backends.registry import resolve
 
