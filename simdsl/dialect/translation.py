@@ -164,13 +164,13 @@ SOURCES: Final = (Dialect.SQLITE, Dialect.POSTGRES)
 class Translator:
     """Translates statements from ``source`` to ``target``. ``identifiers`` are the variables that stand for names."""
 
-    __slots__ = ("_identifiers", "_kinds", "_quoted", "_source", "_target", "_whole")
+    __slots__ = ("_identifiers", "_quoted", "_shapes", "_source", "_target", "_whole")
 
     def __init__(self, source: Dialect, target: Dialect, identifiers: frozenset[str] = frozenset()) -> None:
         self._source = source
         self._target = target
         self._identifiers = identifiers
-        self._kinds: dict[tuple[str, ...], _Kind | None] = {}  # by the rest without literals; None: do not cut
+        self._shapes: dict[tuple[str, ...], _StatementShape | None] = {}  # by the rest without literals; None: do not cut
         self._whole: dict[str, SqlTemplate | Untranslatable] = {}  # statements whose literals are not cut out
         self._quoted = _unicode if target is Dialect.TSQL else None
 
@@ -183,29 +183,29 @@ class Translator:
         fragments = sql.fragments
         text = fragments[0] if len(fragments) == 1 and isinstance(fragments[0], str) else sql.text
         parts = SPLIT(text)
-        kind = self._kind(sql, tuple(parts[::2]))
-        if kind is None:
+        shape = self._shape(sql, tuple(parts[::2]))
+        if shape is None:
             literals: list[str] = []
             template = self._whole.get(text)
             if template is None:
                 template = self._whole[text] = self._learnt(sql, [text], frozenset())[0]
         else:
             literals = parts[1::2]
-            template = kind.template(literals) or self._learn(sql, kind, parts)
+            template = shape.template(literals) or self._learn(sql, shape, parts)
         if isinstance(template, Untranslatable):
             return template
         made = template.filled(literals, self._quoted)
         return Sql(fragments=made, kind=sql.kind, ordered=sql.ordered)
 
-    def _kind(self, sql: Sql, rest: tuple[str, ...]) -> _Kind | None:
+    def _shape(self, sql: Sql, rest: tuple[str, ...]) -> _StatementShape | None:
         """What is known about statements with this rest; None if their literals must not be cut out."""
         try:
-            return self._kinds[rest]
+            return self._shapes[rest]
         except KeyError:
             # DDL is rarely repeated, and sizes and defaults in it are not values.
             can = sql.kind is not SqlKind.DDL and self._are_literals(sql)
-            kind = self._kinds[rest] = _Kind() if can else None
-            return kind
+            shape = self._shapes[rest] = _StatementShape() if can else None
+            return shape
 
     def _are_literals(self, sql: Sql) -> bool:
         # sqlglot is imported late, because most plans are never translated.
@@ -217,11 +217,11 @@ class Translator:
             return False
         return all_cuts_are_tokens(sql, tokens)
 
-    def _learn(self, sql: Sql, kind: _Kind, parts: list[str]) -> SqlTemplate | Untranslatable:
+    def _learn(self, sql: Sql, shape: _StatementShape, parts: list[str]) -> SqlTemplate | Untranslatable:
         template, pinned = self._learnt(sql, parts, frozenset())
         if pinned:
             template, _ = self._learnt(sql, parts, pinned)
-        kind.learn(parts[1::2], pinned, template)
+        shape.learn(parts[1::2], pinned, template)
         return template
 
     def _learnt(
@@ -279,7 +279,7 @@ class Translator:
         return "".join(pieces), variables
 
 
-class _Kind:
+class _StatementShape:
     """The templates of statements with the same rest, by the types of all and the values of pinned literals."""
 
     __slots__ = ("_pinned", "_templates")

@@ -118,7 +118,7 @@ class AlignedRun:
             return place not in self._inside
         return _only_read(outcome)
 
-    def told(self, place: StepOccurrence) -> str:
+    def outcome_text(self, place: StepOccurrence) -> str:
         """The outcome of a step in one line, or that it waited."""
         return "waits" if self.waited(place, BlockReason.LOCK) else describe_one(self.steps[place].outcome)
 
@@ -238,7 +238,7 @@ class Comparison:
     divergences: tuple[Divergence, ...]
     steps: int
     tables: int
-    parted: Divergence | None = None  # where the locking of the two differs by design; later steps were not compared
+    stopped_at: Divergence | None = None  # where the locking of the two differs by design; later steps were not compared
 
 
 def compare(
@@ -260,7 +260,7 @@ def compare(
         return Comparison(divergences=tuple(replace(one, undone=undone) for one in differing), steps=steps, tables=tables)
     ours, theirs = AlignedRun(left, shared), AlignedRun(right, shared)
     found: list[Divergence] = []
-    parted: Divergence | None = None
+    stopped_at: Divergence | None = None
     compared = 0
     for place, step in ours.steps.items():
         other = theirs.steps.get(place)
@@ -269,8 +269,8 @@ def compare(
             if right.is_whole:
                 found.append(_at(step, number, Aspect.PRESENCE, (describe_one(step.outcome), "did not run")))
             continue
-        if locks_differ and _parts(ours, theirs, place):
-            parted = _at(step, number, Aspect.WAITING, (ours.told(place), theirs.told(place)))
+        if locks_differ and _refused_by_one(ours, theirs, place):
+            stopped_at = _at(step, number, Aspect.WAITING, (ours.outcome_text(place), theirs.outcome_text(place)))
             break
         compared += 1
         difference = _difference(step, other, equivalence, sort_keys)
@@ -285,18 +285,18 @@ def compare(
             if ours.waited(place, wait) != theirs.waited(place, wait):
                 said = ("waits", "does not wait") if ours.waited(place, wait) else ("does not wait", "waits")
                 found.append(_at(step, number, Aspect.WAITING, said))
-    if parted is None and left.is_whole:
+    if stopped_at is None and left.is_whole:
         for place, step in theirs.steps.items():
             if place not in ours.steps:
                 found.append(_at(step, None, Aspect.PRESENCE, ("did not run", describe_one(step.outcome))))
     tables = 0
     late = [one for one in found if _is_late(one)]
-    if parted is None or ours.committed == theirs.committed:
+    if stopped_at is None or ours.committed == theirs.committed:
         differing, tables = _tables(left.tables, right.tables, equivalence)
         undone = ours.has_rollback or theirs.has_rollback
         differing = [replace(one, undone=undone) for one in differing]
         found = [*(one for one in found if not _is_late(one)), *differing, *late]
-    return Comparison(divergences=tuple(found), steps=compared, tables=tables, parted=parted)
+    return Comparison(divergences=tuple(found), steps=compared, tables=tables, stopped_at=stopped_at)
 
 
 def _are_twins(left: Trace, right: Trace) -> bool:
@@ -342,7 +342,7 @@ def _undoes(side: BackendRun) -> bool:
 _MARSHAL_VERSION: Final = 2  # later versions write references to objects, by which equal rows would differ
 
 
-def _parts(ours: AlignedRun, theirs: AlignedRun, place: StepOccurrence) -> bool:
+def _refused_by_one(ours: AlignedRun, theirs: AlignedRun, place: StepOccurrence) -> bool:
     """Whether exactly one of the two was refused because of a lock."""
     return (place in ours.refused) is not (place in theirs.refused)
 

@@ -113,10 +113,10 @@ class BackendComparison:
                 if number + 1 < len(comparison.divergences):
                     warnings.append("later differences may follow from this one")
                 break
-        if comparison.parted is not None:
-            reason = self._declared(comparison.parted.path) or _LOCKS
+        if comparison.stopped_at is not None:
+            reason = self._declared(comparison.stopped_at.path) or _LOCKS
             compared = "only what both committed" if comparison.tables else "nothing"
-            warnings.append(f"{self._known(comparison.parted, reason)}; after that step {compared} was compared")
+            warnings.append(f"{self._known(comparison.stopped_at, reason)}; after that step {compared} was compared")
         verdict = right.verdict
         if verdict is not Verdict.FAIL:
             verdict = Verdict.WARN if warnings or not right.assertions else Verdict.PASS

@@ -321,16 +321,16 @@ def waiting(*more: TraceEvent, value: int = 2) -> BackendRun:
 def test_a_refusal_because_of_a_transaction_parts_the_two() -> None:
     found = differ(refusing(), waiting(), locks=True)
     assert not found.divergences
-    assert found.parted is not None
-    assert found.parted.path == ("steps", 2)
-    assert found.parted.said == ("error busy", "waits")
+    assert found.stopped_at is not None
+    assert found.stopped_at.path == ("steps", 2)
+    assert found.stopped_at.said == ("error busy", "waits")
     assert found.steps == 2
     assert found.tables == 0  # they did not commit the same
 
 
 def test_it_does_not_where_both_have_such_locks() -> None:
     found = differ(refusing(), waiting())
-    assert found.parted is None
+    assert found.stopped_at is None
     assert [one.aspect for one in found.divergences] == [Aspect.ERROR, Aspect.WAITING, Aspect.TABLE]
 
 
@@ -339,7 +339,7 @@ def test_a_refusal_without_a_transaction_of_somebody_else_is_a_difference() -> N
     left = side(*alone, step(1, BUSY, task="b"))
     right = side(*alone, step(1, ONE, task="b"))
     found = differ(left, right, locks=True)
-    assert found.parted is None
+    assert found.stopped_at is None
     assert [one.aspect for one in found.divergences] == [Aspect.ERROR]
 
 
@@ -355,7 +355,7 @@ def test_a_transaction_that_ended_holds_no_lock() -> None:
 
 def test_a_refusal_on_both_parts_nothing() -> None:
     found = differ(refusing(), refusing(), locks=True)
-    assert found.parted is None
+    assert found.stopped_at is None
     assert found.steps == 4
 
 
@@ -437,7 +437,7 @@ def test_twins_are_counted(value: Value) -> None:
     text = Failed(ErrorClass.CHECK_VIOLATION, "one"), Failed(ErrorClass.CHECK_VIOLATION, "another")
     left, right = (side(step(0, OK), step(1, error), step(2, rows((value,))), tables={"t": rows()}) for error in text)
     found = differ(left, right)
-    assert (found.steps, found.tables, found.divergences, found.parted) == (3, 1, (), None)
+    assert (found.steps, found.tables, found.divergences, found.stopped_at) == (3, 1, (), None)
 
 
 @pytest.mark.parametrize(("value", "other"), [(1, True), (1, 1.0), (0, False), (Decimal(1), 1), (1.0, Decimal(1))])
