@@ -30,8 +30,8 @@ _PROFILE: Final = "quick"
 
 def results(rounds: int, seeds: int = _SEEDS) -> Iterator[Result]:
     """How much faster two workers are than one, and what a seed costs besides its plan. Whole calls, with their start."""
-    maker = PlanGenerator(name=_PROFILE, options=("--generate",), profile=load_profile(_PROFILE))
-    work = CampaignSpec(makers=(maker,), urls=("sqlite",))
+    generator = PlanGenerator(name=_PROFILE, options=("--generate",), profile=load_profile(_PROFILE))
+    work = CampaignSpec(generators=(generator,), urls=("sqlite",))
     measured = [
         (_alone(work, seeds), *(seconds_with(LocalPool(work, size), work, seeds) for size in (1, 2)))
         for _ in range(max(1, rounds // 5))
@@ -65,12 +65,12 @@ def _seconds(do: Callable[[], None]) -> float:
 
 
 def _alone(work: CampaignSpec, seeds: int) -> float:
-    (maker,) = work.makers
+    (generator,) = work.generators
     backend, translators = resolve(work.urls[0]), TranslatorCache()
 
     def loop() -> None:
         for seed in range(1, seeds + 1):
-            plan = strip_seeds(maker.plan(seed))
+            plan = strip_seeds(generator.plan(seed))
             *_, ended = run_plan(plan, plan.name, backend, RunOptions(seed=seed, translators=translators))
             assert isinstance(ended, PlanEnded)
             assert ended.verdict is not Verdict.FAIL
@@ -78,7 +78,7 @@ def _alone(work: CampaignSpec, seeds: int) -> float:
     return _seconds(loop)
 
 
-def seconds_with(crew: WorkerPool, work: CampaignSpec, seeds: int) -> float:
+def seconds_with(pool: WorkerPool, work: CampaignSpec, seeds: int) -> float:
     """How long a campaign takes that finds nothing."""
     with tempfile.TemporaryDirectory() as home, Journal(f"{home}/journal.jsonl", {}) as journal:
 
@@ -86,13 +86,13 @@ def seconds_with(crew: WorkerPool, work: CampaignSpec, seeds: int) -> float:
             ended = Campaign(
                 work=work,
                 seeds=(1, seeds),
-                crew=crew,
+                pool=pool,
                 store=BugStore(Path(home) / "bugs"),
                 journal=journal,
                 tell=lambda event: None,
                 stop_asked=tuple,
             ).run()
-            assert ended.score.plans == seeds
-            assert not ended.score.bugs
+            assert ended.totals.plans == seeds
+            assert not ended.totals.bugs
 
         return _seconds(call)

@@ -24,8 +24,8 @@ _PROFILE: Final = "quick"
 
 def results(rounds: int, seeds: int = _SEEDS) -> Iterator[Result]:
     """Whole calls, with the start of a process each."""
-    maker = PlanGenerator(name=_PROFILE, options=("--generate",), profile=load_profile(_PROFILE))
-    work = CampaignSpec(makers=(maker,), urls=("sqlite",))
+    generator = PlanGenerator(name=_PROFILE, options=("--generate",), profile=load_profile(_PROFILE))
+    work = CampaignSpec(generators=(generator,), urls=("sqlite",))
     with (
         tempfile.TemporaryDirectory() as home,
         dask.config.set({"temporary-directory": home}),

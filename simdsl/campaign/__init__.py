@@ -1,1 +1,1 @@
-"""Campaigns: the plans of thousands of seeds, generated, run, checked, shrunk and stored by many processes."""
+"""Campaigns: plans of thousands of seeds, generated, run, checked, shrunk and stored by many processes."""

@@ -1,7 +1,7 @@
-"""A crew on many machines: a cluster of dask.distributed, which finds out who can do a job and who has died.
+"""A pool on many machines: a cluster of dask.distributed, which knows which workers are free and which have died.
 
-A job is one task. Dask gives it to another worker when the one that had it is gone, and knows one result of a task, so a
-seed is neither lost nor done twice. Only this process stores anything.
+A job is one task. Dask gives it to another worker when the one that had it is gone, and accepts one result of a task, so a
+seed is neither lost nor done twice. Only the campaign's own process stores anything.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _COUNT_S: Final = 0.5
 
 
 class ClusterPool:
-    """See ``crew.Crew``. ``address`` is the scheduler's, such as ``tcp://host:8786``.
+    """See ``jobs.WorkerPool``. ``address`` is that of the scheduler, such as ``tcp://host:8786``.
 
     Raises ``ValueError`` where that is no address, ``WorkerPoolUnavailable`` where no scheduler answers or a worker there
     cannot do our jobs.
@@ -47,7 +47,7 @@ class ClusterPool:
         self._serial = 0
         self._pending: set[str] = set()  # the keys of jobs
         self._futures: dict[str, Future[Any]] = {}  # only the loop of events touches it
-        self._come: SimpleQueue[tuple[str, Promise[JobResult | LostJob]]] = SimpleQueue()
+        self._arrived: SimpleQueue[tuple[str, Promise[JobResult | LostJob]]] = SimpleQueue()
         self._size = 0
         self._is_closed = False
         for name in ("distributed", "distributed.client", "tornado.application"):
@@ -59,9 +59,9 @@ class ClusterPool:
         self._loop: asyncio.AbstractEventLoop = self._client.sync(_running_loop)
         self._counting = self._in_loop(self._keep_counting())
         try:
-            self._asked(self._check)
-            self._size = self._asked(self._count)
-        except BaseException as error:  # Ctrl-C too: nobody else has the crew yet, to close it
+            self._request(self._check)
+            self._size = self._request(self._count)
+        except BaseException as error:  # Ctrl-C as well: the caller has no pool yet that it could close
             self.close()
             if isinstance(error, OSError):
                 raise WorkerPoolUnavailable(f"the cluster {address} does not answer") from None
@@ -74,11 +74,11 @@ class ClusterPool:
 
     @property
     def busy(self) -> int:
-        """How many jobs were given out and have not come back."""
+        """How many jobs were submitted and not reported yet."""
         return len(self._pending)
 
     def submit(self, job: Job) -> None:
-        """Have a job done."""
+        """Submit a job as a task."""
         self._serial += 1
         key = f"simdsl-job-{self._serial}-{self._client.id}"
         order = ClusterJob(
@@ -90,13 +90,13 @@ class ClusterPool:
             job=pickle.dumps(job),
         )
         self._pending.add(key)
-        self._in_loop(self._do(job, order)).add_done_callback(lambda promise: self._come.put((key, promise)))
+        self._in_loop(self._do(job, order)).add_done_callback(lambda promise: self._arrived.put((key, promise)))
 
     def reports(self, wait_us: int) -> Iterator[JobResult | LostJob]:
-        """What came to an end. Raises ``WorkerPoolUnavailable`` or ``WorkerPoolError`` (an unfit worker)."""
+        """The jobs that ended. Raises ``WorkerPoolUnavailable``, or ``WorkerPoolError`` for an unsuitable worker."""
         until_ns = real_ns() + wait_us * 1_000
         came = False
-        while not came and (ended := self._ended(max(until_ns - real_ns(), 0))):
+        while not came and (ended := self._ended_tasks(max(until_ns - real_ns(), 0))):
             for key, promise in ended:
                 if key in self._pending:
                     self._pending.remove(key)
@@ -104,22 +104,22 @@ class ClusterPool:
                     yield promise.result()
 
     def stop(self) -> None:
-        """Have the jobs that are under way end after their present seed, and take back the others."""
-        begun = {key for keys in self._everywhere(stop) for key in keys}
-        self._take_back(self._pending - begun)
+        """Let the running jobs end after their present seed, and cancel the others."""
+        begun = {key for keys in self._on_all_workers(stop) for key in keys}
+        self._cancel_jobs(self._pending - begun)
 
     def close(self) -> None:
-        """Take back every job, end what the campaign has at the workers, and leave the cluster as it was."""
+        """Cancel every job, end the campaign's processes beside the workers, and leave the cluster as it was."""
         if self._is_closed:
             return
         self._is_closed = True
         self._counting.cancel()
-        self._take_back(self._pending)
-        self._everywhere(leave)
+        self._cancel_jobs(self._pending)
+        self._on_all_workers(leave)
         self._client.close(timeout=_CONNECT_S)
 
     async def _do(self, job: Job, order: ClusterJob) -> JobResult | LostJob:
-        """A job from start to end. Raises ``WorkerPoolError``; it is discarded if the job was taken back."""
+        """A job from start to end. Raises ``WorkerPoolError``, which is discarded if the job was cancelled."""
         key = order.key
         future = self._futures[key] = self._client.submit(do, order, key=key, pure=False)
         try:
@@ -151,33 +151,33 @@ class ClusterPool:
             case None:
                 raise WorkerPoolError(f"a worker of {self._address} has returned a job that it was not asked to return")
 
-    def _ended(self, wait_ns: int) -> list[tuple[str, Promise[JobResult | LostJob]]]:
-        """The tasks that have come to an end: at least one if one does in time."""
+    def _ended_tasks(self, wait_ns: int) -> list[tuple[str, Promise[JobResult | LostJob]]]:
+        """The tasks that have ended: at least one if one ends in time."""
         ended: list[tuple[str, Promise[JobResult | LostJob]]] = []
         try:
-            ended.append(self._come.get(timeout=wait_ns / 1e9))
+            ended.append(self._arrived.get(timeout=wait_ns / 1e9))
             while True:
-                ended.append(self._come.get_nowait())
+                ended.append(self._arrived.get_nowait())
         except Empty:
             return ended
 
-    def _take_back(self, keys: set[str]) -> None:
-        """Have these jobs never begun, or ended at once, and never reported."""
+    def _cancel_jobs(self, keys: set[str]) -> None:
+        """Cancel these jobs: they are never reported, whether they have started or not."""
         self._pending = self._pending - keys
-        self._asked(self._cancel)
+        self._request(self._cancel)
 
     async def _cancel(self) -> None:
         unwanted = [future for key, future in self._futures.items() if key not in self._pending]
         if unwanted and self._client.status == "running":
             await self._client.cancel(unwanted)
 
-    def _everywhere(self, function: Callable[[str, Worker], Awaitable[T]]) -> list[T]:
-        """What the workers say to this, if there is anybody."""
+    def _on_all_workers(self, function: Callable[[str, Worker], Awaitable[T]]) -> list[T]:
+        """The answers of all workers to a function that runs on each; none if the cluster is gone."""
         if self._client.status != "running":
             return []
         try:
-            return list(self._asked(lambda: self._client.run(function, self._client.id, on_error="ignore")).values())
-        except OSError:  # nobody to be told: what was begun there ends because we are gone
+            return list(self._request(lambda: self._client.run(function, self._client.id, on_error="ignore")).values())
+        except OSError:  # nothing to tell them: their hosts end by themselves since this client is gone
             return []
 
     async def _keep_counting(self) -> None:
@@ -191,19 +191,22 @@ class ClusterPool:
         return sum((await self._client.nthreads()).values())
 
     async def _check(self) -> None:
-        """Raises ``WorkerPoolUnavailable`` unless everybody there is as we are."""
+        """Raises ``WorkerPoolUnavailable`` unless scheduler and workers have the versions of this process.
+
+        Jobs and results are pickled: between versions they would be read as something else, or not at all.
+        """
         asked = self._client.get_versions(packages=["simdsl"])
         assert isinstance(asked, Awaitable)
         versions = await asked
         ours = _version(versions["client"])
         others = {f"the scheduler {self._address}": versions["scheduler"]}
         others |= {f"the worker {address}": of for address, of in versions["workers"].items()}
-        for who, of in others.items():
+        for member, of in others.items():
             if (theirs := _version(of)) != ours:
-                raise WorkerPoolUnavailable(f"{who} has {theirs}, and this is {ours}: they have to be the same")
+                raise WorkerPoolUnavailable(f"{member} has {theirs}, and this is {ours}: they must be the same")
 
-    def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer to a question to the cluster. Raises ``OSError`` if there is none in time."""
+    def _request(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The cluster's answer to a request. Raises ``OSError`` if there is none in time."""
 
         async def asked() -> T:
             return await asyncio.wait_for(ask(), _ANSWER_S)

@@ -1,7 +1,8 @@
-"""A process beside a worker of a cluster: does the jobs of one campaign, one after the other, in a process of its own again.
+"""A process beside a worker of a cluster: does the jobs of one campaign, each in yet another process.
 
-It is a crew of one (see ``local``), spoken to through its standard input and output, which are taken away from everybody
-else. So a plan may end the process that runs it, or hang, and the cluster notices nothing. It ends with its standard input.
+It is a pool of one (see ``local_pool``) that is driven through its standard input and output, which no engine or driver in
+it can reach. So a plan may crash or hang the process that runs it, and the cluster notices nothing. The host ends when its
+standard input closes, which is also what happens when its worker dies.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.workers.processes import EMPTY, HEAD, framed
 
 _TICK_US: Final = 50_000
-"""So long a word may wait while a job goes on."""
+"""How long a command may wait while a job runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostUnable:
-    """No jobs can be done here. The message is a sentence for people."""
+    """No job can be done here. The message is a sentence for people."""
 
     message: str
 
 
 HostReport: TypeAlias = JobResult | LostJob | HostUnable
-"""What becomes of a job, pickled, as a message back."""
+"""The result of a job, pickled, as the message back."""
 
 
 def main() -> None:
-    """Be told the work, then do jobs until there are no more. An empty message has the job end after its present seed."""
+    """Receive the campaign, then do jobs until there are no more. An empty message ends a job after its present seed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = _taken(0, os.O_RDONLY, "rb"), _taken(1, os.O_WRONLY, "wb")
     orders: SimpleQueue[CampaignSpec | WorkerOrder] = SimpleQueue()
@@ -44,26 +45,26 @@ def main() -> None:
     work = orders.get()
     if isinstance(work, CampaignSpec):
         _send(sink, EMPTY)
-        with closing(LocalPool(work, 1)) as crew:
-            _serve(orders, sink, crew)
+        with closing(LocalPool(work, 1)) as pool:
+            _serve(orders, sink, pool)
 
 
-def _serve(orders: SimpleQueue[CampaignSpec | WorkerOrder], sink: BinaryIO, crew: LocalPool) -> None:
+def _serve(orders: SimpleQueue[CampaignSpec | WorkerOrder], sink: BinaryIO, pool: LocalPool) -> None:
     while True:
         match orders.get():
             case WorkerCommand.END:
                 return
-            case WorkerCommand.STOP | CampaignSpec():  # the job has come to its end meanwhile
+            case WorkerCommand.STOP | CampaignSpec():  # the job had ended before the command came
                 continue
             case job:
-                crew.submit(job)
+                pool.submit(job)
         try:
-            while not (reports := list(crew.reports(_TICK_US))):
+            while not (reports := list(pool.reports(_TICK_US))):
                 match _word(orders):
                     case WorkerCommand.END:
                         return
                     case WorkerCommand.STOP:
-                        crew.stop()
+                        pool.stop()
         except WorkerPoolError as error:
             _send(sink, pickle.dumps(HostUnable(str(error))))
             return
@@ -79,7 +80,7 @@ def _word(orders: SimpleQueue[CampaignSpec | WorkerOrder]) -> CampaignSpec | Wor
 
 
 def _send(sink: BinaryIO, message: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError):  # nobody is there, which the orders will say
+    with contextlib.suppress(BrokenPipeError):  # the worker is gone, which closes standard input too
         sink.write(framed(message))
         sink.flush()
 
@@ -92,7 +93,7 @@ def _read(source: BinaryIO, orders: SimpleQueue[CampaignSpec | WorkerOrder]) -> 
 
 
 def _taken(descriptor: int, flags: int, mode: str) -> BinaryIO:
-    """What was open there, out of reach of whatever engines and drivers read and print."""
+    """The stream under a new descriptor, out of reach of what engines and drivers read and print."""
     own = os.dup(descriptor)
     nowhere = os.open(os.devnull, flags)
     os.dup2(nowhere, descriptor)

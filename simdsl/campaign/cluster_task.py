@@ -1,7 +1,7 @@
-"""What a worker of a cluster does for a campaign: it hands jobs to processes that may die, and brings back what they say.
+"""What a worker of a cluster does for a campaign: it passes jobs to processes that may die, and their results back.
 
-All of this runs in the worker's loop of events, one thing at a time. The worker itself runs no plan and reads no job, and
-has nothing imported that it needs for that.
+All of this runs in the worker's event loop, one thing at a time. The worker itself runs no plan, reads no job, and imports
+nothing that is needed for that: it outlives every plan, and may serve other users.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 _NAME: Final = "simdsl-campaign"
 
 _IDLE_S: Final = 30.0
-"""So long a process waits for the next job of its campaign, which may have been killed."""
+"""How long a host waits for the next job of its campaign, which may have been killed."""
 
 _FAREWELL_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterJob:
-    """A job, and what has to be known about it. What may hold a secret is not shown."""
+    """A job and what the worker must know about it. Fields that may hold a secret are kept out of its ``repr``."""
 
     key: str
     campaign: str
@@ -41,20 +41,20 @@ class ClusterJob:
 
 
 class UnfitWorker(NamedTuple):
-    """A worker that cannot do jobs of this campaign, and why."""
+    """A worker that cannot do jobs of this campaign, and the reason."""
 
     worker: str
     why: str
 
 
 class HostExited(NamedTuple):
-    """A process ended in the middle of a job, with this code, and nothing of the job is known."""
+    """A host ended in the middle of a job, with this code, and the results of the job are lost."""
 
     code: int
 
 
 ClusterAnswer: TypeAlias = bytes | UnfitWorker | HostExited | None
-"""What becomes of a job: a pickled ``cluster_host.Report``; None if somebody has said meanwhile that nobody wants it."""
+"""The result of a job: a pickled ``cluster_host.HostReport``; None if the job was cancelled meanwhile."""
 
 
 async def do(order: ClusterJob) -> ClusterAnswer:
@@ -66,12 +66,12 @@ async def do(order: ClusterJob) -> ClusterAnswer:
 
 
 async def stop(campaign: str, dask_worker: Worker) -> Sequence[str]:
-    """Have the jobs of a campaign end after their present seed: the keys of those that were begun."""
+    """Let the jobs of a campaign end after their present seed. Gives the keys of those that have started."""
     return (await _hosts_of(dask_worker)).stop(campaign)
 
 
 async def leave(campaign: str, dask_worker: Worker) -> None:
-    """End everything that a campaign has here."""
+    """End all hosts of a campaign."""
     await (await _hosts_of(dask_worker)).leave(campaign)
 
 
@@ -85,7 +85,7 @@ async def _hosts_of(worker: Worker) -> _Hosts:
 
 
 class _Hosts(WorkerPlugin):
-    """The processes beside one worker: as many as it has been given jobs at once."""
+    """The hosts beside one worker: as many as it has had jobs at once."""
 
     def __init__(self) -> None:
         self._idle: list[_Host] = []
@@ -93,7 +93,7 @@ class _Hosts(WorkerPlugin):
         self._goodbyes: set[asyncio.Task[None]] = set()
 
     def transition(self, key: object, start: str, finish: str, **more: object) -> None:
-        """A task that goes on was cancelled: nobody wants to know any more, for instance since nobody is there."""
+        """Dask released a running task: it was cancelled, or its client is gone. Its host must not go on for minutes."""
         if finish == "released" and (host := self._busy.get(str(key))) is not None:
             self._dismiss(host)
 
@@ -106,7 +106,7 @@ class _Hosts(WorkerPlugin):
         host = self._busy[order.key] = self._idle_one(order.campaign) or _Host(order.campaign)
         try:
             report = await host.do(order)
-        except BaseException:  # a task that was taken back too: nobody knows what its process is at
+        except BaseException:  # a cancelled task as well: the host may be anywhere in its job, so it cannot be used again
             self._dismiss(host)
             raise
         finally:
@@ -148,7 +148,7 @@ class _Hosts(WorkerPlugin):
 
 
 class _Host:
-    """A process that does jobs of one campaign. See ``cluster_host``."""
+    """A process that does jobs of one campaign, one at a time. See ``cluster_host``."""
 
     def __init__(self, campaign: str) -> None:
         self.campaign = campaign
@@ -158,7 +158,7 @@ class _Host:
         self._process: Process | None = None
 
     async def do(self, order: ClusterJob) -> ClusterAnswer:
-        """What became of a job, None if it was told to end or never to begin."""
+        """The result of a job, None if it was told to end or not to start."""
         process = self._process
         if process is None:
             process = await self._start(order.work)
@@ -175,19 +175,19 @@ class _Host:
         return self._gone(HostExited(await process.wait())) if report is None else report
 
     def _gone(self, answer: ClusterAnswer) -> ClusterAnswer:
-        """It has ended: by itself, or because it was told to."""
+        """The host has ended, by itself or because it was told to."""
         was_told, self.may_go_on = not self.may_go_on, False
         return None if was_told else answer
 
     def stop(self) -> bool:
-        """Have its job end after its present seed. False if it has not begun, and never will."""
+        """Let its job end after its present seed. False if the job has not started, and then it never will."""
         self.may_go_on = False
         if self._has_job and self._process is not None:
             self._send(self._process, EMPTY)
         return self._has_job
 
     async def end(self) -> None:
-        """End it, and wait until it has ended, with all that it started. Idempotent."""
+        """End it with everything that it started, and wait for that. Idempotent."""
         self.may_go_on = False
         if self._process is None:
             return
@@ -210,7 +210,7 @@ class _Host:
         process.stdin.write(framed(message))
 
     async def _message(self, process: Process) -> bytes | None:
-        """What it says next; None if it has ended."""
+        """The next message; None if the host has ended."""
         assert process.stdout is not None
         try:
             head = await process.stdout.readexactly(HEAD.size)

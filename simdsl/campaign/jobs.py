@@ -1,4 +1,7 @@
-"""What a campaign hands to its workers, and the protocol of a worker pool: plain data that any process can work on."""
+"""What a campaign hands to its workers, and the protocol of a pool of workers.
+
+All of it is plain data that can be pickled, so that any process on any machine can do a part.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,20 @@ from simdsl.core.verdicts import GeneratorHealth
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.plan.values import Json
-from simdsl.properties.registry import PlanGenerator
+from simdsl.runs.plan_generator import PlanGenerator
 from simdsl.workers.processes import ProcessExit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignSpec:
-    """Everything that the parts of a campaign have in common.
+    """What all jobs of a campaign have in common.
 
-    ``urls`` are the backend, and those that it is compared with; they hold secrets, and are not for showing. ``profile``
-    is the expanded profile as data, None where only properties of their own size run. ``limit_us`` is for how long a plan
-    may give no sign of life.
+    ``urls`` are the backend and those that it is compared with; they may hold secrets and must not be shown. ``profile``
+    is the expanded profile as data, None if only properties run, which have sizes of their own. ``limit_us`` is how long a
+    worker may go without a heartbeat before it counts as hung.
     """
 
-    makers: tuple[PlanGenerator, ...]
+    generators: tuple[PlanGenerator, ...]
     urls: tuple[str, ...]
     profile: Json = None
     limit_us: int = 60_000_000
@@ -36,21 +39,21 @@ class CampaignSpec:
 
 
 class Position(NamedTuple):
-    """Where a job is: the number of a maker, and a seed."""
+    """Where a job is: the index of a generator, and a seed."""
 
-    maker: int
+    generator: int
     seed: int
 
 
 LOST_WORKER: Final = "lost"
-"""The word of an ending that nobody has seen, in another place."""
+"""The word for the end of a worker on another machine, of which no exit code is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedBatch:
-    """The seeds ``first`` to ``last``, for every maker.
+    """The seeds ``first`` to ``last``, for every generator.
 
-    ``alone`` has each plan run in a process of its own, which may end. Then ``died`` is why: a worker ended so, there.
+    With ``alone`` each plan runs in a process of its own, since a worker ended: ``died`` says where and how.
     """
 
     number: int
@@ -62,7 +65,7 @@ class SeedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShrinkJob:
-    """Make a bug as small as it goes within a time. ``plan`` is pinned; ``name`` is what the bug base calls the bug."""
+    """Shrink a bug as far as possible within a time limit. ``plan`` is pinned; ``name`` is the bug's id in the bug base."""
 
     name: str
     plan: Plan
@@ -71,40 +74,42 @@ class ShrinkJob:
 
 
 Job: TypeAlias = SeedBatch | ShrinkJob
-"""What a worker is given: something that can be pickled, and done by anybody who has the ``CampaignSpec``."""
+"""What a worker is given. Any process that has the ``CampaignSpec`` can do it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BugFinding:
-    """A bug, as its first run in a batch showed it, and at which seeds it came in that batch, once for each plan.
+    """A bug as its first run in a batch showed it, and the seeds of that batch that showed it, once for each plan.
 
-    ``maker`` has made the first one.
+    ``generator`` made the first of these plans.
     """
 
     found: FoundBug
-    maker: str
+    generator: str
     seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalFailure:
-    """A plan that was not checked because of an error in simdsl itself. No failure of a database, and no pass."""
+    """A plan that was not checked because simdsl itself failed: neither a failure of a database nor a pass."""
 
-    maker: str
+    generator: str
     seed: int
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """What a batch came to, up to and with the seed ``last``: not its last one if the crew was asked to stop, or if that
-    would have taken too long."""
+    """The result of a batch up to the seed ``last``, included.
+
+    That is not the batch's last seed if the pool was asked to stop, or if the rest would have taken too long.
+    """
 
     batch: SeedBatch
     last: int
     health: GeneratorHealth
     findings: tuple[BugFinding, ...]
-    troubles: tuple[InternalFailure, ...]
+    internal_failures: tuple[InternalFailure, ...]
     micros: int
 
     @property
@@ -115,7 +120,7 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShrinkResult:
-    """A bug that was shrunk; ``plan`` is None if it could not be, and ``note`` says why."""
+    """The result of shrinking; ``plan`` is None if the bug could not be shrunk, and ``note`` says why."""
 
     shrinking: ShrinkJob
     plan: Plan | None
@@ -125,7 +130,7 @@ class ShrinkResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRefused:
-    """A job that could not be done: a backend cannot be reached, or simdsl itself failed around the plans."""
+    """A job that could not be done: a backend cannot be reached, or simdsl itself failed outside of any plan."""
 
     job: Job
     message: str  # without secrets
@@ -138,10 +143,10 @@ JobResult: TypeAlias = BatchResult | ShrinkResult | JobRefused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostJob:
-    """The process that did a job ended, or was ended because it gave no sign of life, and nothing of the job is known.
+    """The process that did a job ended, or hung and was killed, and the results of the job are lost with it.
 
-    ``at`` is where it was, None if nobody knows. Another process is there for the next job. Whoever reads this divides the
-    job, so that a plan which ends processes is found out.
+    ``at`` is where it was, None if that is unknown. The pool starts another process for the next job; the campaign divides
+    this one, so that a plan that crashes processes is found.
     """
 
     job: Job
@@ -150,47 +155,52 @@ class LostJob:
 
 
 class JobMonitor(Protocol):
-    """What a job tells its crew while it goes on. See ``doing.Doer``."""
+    """What a job reports to its pool while it runs. See ``executor.JobExecutor``."""
 
     def at(self, place: Position | None) -> None:
-        """A plan is about to be made and run; None is a sign of life, no more."""
+        """A plan is about to be generated and run; None is a heartbeat and nothing more."""
 
     def is_stopped(self) -> bool:
-        """Whether the job should end after its present seed. Asked once a seed, so it has to be cheap."""
+        """Whether the job should end after its present seed. Asked once a seed, so it must be cheap."""
 
 
 class WorkerPool(Protocol):
-    """Does jobs by a ``doing.Doer``, in processes that may die. Every job that was submitted comes back in
-    exactly one report, whatever happens, unless ``stop`` or ``close`` was called."""
+    """Does jobs with an ``executor.JobExecutor``, in processes that may die.
+
+    Every submitted job comes back in exactly one report, whatever happens to its process, unless ``stop`` or ``close`` was
+    called. Nothing else is asked of a pool, so processes of this machine and a cluster serve equally well.
+    """
 
     @property
     def size(self) -> int:
-        """How many jobs it can do at once, at present. A cluster's may change."""
+        """How many jobs it can do at once at present. The size of a cluster may change."""
 
     @property
     def busy(self) -> int:
-        """How many jobs it has been given and has not reported."""
+        """How many jobs were submitted and not reported yet."""
 
     def submit(self, job: Job) -> None:
-        """Have a job done. Jobs are begun in the order in which they came; more than ``size`` may wait."""
+        """Queue a job. Jobs start in the order of submission; more than ``size`` may wait."""
 
     def reports(self, wait_us: int) -> Iterator[JobResult | LostJob]:
-        """What came to an end, in any order: as soon as anything did, and nothing after so many microseconds.
+        """The jobs that ended, in any order: as soon as one has, or none after so many microseconds.
 
-        Raises ``BackendUnavailable`` never, and ``WorkerPoolError`` if there is nobody any more who could do a job.
+        Raises ``WorkerPoolError`` if no worker is left that could do a job. An unreachable backend comes as a report.
         """
 
     def stop(self) -> None:
-        """Have jobs end after their present seed and report what they came to; jobs that were not begun are returned
-        without a report. ``busy`` falls to 0. Nothing may be submitted any more."""
+        """Let jobs end after their present seed and report what they have; jobs that have not started are dropped.
+
+        ``busy`` falls to 0, and nothing may be submitted any more.
+        """
 
     def close(self) -> None:
-        """End every process at once, with all that it started. Idempotent."""
+        """End every process at once, with everything that it started. Idempotent."""
 
 
 class WorkerPoolError(Exception):
-    """There is nobody who can do a job. The message is a sentence for people."""
+    """No worker can do a job. The message is a sentence for people."""
 
 
 class WorkerPoolUnavailable(WorkerPoolError):
-    """The crew is elsewhere, and cannot be reached."""
+    """The pool is on other machines and cannot be reached."""

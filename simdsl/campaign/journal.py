@@ -1,7 +1,8 @@
-"""What of a campaign is done, in a file to which lines are added: the same campaign goes on where it stopped.
+"""What of a campaign is done, in a file to which lines are appended: the same campaign resumes where it stopped.
 
-The first line says which work it is; each further one is a part. A part is written when its bugs have been stored, so what
-is in the journal is in the bug base. A process that was killed leaves half a line at most, which is taken away.
+The first line says which campaign it is; each further line is a part. A part is written after its bugs have been stored, so
+every bug of the journal is in the bug base. A process that is killed leaves half a line at most, which the next one cuts
+off. Nothing is ever rewritten: a journal of a million seeds costs one short line for each batch.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""The version of the journal. A journal of another one is refused: its counts have other names."""
+
 DIRECTORY: Final = ".simdsl/campaigns"
 
 
@@ -37,7 +40,7 @@ class JournalError(Exception):
 
 
 def default_path(work: Mapping[str, Json]) -> str:
-    """Where the journal of a work is if nobody says so: named by a digest of it."""
+    """Where the journal of a campaign is by default: named by a digest of what makes it this campaign."""
     text = json.dumps(work, sort_keys=True)
     return f"{DIRECTORY}/{blake2b(text.encode(), digest_size=6).hexdigest()}.jsonl"
 
@@ -49,10 +52,10 @@ class _Read:
 
 
 class Journal:
-    """One file, held as long as this is open: nobody else may go on with the same campaign.
+    """One file, locked as long as it is open: two processes must not do the same seeds.
 
-    ``work`` is plain data that tells one campaign from another. With ``fresh`` what is there is forgotten. Raises
-    ``JournalError`` where the file cannot be used, is another campaign's, or is in use.
+    ``work`` is plain data that tells one campaign from another. With ``fresh`` the contents are discarded. Raises
+    ``JournalError`` if the file cannot be used, belongs to another campaign, or is in use.
     """
 
     def __init__(self, path: str, work: Mapping[str, Json], *, fresh: bool = False) -> None:
@@ -75,7 +78,7 @@ class Journal:
             found = _read(path, self._file.read(), work)
             self._file.truncate(found.size)
             self.parts = found.parts
-            """What was done before."""
+            """What earlier calls have done."""
             if not found.size:
                 self._write([{"record": "campaign", "format": FORMAT, "work": dict(work)}])
         except BaseException:  # Ctrl-C as well: whoever made this object has none to close
@@ -89,7 +92,7 @@ class Journal:
         self.close()
 
     def add(self, parts: Iterable[SeedRangeResult]) -> None:
-        """Note parts that are done; they outlast a loss of power. Raises ``JournalError``."""
+        """Append parts that are done, and sync: they survive a loss of power. Raises ``JournalError``."""
         self._write([_encode(part) for part in parts])
 
     def close(self) -> None:
@@ -109,7 +112,7 @@ class Journal:
 
 
 def _read(path: str, data: bytes, work: Mapping[str, Json]) -> _Read:
-    size = data.rfind(b"\n") + 1
+    size = data.rfind(b"\n") + 1  # behind it is what a killed process could not finish
     parts: list[SeedRangeResult] = []
     for number, line in enumerate(data[:size].splitlines(), 1):
         try:
@@ -117,13 +120,16 @@ def _read(path: str, data: bytes, work: Mapping[str, Json]) -> _Read:
             if number > 1:
                 parts.append(_decode(found))
                 continue
-            if found["record"] != "campaign" or found["format"] != FORMAT:
+            if found["record"] != "campaign":
                 raise ValueError
+            if found["format"] != FORMAT:
+                message = f"this journal has format {found['format']!r}, and this version of simdsl reads {FORMAT}"
+                raise _refused(Code.K005, path, message, "name another file, or restart with `--fresh`")
         except (ValueError, KeyError, TypeError):
-            message = f"line {number} is none of a journal"
-            raise _refused(Code.K005, path, message, "name another file, or begin anew with `--fresh`") from None
+            message = f"line {number} is not a line of a journal"
+            raise _refused(Code.K005, path, message, "name another file, or restart with `--fresh`") from None
         if found["work"] != json.loads(json.dumps(dict(work))):
-            hint = "name another file, or begin anew with `--fresh`"
+            hint = "name another file, or restart with `--fresh`"
             raise _refused(Code.K005, path, "this is the journal of another campaign", hint)
     return _Read(parts=tuple(parts), size=size)
 
@@ -135,7 +141,7 @@ def _encode(part: SeedRangeResult) -> dict[str, Any]:
         "last": part.last,
         "health": asdict(part.health),
         "bugs": [asdict(bug) for bug in part.bugs],
-        "troubles": [asdict(trouble) for trouble in part.troubles],
+        "internal_failures": [asdict(failure) for failure in part.internal_failures],
         "micros": part.micros,
     }
 
@@ -150,7 +156,7 @@ def _decode(data: dict[str, Any]) -> SeedRangeResult:
         last=int(data["last"]),
         health=GeneratorHealth(**{**health, "of": of}),
         bugs=tuple(BugSighting(**bug) for bug in data["bugs"]),
-        troubles=tuple(InternalFailure(**trouble) for trouble in data["troubles"]),
+        internal_failures=tuple(InternalFailure(**failure) for failure in data["internal_failures"]),
         micros=int(data["micros"]),
     )
 

@@ -1,4 +1,8 @@
-"""A pool of worker processes on this machine."""
+"""A pool of worker processes on this machine. A process that dies takes no other with it, and another replaces it.
+
+Why the pool is our own: ``concurrent.futures.ProcessPoolExecutor`` fails as a whole when one of its processes dies, loky
+does the same, and pebble does when all of its idle workers die (docs/adr/0037).
+"""
 
 from __future__ import annotations
 
@@ -23,39 +27,44 @@ from simdsl.workers.processes import ProcessExit, die_with_parent, forkserver_co
 
 
 class HeartbeatReading(NamedTuple):
-    """The last that a worker has said: the ``number``-th thing, at this place, None before the first one of a job."""
+    """The last heartbeat of a worker: its number, and where the worker was; None before the first plan of a job."""
 
     number: int
     at: Position | None
 
 
 class Heartbeat:
-    """One writes, one reads. Whoever writes may be killed at any moment: a place is whole when the count says so."""
+    """Where a worker is, in memory that it shares with its pool.
+
+    A message for each plan would wake the pool's process a thousand times a second; a write to shared memory costs the
+    worker under 10 µs and the pool nothing. The worker may be killed in the middle of a write, so there are two slots, used
+    in turn, and the counter that makes a slot valid is written last.
+    """
 
     def __init__(self, context: BaseContext) -> None:
-        # The count, and two places that are written in turn; a maker below 0 is no place.
+        # The counter, and two slots of (generator, seed); a generator below 0 means that the job is nowhere yet.
         self._numbers: Array[c_longlong] = context.RawArray(c_longlong, (0, -1, 0, -1, 0))
 
     def say(self, at: Position | None) -> None:
-        """It is there, or lives and has nothing more to say."""
+        """The worker is at this position; None repeats the last one, as a sign of life."""
         numbers, count = self._numbers, self._numbers[0] + 1
         here, before = 1 + 2 * (count % 2), 1 + 2 * ((count - 1) % 2)
         numbers[here], numbers[here + 1] = (numbers[before], numbers[before + 1]) if at is None else at
         numbers[0] = count
 
     def begin(self) -> None:
-        """A job begins, which is nowhere yet."""
+        """A job begins. Until its first plan the worker is nowhere, so its end is not blamed on a plan of the job before."""
         self.say(Position(-1, 0))
 
     def read(self) -> HeartbeatReading:
-        """What was said last."""
+        """The last heartbeat."""
         numbers, count = self._numbers, self._numbers[0]
         here = 1 + 2 * (count % 2)
         return HeartbeatReading(count, None if numbers[here] < 0 else Position(numbers[here], numbers[here + 1]))
 
 
 class WorkerCommand(Enum):
-    """What a worker is told besides jobs."""
+    """What a worker is sent besides jobs."""
 
     STOP = "stop"  # end the job after the present seed
     END = "end"
@@ -64,38 +73,40 @@ class WorkerCommand(Enum):
 WorkerOrder: TypeAlias = Job | WorkerCommand
 
 
-def serve(pipe: Connection, whereabouts: Heartbeat, work: CampaignSpec) -> None:
-    """Do jobs until there are no more."""
+def serve(pipe: Connection, heartbeat: Heartbeat, work: CampaignSpec) -> None:
+    """The main function of a worker process: do jobs until there are no more."""
+    # The terminal sends Ctrl-C to the whole group of processes; what follows from it is the campaign's decision alone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
     _be_silent()
     from simdsl.campaign.executor import JobExecutor  # the parent of this process needs none of it
 
-    doer = JobExecutor(work)
-    watch = _PipeMonitor(pipe, whereabouts)
+    executor = JobExecutor(work)
+    monitor = _PipeMonitor(pipe, heartbeat)
     try:
         while True:
             order: WorkerOrder = pipe.recv()
             if order is WorkerCommand.END:
                 break
             if not isinstance(order, WorkerCommand):
-                whereabouts.begin()
-                pipe.send(doer.do(order, watch))
+                heartbeat.begin()
+                pipe.send(executor.do(order, monitor))
     except (EOFError, BrokenPipeError):
         pass
-    atexit._run_exitfuncs()  # servers that were started end with their process, which leaves by another door
+    # multiprocessing ends a child with `os._exit`, which would leave the servers running that this process has started.
+    atexit._run_exitfuncs()
 
 
 @dataclass(slots=True)
 class _PipeMonitor:
-    """See ``crew.Watch``."""
+    """The ``JobMonitor`` of a worker process."""
 
     pipe: Connection
-    whereabouts: Heartbeat
+    heartbeat: Heartbeat
     stopped: bool = False
 
     def at(self, place: Position | None) -> None:
-        self.whereabouts.say(place)
+        self.heartbeat.say(place)
 
     def is_stopped(self) -> bool:
         if not self.stopped and self.pipe.poll(0):
@@ -104,7 +115,7 @@ class _PipeMonitor:
 
 
 def _be_silent() -> None:
-    """What engines and drivers print would be written across the view of the campaign."""
+    """Drop what engines and drivers print: it would end up in the middle of the campaign's own output."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -126,7 +137,7 @@ _PRELOADED: Final = (
 
 
 _PATIENCE: Final = 3
-"""A job that runs plans in processes of their own looks after hanging plans itself, and is given that much longer."""
+"""A job that runs each plan in its own process kills hanging plans itself, so the pool waits this much longer."""
 
 
 _FAREWELL_S: Final = 5.0
@@ -135,12 +146,12 @@ _FAREWELL_S: Final = 5.0
 _PAUSE_US: Final = 50_000
 
 
-_STILLBORN: Final = 5
-"""So many processes in a row may die before they have done anything."""
+_MAX_FAILED_STARTS: Final = 5
+"""How many processes in a row may die before they have begun a job: then something is wrong with this machine."""
 
 
 class LocalPool:
-    """See ``crew.Crew``. Processes are started when there are jobs for them."""
+    """See ``jobs.WorkerPool``. A process is started when there is a job for it and no idle one."""
 
     def __init__(self, work: CampaignSpec, size: int) -> None:
         self._work = work
@@ -148,7 +159,7 @@ class LocalPool:
         self._context = _context(work)
         self._waiting: deque[Job] = deque()
         self._workers: list[_Worker] = []
-        self._stillborn = 0
+        self._failed_starts = 0
 
     @property
     def size(self) -> int:
@@ -157,20 +168,20 @@ class LocalPool:
 
     @property
     def busy(self) -> int:
-        """How many jobs are waiting or under way."""
+        """How many jobs are waiting or running."""
         return len(self._waiting) + sum(worker.job is not None for worker in self._workers)
 
     def submit(self, job: Job) -> None:
-        """Have a job done."""
+        """Queue a job, or give it to an idle process."""
         self._waiting.append(job)
-        self._give()
+        self._start_jobs()
 
     def reports(self, wait_us: int) -> Iterator[JobResult | LostJob]:
-        """What came to an end. Raises ``WorkerPoolError`` if processes die as soon as they are started."""
+        """The jobs that ended. Raises ``WorkerPoolError`` if processes keep dying as soon as they are started."""
         until_ns = real_ns() + wait_us * 1_000
         came = False
         while not came:
-            self._give()
+            self._start_jobs()
             left_us = max(until_ns - real_ns(), 0) // 1_000
             for worker in self._ready(left_us):
                 report = worker.report()
@@ -180,23 +191,23 @@ class LocalPool:
                     self._workers.remove(worker)
                     worker.end()
                 if isinstance(report, LostJob) and not worker.has_begun:
-                    self._again(report)
+                    self._requeue(report)
                     continue
-                self._stillborn = 0
-                self._give()
+                self._failed_starts = 0
+                self._start_jobs()
                 came = True
                 yield report
             if not left_us:
                 return
 
     def stop(self) -> None:
-        """Have the jobs that are under way end after their present seed."""
+        """Let the running jobs end after their present seed; drop the others."""
         self._waiting.clear()
         for worker in self._workers:
             worker.tell(WorkerCommand.STOP)
 
     def close(self) -> None:
-        """End everybody. Whoever has nothing to do ends by itself, so that its servers end in good order."""
+        """End all processes. An idle one ends by itself, so that the servers that it started shut down in good order."""
         self._waiting.clear()
         for worker in self._workers:
             worker.dismiss()
@@ -205,18 +216,18 @@ class LocalPool:
         self._workers = []
 
     def _ready(self, wait_us: int) -> list[_Worker]:
-        """Those who may have said something, have died or hang."""
+        """The workers that may have sent something, have died or hang."""
         busy = [worker for worker in self._workers if worker.job is not None]
         if not busy:
-            if self._waiting:  # nobody could be started just now
+            if self._waiting:  # no process could be started just now: do not spin
                 wait([], min(wait_us, _PAUSE_US) / 1e6)
             return []
-        of: dict[object, _Worker] = {thing: worker for worker in busy for thing in worker.signs}
+        of: dict[object, _Worker] = {thing: worker for worker in busy for thing in worker.handles}
         wait_us = min(wait_us, *(worker.hangs_in_us() for worker in busy))
-        found = wait([thing for worker in busy for thing in worker.signs], max(wait_us, 0) / 1e6)
+        found = wait([thing for worker in busy for thing in worker.handles], max(wait_us, 0) / 1e6)
         return list(dict.fromkeys([*(of[thing] for thing in found), *(one for one in busy if one.hangs_in_us() <= 0)]))
 
-    def _give(self) -> None:
+    def _start_jobs(self) -> None:
         while self._waiting:
             idle = next((worker for worker in self._workers if worker.job is None), None)
             if idle is None:
@@ -225,50 +236,53 @@ class LocalPool:
                 try:
                     idle = _Worker(self._context, self._work)
                 except (EOFError, OSError) as error:
-                    # Whoever ends a whole group of processes ends the one that forks ours too. Another one will be there.
-                    self._is_stillborn(f"was not started: {error}")
+                    # A signal to the whole process group kills the fork server as well. multiprocessing starts another one
+                    # for the next process, so this is a failed start and not the end of the pool.
+                    self._note_failed_start(f"was not started: {error}")
                     return
                 self._workers.append(idle)
             idle.give(self._waiting.popleft())
 
-    def _again(self, lost: LostJob) -> None:
-        """The job had not begun, so it is not what ended the process."""
-        self._is_stillborn(lost.how.said)
+    def _requeue(self, lost: LostJob) -> None:
+        """Queue the job of a process that died before it began: the job is not what ended it."""
+        self._note_failed_start(lost.how.said)
         self._waiting.appendleft(lost.job)
-        self._give()
+        self._start_jobs()
 
-    def _is_stillborn(self, said: str) -> None:
-        self._stillborn += 1
-        if self._stillborn >= _STILLBORN:
-            raise WorkerPoolError(f"{_STILLBORN} worker processes in a row ended before they had begun; the last one {said}")
+    def _note_failed_start(self, said: str) -> None:
+        self._failed_starts += 1
+        if self._failed_starts >= _MAX_FAILED_STARTS:
+            raise WorkerPoolError(
+                f"{_MAX_FAILED_STARTS} worker processes in a row ended before they had begun; the last one {said}"
+            )
 
 
 class _Worker:
-    """One process, and the job that it has."""
+    """One process and its job."""
 
     def __init__(self, context: BaseContext, work: CampaignSpec) -> None:
         self.job: Job | None = None
         self.is_dead = False
         self._limit_us = work.limit_us
-        self._whereabouts = Heartbeat(context)
-        self._before = self._sign = self._whereabouts.read()
+        self._heartbeat = Heartbeat(context)
+        self._before = self._last = self._heartbeat.read()
         self._since_ns = real_ns()
         self._hung = False
         self.pipe: Connection
         self.pipe, theirs = context.Pipe()
-        # Not a daemon: it starts processes of its own.
-        self._process: BaseProcess = context.Process(target=serve, args=(theirs, self._whereabouts, work), name=NAME)  # type: ignore[attr-defined]
+        # Not a daemon, which multiprocessing does not allow to have children: plans may run in processes of their own.
+        self._process: BaseProcess = context.Process(target=serve, args=(theirs, self._heartbeat, work), name=NAME)  # type: ignore[attr-defined]
         self._process.start()
         theirs.close()
 
     @property
     def has_begun(self) -> bool:
-        """Whether it has begun with its job."""
-        return self._whereabouts.read().number > self._before.number
+        """Whether it has begun its job."""
+        return self._heartbeat.read().number > self._before.number
 
     @property
-    def signs(self) -> tuple[Connection, int]:
-        """Ready when it has said something, or has ended."""
+    def handles(self) -> tuple[Connection, int]:
+        """Become ready when it has sent something, or has ended."""
         return self.pipe, self._process.sentinel
 
     @property
@@ -282,30 +296,31 @@ class _Worker:
         return ProcessExit.of(code)
 
     def give(self, job: Job) -> None:
-        """Have it do a job."""
+        """Give it a job."""
         self.job, self._since_ns = job, real_ns()
-        self._before = self._sign = self._whereabouts.read()
+        self._before = self._last = self._heartbeat.read()
         self.tell(job)
 
     def tell(self, order: WorkerOrder) -> None:
-        """Send something. If it has died, ``report`` will say so."""
+        """Send a job or a command. A dead process is found by ``report``."""
         with contextlib.suppress(OSError):
             self.pipe.send(order)
 
     def hangs_in_us(self) -> int:
-        """When it will have been silent for too long."""
-        sign = self._whereabouts.read()
-        if sign.number != self._sign.number:
-            self._sign, self._since_ns = sign, real_ns()
+        """How long it may stay without a heartbeat until it counts as hung."""
+        reading = self._heartbeat.read()
+        if reading.number != self._last.number:
+            self._last, self._since_ns = reading, real_ns()
         is_plain = isinstance(self.job, SeedBatch) and not self.job.alone
         limit_us = self._limit_us if is_plain else _PATIENCE * self._limit_us
         return limit_us - (real_ns() - self._since_ns) // 1_000
 
     def report(self) -> JobResult | LostJob | None:
-        """What became of its job, if it is at an end."""
+        """The result of its job, or its loss; None while it runs."""
         job = self.job
         assert job is not None
-        is_over = not self._process.is_alive()  # asked first: what it said before it died is in the pipe
+        # In this order: a process that sent its result and died afterwards has done its job, and the result is in the pipe.
+        is_over = not self._process.is_alive()
         try:
             if self.pipe.poll(0):
                 done: JobResult = self.pipe.recv()
@@ -319,17 +334,17 @@ class _Worker:
             self._hung = True
             self._process.kill()
         self.is_dead = True
-        return LostJob(job=job, at=self._whereabouts.read().at if self.has_begun else None, how=self.how)
+        return LostJob(job=job, at=self._heartbeat.read().at if self.has_begun else None, how=self.how)
 
     def dismiss(self) -> None:
-        """Ask it to end, if it has nothing to do; else kill it. Its engines see that it is gone."""
+        """Ask an idle process to end; kill a busy one. Database servers notice that their client is gone."""
         if self.job is None:
             self.tell(WorkerCommand.END)
         else:
             self._process.kill()
 
     def end(self) -> None:
-        """See that it has ended. Idempotent."""
+        """Wait until it has ended, and kill it if it does not. Idempotent."""
         self._process.join(_FAREWELL_S)
         if self._process.is_alive():
             self._process.kill()

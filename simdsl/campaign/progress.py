@@ -1,4 +1,4 @@
-"""How far a campaign has come: its totals, a fold over finished ranges of seeds, and the events that views fold over."""
+"""How far a campaign has come: its totals, which are a fold over finished seeds, and the events that views fold over."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ from simdsl.workers.processes import ProcessExit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BugSighting:
-    """A bug, the first seed that shows it and what made its plan, and how many plans show it."""
+    """A bug, the first seed that shows it with the generator of its plan, and how many plans show it."""
 
     name: str  # in the bug base
     fingerprint: str
     message: str
-    maker: str
+    generator: str
     seed: int
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedRangeResult:
-    """What the seeds from ``first`` to ``last`` came to: a line of the journal."""
+    """The results of the seeds from ``first`` to ``last``: one line of the journal."""
 
     first: int
     last: int
     health: GeneratorHealth
     bugs: tuple[BugSighting, ...]
-    troubles: tuple[InternalFailure, ...]
+    internal_failures: tuple[InternalFailure, ...]
     micros: int  # of one process
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class CampaignTotals:
-    """The sum of parts."""
+    """The sum of all parts, in whatever order they are added: a resumed campaign reads them from its journal."""
 
-    makers: tuple[str, ...]
+    generators: tuple[str, ...]
     floor: int
     parts: int = 0
     micros: int = 0
     lost: int = 0  # processes
     bugs: dict[str, BugSighting] = field(default_factory=dict)
-    troubles: list[InternalFailure] = field(default_factory=list)
+    internal_failures: list[InternalFailure] = field(default_factory=list)
     health: GeneratorHealth = field(init=False)
     spans: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         none = (
             GeneratorStats(name=name, generated=0, assertions=0, failed=0, skipped=(), without_assertions=0, never=None)
-            for name in self.makers
+            for name in self.generators
         )
         self.health = GeneratorHealth(floor=self.floor, of=tuple(none), runs=0, conflicts=0, pool_waits=0)
 
@@ -71,7 +71,7 @@ class CampaignTotals:
 
     @property
     def assertions(self) -> int:
-        """How often a claim could have broken, or an expectation was compared."""
+        """How many assertions were evaluated."""
         return sum(one.assertions for one in self.health.of)
 
     @property
@@ -80,11 +80,11 @@ class CampaignTotals:
         return sum(one.failed for one in self.health.of)
 
     def add(self, part: SeedRangeResult) -> None:
-        """Count a part."""
+        """Count a part. Of a bug that is known already the lowest seed is kept, so the order of parts does not matter."""
         self.parts += 1
         self.micros += part.micros
         self.health = merge_health((self.health, part.health))
-        self.troubles += part.troubles
+        self.internal_failures += part.internal_failures
         self.spans = list(merge_spans([*self.spans, (part.first, part.last)]))
         for bug in part.bugs:
             before = self.bugs.get(bug.name)
@@ -94,7 +94,7 @@ class CampaignTotals:
             self.bugs[bug.name] = bug
 
     def left(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """The seeds of a range that are not done, as spans."""
+        """The seeds of a range that are not done, as spans (first, last)."""
         for done_first, done_last in self.spans:
             if first < done_first:
                 yield first, min(done_first - 1, last)
@@ -104,7 +104,7 @@ class CampaignTotals:
 
 
 def merge_spans(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The same seeds in as few spans as they take, in order."""
+    """The same seeds in as few spans as possible, in order: those of a campaign that has ended are one."""
     found: tuple[int, int] | None = None
     for first, last in sorted(spans):
         if found is None:
@@ -130,18 +130,18 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStarted:
-    """It begins, or goes on. ``seeds`` are the first and the last."""
+    """The campaign starts or resumes. ``seeds`` are the first and the last."""
 
     seeds: tuple[int, int]
     done: int  # of them, before
-    score: CampaignTotals
+    totals: CampaignTotals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignProgress:
-    """A moment has passed. ``ahead`` seeds are done and not in the score yet, since one before them is not."""
+    """Time has passed. ``ahead`` seeds are done but not in the totals yet, since a seed before them is outstanding."""
 
-    score: CampaignTotals
+    totals: CampaignTotals
     ahead: int
     busy: int  # jobs under way or given out
     shrinking: int  # of them
@@ -150,7 +150,7 @@ class CampaignProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BugFound:
-    """A bug was stored that this campaign had not met. ``is_new``: neither had the bug base."""
+    """A bug was stored that is new to this campaign, and with ``is_new`` to the bug base as well."""
 
     seen: BugSighting
     place: str  # its folder
@@ -159,7 +159,7 @@ class BugFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BugShrunk:
-    """A bug was shrunk, or could not be: then ``note`` says why. Sizes are in steps."""
+    """A bug was shrunk, or could not be, in which case ``note`` says why. Sizes are in steps."""
 
     name: str
     before: int
@@ -170,25 +170,25 @@ class BugShrunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerDied:
-    """A process ended. ``maker`` made the plan that it was at, None if it was at none, or nobody knows."""
+    """A worker process ended. ``generator`` made the plan that it was running, None if there was none or it is unknown."""
 
-    maker: str | None
+    generator: str | None
     at: Position | None
     how: ProcessExit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStopping:
-    """Jobs are coming to an end, after which the campaign ends too."""
+    """Jobs finish their present seeds, after which the campaign ends."""
 
     why: EndReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignEnded:
-    """It has ended. ``message`` says what keeps it from going on, if anything does."""
+    """The campaign has ended. ``message`` says what keeps it from continuing, if anything does."""
 
-    score: CampaignTotals
+    totals: CampaignTotals
     seeds: tuple[int, int]
     why: EndReason
     elapsed_us: int

@@ -38,7 +38,7 @@ LISTED: Final = 50
 class CampaignSubject:
     """What a campaign is about, in words that hold no secret."""
 
-    makers: tuple[PlanGenerator, ...]
+    generators: tuple[PlanGenerator, ...]
     urls: tuple[str, ...]
     backend: str  # described
     workers: int
@@ -50,14 +50,14 @@ class CampaignSubject:
     @property
     def name(self) -> str:
         """What makes the plans."""
-        if len(self.makers) == 1:
-            return self.makers[0].name
-        return f"{len(self.makers)} properties"
+        if len(self.generators) == 1:
+            return self.generators[0].name
+        return f"{len(self.generators)} properties"
 
     def again(self, seen: BugSighting) -> str:
         """The command that runs the first plan that showed a bug."""
-        maker = next(maker for maker in self.makers if maker.name == seen.maker)
-        words = ["simdsl", "run", *maker.options, "--backend", self.urls[0]]
+        generator = next(generator for generator in self.generators if generator.name == seen.generator)
+        words = ["simdsl", "run", *generator.options, "--backend", self.urls[0]]
         for url in self.urls[1:]:
             words += ["--differential", url]
         return shlex.join([*words, "--seed", str(seen.seed)])
@@ -93,7 +93,7 @@ def bug_found_text(event: BugFound) -> str:
     """A bug was found."""
     seen = event.seen
     what = "new bug" if event.is_new else "seen again:"
-    return f"{what} {seen.fingerprint} at {seen.maker} seed {seen.seed}: {event.place}"
+    return f"{what} {seen.fingerprint} at {seen.generator} seed {seen.seed}: {event.place}"
 
 
 def bug_shrunk_text(event: BugShrunk) -> str:
@@ -106,15 +106,15 @@ def bug_shrunk_text(event: BugShrunk) -> str:
 
 def worker_died_text(event: WorkerDied) -> str:
     """A process was lost."""
-    where = "" if event.at is None else f" at {event.maker} seed {event.at.seed}"
+    where = "" if event.at is None else f" at {event.generator} seed {event.at.seed}"
     return f"a worker {event.how.said}{where}; that plan is re-run in a process of its own"
 
 
 def summary_lines(subject: CampaignSubject, ended: CampaignEnded) -> Iterator[str]:
     """The last lines."""
-    score = ended.score
+    totals = ended.totals
     of = ended.seeds[1] - ended.seeds[0] + 1
-    bugs = bugs_by_count(score)
+    bugs = bugs_by_count(totals)
     for seen in bugs[:LISTED]:
         yield f"bug {seen.fingerprint}, {seen.count:,}x: {subject.directory}/{seen.name}"
         yield f"  {seen.message}"
@@ -123,29 +123,30 @@ def summary_lines(subject: CampaignSubject, ended: CampaignEnded) -> Iterator[st
         yield f"and {len(bugs) - LISTED:,} more bugs, which were seen less often"
     if ended.unshrunk:
         yield f"not shrunk for lack of time: {', '.join(ended.unshrunk)}"
-    for trouble in score.troubles:
-        yield f"not checked, {trouble.maker} seed {trouble.seed}: simdsl itself failed: {trouble.message}"
-    if score.bugs:
+    for failure in totals.internal_failures:
+        yield f"not checked, {failure.generator} seed {failure.seed}: simdsl itself failed: {failure.message}"
+    if totals.bugs:
         yield f"replay: {subject.replay()}"
-    yield from health_lines(score.health, "--seeds")
-    if score.lost:
-        yield f"{score.lost} worker process{'es' if score.lost > 1 else ''} lost and replaced"
+    yield from health_lines(totals.health, "--seeds")
+    if totals.lost:
+        yield f"{totals.lost} worker process{'es' if totals.lost > 1 else ''} lost and replaced"
     if ended.message is not None:
         yield f"could not continue: {ended.message}"
     speed = (
         f"; {span(ended.elapsed_us)}, {rate_text(ended.done_now, ended.elapsed_us)} seeds/s on {workers(subject.workers)}"
     )
     yield (
-        f"{score.seeds:,} of {of:,} seeds: {count_noun(score.plans, 'plan')}, {count_noun(score.assertions, 'assertion')}, "
-        f"{score.failed:,} failed, {count_noun(len(score.bugs), 'bug')}{speed if ended.done_now else ''}"
+        f"{totals.seeds:,} of {of:,} seeds: "
+        f"{count_noun(totals.plans, 'plan')}, {count_noun(totals.assertions, 'assertion')}, "
+        f"{totals.failed:,} failed, {count_noun(len(totals.bugs), 'bug')}{speed if ended.done_now else ''}"
     )
     if ended.why is not EndReason.DONE:
         yield f"{ended.why}; the same command resumes the campaign"
 
 
-def bugs_by_count(score: CampaignTotals) -> Sequence[BugSighting]:
+def bugs_by_count(totals: CampaignTotals) -> Sequence[BugSighting]:
     """The bugs, the commonest first."""
-    return sorted(score.bugs.values(), key=lambda one: (-one.count, one.seed, one.name))
+    return sorted(totals.bugs.values(), key=lambda one: (-one.count, one.seed, one.name))
 
 
 def workers(count: int) -> str:
@@ -184,9 +185,9 @@ _YIELDS: Final = 3
 
 
 class TerminalView:
-    """Writes to a stream. On a live screen the last lines are the state of things, and move down as others are written.
+    """Writes to a stream. On a live screen the last lines show the current state and stay below all others.
 
-    The state is told anew after ``every_ns`` at the earliest: at most four times a second where it is live.
+    The state is written every ``every_ns`` at most: four times a second on a live screen, every ten seconds elsewhere.
     """
 
     def __init__(
@@ -201,8 +202,8 @@ class TerminalView:
         self._before = (0, 0)  # seeds and judgements of earlier calls
         self._began_ns = self._drawn_ns = real_ns()
         self._drawn = 0  # lines
-        self._newest: list[str] = []  # the names of bugs, the newest first
-        self._is_manned = True
+        self._newest_bugs: list[str] = []  # the names of bugs, the newest first
+        self._has_workers = True
 
     def tell(self, event: CampaignEvent) -> None:
         """Show what happened."""
@@ -210,12 +211,12 @@ class TerminalView:
             case CampaignStarted():
                 self._begin(event)
             case CampaignProgress():
-                if bool(event.workers) is not self._is_manned:
-                    self._is_manned = not self._is_manned
+                if bool(event.workers) is not self._has_workers:
+                    self._has_workers = not self._has_workers
                     self._say(workers_changed_text(event.workers), Style.WARNING)
                 self._go(event)
             case BugFound():
-                self._newest.insert(0, event.seen.name)
+                self._newest_bugs.insert(0, event.seen.name)
                 self._say(bug_found_text(event), Style.ERROR if event.is_new else Style.WARNING)
             case BugShrunk():
                 self._say(bug_shrunk_text(event))
@@ -231,8 +232,8 @@ class TerminalView:
 
     def _begin(self, event: CampaignStarted) -> None:
         self._seeds = event.seeds
-        self._before = (event.done, event.score.assertions)
-        self._newest = [seen.name for seen in bugs_by_count(event.score)]
+        self._before = (event.done, event.totals.assertions)
+        self._newest_bugs = [seen.name for seen in bugs_by_count(event.totals)]
         self._say(started_text(self._subject, event.seeds))
         if event.done:
             self._say(resumed_text(self._subject, event.done, self._total))
@@ -256,30 +257,30 @@ class TerminalView:
 
     def _live(self, event: CampaignProgress) -> Iterator[str]:
         yield self._state(event)
-        bugs = event.score.bugs
+        bugs = event.totals.bugs
         kinds: dict[str, int] = {}
-        for name in self._newest:
+        for name in self._newest_bugs:
             if name in bugs:
                 kinds[bugs[name].fingerprint] = kinds.get(bugs[name].fingerprint, 0) + bugs[name].count
         for fingerprint, count in list(kinds.items())[:_BUGS]:
             yield f"{count:>7,}x {fingerprint}"
         if len(kinds) > _BUGS:
             yield f"         and {len(kinds) - _BUGS:,} more"
-        if len(event.score.makers) > 1:
-            least = sorted(event.score.health.of, key=lambda one: one.assertions)
+        if len(event.totals.generators) > 1:
+            least = sorted(event.totals.health.of, key=lambda one: one.assertions)
             for one in least[:_YIELDS]:
                 yield f"{one.assertions:>7,} assertions {one.name}"
             if len(least) > _YIELDS:
                 yield f"        and {len(least) - _YIELDS:,} other properties"
 
     def _state(self, event: CampaignProgress) -> str:
-        """What fits into 60 columns comes first."""
-        done, micros = event.score.seeds + event.ahead, (real_ns() - self._began_ns) // 1_000
-        new, assertions = done - self._before[0], event.score.assertions - self._before[1]
+        """The state in one line. What matters most comes first, so that it fits into 60 columns."""
+        done, micros = event.totals.seeds + event.ahead, (real_ns() - self._began_ns) // 1_000
+        new, assertions = done - self._before[0], event.totals.assertions - self._before[1]
         facts = [f"{done:,}/{self._total:,} seeds", f"{rate_text(new, micros)}/s"]
         if new and done < self._total:
             facts.append(f"{span((self._total - done) * micros // new)} left")
-        count = len(event.score.bugs)
+        count = len(event.totals.bugs)
         facts.append(count_noun(count, "bug"))
         facts.append(f"{rate_text(assertions, micros)} assertions/s")
         facts.append(workers(event.workers))
@@ -307,7 +308,7 @@ EVERY_NS: Final = 1_000_000_000
 
 
 class JsonLinesView:
-    """Writes them; how far it has come after ``every_ns`` at the earliest."""
+    """An object for each event; progress every ``every_ns`` at most."""
 
     def __init__(self, out: BinaryIO, subject: CampaignSubject, secrets: Secrets, *, every_ns: int = EVERY_NS) -> None:
         self._every_ns = every_ns
@@ -334,7 +335,7 @@ class JsonLinesView:
                 return {
                     "event": "campaign_started",
                     "simdsl": __version__,
-                    "makers": list(event.score.makers),
+                    "generators": list(event.totals.generators),
                     "backend": subject.backend,
                     "urls": list(subject.urls),
                     "first": first,
@@ -347,30 +348,30 @@ class JsonLinesView:
                 }
             case CampaignProgress():
                 counts = {"ahead": event.ahead, "workers": event.workers, "shrinking": event.shrinking}
-                return {"event": "campaign_progress", **_counts(event.score), **counts}
+                return {"event": "campaign_progress", **_counts(event.totals), **counts}
             case BugFound():
                 return {"event": "bug_found", **self._bug(event.seen), "place": event.place, "new": event.is_new}
             case BugShrunk():
                 return {"event": "bug_shrunk", **asdict(event)}
             case WorkerDied():
                 seed = None if event.at is None else event.at.seed
-                return {"event": "worker_died", "maker": event.maker, "seed": seed, "how": event.how.word}
+                return {"event": "worker_died", "generator": event.generator, "seed": seed, "how": event.how.word}
             case CampaignStopping():
                 return {"event": "campaign_stopping", "why": str(event.why)}
             case CampaignEnded():
-                score = event.score
+                totals = event.totals
                 return {
                     "event": "campaign_ended",
                     "why": str(event.why),
                     "message": event.message,
-                    **_counts(score),
+                    **_counts(totals),
                     "done_now": event.done_now,
                     "elapsed_s": round(event.elapsed_us / 1e6, 3),
-                    "bugs": [self._bug(seen) for seen in bugs_by_count(score)],
+                    "bugs": [self._bug(seen) for seen in bugs_by_count(totals)],
                     "unshrunk": list(event.unshrunk),
-                    "troubles": [asdict(trouble) for trouble in score.troubles],
-                    "lost_workers": score.lost,
-                    "health": health_json(score.health),
+                    "internal_failures": [asdict(failure) for failure in totals.internal_failures],
+                    "lost_workers": totals.lost,
+                    "health": health_json(totals.health),
                     "replay": self._subject.replay(),
                 }
             case _:
@@ -380,6 +381,6 @@ class JsonLinesView:
         return {**asdict(seen), "reproduce": self._subject.again(seen)}
 
 
-def _counts(score: CampaignTotals) -> JsonObject:
-    counts = {"seeds": score.seeds, "plans": score.plans, "assertions": score.assertions, "failed": score.failed}
-    return {**counts, "bug_count": len(score.bugs)}
+def _counts(totals: CampaignTotals) -> JsonObject:
+    counts = {"seeds": totals.seeds, "plans": totals.plans, "assertions": totals.assertions, "failed": totals.failed}
+    return {**counts, "bug_count": len(totals.bugs)}

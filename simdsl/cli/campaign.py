@@ -49,17 +49,17 @@ def campaign(request: CampaignRequest) -> Exit:
     secrets = secrets_given(*urls)
     backends = resolve_backends(urls)
     # Plans of one profile have the same number of tasks, so one of them stands for all.
-    if not work.makers[0].is_property:
-        check_snapshots((work.makers[0].plan(seeds[0]),), backends)
+    if not work.generators[0].is_property:
+        check_snapshots((work.generators[0].plan(seeds[0]),), backends)
     identity = _identity(work, seeds)
     backend = describe_backends(urls, backends, secrets)
     # Last of what may be refused: processes take time to start, and a cluster is shared with others.
-    crew = start_workers(work, request.jobs, request.cluster)
+    pool = start_workers(work, request.jobs, request.cluster)
     subject = CampaignSubject(
-        makers=work.makers,
+        generators=work.generators,
         urls=tuple(map(mask, urls)),
         backend=backend,
-        workers=crew.size,
+        workers=pool.size,
         cluster=request.cluster,
         directory=request.bugbase,
         default_directory=DEFAULT_BUGBASE_DIR,
@@ -68,13 +68,13 @@ def campaign(request: CampaignRequest) -> Exit:
     try:
         with (
             _signals(time_us) as stops,
-            closing(crew),
+            closing(pool),
             Journal(subject.journal, identity, fresh=request.fresh) as journal,
         ):
             ended = Campaign(
                 work=work,
                 seeds=seeds,
-                crew=crew,
+                pool=pool,
                 store=BugStore(request.bugbase),
                 journal=journal,
                 tell=_view(request, subject, secrets),
@@ -109,19 +109,19 @@ def exit_of(ended: CampaignEnded) -> Exit:
         return Exit.TERMINATED
     if ended.is_unavailable:
         return Exit.UNAVAILABLE
-    score = ended.score
-    if score.failed or score.bugs:
+    totals = ended.totals
+    if totals.failed or totals.bugs:
         return Exit.FAILURE
     # Neither a failure nor a success: jobs that simdsl itself could not do.
-    if score.troubles or ended.why is EndReason.REFUSED:
+    if totals.internal_failures or ended.why is EndReason.REFUSED:
         return Exit.INTERNAL
-    return Exit.NOTHING_CHECKED if score.health.below or not score.assertions else Exit.OK
+    return Exit.NOTHING_CHECKED if totals.health.below or not totals.assertions else Exit.OK
 
 
 def _work(request: CampaignRequest, urls: tuple[str, ...]) -> CampaignSpec:
     generators = generated_plans(request.properties, request)
     limit_us = duration_us("--hang-after", request.hang_after)
-    return CampaignSpec(makers=generators.makers, urls=urls, profile=generators.profile, limit_us=limit_us)
+    return CampaignSpec(generators=generators.makers, urls=urls, profile=generators.profile, limit_us=limit_us)
 
 
 def _identity(work: CampaignSpec, seeds: tuple[int, int]) -> dict[str, Json]:
@@ -129,7 +129,7 @@ def _identity(work: CampaignSpec, seeds: tuple[int, int]) -> dict[str, Json]:
     return {
         "simdsl": __version__,
         "profile": work.profile,
-        "properties": [maker.name for maker in work.makers if maker.is_property],
+        "properties": [generator.name for generator in work.generators if generator.is_property],
         # Masked, since the identity is written into the journal, and a new password makes no new campaign.
         "backends": [mask(url) for url in work.urls],
         "first": seeds[0],

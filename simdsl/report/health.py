@@ -39,16 +39,16 @@ class _Count:
 class HealthCollector:
     """Folds the progress of a call into its health."""
 
-    def __init__(self, makers: Mapping[str, str], *, are_properties: bool, floor: int) -> None:
-        """``makers`` are the names of the profile or the properties by the files of their plans.
+    def __init__(self, generators: Mapping[str, str], *, are_properties: bool, floor: int) -> None:
+        """``generators`` are the names of the profile or the properties by the files of their plans.
 
         A property counts an assertion wherever its claim could have broken; a generated plan, wherever one of its
         expectations was compared.
         """
-        self._makers = makers
+        self._generators = generators
         self._are_properties = are_properties
         self._floor = floor
-        self._counts: dict[str, _Count] = {name: _Count() for name in makers.values()}
+        self._counts: dict[str, _Count] = {name: _Count() for name in generators.values()}
         self._property_assertions: dict[str, int] = {}
         self._conflicts = self._waits = self._runs = 0
 
@@ -86,7 +86,7 @@ class HealthCollector:
         )
 
     def _count(self, ended: PlanEnded) -> None:
-        name = self._makers[ended.file]
+        name = self._generators[ended.file]
         assertions = self._property_assertions.get(name, 0) if self._are_properties else ended.assertions
         count = self._counts[name]
         count.generated += 1
@@ -111,7 +111,7 @@ class HealthCollector:
 
 
 def merge_health(healths: Iterable[GeneratorHealth]) -> GeneratorHealth:
-    """What several calls over plans of the same makers came to. Raises ``ValueError`` for none at all."""
+    """What several calls over plans of the same generators came to. Raises ``ValueError`` for none at all."""
     first, *rest = healths
     kinds: list[dict[str, int]] = [dict(one.skipped) for one in first.of]
     of = list(first.of)

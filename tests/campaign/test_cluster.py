@@ -1,4 +1,4 @@
-"""A crew of real workers of a real scheduler, some of which are killed."""
+"""A pool of real workers of a real scheduler, some of which are killed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from simdsl.cli.campaign import start_workers
 from simdsl.cli.exits import Exit, Stop
 from simdsl.workers.processes import ProcessExit
 from tests.campaign.clusters import HERE, Cluster, cluster, hired, seeds_of
-from tests.campaign.crews import Ran, run, work
 from tests.campaign.planted import URL
+from tests.campaign.pools import Ran, run, work
 from tests.patience import PATIENCE_US
 
 pytestmark = pytest.mark.slow
@@ -63,21 +63,21 @@ def when(condition: Callable[[], bool], then: Callable[[], object]) -> Callable[
     return asked
 
 
-def reports(crew: ClusterPool) -> list[JobResult | LostJob]:
+def reports(pool: ClusterPool) -> list[JobResult | LostJob]:
     found: list[JobResult | LostJob] = []
-    while crew.busy:
-        found += crew.reports(WAIT_US)
+    while pool.busy:
+        found += pool.reports(WAIT_US)
     return found
 
 
 def test_a_cluster_finds_and_counts_what_this_machine_does(two: Cluster, expected: Ran, tmp_path: Path) -> None:
     about = work(WRONG)
-    crew = ClusterPool(two.address, about)
-    assert crew.size == 2
-    ran = run(tmp_path, about, SEEDS, crew)
+    pool = ClusterPool(two.address, about)
+    assert pool.size == 2
+    ran = run(tmp_path, about, SEEDS, pool)
     assert ran.ended.why is EndReason.DONE
     assert ran.counts() == expected.counts() != {}
-    assert ran.ended.score.health == expected.ended.score.health
+    assert ran.ended.totals.health == expected.ended.totals.health
     assert seeds_of(tmp_path / "journal.jsonl") == list(range(1, SEEDS + 1))
     assert two.tasks() == []
     assert two.processes() == []
@@ -98,7 +98,7 @@ def test_a_plan_that_ends_its_process_is_a_bug_and_ends_no_worker(two: Cluster, 
     here = run(tmp_path / "here", about, 20, LocalPool(about, 2))
     there = run(tmp_path / "there", about, 20, ClusterPool(two.address, about))
     assert there.counts() == here.counts()
-    assert [seen.fingerprint for seen in there.ended.score.bugs.values()] == ["crash/SIGABRT/dml"]
+    assert [seen.fingerprint for seen in there.ended.totals.bugs.values()] == ["crash/SIGABRT/dml"]
     lost = [event.how.word for event in there.events if isinstance(event, WorkerDied)]
     assert lost
     assert set(lost) == {"SIGABRT"}
@@ -116,37 +116,37 @@ def test_a_worker_that_is_killed_loses_and_doubles_no_seed(expected: Ran, tmp_pa
         assert falling.tasks() == []
     assert ran.ended.why is EndReason.DONE
     assert ran.counts() == expected.counts() != {}
-    assert ran.ended.score.health == expected.ended.score.health
+    assert ran.ended.totals.health == expected.ended.totals.health
     assert seeds_of(tmp_path / "journal.jsonl") == list(range(1, SEEDS + 1))
 
 
 def test_a_process_beside_a_worker_that_is_killed_loses_its_job(two: Cluster) -> None:
-    with closing(ClusterPool(two.address, work())) as crew:
+    with closing(ClusterPool(two.address, work())) as pool:
         for number in (1, 2):
-            crew.submit(SeedBatch(number=number, first=1, last=1, alone=True))
-        reports(crew)
+            pool.submit(SeedBatch(number=number, first=1, last=1, alone=True))
+        reports(pool)
         processes = two.processes()
         assert len(processes) == 2
         for pid in processes:
             os.kill(pid, signal.SIGKILL)
-        crew.submit(SeedBatch(number=3, first=1, last=1))
-        [lost] = reports(crew)
+        pool.submit(SeedBatch(number=3, first=1, last=1))
+        [lost] = reports(pool)
         assert isinstance(lost, LostJob)
         assert (lost.job, lost.at, lost.how.word) == (SeedBatch(number=3, first=1, last=1), None, "SIGKILL")
-        crew.submit(lost.job)
-        crew.submit(lost.job)
-        assert len(reports(crew)) == 2
+        pool.submit(lost.job)
+        pool.submit(lost.job)
+        assert len(reports(pool)) == 2
 
 
 def test_who_is_asked_to_stop_gives_back_what_it_has(two: Cluster) -> None:
-    with closing(ClusterPool(two.address, work())) as crew:
+    with closing(ClusterPool(two.address, work())) as pool:
         for number in range(6):
-            crew.submit(SeedBatch(number=number, first=1, last=10_000, alone=True))
+            pool.submit(SeedBatch(number=number, first=1, last=10_000, alone=True))
         while len(two.processes()) < 2:
-            assert list(crew.reports(10_000)) == []
-        crew.stop()
-        assert crew.busy <= 2
-        for done in reports(crew):
+            assert list(pool.reports(10_000)) == []
+        pool.stop()
+        assert pool.busy <= 2
+        for done in reports(pool):
             assert isinstance(done, BatchResult)
             assert done.last < 1_000
     assert two.tasks() == []
@@ -154,13 +154,13 @@ def test_who_is_asked_to_stop_gives_back_what_it_has(two: Cluster) -> None:
 
 
 def test_who_closes_ends_everything_at_once(two: Cluster) -> None:
-    crew = ClusterPool(two.address, work())
+    pool = ClusterPool(two.address, work())
     for number in range(6):
-        crew.submit(SeedBatch(number=number, first=1, last=10_000, alone=True))
+        pool.submit(SeedBatch(number=number, first=1, last=10_000, alone=True))
     while len(two.processes()) < 2:
-        assert list(crew.reports(10_000)) == []
-    crew.close()
-    crew.close()
+        assert list(pool.reports(10_000)) == []
+    pool.close()
+    pool.close()
     assert two.tasks() == []
     assert two.processes() == []
 
@@ -208,12 +208,12 @@ def test_it_waits_for_workers_and_keeps_what_is_done_when_the_scheduler_goes(tmp
         assert waiting.returncode == Exit.INTERRUPTED
         assert lonely.tasks() == []
 
-        crew = ClusterPool(lonely.address, about)
+        pool = ClusterPool(lonely.address, about)
         journal = tmp_path / "journal.jsonl"
         with ExitStack() as stack:
             hiring = when(lambda: True, lambda: stack.enter_context(hired(lonely.address, tmp_path, ALONE)))
             going = when(lambda: bool(seeds_of(journal)), lambda: lonely.scheduler.end(signal.SIGKILL))
-            ran = run(tmp_path, about, 400, crew, stop_asked=lambda: [*hiring(), *going()])
+            ran = run(tmp_path, about, 400, pool, stop_asked=lambda: [*hiring(), *going()])
     assert (ran.ended.why, ran.ended.is_unavailable) == (EndReason.REFUSED, True)
     assert ran.ended.message == f"the scheduler {lonely.address} is gone"
     assert 0 < ran.ended.done_now == len(seeds_of(journal)) < 400
@@ -226,14 +226,14 @@ def test_a_job_that_the_scheduler_gives_up_is_divided(expected: Ran, tmp_path: P
     mark = tmp_path / "mark"
     about = work(f"{HARMED}worker&mark={mark}")
     with cluster(tmp_path, ALONE, allowed_failures="0") as hasty, ExitStack() as stack:
-        crew = ClusterPool(hasty.address, about)
+        pool = ClusterPool(hasty.address, about)
         asked = when(mark.exists, lambda: stack.enter_context(hired(hasty.address, tmp_path, ALONE)))
-        ran = run(tmp_path, about, SEEDS, crew, stop_asked=asked)
+        ran = run(tmp_path, about, SEEDS, pool, stop_asked=asked)
     assert ran.ended.why is EndReason.DONE
     lost = [event.how for event in ran.events if isinstance(event, WorkerDied)]
     assert set(lost) == {ProcessExit("lost", "was lost")}  # the one under way, and maybe the one that was to be next
     assert ran.counts() == expected.counts()
-    assert ran.ended.score.troubles == []
+    assert ran.ended.totals.internal_failures == []
     assert seeds_of(tmp_path / "journal.jsonl") == list(range(1, SEEDS + 1))
 
 

@@ -25,8 +25,8 @@ def part(first: int) -> SeedRangeResult:
         first=first,
         last=first + 2,
         health=GeneratorHealth(floor=0, of=(one,), runs=3, conflicts=1, pool_waits=0),
-        bugs=(BugSighting(name="b-1", fingerprint="f", message="\ud800 ü", maker="é", seed=first, count=1),),
-        troubles=(InternalFailure(maker="é", seed=first, message="no"),),
+        bugs=(BugSighting(name="b-1", fingerprint="f", message="\ud800 ü", generator="é", seed=first, count=1),),
+        internal_failures=(InternalFailure(generator="é", seed=first, message="no"),),
         micros=12,
     )
 
@@ -93,13 +93,13 @@ def test_one_at_a_time(path: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        json.dumps({"record": "campaign", "format": 1, "work": {"other": 1}}),
+        json.dumps({"record": "campaign", "format": 2, "work": {"other": 1}}),
         json.dumps({"record": "campaign", "format": 99, "work": WORK}),
         json.dumps({"record": "run"}),
         "[1, 2]",
         "no JSON",
-        json.dumps({"record": "campaign", "format": 1, "work": WORK}) + "\n{}",
-        json.dumps({"record": "campaign", "format": 1, "work": WORK}) + '\n{"first": 1}\n',
+        json.dumps({"record": "campaign", "format": 2, "work": WORK}) + "\n{}",
+        json.dumps({"record": "campaign", "format": 2, "work": WORK}) + '\n{"first": 1}\n',
         "\xff",
     ],
 )

@@ -21,24 +21,24 @@ def part(first: int, last: int, *bugs: BugSighting, assertions: int = 1) -> Seed
         never=None,
     )
     health = GeneratorHealth(floor=0, of=(one,), runs=1, conflicts=2, pool_waits=3)
-    return SeedRangeResult(first=first, last=last, health=health, bugs=bugs, troubles=(), micros=10)
+    return SeedRangeResult(first=first, last=last, health=health, bugs=bugs, internal_failures=(), micros=10)
 
 
 def seen(seed: int, count: int) -> BugSighting:
-    return BugSighting(name="b", fingerprint="f", message="m", maker="quick", seed=seed, count=count)
+    return BugSighting(name="b", fingerprint="f", message="m", generator="quick", seed=seed, count=count)
 
 
 def test_parts_add_up_in_any_order() -> None:
     parts = (part(1, 4, seen(3, 2)), part(5, 8), part(9, 10, seen(9, 1)))
     for order in permutations(parts):
-        score = CampaignTotals(makers=("quick",), floor=1)
+        totals = CampaignTotals(generators=("quick",), floor=1)
         for one in order:
-            score.add(one)
-        assert (score.seeds, score.plans, score.assertions, score.micros) == (10, 10, 3, 30)
-        assert score.bugs == {"b": seen(3, 3)}
-        assert score.health.of[0].skipped == (("no", 3),)
-        assert (score.health.floor, score.health.runs, score.health.conflicts, score.health.pool_waits) == (1, 3, 6, 9)
-        assert score.spans == [(1, 10)]
+            totals.add(one)
+        assert (totals.seeds, totals.plans, totals.assertions, totals.micros) == (10, 10, 3, 30)
+        assert totals.bugs == {"b": seen(3, 3)}
+        assert totals.health.of[0].skipped == (("no", 3),)
+        assert (totals.health.floor, totals.health.runs, totals.health.conflicts, totals.health.pool_waits) == (1, 3, 6, 9)
+        assert totals.spans == [(1, 10)]
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_parts_add_up_in_any_order() -> None:
     ],
 )
 def test_what_is_left_is_what_is_not_done(spans: list[tuple[int, int]], left: list[tuple[int, int]]) -> None:
-    score = CampaignTotals(makers=("quick",), floor=1)
+    totals = CampaignTotals(generators=("quick",), floor=1)
     for first, last in spans:
         if first <= last:
-            score.add(part(first, last))
-    assert list(score.left(1, 10)) == left
+            totals.add(part(first, last))
+    assert list(totals.left(1, 10)) == left
 
 
 def test_spans_that_touch_or_overlap_are_one() -> None:

@@ -31,7 +31,7 @@ from tests.campaign.test_score import part
 SECRET = "postgresql://ann:hunter22@there/x"
 NAMES = tuple(f"property-with-quite-a-long-name-{number}" for number in range(6))
 SUBJECT = CampaignSubject(
-    makers=tuple(PlanGenerator(name=name, options=("--property", name, "--runs", "1")) for name in NAMES),
+    generators=tuple(PlanGenerator(name=name, options=("--property", name, "--runs", "1")) for name in NAMES),
     urls=("sqlite", "postgresql://ann:***@there/x"),
     backend="sqlite (SQLite 3, stdlib) against postgres (PostgreSQL 18, psycopg)",
     workers=2,
@@ -46,14 +46,14 @@ def seen(number: int) -> BugSighting:
         name=f"bug-{number}",
         fingerprint=f"property_violated/{NAMES[0]}/{number}/with/a/very/long/end/of/many/words",
         message="hunter22 \x1b[31m is what came",
-        maker=NAMES[0],
+        generator=NAMES[0],
         seed=number,
         count=number,
     )
 
 
-def score(bugs: int = 8) -> CampaignTotals:
-    found = CampaignTotals(makers=NAMES, floor=9)
+def totals(bugs: int = 8) -> CampaignTotals:
+    found = CampaignTotals(generators=NAMES, floor=9)
     one = part(1, 400, *map(seen, range(1, bugs + 1)), assertions=7)
     of = tuple(replace(one.health.of[0], name=name) for name in NAMES)
     found.add(replace(one, health=replace(one.health, of=of)))
@@ -69,16 +69,16 @@ def shown(screen: Screen, *events: CampaignEvent, every_ns: int = 0) -> str:
 
 
 def went() -> CampaignProgress:
-    return CampaignProgress(score=score(), ahead=3, busy=4, shrinking=1, workers=2)
+    return CampaignProgress(totals=totals(), ahead=3, busy=4, shrinking=1, workers=2)
 
 
 def ended(why: EndReason = EndReason.DONE, message: str | None = None) -> CampaignEnded:
     return CampaignEnded(
-        score=score(), seeds=(1, 1_000), why=why, elapsed_us=65_000_000, done_now=130, unshrunk=("bug-1",), message=message
+        totals=totals(), seeds=(1, 1_000), why=why, elapsed_us=65_000_000, done_now=130, unshrunk=("bug-1",), message=message
     )
 
 
-BEGAN = CampaignStarted(seeds=(1, 1_000), done=270, score=score())
+BEGAN = CampaignStarted(seeds=(1, 1_000), done=270, totals=totals())
 FOUND = BugFound(seen=seen(3), place="some/bugs/bug-3", is_new=True)
 LIVE = Screen(width=60, color=True, live=True)
 
@@ -97,7 +97,7 @@ def test_the_live_lines_fit_and_are_written_over() -> None:
 
 
 def test_the_newest_bug_comes_first() -> None:
-    text = shown(LIVE, replace(BEGAN, score=score(2)), FOUND, went())
+    text = shown(LIVE, replace(BEGAN, totals=totals(2)), FOUND, went())
     assert [line[:9] for line in text.splitlines()[-7:-4]] == ["      3x ", "      2x ", "      1x "]
 
 
@@ -133,8 +133,8 @@ def test_the_summary_says_how_each_is_run_again() -> None:
 
 
 def test_other_events_have_a_line_each() -> None:
-    lost = WorkerDied(maker=NAMES[1], at=Position(1, 7), how=ProcessExit("SIGSEGV", "ended by SIGSEGV"))
-    nobody = WorkerDied(maker=None, at=None, how=ProcessExit("exit 1", "ended with code 1"))
+    lost = WorkerDied(generator=NAMES[1], at=Position(1, 7), how=ProcessExit("SIGSEGV", "ended by SIGSEGV"))
+    nobody = WorkerDied(generator=None, at=None, how=ProcessExit("exit 1", "ended with code 1"))
     text = shown(
         Screen(),
         lost,

@@ -1,4 +1,4 @@
-"""Campaigns in this process, and a crew that is as good as any and brings its reports in an odd order."""
+"""Campaigns in this process, and a pool that is as good as any and brings its reports in an odd order."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ ABORTED = ProcessExit("SIGABRT", "ended by SIGABRT")
 def work(*urls: str, properties: Sequence[str] = (), limit_us: int = 60_000_000) -> CampaignSpec:
     """Small plans, on SQLite if nothing is said."""
     profile = load_profile("quick", SMALL)
-    makers = tuple(PlanGenerator(name=name, options=("--property", name), size=PlanSize(runs=1)) for name in properties)
+    generators = tuple(PlanGenerator(name=name, options=("--property", name), size=PlanSize(runs=1)) for name in properties)
     generated = PlanGenerator(name="quick", options=("--generate",), profile=profile)
-    return CampaignSpec(makers=makers or (generated,), urls=urls or ("sqlite",), limit_us=limit_us)
+    return CampaignSpec(generators=generators or (generated,), urls=urls or ("sqlite",), limit_us=limit_us)
 
 
 class Silent:
-    """See ``crew.Watch``."""
+    """See ``pool.Watch``."""
 
     def at(self, place: Position | None) -> None:
         """Nobody watches."""
@@ -57,7 +57,7 @@ class Here:
         lose: Callable[[Job], tuple[Position | None, ProcessExit] | None] = lambda job: None,
     ) -> None:
         self.done: list[JobResult] = []
-        self._doer = JobExecutor(about)
+        self._executor = JobExecutor(about)
         self._size = size
         self._lose = lose
         self._waiting: deque[Job] = deque()
@@ -84,7 +84,7 @@ class Here:
             if lost is not None:
                 yield LostJob(job=job, at=lost[0], how=lost[1])
                 continue
-            self.done.append(self._doer.do(job, Silent()))
+            self.done.append(self._executor.do(job, Silent()))
             yield self.done[-1]
 
     def stop(self) -> None:
@@ -105,14 +105,14 @@ class Ran:
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Of each bug, by its name: the first seed, and how often it was seen."""
-        return {name: (seen.seed, seen.count) for name, seen in self.ended.score.bugs.items()}
+        return {name: (seen.seed, seen.count) for name, seen in self.ended.totals.bugs.items()}
 
 
 def run(
     home: Path,
     about: CampaignSpec,
     last: int,
-    crew: WorkerPool | None = None,
+    pool: WorkerPool | None = None,
     *,
     first: int = 1,
     shrink_us: int | None = None,
@@ -126,7 +126,7 @@ def run(
         campaign = Campaign(
             work=about,
             seeds=(first, last),
-            crew=crew or Here(about),
+            pool=pool or Here(about),
             store=store,
             journal=journal,
             tell=events.append,
