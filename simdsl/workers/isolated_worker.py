@@ -196,10 +196,13 @@ class _WorkerProcess:
         """
         while True:
             state = _journal_state(self._journal)
-            # An empty journal: the process is still starting, which takes seconds on a busy machine and is no plan's fault.
-            while not self._pipe.poll((limit_us if state[0] else max(limit_us, _START_LIMIT_US)) / 1e6):
+            silent_us = 0
+            while not self._pipe.poll(limit_us / 1e6):
                 before, state = state, _journal_state(self._journal)
-                if state == before:
+                silent_us = silent_us + limit_us if state == before else 0
+                # An empty journal: the process is still starting, which takes seconds on a busy machine and is no plan's
+                # fault. It is looked at every ``limit_us`` all the same: a plan may hang right after the start.
+                if silent_us and (state[0] or silent_us >= _START_LIMIT_US):
                     self._hung_us = limit_us
                     self._process.kill()
                     return

@@ -145,7 +145,7 @@ def test_bugs_are_kept_shrunk_and_replayed(shell: Shell) -> None:
     result = shell("campaign", "--seeds", "2", "-j", "2", "--backend", WRONG, "--json", *SMALL)
     assert result.code == 1, result
     told = events_of(result.out)
-    assert [one["event"] for one in told if one["event"] != "campaign_went"] == [
+    assert [one["event"] for one in told if one["event"] != "campaign_progress"] == [
         "campaign_started",
         "bug_found",
         "bug_shrunk",
@@ -203,7 +203,7 @@ def test_killed_it_goes_on_and_has_lost_nothing(home: Path, environment: Mapping
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_it_says_what_it_has(home: Path, environment: Mapping[str, str], sent: signal.Signals, code: int) -> None:
     process = start(home, environment, "--seeds", "1000000", "-j", "2", "--json", *SMALL)
-    until(process, lambda event: event["event"] == "campaign_went" and event["seeds"] > 0)
+    until(process, lambda event: event["event"] == "campaign_progress" and event["seeds"] > 0)
     os.killpg(process.pid, sent)
     out, err = process.communicate()
     assert (process.returncode, err) == (code, "")
@@ -216,7 +216,7 @@ def test_stopped_it_says_what_it_has(home: Path, environment: Mapping[str, str],
 
 def test_who_asks_twice_does_not_wait(home: Path, environment: Mapping[str, str]) -> None:
     process = start(home, environment, "--seeds", "2", "-j", "1", "--json", "--backend", f"{URL}spin&one_of=20", *SMALL)
-    until(process, lambda event: event["event"] == "campaign_went")
+    until(process, lambda event: event["event"] == "campaign_progress")
     process.send_signal(signal.SIGINT)
     until(process, lambda event: event["event"] == "campaign_stopping")
     process.send_signal(signal.SIGINT)
@@ -227,7 +227,7 @@ def test_who_asks_twice_does_not_wait(home: Path, environment: Mapping[str, str]
 
 def test_no_worker_outlives_a_campaign_not_even_deep_in_a_driver(home: Path, environment: Mapping[str, str]) -> None:
     process = start(home, environment, "--seeds", "2..2", "-j", "1", "--json", "--backend", f"{URL}spin&one_of=20", *SMALL)
-    told = [until(process, lambda event: event["event"] == "campaign_went") for _ in range(3)]
+    told = [until(process, lambda event: event["event"] == "campaign_progress") for _ in range(3)]
     assert told[-1][-1]["seeds"] == 0
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
@@ -236,7 +236,7 @@ def test_no_worker_outlives_a_campaign_not_even_deep_in_a_driver(home: Path, env
 
 def test_no_server_outlives_a_campaign(home: Path, environment: Mapping[str, str]) -> None:
     process = start(home, environment, "--seeds", "100000", "-j", "2", "--json", "--backend", "postgres", *SMALL)
-    until(process, lambda event: event["event"] == "campaign_went" and event["seeds"] > 0)
+    until(process, lambda event: event["event"] == "campaign_progress" and event["seeds"] > 0)
     assert any("postgres" in one for one in living(home))
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
