@@ -165,7 +165,7 @@ def test_bugs_are_kept_shrunk_and_replayed(shell: Shell) -> None:
 def test_an_error_of_our_own_is_no_pass(shell: Shell) -> None:
     result = shell("campaign", "--seeds", "2", "-j", "1", "--backend", f"{URL}raise&one_of=20", *SMALL)
     assert result.code == 4
-    assert "not judged, quick seed 2: simdsl itself failed: ZeroDivisionError" in result.out
+    assert "not checked, quick seed 2: simdsl itself failed: ZeroDivisionError" in result.out
 
 
 def test_a_backend_that_cannot_be_reached(shell: Shell) -> None:
