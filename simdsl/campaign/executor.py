@@ -30,14 +30,13 @@ from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import FailureKind, PlanEnded, PlanStarted, Progress, RunReport
 from simdsl.failures.same_failure import FailureIdentity, PlanRunner, failed_run
 from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.plan import Plan
+from simdsl.plan.plan import Plan, strip_seeds
+from simdsl.properties.registry import PlanGenerator
 from simdsl.report.health import HealthCollector
 from simdsl.report.secrets import Secrets, secrets_given
-from simdsl.rewriting.pin import strip_seeds
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import labels, run_differential
-from simdsl.runs.plan_generator import PlanGenerator
 from simdsl.runs.shrink_driver import REPEATS, NotReproducible, ShrinkDriver, ShrinkLimits
 from simdsl.runs.single import run_plan
 from simdsl.runs.verdict import PlanSummary

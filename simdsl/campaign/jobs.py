@@ -14,7 +14,7 @@ from simdsl.core.verdicts import GeneratorHealth
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.plan.values import Json
-from simdsl.runs.plan_generator import PlanGenerator
+from simdsl.properties.registry import PlanGenerator
 from simdsl.workers.processes import ProcessExit
 
 
