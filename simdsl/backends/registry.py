@@ -5,7 +5,7 @@
 * ``python:package.module:factory?key=value``: ``factory(key="value")`` gives a ``Backend``;
 * an entry point of the group ``simdsl.backends``, ``mine = "package.module:factory"``: ``mine`` and ``mine?key=value``
   call the factory as above, ``mine:///place?key=value`` calls ``factory(url="mine:///place", key="value")``.
-* any of these after ``name=``: plans and reports call the backend so.
+* any of these after ``name=``: the name that plans and reports use for the backend.
 
 Nothing is imported before its backend is asked for.
 """
@@ -41,7 +41,7 @@ class BackendOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledBackend:
-    """One line of ``simdsl backends``. ``problem`` None means that a connection was made and answered."""
+    """One line of ``simdsl backends``. ``problem`` None: a connection was opened."""
 
     name: str
     kind: BackendOrigin

@@ -211,7 +211,7 @@ class OdbcPostgresDatabase(OdbcDatabase):
 
 
 class PostgresEngine:
-    """See ``odbc.engine.Engine``. States are told by another connection: a failed transaction answers no question."""
+    """See ``odbc.session.OdbcEngine``. Another connection tells the state: a failed transaction answers no query."""
 
     rollback = "ROLLBACK"
     after_cancel = None

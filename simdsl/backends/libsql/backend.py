@@ -4,7 +4,7 @@
 and never deleted. What the URL may add:
 
 * ``journal_mode=wal|delete``: by default a throwaway is in WAL mode, and a user's file stays as it is;
-* ``pool=module:factory``: another pool (see ``queuepool``).
+* ``pool=module:factory``: another pool (see ``backends.pools``).
 
 Foreign keys are enforced from the start, where SQLite wants ``PRAGMA foreign_keys = ON``. The driver tells no error codes,
 so messages classify, and a stale snapshot is ``busy`` as any other lock. It makes reals of integers beyond 32 bits, which

@@ -7,7 +7,7 @@ may add:
 * ``driver=name``: the ODBC driver, by its registered name or by path; otherwise Microsoft's from the package
   ``mssql-python-odbc``, then an installed one of Microsoft's, then FreeTDS;
 * ``encrypt=yes|no|strict`` and ``trust=yes|no`` (of a certificate that cannot be verified): otherwise as the driver has it;
-* ``pool=module:factory``: another pool (see ``queuepool``).
+* ``pool=module:factory``: another pool (see ``backends.pools``).
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ _NESTED_TEXT: Final = "a transaction is open already"
 
 
 class MssqlEngine:
-    """See ``odbc.engine.Engine``. ``secrets`` are never in a message."""
+    """See ``odbc.session.OdbcEngine``. ``secrets`` are never in a message."""
 
     rollback = ROLLBACK
     # A cancelled statement leaves its transaction and its locks; a victim of a deadlock has neither. Only simdsl cancels.

@@ -196,7 +196,7 @@ class OdbcSession:
 
     @property
     def is_running(self) -> bool:
-        """Whether a statement is under way, as far as the main thread has looked."""
+        """Whether a statement is pending, as far as the main thread has looked."""
         return self._worker.is_busy
 
     @property
@@ -215,7 +215,7 @@ class OdbcSession:
                     self._cursor.cancel()
 
     def tx(self) -> Tx:
-        """As the engine tells it. A statement under way is in a transaction, be it its own."""
+        """As the engine tells it. A pending statement is in a transaction, if only in its own."""
         if self._is_closed:
             return Tx.LOST
         self._inbox.collect(0)
@@ -229,7 +229,9 @@ class OdbcSession:
         return self._tx
 
     def quiesce(self) -> None:
-        """Cancel and drain what is under way and roll back. What does not end in time is left behind, and lost."""
+        """Cancel and drain the pending statement and roll back. One that does not end in time is abandoned, and the session is
+        lost: a driver that hangs in a call cannot be interrupted from Python.
+        """
         deadline_ns = real_ns() + _QUIESCE_US * 1_000
         while self._worker.is_busy and real_ns() < deadline_ns:
             self.cancel()

@@ -1,8 +1,9 @@
 """SQLAlchemy's QueuePool, standalone, with waits in virtual time: SQLAlchemy's only door.
 
 The pool's own classes run: its checkout, its queue's ``get`` and ``put``, its reset on return. Only the names ``threading``
-and ``time`` mean something else inside of its queue (``rebinding``). That relies on how the queue is written, so it is
-tried on a spare queue whenever a pool is made; SQLAlchemy's versions are bounded in pyproject.toml for the same reason.
+and ``time`` mean something else inside its queue (``fibers.with_virtual_time``). That relies on how the queue is written, so
+it is tried on a spare queue whenever a pool is created: a wait of 1 ms must register a deadline of 1 ms. SQLAlchemy's versions
+are bounded in pyproject.toml for the same reason.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def problem() -> str | None:
 
 
 class QueuePoolAdapter:
-    """See ``driven.Subject``."""
+    """See ``virtual_pool.PoolAdapter``."""
 
     def __init__(self, pool: QueuePool) -> None:
         self._pool = pool

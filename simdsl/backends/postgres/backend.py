@@ -1,6 +1,6 @@
 """PostgreSQL through psycopg 3.
 
-``postgres`` is a throwaway server of this process (``server``), unless libpq's environment names one (``PGHOST``,
+``postgres`` is a throwaway server of this process (``embedded_server``), unless libpq's environment names one (``PGHOST``,
 ``PGHOSTADDR`` or ``PGSERVICE``); ``postgresql://user@host/db`` is a server of the user's, where simdsl makes a database of
 its own, or a schema if it may make no database, and never touches anything else. The URL is libpq's, so
 ``?sslmode=require`` and its like work. What simdsl adds:

@@ -85,11 +85,11 @@ class PostgresDatabase:
         return session
 
     def cancel(self, session: PostgresSession) -> None:
-        """See ``session.Surroundings``."""
+        """See ``session.SessionOwner``."""
         self._observe("SELECT pg_cancel_backend(%s)", session.pid)
 
     def retire(self, session: PostgresSession) -> None:
-        """See ``session.Surroundings``."""
+        """See ``session.SessionOwner``."""
         if session in self._lent or session.connection.closed:
             session.connection.close()
         else:

@@ -1,10 +1,11 @@
 """psycopg_pool's ConnectionPool with its waits in virtual time: psycopg_pool's only door.
 
-The pool's own code decides who is served, who times out and when a lost connection is replaced. Its worker and scheduler
-threads are fibers here: a task that the pool hands to its worker runs as soon as the pool's own call has ended, one that it
-schedules runs when the virtual clock is there. So nothing goes on in the background, and nothing races.
+The pool's own code decides which checkout is served, which one times out and when a lost connection is replaced. It does
+much of that in background threads: workers that connect and clean up, a scheduler for retries. Here these are fibers. A task
+that the pool hands to its worker runs as soon as the pool's own call has ended, and one that it schedules runs when the
+virtual clock has reached its time. So nothing happens between two steps of a plan, and nothing races.
 
-This relies on how the pool is written, so it is tried whenever a pool is made; versions are bounded in pyproject.toml for
+This relies on how the pool is written, so it is tried whenever a pool is created; versions are bounded in pyproject.toml for
 the same reason. Where it does not work, the pool is polled, with a warning.
 """
 
@@ -64,11 +65,11 @@ def problem() -> str | None:
 
 
 class CheckoutInterrupted(Exception):
-    """A checkout was called off. The pool forgets a waiting client only for an ``Exception``."""
+    """A checkout was cancelled. The pool removes a waiting client from its queue only for an ``Exception``."""
 
 
 class LentConnection:
-    """See ``driven.Proxy``."""
+    """See ``virtual_pool.PooledConnection``."""
 
     def __init__(self, pool: Any, connection: psycopg.Connection[Any]) -> None:
         self._pool = pool
@@ -80,7 +81,7 @@ class LentConnection:
 
 
 class PsycopgPoolAdapter:
-    """See ``driven.Subject``."""
+    """See ``virtual_pool.PoolAdapter``."""
 
     def __init__(self, pool: Any, keep: Callable[[psycopg.Connection[Any]], None]) -> None:
         self._pool = pool
@@ -95,7 +96,7 @@ class PsycopgPoolAdapter:
         proxy.close()
 
     def invalidate(self, proxy: PooledConnection) -> None:
-        """The pool has no word for it: a connection that comes back closed is replaced."""
+        """The pool has no call for it: a connection that comes back closed is replaced."""
         proxy.dbapi_connection.close()
         proxy.close()
 
@@ -106,7 +107,7 @@ class PsycopgPoolAdapter:
         return stats["pool_max"], idle, stats["pool_size"] - idle
 
     def dispose(self) -> None:
-        """The pool's own; a connection costs 2 ms to make, so those that are idle may serve in the next run."""
+        """The pool's own; a new connection costs 2 ms, so idle ones are kept for the next run."""
         while not self._pool.closed and self._pool.get_stats()["pool_available"]:
             self._keep(self._pool.getconn())
         self._pool.close()
@@ -117,7 +118,7 @@ class PsycopgPoolAdapter:
 
 
 class PolledPsycopgPoolAdapter(PsycopgPoolAdapter):
-    """Where nobody may wait: a checkout is only tried while the pool has a connection."""
+    """For a pool whose waits cannot be virtual: a checkout is tried only while the pool has a connection."""
 
     def __init__(self, pool: Any, keep: Callable[[psycopg.Connection[Any]], None], scheduler: FiberScheduler) -> None:
         super().__init__(pool, keep)

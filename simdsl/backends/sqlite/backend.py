@@ -6,7 +6,7 @@ and never deleted, ``sqlite:///:memory:`` is a database in memory. What the URL 
 * ``driver=module``: another DB-API module (``pysqlite3``, ``sqlean``, a wrapper of the user's);
 * ``journal_mode=wal|delete``: by default a throwaway is in WAL mode, for there readers and the writer do not stop each
   other, which gives plans the most to say, and a user's file stays as it is;
-* ``pool=module:factory``: another pool (see ``queuepool``).
+* ``pool=module:factory``: another pool (see ``backends.pools``).
 
 Sessions of a database in memory share one page cache, so their locks are SQLite's table locks, and a reader meets
 ``busy`` where in a file it would read the past (https://www.sqlite.org/sharedcache.html).

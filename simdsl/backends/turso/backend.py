@@ -6,7 +6,7 @@ never deleted; no other process can open a file at the same time. What the URL m
 * ``journal_mode=wal|mvcc``: by default a throwaway is in WAL mode, and a user's file stays as it is. ``BEGIN CONCURRENT``
   needs ``mvcc``: it is snapshot isolation, and a write that meets another transaction's is ``serialization_failure`` and
   ends its own transaction. A plain ``BEGIN`` still has one writer at a time;
-* ``pool=module:factory``: another pool (see ``queuepool``).
+* ``pool=module:factory``: another pool (see ``backends.pools``).
 
 The engine aborts its process when it panics, so it has one of its own (docs/adr/0023). Its death is the outcome
 ``driver_panic`` of the running statement, with what the engine printed about it; other sessions are lost, and connections
