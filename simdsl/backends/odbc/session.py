@@ -229,8 +229,9 @@ class OdbcSession:
         return self._tx
 
     def quiesce(self) -> None:
-        """Cancel and drain the pending statement and roll back. One that does not end in time is abandoned, and the session is
-        lost: a driver that hangs in a call cannot be interrupted from Python.
+        """Cancel and drain the pending statement and roll back.
+
+        One that does not end in time is abandoned, and the session is lost: Python cannot interrupt a driver that hangs.
         """
         deadline_ns = real_ns() + _QUIESCE_US * 1_000
         while self._worker.is_busy and real_ns() < deadline_ns:

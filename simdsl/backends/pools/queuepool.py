@@ -2,8 +2,8 @@
 
 The pool's own classes run: its checkout, its queue's ``get`` and ``put``, its reset on return. Only the names ``threading``
 and ``time`` mean something else inside its queue (``fibers.with_virtual_time``). That relies on how the queue is written, so
-it is tried on a spare queue whenever a pool is created: a wait of 1 ms must register a deadline of 1 ms. SQLAlchemy's versions
-are bounded in pyproject.toml for the same reason.
+it is tried on a spare queue whenever a pool is created: a wait of 1 ms must register a deadline of 1 ms. SQLAlchemy's
+versions are bounded in pyproject.toml for the same reason.
 """
 
 from __future__ import annotations
