@@ -10,30 +10,28 @@ only when no thread can move.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from simdsl.backends.protocol import Database, Pool, Session, Tx
+from simdsl.backends.protocol import Database, Pool, Session
 from simdsl.core.clock import Clock
 from simdsl.core.matcher import Mismatch
-from simdsl.core.trace import BlockReason, ClockAdvanced, SessionRolledBack, TaskBlocked, TaskChosen, Trace
+from simdsl.core.trace import BlockReason, ClockAdvanced, TaskBlocked, TaskChosen, Trace
 from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.values import Value
 from simdsl.runner.blocked import Answer, BlockedOperations, RealTimeLimits
 from simdsl.runner.invariants import InvariantChecker
-from simdsl.runner.program import SECTION_NAMES, StatementInstruction
+from simdsl.runner.program import StatementInstruction
 from simdsl.runner.scheduling import SchedulingPolicy
-from simdsl.runner.state import ConnectionLeases, PendingOperation, RunEvaluationContext, TaskConnection
+from simdsl.runner.state import PendingOperation, RunEvaluationContext, TaskConnection, TaskConnections, not_connected
 from simdsl.verbs.base.runtime import (
     DONE,
     NO_CONNECTION,
     Instruction,
     Instructions,
-    PendingResult,
     RunStopped,
     TaskThread,
     ThreadState,
-    at_step,
     step_failed,
     unbound,
 )
@@ -68,19 +66,15 @@ class Interpreter:
         self.errors: Counter[ErrorClass] = Counter()
         self.threads: list[TaskThread] = []
         self.failures: list[Failure] = []
-        self.connections = [
-            TaskConnection(name=name, index=i, pooled=bool(pools) and name not in SECTION_NAMES)
-            for i, name in enumerate(tasks)
-        ]
+        self.connections = TaskConnections(tasks, database, pools, trace)
         self.boolean_type = boolean_type
-        self.leases = ConnectionLeases(pools, trace)
         self._step_assertions = 0
         self._shared: Mapping[str, Value] = {}  # variables that invariants may read: params, and what setup bound
         self._invariants = InvariantChecker(
             database=database, trace=trace, invariants=invariants, boolean_type=boolean_type, limits=limits
         )
         self._blocked = BlockedOperations(
-            database=database, clock=clock, trace=trace, connections=self.connections, limits=limits
+            database=database, clock=clock, trace=trace, connections=self.connections.all, limits=limits
         )
 
     @property
@@ -202,7 +196,7 @@ class Interpreter:
                     break
                 if op.connection != at:
                     at = op.connection
-                    connection = self.connections[at]
+                    connection = self.connections.all[at]
                     session = connection.session
                     if session is None or connection.unawaited is not None:
                         break
@@ -250,14 +244,15 @@ class Interpreter:
         Raises ``RunStopped`` for what is still blocked then, and for a statement that failed and was not awaited.
         """
         # Sessions with a pending statement are left alone: they have to get their locks by the others' end.
-        self._roll_back_all(connection for connection in self.connections if not self._blocked.has_pending(connection))
+        self.connections.roll_back_all(except_pending=self._blocked.pending)
         if self._blocked.pending:
             self._blocked.poll_until_quiescent(self._operation_ended)
-        for connection in self.connections:
-            pending, connection.unawaited = connection.unawaited, None
-            if pending is not None and pending.outcome is None:
+        results = self.connections.results(NO_CONNECTION)
+        self.connections.take_results(results)
+        for pending in results:
+            if pending.outcome is None:
                 self._fail(self._blocked.still_blocked(pending))
-            elif pending is not None and isinstance(pending.outcome, Failed):
+            elif isinstance(pending.outcome, Failed):
                 message = "the blocked statement failed, and no `await` takes its outcome"
                 self._fail(step_failed(pending.op, FailureKind.ERROR, message, pending.outcome))
         self.abandon()
@@ -267,31 +262,19 @@ class Interpreter:
     def abandon(self) -> None:
         """Cancel and roll back everything, and return every lease. Evaluates nothing and never raises ``RunStopped``."""
         self._blocked.cancel_all()
-        self._roll_back_all(self.connections)
-        for connection in self.connections:
-            if connection.lease is not None:
-                self.leases.check_in(connection)
+        self.connections.roll_back_all()
+        self.connections.return_leases()
 
     def close(self) -> None:
         """Close every connection that no pool owns."""
-        for connection in self.connections:
-            if connection.session is not None and connection.lease is None:
-                connection.session.close()
-            connection.session = None
+        self.connections.close()
         self._invariants.close()
-
-    def _roll_back_all(self, connections: Iterable[TaskConnection]) -> None:
-        for connection in connections:
-            if connection.in_transaction:
-                assert connection.session is not None
-                connection.session.quiesce()
-                self.trace.add(SessionRolledBack(task=connection.name, why="the end of the run"))
 
     # Statements
 
     def run_statement(self, thread: TaskThread, op: StatementInstruction) -> None:
         """See ``program.StatementRuntime``."""
-        connection = self.connections[op.connection]
+        connection = self.connections.all[op.connection]
         session = connection.session
         if session is None or connection.unawaited is not None:
             session = self._open(thread, op, connection)
@@ -305,12 +288,11 @@ class Interpreter:
 
     def _open(self, thread: TaskThread, op: StatementInstruction, connection: TaskConnection) -> Session | None:
         """The session for a statement; None where the step has completed with an error for lack of one."""
-        self.require_awaited(op)
-        if not connection.pooled:
-            connection.session = self.database.open()
-            return connection.session
-        self._complete(thread, op, (), _not_connected(connection), None)
-        return None
+        self.connections.require_awaited(op)
+        session = self.connections.open(connection)
+        if session is None:
+            self._complete(thread, op, (), not_connected(connection), None)
+        return session
 
     def _statement_started(
         self,
@@ -322,7 +304,7 @@ class Interpreter:
     ) -> None:
         """A statement was started: it has ended already, or is pending."""
         if outcome is None:
-            connection = self.connections[op.connection]
+            connection = self.connections.all[op.connection]
             self._block(
                 thread,
                 PendingOperation(op=op, connection=connection, thread=thread, arguments=arguments, session=session),
@@ -432,7 +414,7 @@ class Interpreter:
         if isinstance(answer, tuple):  # outcomes are named tuples, leases are not
             outcome: Outcome = answer
         else:
-            self.leases.assign(connection, pending.pool, answer)
+            self.connections.assign(connection, pending.pool, answer)
             outcome = DONE
         if pending.thread is not None:
             pending.thread.state = ThreadState.READY
@@ -483,7 +465,7 @@ class Interpreter:
         """Check the invariants if this is a quiescent point: no operation is pending, no transaction is open."""
         if not self._invariants.code or self._blocked.pending:
             return
-        if all(connection.session is None or connection.session.tx() is Tx.IDLE for connection in self.connections):
+        if self.connections.are_idle():
             for failure in self._invariants.failures(self._shared, self.labels):
                 self._fail(failure)
 
@@ -492,65 +474,18 @@ class Interpreter:
     def evaluation_context(self, thread: TaskThread) -> RunEvaluationContext:
         """See ``Runtime``."""
         return RunEvaluationContext(
-            env=thread.env, labels=self.labels, pools=self.leases.pools, counts=self.errors, clock=self.clock
+            env=thread.env, labels=self.labels, pools=self.connections.pools, counts=self.errors, clock=self.clock
         )
-
-    def require_awaited(self, op: Instruction) -> None:
-        """See ``Runtime``."""
-        connection = self.connections[op.connection]
-        if connection.unawaited is not None:
-            message = f"{connection.name} has a blocked statement that was not awaited yet"
-            help_ = f"write `await: {connection.name}` before this step"
-            raise RunStopped(at_step(op, FailureKind.ERROR, message, help_))
-
-    def has_lease(self, connection: int) -> bool:
-        """See ``Runtime``."""
-        return self.connections[connection].lease is not None
 
     def check_out(self, thread: TaskThread, op: Instruction, pool: str) -> None:
         """See ``Runtime``."""
-        connection = self.connections[op.connection]
-        ticket = self.leases.request(pool, connection)
+        connection = self.connections.all[op.connection]
+        ticket = self.connections.request(connection, pool)
         answer = ticket.poll()
         if answer is None:
             self._block(thread, PendingOperation(op=op, connection=connection, thread=thread, ticket=ticket, pool=pool))
         elif isinstance(answer, Failed):
             self._complete(thread, op, (), answer, None)
         else:
-            self.leases.assign(connection, pool, answer)
+            self.connections.assign(connection, pool, answer)
             self._complete(thread, op, (), DONE, connection.session)
-
-    def check_in(self, connection: int) -> Outcome:
-        """See ``Runtime``."""
-        found = self.connections[connection]
-        return _not_connected(found) if found.lease is None else self.leases.check_in(found) or DONE
-
-    def is_idle(self, connection: int) -> bool:
-        """See ``Runtime``."""
-        session = self.connections[connection].session
-        return session is None or session.tx() is Tx.IDLE
-
-    def roll_back(self, connection: int, why: str) -> None:
-        """See ``Runtime``."""
-        found = self.connections[connection]
-        if found.in_transaction:
-            assert found.session is not None
-            found.session.quiesce()
-            if found.session.tx() is not Tx.OPEN:  # the engine may refuse; a retry asks once more, later
-                self.trace.add(SessionRolledBack(task=found.name, why=why))
-
-    def results(self, connection: int) -> Sequence[PendingOperation]:
-        """See ``Runtime``."""
-        found = self.connections if connection == NO_CONNECTION else [self.connections[connection]]
-        return [one.unawaited for one in found if one.unawaited is not None]
-
-    def take_results(self, results: Sequence[PendingResult]) -> None:
-        """See ``Runtime``."""
-        for connection in self.connections:
-            if connection.unawaited in results:
-                connection.unawaited = None
-
-
-def _not_connected(connection: TaskConnection) -> Failed:
-    """The outcome of a statement or a return without a connection."""
-    return Failed(ErrorClass.CONNECTION_CLOSED, f"{connection.name} has checked out no connection", by="simdsl")

@@ -95,13 +95,13 @@ class AwaitInstruction(Instruction):
 
     def execute(self, runtime: Runtime, thread: TaskThread) -> None:
         """Blocks the thread while an operation has no outcome yet; the interpreter readies it when one has."""
-        results = runtime.results(self.connection)
+        results = runtime.connections.results(self.connection)
         if any(result.outcome is None for result in results):
             thread.state = ThreadState.AWAIT
             return
         # All are taken before the first is checked: a failed expectation must not leave the others unawaited, which
         # with `--keep-going` would fail the steps that follow.
-        runtime.take_results(results)
+        runtime.connections.take_results(results)
         for result in results:
             failure = self._failure(runtime, thread, result)
             if failure is not None:

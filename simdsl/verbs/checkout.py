@@ -109,9 +109,9 @@ class CheckoutInstruction(Instruction):
 
     def execute(self, runtime: Runtime, thread: TaskThread) -> None:
         """A task has one connection at a time. Raises ``RunStopped`` if it has one already."""
-        runtime.require_awaited(self)
+        runtime.connections.require_awaited(self)
         # A second connection would leave the first without an owner: `return: a` could mean either.
-        if runtime.has_lease(self.connection):
+        if runtime.connections.has_lease(self.connection):
             message = f"{self.task} holds a connection already"
             help_ = f"one connection a task: `return: {self.task}` first"
             raise RunStopped(at_step(self, FailureKind.ERROR, message, help_))

@@ -128,8 +128,8 @@ class RetryFrame(Frame):
         if not is_retried or self.attempt >= op.times:
             return False
         self._roll_back(runtime)
-        if op.connection != NO_CONNECTION and runtime.has_lease(op.connection) and not self.had_lease:
-            runtime.check_in(op.connection)
+        if op.connection != NO_CONNECTION and runtime.connections.has_lease(op.connection) and not self.had_lease:
+            runtime.connections.check_in(op.connection)
         thread.env = dict(self.bindings)  # a copy: the next attempt may bind, fail, and start from here again
         thread.pc = self.head + 1
         self.attempt += 1
@@ -142,7 +142,7 @@ class RetryFrame(Frame):
     def _roll_back(self, runtime: Runtime) -> None:
         # A transaction that was open before the attempt is for the plan to end, not for the retry.
         if self.op.connection != NO_CONNECTION and self.was_idle:
-            runtime.roll_back(self.op.connection, "a further attempt")
+            runtime.connections.roll_back(self.op.connection, "a further attempt")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -163,8 +163,8 @@ class EnterRetry(Instruction):
                 op=self,
                 head=thread.pc,
                 bindings=dict(thread.env),
-                was_idle=not has_connection or runtime.is_idle(self.connection),
-                had_lease=has_connection and runtime.has_lease(self.connection),
+                was_idle=not has_connection or runtime.connections.is_idle(self.connection),
+                had_lease=has_connection and runtime.connections.has_lease(self.connection),
             )
         )
         thread.pc += 1

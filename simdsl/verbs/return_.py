@@ -75,9 +75,9 @@ class ReturnInstruction(Instruction):
 
     def execute(self, runtime: Runtime, thread: TaskThread) -> None:
         """A return never blocks."""
-        runtime.require_awaited(self)
+        runtime.connections.require_awaited(self)
         # An open transaction goes back with the connection: whether the pool cleans it is what such plans test.
-        runtime.complete_step(thread, self, runtime.check_in(self.connection))
+        runtime.complete_step(thread, self, runtime.connections.check_in(self.connection))
 
 
 VERB: Final = ReturnVerb()

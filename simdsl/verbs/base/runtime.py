@@ -133,6 +133,31 @@ class PendingResult(Protocol):
         """None while it is still blocked."""
 
 
+class Connections(Protocol):
+    """The connections of a run, by the index of their task. Sessions themselves stay with the interpreter."""
+
+    def require_awaited(self, op: Instruction) -> None:
+        """Raises ``RunStopped`` if a statement of the instruction's task was left blocked and not awaited."""
+
+    def has_lease(self, connection: int) -> bool:
+        """Whether the task has a connection of a pool."""
+
+    def check_in(self, connection: int) -> Outcome:
+        """Give the task's connection back to its pool as it is; the outcome is the pool's."""
+
+    def is_idle(self, connection: int) -> bool:
+        """Whether the task has no open transaction, or no connection at all."""
+
+    def roll_back(self, connection: int, why: str) -> None:
+        """Roll back the task's open transaction, if there is one; ``why`` goes into the trace."""
+
+    def results(self, connection: int) -> Sequence[PendingResult]:
+        """The operations of a task, or of all for ``NO_CONNECTION``, that nothing has awaited yet."""
+
+    def take_results(self, results: Sequence[PendingResult]) -> None:
+        """These are awaited now: their tasks may take further steps."""
+
+
 class Runtime(Protocol):
     """The services of a run that verbs execute with. The interpreter implements it, and tests may."""
 
@@ -140,6 +165,8 @@ class Runtime(Protocol):
     def trace(self) -> Trace: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def connections(self) -> Connections: ...
     @property
     def labels(self) -> dict[str, Outcome]: ...
     @property
@@ -162,6 +189,9 @@ class Runtime(Protocol):
     def fail_step(self, thread: TaskThread, failure: Failure, outcome: Outcome | None) -> None:
         """The step failed: the innermost frame that recovers takes over; else the run ends with this failure."""
 
+    def check_out(self, thread: TaskThread, op: Instruction, pool: str) -> None:
+        """Ask a pool for a connection for the instruction's task: the step completes, or the thread blocks."""
+
     def suspend(
         self,
         thread: TaskThread,
@@ -171,32 +201,6 @@ class Runtime(Protocol):
         then: Callable[[], None] | None = None,
     ) -> None:
         """Block the thread for a virtual while. ``then`` is called when the time has come, before the thread is ready."""
-
-    # Connections, by the index of their task. Sessions themselves stay with the interpreter.
-
-    def require_awaited(self, op: Instruction) -> None:
-        """Raises ``RunStopped`` if a statement of the instruction's task was left blocked and not awaited."""
-
-    def has_lease(self, connection: int) -> bool:
-        """Whether the task has a connection of a pool."""
-
-    def check_out(self, thread: TaskThread, op: Instruction, pool: str) -> None:
-        """Ask a pool for a connection for the instruction's task: the step completes, or the thread blocks."""
-
-    def check_in(self, connection: int) -> Outcome:
-        """Give the task's connection back to its pool as it is; what the pool says to it."""
-
-    def is_idle(self, connection: int) -> bool:
-        """Whether the task has no open transaction, or no connection at all."""
-
-    def roll_back(self, connection: int, why: str) -> None:
-        """Roll back the task's open transaction, if there is one; ``why`` goes into the trace."""
-
-    def results(self, connection: int) -> Sequence[PendingResult]:
-        """The operations of a task, or of all for ``NO_CONNECTION``, that nothing has awaited yet."""
-
-    def take_results(self, results: Sequence[PendingResult]) -> None:
-        """These are awaited now: their tasks may take further steps."""
 
 
 class RunStopped(Exception):
