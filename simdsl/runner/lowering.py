@@ -53,14 +53,14 @@ def lower(
     the same statement once.
     """
     lowering = _Lowering(plan=plan, backend=backend, params=params, translators=translators or TranslatorCache())
-    drawn = None
+    sample_threads = None
     try:
         if plan.tasks is not None:
             threads = tuple(lowering.code(task.steps, ("tasks", task.name)) for task in plan.tasks)
             names = tuple(task.name for task in plan.tasks)
         elif plan.workload is not None:
             lowered = lowering.workload(plan.workload)
-            drawn, threads, names = lowered.threads, (lowered.everything,), plan.workload.tasks
+            sample_threads, threads, names = lowered.threads, (lowered.everything,), plan.workload.tasks
         else:
             steps = plan.steps or ()
             if last is not None and last[0] == "steps" and len(last) > 1 and isinstance(last[1], int):
@@ -80,7 +80,7 @@ def lower(
         invariants=invariants,
         env={p.name: p.value for p in params if not isinstance(p.value, Identifier)},
         pools=plan.pools,
-        drawn=drawn,
+        sample_threads=sample_threads,
     )
 
 

@@ -66,7 +66,8 @@ class BeginAction(Instruction):
 class Program:
     """A plan ready to run. ``threads`` holds one list of instructions a task under ``tasks:``, else a single one.
 
-    Of a workload it holds one list with every action of every task, which is not for running: ``drawn`` makes those.
+    Of a workload it holds one list with every action of every task, which is not for running. ``sample_threads`` makes
+    the threads of a run from its seed.
     """
 
     tasks: tuple[str, ...]  # with a connection: every task that the plan names, in the order of the text, and sections
@@ -77,7 +78,7 @@ class Program:
     invariants: Instructions
     env: Mapping[str, Value]
     pools: tuple[PoolSpec, ...]
-    drawn: Callable[[int], tuple[Instructions, ...]] | None = None  # of a workload: its threads, from the seed of a run
+    sample_threads: Callable[[int], tuple[Instructions, ...]] | None = None
 
     @property
     def scheduled(self) -> bool:

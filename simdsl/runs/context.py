@@ -117,8 +117,8 @@ class RunContext:
         if self._plan.schedule is None or not self.is_set_up:
             return None
         sampling_seed, threads = self._sampling_seed(), self.program.threads
-        if self.program.drawn is not None and sampling_seed is not None:
-            threads = self.program.drawn(sampling_seed)
+        if self.program.sample_threads is not None and sampling_seed is not None:
+            threads = self.program.sample_threads(sampling_seed)
         length = sum(schedule_length(code, self._setup.env) for code in threads)
         return ScheduleExplorer(self._plan.schedule, self.program.thread_names, seed, length)
 
@@ -141,7 +141,7 @@ class RunContext:
 
     def _sampling_seed(self) -> int | None:
         """The seed from which the actions of the next run are sampled; a random schedule has another one for each run."""
-        if self.program.drawn is None or not self.is_set_up:
+        if self.program.sample_threads is None or not self.is_set_up:
             return None
         schedule = self._plan.schedule
         if not isinstance(schedule, RandomSchedule | PctSchedule):
@@ -215,7 +215,7 @@ class RunContext:
         program, env = self.program, self._setup.env
         try:
             if policy is not None:
-                sampled = None if program.drawn is None or seed is None else program.drawn(seed)
+                sampled = None if program.sample_threads is None or seed is None else program.sample_threads(seed)
                 interpreter.run_tasks(program.thread_names, sampled or program.threads, env, policy)
             else:
                 interpreter.run_steps(program.threads[0], env)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import Enum
 from functools import cache
 from importlib import import_module
-from typing import Any, ClassVar, Final, Generic, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from simdsl.core.matcher import Matcher
 from simdsl.plan.codes import Code
@@ -33,9 +33,6 @@ from simdsl.verbs.base.parsing import StepReader, VerbSource
 from simdsl.verbs.base.runtime import Instruction
 
 StepT = TypeVar("StepT", bound=Step)
-
-
-Section: TypeAlias = str
 
 
 # The sections that a verb may stand in. Invariants are left out on purpose: they are queries.
@@ -117,7 +114,7 @@ class Verb(ABC, Generic[StepT]):
     name: ClassVar[str]
     step: ClassVar[type[Step]]
     summary: ClassVar[str]  # for editors: the description of the key in the JSON Schema
-    sections: ClassVar[frozenset[Section]] = OF_TASKS  # where it may stand
+    sections: ClassVar[frozenset[str]] = OF_TASKS  # where it may stand
     takes_label: ClassVar[bool] = False
     takes_timeout: ClassVar[bool] = False
     overrides: ClassVar[Overrides] = Overrides.NONE
