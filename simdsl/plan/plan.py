@@ -6,6 +6,7 @@ time, with the unit in their names.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -195,3 +196,11 @@ class Plan:
     properties: tuple[str, ...] = ()
     seed: int | None = None
     timeout_us: int | None = None
+
+
+def strip_seeds(plan: Plan) -> Plan:
+    """The plan without its own seeds, so that a seed chosen for the call is used for everything in it."""
+    schedule = plan.schedule
+    if isinstance(schedule, RandomSchedule | PctSchedule):
+        schedule = replace(schedule, seed=None)
+    return replace(plan, seed=None, schedule=schedule)
