@@ -31,7 +31,7 @@ from simdsl.syntax.sql_lexer import parse_transaction
 
 @dataclass(frozen=True, slots=True)
 class CreateKeyed:
-    """A keyed table, and what its columns are called."""
+    """CREATE TABLE of a keyed table, with the names of its two columns."""
 
     table: str
     key: str
@@ -40,12 +40,12 @@ class CreateKeyed:
 
 @dataclass(frozen=True, slots=True)
 class ChangeIndex:
-    """An index comes or goes; no row changes."""
+    """CREATE INDEX or DROP INDEX, which changes no row."""
 
 
 @dataclass(frozen=True, slots=True)
 class InsertRows:
-    """Rows of key and value."""
+    """INSERT of rows, each a key and a value."""
 
     table: str
     rows: tuple[tuple[int, Value], ...]
@@ -53,7 +53,7 @@ class InsertRows:
 
 @dataclass(frozen=True, slots=True)
 class SetValue:
-    """One row, or every row where ``key`` is None, has another value now."""
+    """UPDATE of the value of one row, or of every row if ``key`` is None. ``where`` is the column of the condition."""
 
     table: str
     key: int | None
@@ -64,7 +64,7 @@ class SetValue:
 
 @dataclass(frozen=True, slots=True)
 class AddToValue:
-    """The same, by addition."""
+    """UPDATE that adds to the value of one row, or of every row if ``key`` is None."""
 
     table: str
     key: int | None
@@ -75,7 +75,7 @@ class AddToValue:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRow:
-    """One row goes."""
+    """DELETE of one row."""
 
     table: str
     key: int
@@ -84,7 +84,7 @@ class DeleteRow:
 
 @dataclass(frozen=True, slots=True)
 class ReadRows:
-    """Key and value of one row, or of every row where ``key`` is None."""
+    """SELECT of key and value of one row, or of every row if ``key`` is None; ``columns`` are all columns that it names."""
 
     table: str
     key: int | None
@@ -92,8 +92,9 @@ class ReadRows:
 
 
 KeyedStatement: TypeAlias = CreateKeyed | ChangeIndex | InsertRows | SetValue | AddToValue | DeleteRow | ReadRows
+
 _NAME: Final = r"([a-z_][a-z0-9_]*)"
-_VALUE: Final = r"(?:-?\d+|NULL)"  # what an engine may store as something else, text for one, is not understood
+_VALUE: Final = r"(?:-?\d+|NULL)"  # a text, for one, may be stored as another value than the one that was written
 _WHERE: Final = rf"(?: WHERE {_NAME} = (-?\d+))?"
 
 _CREATE: Final = lazy_regex(
@@ -113,23 +114,27 @@ _VARIABLE: Final = lazy_regex(r"\$([a-z_][a-z0-9_]*)")
 
 
 def parse_keyed_statement(text: str, values: Mapping[str, Value]) -> KeyedStatement | None:
-    """What the statement says; ``values`` are those of its variables. The columns are for the caller to compare."""
-    said = _VARIABLE.sub(lambda match: _literal(match, values), " ".join(text.split()).removesuffix(";"))
-    if match := _READ.fullmatch(said):
+    """The statement, if it is one of the known forms; ``values`` are those of its variables.
+
+    The names of its columns are not compared with those of the table: the caller knows the table.
+    """
+    # Tried in the order of how often they occur: a trace is mostly queries and updates.
+    statement = _VARIABLE.sub(lambda match: _literal(match, values), " ".join(text.split()).removesuffix(";"))
+    if match := _READ.fullmatch(statement):
         columns = (match[1], match[2], *filter(None, (match[4], match[6])))
         return ReadRows(match[3].lower(), _key(match[5]), columns)
-    if match := _UPDATE.fullmatch(said):
+    if match := _UPDATE.fullmatch(statement):
         table, column, value, sign, delta, where, key = match.groups()
         if value is not None:
             return SetValue(table.lower(), _key(key), _value(value), column, where)
         return AddToValue(table.lower(), _key(key), int(f"{sign}{delta}"), column, where)
-    if (match := _INSERT.fullmatch(said)) and _ROWS.fullmatch(match[2]):
+    if (match := _INSERT.fullmatch(statement)) and _ROWS.fullmatch(match[2]):
         return InsertRows(match[1].lower(), tuple((int(row[1]), _value(row[2])) for row in _EACH.finditer(match[2])))
-    if match := _DELETE.fullmatch(said):
+    if match := _DELETE.fullmatch(statement):
         return DeleteRow(match[1].lower(), int(match[3]), match[2])
-    if match := _CREATE.fullmatch(said):
+    if match := _CREATE.fullmatch(statement):
         return CreateKeyed(match[1].lower(), match[2], match[3])
-    if _INDEX.fullmatch(said):
+    if _INDEX.fullmatch(statement):
         return ChangeIndex()
     return None
 
@@ -140,7 +145,7 @@ def mentions_table(text: str, table: str) -> bool:
 
 
 def has_unknown_effects(text: str) -> bool:
-    """Whether a statement may write to a table that it does not name: code of the engine, or a name that is a variable."""
+    """Whether a statement may write to a table that it does not name: it calls code, or takes a name from a variable."""
     return "$" in text or text.split(None, 1)[0].upper() in ("CALL", "DO", "EXEC", "EXECUTE")
 
 
