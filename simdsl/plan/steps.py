@@ -108,13 +108,13 @@ class SqlStep(ExpectingStep):
 # Fast path of the constructors: see `simdsl.plan.sql.fast_sql` for the reason and the figures.
 
 
-def fast_sql_step(task: str, sql: Sql, expect: Expectation | None, backend_outputs: StepOptions = NO_OPTIONS) -> SqlStep:
+def fast_sql_step(task: str, sql: Sql, expect: Expectation | None, options: StepOptions = NO_OPTIONS) -> SqlStep:
     """A ``SqlStep``."""
     made = _SqlStepDraft()
     made.task = task
     made.sql = sql
     made.expect = expect
-    made.options = backend_outputs
+    made.options = options
     made.__class__ = SqlStep  # type: ignore[assignment]
     return made  # type: ignore[return-value]
 
