@@ -119,6 +119,10 @@ class TestDuckdb(Conformance):
         assert (outcome.error_class, outcome.by) == (ErrorClass.IN_FAILED_SQL_TRANSACTION, "simdsl")
         assert a.rows("SELECT count(*) FROM t WHERE id = 2") == [(0,)]
 
+    def test_column_that_is_missing_in_a_known_table(self, a: SqlClient) -> None:
+        """The engine words it differently when the column is qualified."""
+        assert a.error("SELECT t.missing FROM t") is ErrorClass.UNDEFINED_COLUMN
+
     def test_update_and_delete_of_one_row_both_commit(self, a: SqlClient, b: SqlClient) -> None:
         """DuckDB 2.0.1 sees no conflict and loses the update: findings/duckdb-update-and-delete.sh."""
         a.ok("BEGIN")
