@@ -67,7 +67,7 @@ def run(
     differential: Sequence[str | Backend] = (),
     seed: int | None = None,
     keep_going: bool = False,
-    isolated: bool = False,
+    subprocess: bool = False,
 ) -> Iterator[Progress]:
     """Run plans and yield what happens.
 
@@ -81,16 +81,16 @@ def run(
         differential: Further backends, whose outcomes are compared with those of ``backend``.
         seed: For plans that have none. Chosen at random if omitted; ``PlanStarted`` tells which it was.
         keep_going: Whether to go on after a mismatch within a run, and after a failed run.
-        isolated: Whether to run in a process that may crash without taking this one with it. Needs names or URLs.
+        subprocess: Whether to run in a process that may crash without taking this one with it. Needs names or URLs.
 
     Raises:
         BackendUnavailable: A backend is unknown, not installed, or cannot be reached.
-        ValueError: ``isolated`` with a backend object, which another process cannot have.
+        ValueError: ``subprocess`` with a backend object, which another process cannot have.
     """
     options = RunOptions(seed=fresh_seed() if seed is None else seed, keep_going=keep_going, translators=TranslatorCache())
     stack = ExitStack()
     # Resolved before the first event is asked for: a typo is reported where the call stands.
-    runner = _runner([backend, *differential], options, isolated, stack)
+    runner = _runner([backend, *differential], options, subprocess, stack)
     return _events([plans] if isinstance(plans, Plan) else plans, runner, options.seed, stack)
 
 
@@ -148,7 +148,7 @@ def shrink(
     max_candidates: int | None = None,
     max_seconds: float | None = None,
     repeats: int = 10,
-    isolated: bool = False,
+    subprocess: bool = False,
 ) -> ShrunkPlan:
     """Run a plan until it fails, and search for a smaller one with the same failure.
 
@@ -162,7 +162,7 @@ def shrink(
         max_candidates: How many smaller plans to run at most.
         max_seconds: How long to search, in real time.
         repeats: How often to run a plan whose failure is flaky.
-        isolated: Whether candidates run in a process that may crash; needed to shrink a crash.
+        subprocess: Whether candidates run in a process that may crash; needed to shrink a crash.
 
     Raises:
         PlanPassed: No run failed.
@@ -173,8 +173,8 @@ def shrink(
 
     options = RunOptions(seed=fresh_seed() if seed is None else seed, translators=TranslatorCache())
     with ExitStack() as stack:
-        runner = _bound(_runner([backend, *differential], options, isolated, stack))
-        holds_on = None if reference is None else _bound(_runner([reference], options, isolated, stack))
+        runner = _bound(_runner([backend, *differential], options, subprocess, stack))
+        holds_on = None if reference is None else _bound(_runner([reference], options, subprocess, stack))
         report = next(filter(None, (failed_run(runner, plan) for _ in range(repeats))), None)
         if report is None:
             raise PlanPassed(f"the plan {plan.name} does not fail (seed {options.seed})")
@@ -199,10 +199,10 @@ def _events(
 
 
 def _runner(
-    backends: Sequence[str | Backend], options: RunOptions, isolated: bool, stack: ExitStack
+    backends: Sequence[str | Backend], options: RunOptions, subprocess: bool, stack: ExitStack
 ) -> Callable[[Plan, str], Iterator[Progress]]:
     """What runs one plan under a name on these backends. ``stack`` ends the process that it may start."""
-    if isolated:
+    if subprocess:
         from simdsl.workers.isolated_worker import IsolatedWorker  # start-up: multiprocessing
 
         urls = [one for one in backends if isinstance(one, str)]

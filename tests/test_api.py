@@ -149,13 +149,13 @@ def test_a_backend_may_be_an_object() -> None:
     backend = resolve("sqlite")
     assert kinds(simdsl.run(simdsl.loads(PASSES), backend))[-1] == "AllPlansEnded"
     with pytest.raises(ValueError, match="name or URL"):
-        simdsl.run(simdsl.loads(PASSES), backend, isolated=True)
+        simdsl.run(simdsl.loads(PASSES), backend, subprocess=True)
 
 
-@pytest.mark.parametrize("isolated", [False, True])
-def test_an_unknown_backend_is_told_at_the_call(isolated: bool) -> None:
+@pytest.mark.parametrize("in_subprocess", [False, True])
+def test_an_unknown_backend_is_told_at_the_call(in_subprocess: bool) -> None:
     with pytest.raises(simdsl.BackendUnavailable, match="oracel"):
-        simdsl.run(simdsl.loads(PASSES), "oracel", isolated=isolated)
+        simdsl.run(simdsl.loads(PASSES), "oracel", subprocess=in_subprocess)
 
 
 def test_two_backends_are_compared() -> None:
@@ -165,7 +165,7 @@ def test_two_backends_are_compared() -> None:
 
 def test_an_isolated_run_gives_the_same_events() -> None:
     (here,) = [e.report.digest for e in simdsl.run(simdsl.loads(FAILS), seed=1) if isinstance(e, simdsl.RunEnded)]
-    apart = simdsl.run(simdsl.loads(FAILS), seed=1, isolated=True)
+    apart = simdsl.run(simdsl.loads(FAILS), seed=1, subprocess=True)
     assert [e.report.digest for e in apart if isinstance(e, simdsl.RunEnded)] == [here]
 
 
