@@ -188,7 +188,7 @@ def _scheduled(plan: Plan, text: str, file: str) -> Plan:
         raise usage(Code.U005, f"--schedule `{text}`: {trouble.message}", about=file, help=trouble.help) from None
     # Checked here, where the option can be named: at run time the plan would be blamed.
     names = [task.name for task in plan.tasks or ()] if plan.workload is None else list(plan.workload.tasks)
-    for entry in getattr(found, "words", ()):
+    for entry in getattr(found, "entries", ()):
         if entry not in names:
             known = f"the tasks are {', '.join(f'`{name}`' for name in names)}"
             raise usage(Code.U005, f"--schedule `{text}`: there is no task `{entry}`", about=file, help=known)
