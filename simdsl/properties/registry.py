@@ -18,17 +18,19 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from simdsl.language import property_names
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.profiles.profile import Profile
 from simdsl.properties import builtin
-from simdsl.properties.plan_builder import PlanBuilder
 from simdsl.properties.property import DEFAULT_SIZE, PlanSize, Property, Requirement, TraceCheck
 
-BuildSteps: TypeAlias = Callable[[PlanBuilder], None]
+if TYPE_CHECKING:
+    from simdsl.properties.plan_builder import PlanBuilder
+
+BuildSteps: TypeAlias = "Callable[[PlanBuilder], None]"
 """Fills the builder with the setup, the tasks and the final steps of one plan."""
 
 
@@ -49,6 +51,9 @@ def register(
 
     def decorate(build_steps: BuildSteps) -> Property:
         def build(seed: int, size: PlanSize) -> Plan:
+            # Start-up: a call that only names a property, or checks a trace, builds no plan and needs no generator.
+            from simdsl.properties.plan_builder import PlanBuilder
+
             builder = PlanBuilder(name, summary, seed, size)
             build_steps(builder)
             return builder.finish()
