@@ -77,7 +77,7 @@ def as_text(value: Value) -> str | None:
             return value.isoformat()
         case time():
             return _trim(value.isoformat())
-        case _:
+        case _:  # numbers, booleans, bytes and NULL: `'1'` in a plan means a text, never the number
             return None
 
 
