@@ -19,7 +19,8 @@ def _verb_modules() -> dict[str, str]:
     verb's name is that of its file, so the directory says it without a second list that could be forgotten.
     """
     names = sorted(Path(entry).stem for entry in os.listdir(_VERBS_DIRECTORY) if entry.endswith(".py"))
-    return {name.removesuffix("_"): name for name in names if name != "__init__"}
+    # Editors leave files such as `.#note.py` there.
+    return {name.removesuffix("_"): name for name in names if name.isidentifier() and name != "__init__"}
 
 
 _VERBS_DIRECTORY: Final = Path(__file__).resolve().parent.parent / "verbs"
