@@ -35,8 +35,8 @@ class RunMode(StrEnum):
     DOUBLECHECK = "doublecheck"
 
 
+# A JSON object.
 BugObject: TypeAlias = dict[str, Any]
-"""A JSON object."""
 
 
 _T = TypeVar("_T")
@@ -93,8 +93,8 @@ def string_list(data: Mapping[str, Any], key: str, path: Path) -> tuple[str, ...
     return tuple(values)
 
 
+# The version of config.json and failure.json. A reader refuses any other.
 BUG_FORMAT: Final = 1
-"""The version of config.json and failure.json. A reader refuses any other."""
 
 
 PLAN: Final = "plan.yaml"
@@ -181,6 +181,7 @@ class BugRecord:
 
     def seen(self, now: str, times: int = 1) -> BugRecord:
         """The record when the bug is found again. One that was thought to be fixed is open again."""
+        # A bug that was marked as fixed and is seen again is a regression: the decision no longer holds.
         came_back = self.state is BugState.FIXED
         return replace(
             self,
@@ -286,5 +287,6 @@ _DIGEST_BYTES: Final = 4
 def folder_name(bug: FailureIdentity) -> str:
     """Such as ``property_violated-tx-commit-visible-1f3a9c2e``: of the fingerprint, and a digest of the whole identity."""
     slug = re.sub(r"[^a-z0-9_]+", "-", bug.fingerprint.lower()).strip("-")[:_LONGEST].rstrip("-")
+    # The whole identity goes into the digest: two bugs of one fingerprint expect or get different rows.
     whole = json.dumps([bug.fingerprint, *bug.details]).encode()
     return f"{slug or 'bug'}-{blake2b(whole, digest_size=_DIGEST_BYTES).hexdigest()}"

@@ -136,6 +136,7 @@ class BugStore:
             _write(new / TRACE, found.trace)
             _write(new / FAILURE, _json(record.to_json()))
             _sync_folder(new)
+            # Everything is on disk before the entry appears: after a loss of power there is a whole one or none.
             new.rename(folder)
             _sync_folder(self.directory)
             return StoreResult(name, is_new=True)
@@ -145,6 +146,7 @@ class BugStore:
         with self._writing():
             entry = self.find(name)
             text = dump(plan).encode("utf-8")
+            # A rerun may shrink less far, for want of time. The smaller plan is kept.
             if entry.shrunk is None or len(text) <= entry.shrunk.stat().st_size:
                 _replace(entry.folder / SHRUNK, text)
 
@@ -163,6 +165,7 @@ class BugStore:
     def remove(self, name: str) -> None:
         """Take a bug out."""
         with self._writing():
+            # Renamed first: a reader sees the whole entry or none, never one that is being deleted.
             gone = self.directory / f"{_LEFT[1]}{name}"
             self.find(name).folder.rename(gone)
             shutil.rmtree(gone)

@@ -48,18 +48,18 @@ from simdsl.core.verdicts import GeneratorHealth, GeneratorStats
 from simdsl.plan.plan import Plan
 from simdsl.shrinker.case import count_steps
 
+# Enough that the overhead of a batch is small beside its plans, and few enough to run again when a process dies.
 PLANS_A_BATCH: Final = 32
-"""Enough that the overhead of a batch is small beside its plans, and few enough to run again when a process dies."""
 
+# How many bugs of one fingerprint are shrunk: a fault that shows in every plan returns other values each time.
 SHRUNK_OF_A_KIND: Final = 5
-"""How many bugs of one fingerprint are shrunk: a fault that shows in every plan returns other values each time."""
 
+# How often seeds are run in a process per plan before the campaign gives up on them.
 _ATTEMPTS: Final = 3
-"""How often seeds are run in a process per plan before the campaign gives up on them."""
 
 _TICK_US: Final = 200_000
+# How long a job that was asked to stop may still run.
 _GRACE_US: Final = 10_000_000
-"""How long a job that was asked to stop may still run."""
 
 
 class Campaign:

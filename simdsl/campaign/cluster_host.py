@@ -21,8 +21,8 @@ from simdsl.campaign.local_pool import LocalPool, WorkerCommand, WorkerOrder
 from simdsl.plan.dataclasses import dataclass
 from simdsl.workers.processes import EMPTY, HEAD, framed
 
+# How long a command may wait while a job runs.
 _TICK_US: Final = 50_000
-"""How long a command may wait while a job runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class HostUnable:
     message: str
 
 
+# The result of a job, pickled, as the message back.
 HostReport: TypeAlias = JobResult | LostJob | HostUnable
-"""The result of a job, pickled, as the message back."""
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def _serve(orders: SimpleQueue[CampaignSpec | WorkerOrder], sink: BinaryIO, pool
                 return
             case WorkerCommand.STOP | CampaignSpec():  # the job had ended before the command came
                 continue
-            case job:
+            case job:  # any other order is a job
                 pool.submit(job)
         try:
             while not (reports := list(pool.reports(_TICK_US))):

@@ -22,8 +22,8 @@ from simdsl.workers.processes import EMPTY, HEAD, framed
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 _NAME: Final = "simdsl-campaign"
 
+# How long a host waits for the next job of its campaign, which may have been killed.
 _IDLE_S: Final = 30.0
-"""How long a host waits for the next job of its campaign, which may have been killed."""
 
 _FAREWELL_S: Final = 10.0
 
@@ -53,8 +53,8 @@ class HostExited(NamedTuple):
     code: int
 
 
+# The result of a job: a pickled ``cluster_host.HostReport``; None if the job was cancelled meanwhile.
 ClusterAnswer: TypeAlias = bytes | UnfitWorker | HostExited | None
-"""The result of a job: a pickled ``cluster_host.HostReport``; None if the job was cancelled meanwhile."""
 
 
 async def do(order: ClusterJob) -> ClusterAnswer:

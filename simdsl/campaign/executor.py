@@ -43,16 +43,15 @@ from simdsl.runs.verdict import PlanSummary
 from simdsl.workers.isolated_worker import IsolatedWorker, crash_report
 from simdsl.workers.processes import ProcessExit
 
+# Exits that may come from outside: someone kills a process, or the machine runs out of memory. They are a finding only if
+# the plan ends its process in the same way when it runs alone.
+#
+# ``exit 255`` is among them since all forked processes seem to end with it when their fork server dies.
 EXTERNAL_ENDINGS: Final = frozenset(("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "timeout", "exit 255", LOST_WORKER))
-"""Exits that may come from outside: someone kills a process, or the machine runs out of memory. They are a finding only if
-the plan ends its process in the same way when it runs alone.
-
-``exit 255`` is among them since all forked processes seem to end with it when their fork server dies.
-"""
 
 
+# A batch that takes longer gives back what it has, so that progress is shown, and little is lost with its process.
 _LONG_NS: Final = 1_000_000_000
-"""A batch that takes longer gives back what it has, so that progress is shown, and little is lost with its process."""
 
 
 class JobExecutor:
@@ -215,7 +214,7 @@ class _BatchNotes:
             case PlanEnded(failed=RunReport() as report):
                 assert self._started is not None
                 self.note(generator, self._started, report)
-            case _:
+            case _:  # runs that ended are counted by the health alone
                 pass
 
     def note(self, generator: str, started: PlanStarted, report: RunReport) -> None:
@@ -233,7 +232,7 @@ class _BatchNotes:
 
 def _error_text(error: Exception, secrets: Secrets) -> str:
     """The error and the line that raised it, in one line."""
-    from traceback import extract_tb
+    from traceback import extract_tb  # only for a defect of simdsl
 
     where = extract_tb(error.__traceback__)[-1]
     text = " ".join(str(error).split())

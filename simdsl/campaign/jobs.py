@@ -45,8 +45,8 @@ class Position(NamedTuple):
     seed: int
 
 
+# The word for the end of a worker on another machine, of which no exit code is known.
 LOST_WORKER: Final = "lost"
-"""The word for the end of a worker on another machine, of which no exit code is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +73,8 @@ class ShrinkJob:
     limit_us: int
 
 
+# What a worker is given. Any process that has the ``CampaignSpec`` can do it.
 Job: TypeAlias = SeedBatch | ShrinkJob
-"""What a worker is given. Any process that has the ``CampaignSpec`` can do it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +137,8 @@ class JobRefused:
     is_unavailable: bool
 
 
+# What became of a job.
 JobResult: TypeAlias = BatchResult | ShrinkResult | JobRefused
-"""What became of a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,8 +25,8 @@ from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
 
+# The version of the journal. A journal of another one is refused: its counts have other names.
 FORMAT: Final = 2
-"""The version of the journal. A journal of another one is refused: its counts have other names."""
 
 DIRECTORY: Final = ".simdsl/campaigns"
 

@@ -1,7 +1,7 @@
 """A pool of worker processes on this machine. A process that dies takes no other with it, and another replaces it.
 
 Why the pool is our own: ``concurrent.futures.ProcessPoolExecutor`` fails as a whole when one of its processes dies, loky
-does the same, and pebble does when all of its idle workers die (docs/adr/0037).
+does the same, and pebble does when all of its idle workers die (docs/adr/0044).
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ _PRELOADED: Final = (
 )
 
 
+# A job that runs each plan in its own process kills hanging plans itself, so the pool waits this much longer.
 _PATIENCE: Final = 3
-"""A job that runs each plan in its own process kills hanging plans itself, so the pool waits this much longer."""
 
 
 _FAREWELL_S: Final = 5.0
@@ -146,8 +146,8 @@ _FAREWELL_S: Final = 5.0
 _PAUSE_US: Final = 50_000
 
 
+# How many processes in a row may die before they have begun a job: then something is wrong with this machine.
 _MAX_FAILED_STARTS: Final = 5
-"""How many processes in a row may die before they have begun a job: then something is wrong with this machine."""
 
 
 class LocalPool:

@@ -30,8 +30,8 @@ from simdsl.report.json_lines import JsonObject, health_json, write_line
 from simdsl.report.screen import Screen, Style, fit, visible
 from simdsl.report.secrets import Secrets
 
+# So many bugs are listed at the end.
 LISTED: Final = 50
-"""So many bugs are listed at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

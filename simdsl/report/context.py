@@ -15,8 +15,8 @@ from simdsl.plan.values import literal
 from simdsl.report.secrets import Secrets
 from simdsl.syntax.document import Document
 
+# What a call says that ran plans which assert nothing: it must not look like success.
 NOTHING_ASSERTED: Final = "no assertion was evaluated, so nothing was tested"
-"""What a call says that ran plans which assert nothing: it must not look like success."""
 
 
 def count_noun(n: int, noun: str) -> str:
@@ -54,6 +54,7 @@ def reproduce_command(
         words += ["--differential", url]
     words += ["--seed", str(seed if report.seed is None else report.seed)]
     entry = params_entry(plan, report)
+    # Only what is needed to get the same run: every further option is one to wonder about.
     if entry is not None and len(plan.params) > 1:
         words += ["--params", str(entry)]
     if report.choices:

@@ -32,12 +32,12 @@ def escape_command_property(text: str) -> str:
     return escape_command_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
+# How much of a source line is shown where the screen has no edge, in cells. Machine-made plans have very long lines.
 LONGEST_SOURCE: Final = 200
-"""How much of a source line is shown where the screen has no edge, in cells. Machine-made plans have very long lines."""
 
 
+# How many diagnostics of one file people are shown: a machine that writes plans makes one mistake ten thousand times.
 MOST_DIAGNOSTICS: Final = 100
-"""How many diagnostics of one file people are shown: a machine that writes plans makes one mistake ten thousand times."""
 
 
 def render_diagnostics(diagnostics: Sequence[Diagnostic], form: DiagnosticFormat, screen: Screen) -> str:
@@ -73,6 +73,7 @@ def place_lines(file: str, span: SourceSpan | None, line: str, screen: Screen, i
     if span is None:
         return [f"{gutter}{arrow} {visible(file)}"]
     bar = screen.paint(Style.FAINT, "|")
+    # Long lines are cut around the mark, not at the end: what is marked must be seen.
     shown = excerpt(line, span.column, span.length, min(screen.width, LONGEST_SOURCE) - len(gutter) - 3)
     return [
         f"{gutter}{arrow} {visible(file)}:{span.line}:{span.column}",

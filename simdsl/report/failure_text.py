@@ -17,8 +17,8 @@ from simdsl.report.diagnostics import gutter_width, place_lines
 from simdsl.report.screen import Screen, Style, cell_width, fit, pad, visible
 from simdsl.syntax.document import step_source
 
+# How many rows that are as expected are shown around those that are not.
 COMMON_SHOWN: Final = 3
-"""How many rows that are as expected are shown around those that are not."""
 
 
 EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
@@ -279,7 +279,7 @@ def _difference(failure: Failure, screen: Screen) -> list[str]:
         case FailureKind.PROPERTY:
             proof = [screen.wrap(visible(line), first="     ", rest="       ") for line in failure.got]
             return ["   evidence", *proof]
-        case _:
+        case _:  # all other kinds have an expectation, or nothing to show
             return compare_rows(failure.expected, failure.got, screen, values) if failure.expected or failure.got else []
 
 

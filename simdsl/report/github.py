@@ -20,8 +20,8 @@ from simdsl.report.failure_text import failure_span
 from simdsl.report.screen import visible
 from simdsl.report.secrets import Secrets
 
+# The most that one call appends to the summary, in bytes: GitHub takes a MiB of a whole step.
 SUMMARY_SIZE: Final = 900_000
-"""The most that one call appends to the summary, in bytes: GitHub takes a MiB of a whole step."""
 
 _LONGEST: Final = 300
 _LINES: Final = 20
@@ -62,6 +62,7 @@ class GitHubReport:
 
         ``broken`` says why the call came to no end.
         """
+        # The call's own diagnosis comes last, since it is what keeps the other annotations from being complete.
         lines = list(self._annotations)
         if broken is not None:
             file = self._context.repository_path(self._running.file) if self._running is not None else None
@@ -77,6 +78,7 @@ class GitHubReport:
             parts.append(f"\n**{self._markdown(broken)}**\n")
         if self._failed:
             parts.append("\n| plan | where | what |\n|---|---|---|\n")
+            # Half of the room for the table and half for the commands, so that neither crowds the other out.
             parts += self._bounded([self._line(ended) for ended, _ in self._failed], SUMMARY_SIZE // 2)
             parts.append("\n<details><summary>how to reproduce</summary>\n\n")
             commands = [f"{_fenced(self._context.secrets.hide(again))}\n" for _, again in self._failed]
@@ -175,6 +177,7 @@ def _told_lines(failure: Failure) -> list[str]:
 
 def _fenced(text: str) -> str:
     """A block of code, whatever back quotes are in it."""
+    # A fence must be longer than any run of back quotes inside it (CommonMark, 4.5).
     longest = max((len(found) for found in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}sh\n{text}\n{fence}\n"

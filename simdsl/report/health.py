@@ -57,6 +57,7 @@ class HealthCollector:
         if isinstance(progress, PlanStarted):
             self._property_assertions.clear()
         elif isinstance(progress, RunEnded):
+            # A conflict is seen in the trace alone: a statement that waits and then succeeds leaves no other mark.
             self._runs += 1
             for one in progress.report.properties:
                 self._property_assertions[one.name] = self._property_assertions.get(one.name, 0) + one.assertions
@@ -113,6 +114,7 @@ class HealthCollector:
 def merge_health(healths: Iterable[GeneratorHealth]) -> GeneratorHealth:
     """What several calls over plans of the same generators came to. Raises ``ValueError`` for none at all."""
     first, *rest = healths
+    # Dictionaries keep the order of the first occurrence, so the merged health reads the same on every machine.
     kinds: list[dict[str, int]] = [dict(one.skipped) for one in first.of]
     of = list(first.of)
     runs, conflicts, waits = first.runs, first.conflicts, first.pool_waits

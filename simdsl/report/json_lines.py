@@ -40,8 +40,8 @@ from simdsl.plan.values import from_json, to_json
 from simdsl.report.secrets import Secrets
 from simdsl.runs.differential import labels
 
+# A JSON object. Its shape is the schema's business, which a type checker cannot follow.
 JsonObject: TypeAlias = dict[str, Any]
-"""A JSON object. Its shape is the schema's business, which a type checker cannot follow."""
 
 
 # The word that stands for each kind of event under the key "event".
@@ -182,8 +182,8 @@ def _values(data: JsonObject) -> tuple[Any, ...]:
     return tuple(from_json(value) for value in data["arguments"])
 
 
+# The version of the trace format. A reader refuses any other.
 FORMAT: Final = 2
-"""The version of the trace format. A reader refuses any other."""
 
 
 class TraceError(ValueError):
@@ -211,6 +211,7 @@ class RecordedRun:
 
 def write_line(out: BinaryIO, data: JsonObject, secrets: Secrets) -> None:
     """One JSON object on a line of UTF-8. Lone surrogates, which some drivers give, are kept as JSON's own escapes."""
+    # No spaces: a trace of a million events is read by programs, and is a third smaller.
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     out.write(secrets.hide(text).encode("utf-8", "backslashreplace") + b"\n")
 
@@ -275,6 +276,7 @@ class TraceWriter:
 
     def _write(self, report: RunReport) -> None:
         backend = self._backends[report.backend]
+        # Asked once for each backend, and only when a run of it has ended: a plan that is skipped opens no connection.
         if report.backend not in self._descriptions:
             self._descriptions[report.backend] = backend.describe()
         self._line(self._header(report, backend, self._descriptions[report.backend]))
@@ -314,6 +316,7 @@ def read_trace(lines: Iterable[bytes | str]) -> Iterator[RecordedRun]:
                 if data.get("format") != FORMAT:
                     raise TraceError(f"line {number}: this trace has format {data.get('format')!r}, not {FORMAT}")
                 header, events = data, []
+            # Events have no `record` key, which would be repeated a million times.
             case None, dict():
                 events.append(_event(data, number))
             case "end", dict():

@@ -49,6 +49,7 @@ class JUnitReport:
             case PlanStarted():
                 self._started = (progress, self._now_ns())
             case PlanEnded():
+                # A plan that never started, for its backend is missing, took no time.
                 began_ns = self._now_ns() if self._started is None else self._started[1]
                 elapsed_ns = self._now_ns() - began_ns
                 self._suite.add(progress.plan.name, progress.file, elapsed_ns, self._result(progress), _out(progress))
@@ -73,6 +74,7 @@ class JUnitReport:
                 return None
             case Verdict.SKIP:
                 return _JUnitResult(Skipped, "skipped", ended.reason or "skipped")
+            # A warning is no failure to a CI server; its text goes to system-out.
             case Verdict.WARN if ended.assertions:
                 return None
             case Verdict.WARN:

@@ -1,6 +1,6 @@
-"""Where a report is shown: how wide it is, whether it takes colour, and how text is fitted into it.
+"""Where a report is shown: how wide it is, whether it takes color, and how text is fitted into it.
 
-Widths are counted in terminal cells: an East Asian wide character takes two, a combining mark none. Control characters
+Widths are counted in terminal cells, for which rich knows the tables of Unicode. Control characters
 are made visible, so that no text of a plan or of a database can command the terminal.
 """
 
@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, TextIO
-from unicodedata import category, east_asian_width
+from unicodedata import category
 
 from simdsl.plan.dataclasses import dataclass
 
@@ -22,7 +22,7 @@ UNBOUNDED: Final = 10_000
 
 
 class Style(StrEnum):
-    """What a piece of text is, so that colour follows meaning. The values are SGR parameters (ECMA-48, 8.3.117)."""
+    """What a piece of text is, so that color follows meaning. The values are SGR parameters (ECMA-48, 8.3.117)."""
 
     ERROR = "1;31"
     WARNING = "1;33"
@@ -45,7 +45,7 @@ class Screen:
     live: bool = False
 
     def paint(self, ink: Style, text: str) -> str:
-        """The text in colour, or as it is."""
+        """The text in color, or as it is."""
         return f"\x1b[{ink.value}m{text}\x1b[0m" if self.color and text else text
 
     def wrap(self, text: str, *, first: str = "", rest: str = "") -> str:
@@ -63,9 +63,10 @@ class Screen:
 
 
 def screen_of(stream: TextIO, environment: Mapping[str, str] = os.environ) -> Screen:
-    """The screen behind a stream: coloured on a terminal unless ``NO_COLOR`` (no-color.org), silent about progress in CI."""
+    """The screen behind a stream: colored on a terminal unless ``NO_COLOR`` (no-color.org), silent about progress in CI."""
     terminal = stream.isatty()
     capable = terminal and environment.get("TERM") != "dumb"
+    # COLUMNS counts without a terminal, so that tests and scripts can ask for a width.
     if terminal or environment.get("COLUMNS", "").isdigit():
         width = max(NARROWEST, shutil.get_terminal_size().columns)
     else:
@@ -79,6 +80,7 @@ def screen_of(stream: TextIO, environment: Mapping[str, str] = os.environ) -> Sc
 
 def visible(text: str) -> str:
     """The text on one line, with tabs expanded and control characters shown as escapes."""
+    # By far the most texts: two C loops instead of one in Python.
     if text.isascii() and text.isprintable():
         return text
     shown: list[str] = []
@@ -94,7 +96,9 @@ def cell_width(text: str) -> int:
     """How many terminal cells a printable text takes."""
     if text.isascii():
         return len(text)
-    return sum(_width(character) for character in text)
+    from rich.cells import cell_len  # only for the few texts that need its tables: a plain run does without rich
+
+    return cell_len(text)
 
 
 def fit(text: str, width: int) -> str:
@@ -102,13 +106,12 @@ def fit(text: str, width: int) -> str:
     text = visible(text)
     if cell_width(text) <= width:
         return text
-    kept, used = 0, 1
-    for character in text:
-        used += _width(character)
-        if used > width:
-            break
-        kept += 1
-    return text[:kept].rstrip() + "…"
+    if text.isascii():
+        return text[: width - 1].rstrip() + "…"
+    from rich.cells import set_cell_size  # see cell_width
+
+    # A wide character that would stand across the edge becomes a blank, which is cut off like any other.
+    return set_cell_size(text, width - 1).rstrip() + "…"
 
 
 def pad(text: str, width: int) -> str:
@@ -136,6 +139,7 @@ def excerpt(line: str, column: int, length: int, width: int) -> Excerpt:
         return Excerpt(text=head + body + tail, indent=cell_width(head), length=max(1, cell_width(body)))
     body = fit(body, max(1, width - 2)) if cell_width(body) > width - 2 else body
     room = width - cell_width(body)
+    # Two thirds of the room for what stands before the mark, which is read first; the rest goes to what follows.
     kept = min(cell_width(head), max(room * 2 // 3, room - cell_width(tail)))
     if kept < cell_width(head):
         head = "…" + _last(head, kept - 1)
@@ -161,17 +165,10 @@ def _shown(character: str, at: int) -> str:
     return repr(character)[1:-1]
 
 
-def _width(character: str) -> int:
-    if category(character) in ("Mn", "Me"):
-        return 0
-    return 2 if east_asian_width(character) in ("W", "F") else 1
-
-
 def _last(text: str, width: int) -> str:
-    used, first = 0, len(text)
-    for index in range(len(text) - 1, -1, -1):
-        used += _width(text[index])
-        if used > width:
-            break
-        first = index
+    """The longest end of the text that fits into the width."""
+    first = len(text)
+    # From the end, and by the width of the whole rest: the width of a sequence is not the sum of its characters' widths.
+    while first and cell_width(text[first - 1 :]) <= width:
+        first -= 1
     return text[first:]

@@ -55,6 +55,7 @@ def secrets_of(*urls: str) -> Secrets:
     """The secrets in URLs: as they are written there, percent-decoded, and as a JSON text would quote them."""
     pairs: dict[str, str] = {}
     for secret in dict.fromkeys(secret for url in urls for secret in secrets(url)):
+        # Drivers quote a URL as they got it, decoded, or inside JSON.
         for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
             pairs |= {f":{form}@": f":{MASK}@", f"={form}": f"={MASK}"}
             if len(form) >= _SHORTEST:

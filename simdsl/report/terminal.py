@@ -12,6 +12,7 @@ from simdsl.report.context import NOTHING_ASSERTED, CallHeader, PlanSource, choi
 from simdsl.report.screen import Screen, Style, fit, visible
 from simdsl.report.secrets import Secrets
 
+# Ten times a second is what eyes take for motion; more would cost a terminal more than the runs.
 PROGRESS_EVERY_NS: Final = 100_000_000
 
 
@@ -104,7 +105,7 @@ class TerminalReport:
         verdict = self._screen.paint(_STYLES[report.verdict], str(report.verdict))
         self._say(f"  {verdict} {self._screen.wrap(visible(', '.join(facts)), rest='       ')}")
         if self._detail >= Verbosity.STEPS and report.failure is None:
-            from simdsl.report import transcript
+            from simdsl.report import transcript  # only -vv needs it
 
             told = transcript.transcript(report.trace, setup=True)
             for line in transcript.render_transcript(told, self._screen, ends=None, indent=4):
@@ -149,6 +150,7 @@ class TerminalReport:
         text = f"{count_noun(ended.plans, 'plan')}: {counts}; {done}"
         if ended.interrupted:
             text = f"interrupted after {text}"
+        # Green only if something was asserted: a run without assertions must not look like success.
         if ended.failed:
             ink = Style.ERROR
         elif ended.warned or ended.interrupted or not ended.assertions:
@@ -161,6 +163,7 @@ class TerminalReport:
 
     def _draw(self) -> None:
         """The progress line, at most ten times a second."""
+        # A pipe or a CI log keeps every line for ever, so progress is for live screens only.
         if not self._screen.live or self._call is None or self._current is None:
             return
         now_ns = real_ns()
@@ -173,6 +176,7 @@ class TerminalReport:
         self._drawn = True
 
     def _say(self, line: str) -> None:
+        # The progress line has no line break, so that the next line can replace it.
         if self._drawn:
             self._out.write("\r\x1b[K")
             self._drawn = False

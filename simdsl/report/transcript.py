@@ -24,8 +24,8 @@ from simdsl.plan.values import literal
 from simdsl.report.screen import Screen, Style, fit, pad
 from simdsl.syntax.printer import duration_text
 
+# How many lines of a long history are shown at its beginning and at its end.
 ENDS: Final = 6
-"""How many lines of a long history are shown at its beginning and at its end."""
 
 
 _WIDEST_TASK: Final = 12
@@ -67,6 +67,7 @@ def render_transcript(
     history: Sequence[TranscriptLine], screen: Screen, *, ends: int | None = ENDS, indent: int = 3
 ) -> list[str]:
     """The transcript in aligned columns; of a long one the first and the last ``ends`` lines."""
+    # One line more than head and tail is shown whole: to replace it by a line of dots would save nothing.
     if ends is not None and len(history) > 2 * ends + 1:
         head, tail = history[:ends], history[-ends:]
         left_out = len(history) - 2 * ends
@@ -83,7 +84,7 @@ def brief_outcome(outcome: Outcome) -> str:
             return "empty"
         case Failed(error_class=error_class):
             return f"error {error_class}"
-        case _:
+        case _:  # every other outcome reads as the plan language writes it
             return ", ".join(describe(outcome))
 
 
@@ -124,7 +125,7 @@ def _entry(event: TraceEvent, number: int) -> TranscriptLine | None:
             return TranscriptLine(number=None, task=event.task, what=f"(rolled back: {event.why})", result="")
         case RaceDetected():
             return TranscriptLine(number=None, task=", ".join(event.tasks), what="(raced: the engine chose)", result="")
-        case _:
+        case _:  # choices, pool movements and invariants that hold would hide the steps
             return None
 
 
@@ -143,9 +144,11 @@ class _Widths:
 def _widths(history: Sequence[TranscriptLine], screen: Screen, indent: int) -> _Widths:
     number = max((len(str(entry.number)) for entry in history if entry.number is not None), default=1)
     task = min(_WIDEST_TASK, max((len(entry.task) for entry in history), default=0))
+    # Results beyond a hundred columns would stand too far from their statements to be read together.
     room = min(screen.width, _COMFORTABLE) - indent - number - task - 4
     wanted_what = max((len(_line(entry.what)) for entry in history), default=0)
     wanted_result = max((len(_line(entry.result)) for entry in history), default=0)
+    # The statement gives way first: what came is why the line is read.
     result = min(wanted_result, max(room - wanted_what, room * 2 // 5))
     return _Widths(number=number, task=task, what=min(wanted_what, room - result), result=result)
 

@@ -118,6 +118,7 @@ class _Edit:
     def made(self, at: Path, steps: tuple[_Any, ...], to: Path | None = None) -> tuple[_Any, ...]:
         """The edited list at a path, which is at ``to`` now."""
         to = at if to is None else to
+        # Paths change while steps go, so the old path is looked up and the new one noted in the same walk.
         left: list[Any] = []
         for i, step in enumerate(steps):
             before, after = (*at, i), (*to, len(left))
@@ -128,6 +129,7 @@ class _Edit:
                 continue
             if isinstance(step, BlockStep):
                 body = self.made((*before, "do"), step.body, (*after, "do"))
+                # An empty loop is no valid step, so it goes with the last step of its body.
                 if not body:
                     continue
                 step = replace(step, body=body)
@@ -203,8 +205,8 @@ class CandidateResult(Enum):
     PASSES = "it does not fail, or is not a valid plan"
 
 
+# Runs a candidate and says whether it still shows the failure. The shrinker itself never runs a plan.
 InterestingnessTest: TypeAlias = Callable[[ShrinkCase], CandidateResult]
-"""Runs a candidate and says whether it still shows the failure. The shrinker itself never runs a plan."""
 
 
 def is_loadable(case: ShrinkCase) -> bool:

@@ -119,6 +119,7 @@ class _DependencyReader:
                     self.bound[name] = path
                 case _:  # neither uses a name nor defines one
                     pass
+        # Behind the names that the step uses: a label may be used again by a later step of the same name.
         if step.options.label is not None:
             self.labels[step.options.label] = path
 
@@ -190,6 +191,7 @@ def step_chunks(case: ShrinkCase) -> list[Chunk]:
     return [{path} for path, _ in case.places()]
 
 
+# From large chunks to small ones: the steps of a task that is deleted whole need not be tried one by one.
 CHUNK_FINDERS: Final[Sequence[ChunkFinder]] = (
     task_chunks,
     table_chunks,
@@ -199,7 +201,6 @@ CHUNK_FINDERS: Final[Sequence[ChunkFinder]] = (
     bracket_chunks,
     renewal_chunks,
 )
-"""From large chunks to small ones: the steps of a task that is deleted whole need not be tried one by one."""
 
 
 def _spans(case: ShrinkCase, opens: Callable[[Step], bool], closes: Callable[[Step], bool]) -> Iterator[list[Path]]:
@@ -295,9 +296,11 @@ def delete_chunks(tester: CandidateTester, kinds: Sequence[ChunkFinder] = CHUNK_
     """Each kind of chunk once, from the end of the plan."""
     for kind in kinds:
         case = tester.best
+        # Found again for each kind: what an earlier kind deleted is gone from the later ones.
         chunks = kind(case)
         if not chunks:
             continue
+        # Once for a whole bisection: the case it deletes from stays the same until the next kind.
         dependencies = Dependencies.of(case)
 
         def accepts_without(
@@ -310,9 +313,9 @@ def delete_chunks(tester: CandidateTester, kinds: Sequence[ChunkFinder] = CHUNK_
 
 
 def minimize_steps(tester: CandidateTester) -> None:
-    """Until no single step and no two neighbours can go.
+    """Until no single step and no two neighbors can go.
 
-    Neighbours, since some pairs only go together though no name connects them: an INSERT and the DELETE that undoes it.
+    Neighbors, since some pairs only go together though no name connects them: an INSERT and the DELETE that undoes it.
     All pairs would be n² runs. The end of a transaction or a lease is tried alone as well.
     """
     while _delete_one(tester):

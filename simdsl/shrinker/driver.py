@@ -10,7 +10,7 @@ candidates faster to run:
 1. ``truncate_after_failure``: what comes after the step that failed.
 2. ``delete_chunks``: tasks, tables with every statement that names them, leases, transactions, single steps. Each kind is
    searched by bisection, and what depends on a deleted step goes with it.
-3. ``minimize_steps``: until no single step and no two neighbours can go.
+3. ``minimize_steps``: until no single step and no two neighbors can go.
 4. ``simplify``: the passes, which change what is left; then 2 and 3 again if that helped.
 
 At any interruption the best case so far is a plan that was seen to fail with the same fingerprint.
@@ -61,6 +61,7 @@ from simdsl.shrinker.passes.tables import merge_tables, remove_columns, remove_c
 Pass: TypeAlias = Callable[[ShrinkCase], Iterator[ShrinkCase]]
 
 
+# In the order in which they run. A pass that makes others possible, such as fewer waits, comes before them.
 PASSES: Final[tuple[Pass, ...]] = (
     remove_waits,
     remove_pools,
@@ -80,7 +81,6 @@ PASSES: Final[tuple[Pass, ...]] = (
     simplify_literals,
     remove_constraints,
 )
-"""In the order in which they run. A pass that makes others possible, such as fewer waits, comes before them."""
 
 
 def simplify(tester: CandidateTester) -> None:
@@ -95,6 +95,7 @@ def _exhaust(tester: CandidateTester, propose: Pass) -> None:
     After a success the pass starts over with the smaller case, but behind the proposals that were refused before: to try
     them all again would make n successes cost n² runs. What became possible by the success is found in the next round.
     """
+    # Proposals are counted, not remembered: their order is stable, which is what the third rule is for.
     refused = 0
     is_changed = True
     while is_changed:

@@ -85,6 +85,7 @@ class _Transcript:
     def _one(self, event: TraceEvent) -> Iterator[Step]:
         match event:
             case ClockAdvanced(now_us=now_us):
+                # Virtual time is part of what happened: a timeout fires only if it passes in the transcript, too.
                 yield Sleep(duration_us=now_us - self.now_us)
                 self.now_us = now_us
             case TaskBlocked(wait=BlockReason.LOCK | BlockReason.POOL, task=task, path=path) if path in self.steps:

@@ -27,6 +27,7 @@ def lane_groups(plan: Plan, reports: Sequence[RunReport]) -> tuple[LaneGroup, ..
     hits = _hits(failure, timelines)
     for report, drawn, hit in zip(reports, timelines, hits, strict=True):
         own = failure is not None and (report.failure is failure or failure.kind is FailureKind.DIFFERENCE)
+        # A difference is marked on both backends, any other failure only where it happened.
         hit = hit if own else None
         proof = _proof(failure, drawn, hit) if own and failure is not None else ()
         sides.append(LaneGroup(label=report.backend, timeline=drawn, hit=hit, proof=frozenset(proof)))
@@ -85,6 +86,7 @@ def _proof(failure: Failure, drawn: Timeline, hit: int | None) -> list[int]:
 def evidence_item(line: str, drawn: Timeline, end: int) -> int | None:
     """The item that a line of evidence tells, in front of ``end``: with its very outcome, else one that says the same."""
     known = [(i, item) for i, item in enumerate(drawn.items[:end]) if item.told]
+    # The very outcome if possible: a loop comes to one statement many times, with other results.
     exact = [i for i, item in known if item.told == line]
     return max(exact or [i for i, item in known if line.startswith(item.told_as)], default=None)
 

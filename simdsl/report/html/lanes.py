@@ -21,13 +21,13 @@ from simdsl.plan.values import literal
 from simdsl.report.html.timeline import ItemKind, SpanKind, Timeline, TimelineItem, TimelineSpan
 from simdsl.report.transcript import brief_outcome
 
+# Rows that are laid out together.
 CHUNK: Final = 50
-"""Rows that are laid out together."""
 
 _TENTH: Final = CHUNK // 10
 
+# How high a row is taken to be before it is laid out. A wrong guess moves the scroll bar, no more.
 _LINE_PX: Final = 38
-"""How high a row is taken to be before it is laid out. A wrong guess moves the scroll bar, no more."""
 
 _TITLES: Final = {
     SpanKind.LOCK: "waits for a lock",
@@ -36,8 +36,8 @@ _TITLES: Final = {
     SpanKind.TRANSACTION: "is in a transaction",
 }
 
+# For each side the index of its item, or None where it has nothing in this row.
 AlignedRow: TypeAlias = tuple[int | None, ...]
-"""For each side the index of its item, or None where it has nothing in this row."""
 
 _Place: TypeAlias = tuple[ItemKind, str, Path, str]
 _Key: TypeAlias = tuple[_Place, int]

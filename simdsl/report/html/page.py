@@ -32,24 +32,24 @@ from simdsl.report.html.lanes import LaneGrid, grid_rules
 from simdsl.report.screen import visible
 from simdsl.report.secrets import Secrets
 
+# Longer texts are folded, in characters.
 LONG: Final = 400
-"""Longer texts are folded, in characters."""
 
 
+# More of one text is left out, and the page says how much.
 LONGEST: Final = 20_000
-"""More of one text is left out, and the page says how much."""
 
 
+# Results of up to this many rows are shown open, larger ones folded.
 FEW_ROWS: Final = 4
-"""Results of up to this many rows are shown open, larger ones folded."""
 
 
+# More rows of one result are left out, and the page says how many.
 MOST_ROWS: Final = 100
-"""More rows of one result are left out, and the page says how many."""
 
 
+# Text that has been rendered, or is part of the page itself: it is not escaped again.
 Html: TypeAlias = Markup
-"""Text that has been rendered, or is part of the page itself: it is not escaped again."""
 
 
 _NAMES: Final = ("page", "run", "evidence", "lanes", "macros")
@@ -91,12 +91,12 @@ def resource(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+# How many runs that passed are shown, where nothing else is said.
 DEFAULT_PASSING: Final = 20
-"""How many runs that passed are shown, where nothing else is said."""
 
 
+# Runs that passed are left out when those that are shown take so much, in characters.
 PASSING_SIZE: Final = 16 * 2**20
-"""Runs that passed are left out when those that are shown take so much, in characters."""
 
 
 _HEADING: Final = 80
@@ -105,8 +105,8 @@ _HEADING: Final = 80
 _FORBIDDEN: Final = "base-uri 'none'; form-action 'none'"
 
 
+# The runs of all backends under one schedule.
 _Group: TypeAlias = list[RunReport]
-"""The runs of all backends under one schedule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +132,7 @@ class _Plan:
     failed: list[_Group] = field(default_factory=list)
 
     def add(self, report: RunReport) -> None:
+        # Backends of a differential run report one after the other; a new schedule or entry of params begins a new group.
         if self.current and (self.current[0].run, self.current[0].params) != (report.run, report.params):
             self.close()
         self.current.append(report)
@@ -142,6 +143,7 @@ class _Plan:
             return
         if any(report.verdict is Verdict.FAIL for report in self.current):
             self.failed.append(self.current)
+        # One passing run a plan says how it looks; one with a warning says more.
         elif not self.shown or (_warned(self.current) and not _warned(self.shown)):
             self.shown = self.current
         self.current = []
@@ -186,6 +188,7 @@ class HtmlReport:
 
     def page(self, broken: str | None = None) -> str:
         """The document. ``broken`` says why the call came to no end."""
+        # The policy of the page names style and script by digest, so nothing that gets into the page can add its own.
         style = Html(f"{resource('report.css')}\n{grid_rules(self._columns, self._tasks, self._tasks)}")
         script = Html(resource("report.js"))
         values = {
@@ -211,6 +214,7 @@ class HtmlReport:
         self._plan = None
         plan.close()
         self._counts[ended.verdict] += 1
+        # Failures first: readers come for them.
         groups = plan.failed
         if ended.verdict is not Verdict.FAIL and plan.shown:
             groups = [*groups, plan.shown]

@@ -27,8 +27,8 @@ from simdsl.properties.row_history import describe_step
 from simdsl.report.transcript import statement_with_values
 from simdsl.syntax.printer import duration_text
 
+# Parts of a plan that are no tasks (docs/adr/0009).
 SECTIONS: Final = ("setup", "finally")
-"""Parts of a plan that are no tasks (docs/adr/0009)."""
 
 # A wait that ends with one of these was ended by the engine or by a limit: no other task released what it waited for.
 _ENDED_BY_ENGINE: Final = frozenset(
@@ -110,8 +110,8 @@ class Timeline:
     tasks: tuple[str, ...]  # in the order of their first appearance
 
 
+# Where a task began to wait.
 OpenWait: TypeAlias = tuple[int, TaskBlocked]
-"""Where a task began to wait."""
 
 
 def build_timeline(events: Iterable[TraceEvent], words: Callable[[Path], str]) -> Timeline:
@@ -152,6 +152,7 @@ class _TimelineBuilder:
             case PoolChanged():
                 moved = "checked out of" if event.checked_out else "released to"
                 counts = f"{event.busy} busy, {event.idle} idle, {event.waiting} waiting"
+                # Shown with the next step of the task, which is the checkout or release that caused it.
                 self.of_pools[event.task] = f"connection {event.session} {moved} {event.pool}: {counts}"
             case InvariantEvaluated(held=False):
                 self._add(
@@ -171,7 +172,7 @@ class _TimelineBuilder:
                 self._say(f"raced: the engine chose between {', '.join(event.tasks)}")
             case ScheduleEntrySkipped():
                 self._say(f"schedule entry {event.index + 1}, {event.entry}, is skipped: {event.why}")
-            case _:
+            case _:  # choices of the scheduler and invariants that hold need no place in a picture
                 pass
 
     def end(self) -> Timeline:
@@ -179,6 +180,7 @@ class _TimelineBuilder:
             self.spans.append(TimelineSpan(task=task, kind=_SPAN_KINDS[event.wait], first=first, last=None))
         for task, first in self.open_since.items():
             self.spans.append(TimelineSpan(task=task, kind=SpanKind.TRANSACTION, first=first, last=None))
+        # By their first item, so that bars are drawn in the order in which they are read.
         spans = sorted(self.spans, key=lambda span: (span.first, span.task))
         return Timeline(items=tuple(self.items), spans=tuple(spans), tasks=tuple(self.tasks))
 
@@ -198,6 +200,7 @@ class _TimelineBuilder:
         stop = self.waiting.pop(event.task, None)
         if stop is not None:
             item = self._woken(item, *stop)
+        # Setup and finally run on connections of their own, which no lane stands for.
         if event.in_transaction and item.section is None:
             self.open_since.setdefault(event.task, len(self.items))
         elif event.in_transaction is False:

@@ -32,8 +32,8 @@ _LISTS: Final = ("order", "group")
 _COLUMN: Final = "column"
 
 
+# What is to go: the kind of clause or list, and its text.
 Part: TypeAlias = tuple[str, str]
-"""What is to go: the kind of clause or list, and its text."""
 
 
 def remove_clauses(case: ShrinkCase) -> Iterator[ShrinkCase]:
@@ -103,6 +103,7 @@ def _without_clauses(tree: SqlTree, part: Part) -> SqlTree:
         if kind in _CLAUSES and _text(node, kind) == text:
             node.set(kind, None)
         for _, owner in [one for one in _lists(node) if one[0] == kind]:
+            # One item has to stay: an empty list is no SQL.
             left = [item for item in owner.expressions if canonical_text(item) != text]
             owner.set("expressions", left or owner.expressions[:1])
     return changed
@@ -146,6 +147,7 @@ def remove_sources(case: ShrinkCase) -> Iterator[ShrinkCase]:
         common = {text for text in found if len(judged) > 1 and all(text in one for one in judged)}
         found = {text: table for text, table in found.items() if text in common and table not in names}
     for text in found:
+        # 0, 1 and NULL: false, true and unknown are what conditions can make of a column.
         for value in _VALUES:
             made = with_statements(case, {path: _without(tree, text, value) for path, _, tree in read})
             if made is not None:

@@ -39,6 +39,7 @@ def remove_waits(case: ShrinkCase) -> Iterator[ShrinkCase]:
     then delete.
     """
     for parked, step, awaiting, end in reversed(list(_waits(case))):
+        # The options of the await hold what is expected at the end; overrides belong to the statement.
         late = replace(step, expect=end.expect, options=replace(end.options, overrides=step.options.overrides))
         made = case.edited({parked: (), awaiting: (late,)})
         if made is not None:
@@ -65,6 +66,7 @@ def shorten_schedule(case: ShrinkCase) -> Iterator[ShrinkCase]:
     keep = 1
     while keep < len(order):
         yield case.in_order(order[:keep])
+        # Halving the rest: a long schedule is cut in log2(n) proposals.
         keep = keep + (len(order) - keep + 1) // 2
     for i in reversed(range(len(order))):
         yield case.in_order((*order[:i], *order[i + 1 :]))
@@ -140,6 +142,7 @@ def _without_pools(case: ShrinkCase) -> Iterator[ShrinkCase]:
     in the place of each release of an open transaction.
     """
     leases = {path for path, step in case.places() if isinstance(step, Checkout | Return)}
+    # A retry around nothing but a checkout has no purpose without pools.
     leases |= {path for path, step in case.places() if isinstance(step, Retry) and set(map(type, step.body)) <= {Checkout}}
     awaits = {path for path, step in case.places() if isinstance(step, Await)}
     gone = leases | (Dependencies.of(case).with_dependents(leases) & awaits)
@@ -238,6 +241,7 @@ def _simpler_loop(step: Step) -> Iterator[tuple[Step, ...]]:
         case Retry():
             yield step.body
             yield tuple(_tried_once(one, step) for one in step.body)
+            # Once, then twice: most retries matter only by being there, or by happening again.
             for times in (1, 2):
                 if times < step.times:
                     yield (replace(step, times=times),)

@@ -67,6 +67,7 @@ def _merged(case: ShrinkCase) -> Iterator[ShrinkCase]:
     """Two INSERTs of one task with the same head as one, the rows of the later one behind those of the earlier."""
     inserts = [(path, step, tree) for path, step, tree in parsed_statements(case) if _rows(tree)]
     for (path, step, tree), (other, later, more) in pairwise(inserts):
+        # Same list, task and head: the rows arrive at the same time on the same connection as before.
         if (path[:-1], step.task, tree.this) == (other[:-1], later.task, more.this):
             changed = tree.copy()
             changed.args["expression"].set("expressions", [*_rows(changed), *_rows(more.copy())])
@@ -87,6 +88,7 @@ def without_column(tree: SqlTree, gone: int) -> SqlTree:
 
 
 def _selections(n: int) -> Iterator[set[int]]:
+    # Halves first where there are many rows; single rows always.
     if n > 3:
         yield set(range(n // 2, n))
         yield set(range(n // 2))
@@ -152,6 +154,7 @@ def _without(
 ) -> Iterator[ShrinkCase]:
     changes = {path: _dropped(tree, name, tables) for path, tree in read if _names(tree, name)}
     changes |= {path: _dropped(tree, name, tables) for path, tree in read if isinstance(tree, exp.Insert)}
+    # A column that is still named somewhere would only fail to run.
     if not any(_names(tree, name) for tree in changes.values()) and (made := with_statements(case, changes)) is not None:
         yield made
 
