@@ -61,7 +61,11 @@ class PostgresTable:
 
 
 class RowSnapshot:
-    """The rows of every table and the state of every sequence, as COPY's binary format and as numbers."""
+    """The rows of every table in COPY's binary format, and the state of every sequence.
+
+    Binary, because it brings back exactly what was there: text would pass through each type's input function, and values
+    that print the same need not be the same.
+    """
 
     def __init__(
         self,
@@ -72,7 +76,7 @@ class RowSnapshot:
         can_be_put_back: bool,
         unguarded: bool,
     ) -> None:
-        """``tables`` stand in the order in which rows can be put into them; ``unguarded`` lets nothing look at them."""
+        """``tables`` are in the order in which foreign keys let rows in; ``unguarded`` turns triggers and foreign keys off."""
         self.can_be_put_back = can_be_put_back
         self._rows = rows
         self._order = [table for table in tables if table in rows]
