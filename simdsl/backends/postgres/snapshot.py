@@ -76,7 +76,7 @@ class RowSnapshot:
         can_be_put_back: bool,
         unguarded: bool,
     ) -> None:
-        """``tables`` are in the order in which foreign keys let rows in; ``unguarded`` turns triggers and foreign keys off."""
+        """``tables`` are in the order in which foreign keys let rows in; ``unguarded`` turns those and triggers off."""
         self.can_be_put_back = can_be_put_back
         self._rows = rows
         self._order = [table for table in tables if table in rows]
