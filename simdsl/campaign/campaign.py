@@ -231,7 +231,7 @@ class Campaign:
                 assert_never(report)
 
     def _done(self, done: BatchResult) -> None:
-        """A batch, or the first part of it: a batch that takes long gives back what it has, and the rest is queued again."""
+        """A batch, or the first part of it: a batch that takes long returns what it has, and the rest is queued again."""
         self._outstanding.discard(done.batch.first)
         self._arrived[done.batch.first] = done
         if done.last < done.batch.last and not self._is_stopping:

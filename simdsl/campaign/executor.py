@@ -50,7 +50,7 @@ from simdsl.workers.processes import ProcessExit
 EXTERNAL_ENDINGS: Final = frozenset(("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "timeout", "exit 255", LOST_WORKER))
 
 
-# A batch that takes longer gives back what it has, so that progress is shown, and little is lost with its process.
+# A batch that takes longer returns what it has, so that progress is shown, and little is lost with its process.
 _LONG_NS: Final = 1_000_000_000
 
 
