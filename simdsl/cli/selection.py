@@ -20,7 +20,17 @@ from simdsl.language.sections import parse_schedule
 from simdsl.plan.codes import Code
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.diagnostics import Severity
-from simdsl.plan.plan import PctSchedule, Plan, RandomSchedule, Reset, ResetMode, Schedule, strip_seeds
+from simdsl.plan.plan import (
+    ExplicitSchedule,
+    PctSchedule,
+    Plan,
+    RandomSchedule,
+    RecordedSchedule,
+    Reset,
+    ResetMode,
+    Schedule,
+    strip_seeds,
+)
 from simdsl.plan.regexes import lazy_regex
 from simdsl.syntax.document import Document
 from simdsl.syntax.problems import ParseError
@@ -188,11 +198,11 @@ def _scheduled(plan: Plan, text: str, file: str) -> Plan:
         raise usage(Code.U005, f"--schedule `{text}`: {trouble.message}", about=file, help=trouble.help) from None
     # Checked here, where the option can be named: at run time the plan would be blamed.
     names = [task.name for task in plan.tasks or ()] if plan.workload is None else list(plan.workload.tasks)
-    for entry in getattr(found, "entries", ()):
+    for entry in found.entries if isinstance(found, ExplicitSchedule) else ():
         if entry not in names:
             known = f"the tasks are {', '.join(f'`{name}`' for name in names)}"
             raise usage(Code.U005, f"--schedule `{text}`: there is no task `{entry}`", about=file, help=known)
-    for choice in getattr(found, "choices", ()):
+    for choice in found.choices if isinstance(found, RecordedSchedule) else ():
         if not 1 <= choice <= len(names):
             raise usage(Code.U005, f"--schedule `{text}`: tasks are numbered from 1 to {len(names)}", about=file)
     return replace(plan, schedule=found)
