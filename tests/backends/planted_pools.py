@@ -19,7 +19,7 @@ from sqlalchemy.util.queue import Empty, Queue
 
 
 class Waiter:
-    """One who waits, and what was put into his hand."""
+    """One waiting checkout, and the connection that was handed to it."""
 
     def __init__(self, condition: threading.Condition) -> None:
         self.condition = condition
@@ -27,7 +27,7 @@ class Waiter:
 
 
 class HandOffQueue(Queue[Any]):
-    """Correct: what is returned goes into the hand of who has waited longest."""
+    """Correct: a returned connection is handed to the checkout that has waited longest."""
 
     waiters: deque[Waiter]
 
@@ -98,7 +98,7 @@ class LeaseToTheGone(HandOffQueue):
 
 
 class NoWakeUp(HandOffQueue):
-    """The hand is filled, but nobody says so."""
+    """The connection is handed over, but the waiter is not notified."""
 
     def hand_over(self, waiter: Waiter, item: Any) -> None:
         waiter.item = item
@@ -134,7 +134,7 @@ stubborn = _factory(StubbornQueue)
 
 
 class PlainPool:
-    """Correct, of nobody's make, and with waits by what its factory is given."""
+    """Correct, not derived from any library, and waits by the modules that its factory is given."""
 
     def __init__(self, connect: Callable[[], Any], size: int, timeout: float, threading: SimpleNamespace) -> None:
         self._connect = connect

@@ -1,4 +1,4 @@
-"""The common room for PEP 249 drivers, over the stdlib's ``sqlite3`` as if it were a stranger's driver."""
+"""The common room for PEP 249 drivers, over the stdlib's ``sqlite3`` as if it were a third party's driver."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _connected(sqlite: Any, path: str) -> sqlite3.Connection:
     return connection
 
 
-class TestStrangersDriver(Conformance):
+class TestThirdPartyDriver(Conformance):
     """The whole suite, through nothing but a description of the engine."""
 
     kit: ClassVar[EngineKit] = replace(

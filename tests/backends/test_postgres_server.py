@@ -20,11 +20,11 @@ from simdsl.core.clock import real_ns
 from tests.patience import PATIENCE_NS
 
 ROOT = Path(__file__).parents[2]
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 pytestmark = pytest.mark.slow
 
-# Starts a server, says where it is, and waits for somebody to end it.
+# Starts a server, prints where it is, and waits to be ended.
 OWNER = """
 import sys
 from simdsl.backends.registry import resolve
