@@ -49,3 +49,20 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         targets = ((page.parent / link.partition("#")[0]).resolve() for link in _links(page))
         front += [t for t in dict.fromkeys(targets) if t.suffix == ".md" and t.is_file() and t not in seen]
     assert [str(page.relative_to(ROOT)) for page in _PAGES if page not in seen] == []
+
+
+@pytest.mark.parametrize("page", ["docs/ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_the_map_names_files_that_exist(page: str) -> None:
+    """Placeholders such as NAME are in upper case; what is about to be added is named as an example."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:simdsl|tests|docs|grammar|plans|\.ci)/[\w./-]+)`", text)
+    new = {"simdsl/verbs/note.py", "tests/verbs/test_note.py", "simdsl/cli/import_.py"}
+    assert named
+    missing = [name for name in named if not re.search(r"[A-Z]{4}", name) and name not in new and not (ROOT / name).exists()]
+    assert missing == []
+
+
+def test_the_map_names_every_package() -> None:
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    packages = sorted(path.parent.name for path in (ROOT / "simdsl").glob("*/__init__.py"))
+    assert [name for name in packages if not re.search(rf"^\|[ \d]*\|.*`{name}`", text, re.MULTILINE)] == []
