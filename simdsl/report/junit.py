@@ -135,7 +135,8 @@ class _JUnitSuite:
         case = TestCase(self._clean(name), self._clean(_classname(file)), elapsed_ns // 1_000_000 / 1000)
         if result is not None:
             shown = result.type(self._clean(result.message), result.kind)
-            shown.text = self._clean(result.text) or None
+            if result.text:
+                shown.text = self._clean(result.text)
             case.result = [shown]
         if out:
             case.system_out = self._clean(out)
@@ -144,7 +145,7 @@ class _JUnitSuite:
     def document(self) -> bytes:
         """The XML."""
         suite, root = self._suite, JUnitXml("simdsl")
-        suite.update_statistics()
+        suite.update_statistics()  # type: ignore[no-untyped-call]  # junitparser annotates all but this
         root.add_testsuite(suite)
         # Not `root.update_statistics()`: it counts the skipped ones too, an attribute that Jenkins' schema refuses here.
         root.tests, root.failures, root.errors, root.time = suite.tests, suite.failures, suite.errors, suite.time
