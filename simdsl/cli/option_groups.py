@@ -49,7 +49,7 @@ PROPERTIES: Final = Option(
     "--property",
     metavar="NAME",
     panel=WHAT,
-    help="Run generated plans that check this property, instead of PATHS; repeatable; `all` selects every property.",
+    help="Run generated plans that check this property; repeatable; `all` selects every property.",
     completion="property",
     listener=HEALTH,
 )

@@ -119,7 +119,7 @@ def _info(field: Field) -> Any:
         count=option.counts,
         hidden=option.hidden,
         # None, an empty list, False and 0 mean "not given": nothing that a reader could type.
-        show_default=field.default not in (None, (), False, 0) and not option.off,
+        show_default=field.default not in (None, (), False, 0) and not option.off and "(default" not in option.help,
         show_envvar=option.variable is not None,
         rich_help_panel=option.panel,
         autocompletion=complete,
