@@ -71,6 +71,7 @@ def screen_of(stream: TextIO, environment: Mapping[str, str] = os.environ) -> Sc
         width = max(NARROWEST, shutil.get_terminal_size().columns)
     else:
         width = UNBOUNDED
+    # A dumb terminal cannot move its cursor, and in CI each refresh of a progress line would be a line of the log.
     return Screen(
         width=width,
         color=capable and not environment.get("NO_COLOR"),
@@ -103,6 +104,7 @@ def cell_width(text: str) -> int:
 
 def fit(text: str, width: int) -> str:
     """The visible text, cut to this width with an ellipsis if it is longer."""
+    # Before it is measured: an escape is wider than the character that it stands for.
     text = visible(text)
     if cell_width(text) <= width:
         return text

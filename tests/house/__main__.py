@@ -15,7 +15,7 @@ def main(package: str | None) -> int:
     densities = comment_densities(found)
     print(f"{'package':12} modules  lines  median  longest  comments for 100 lines of code")
     for name in [*sorted({module.package for module in found}), "all"]:
-        here = [module for module in found if name in {module.package, "all"}]
+        here = [module for module in found if module.holds_code and name in {module.package, "all"}]
         lines = [module.lines for module in here]
         figures = f"{len(here):7} {sum(lines):6} {statistics.median(lines):7g} {max(lines):8} {densities.get(name, 0):9.1f}"
         print(f"{name:12} {figures}")

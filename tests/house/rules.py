@@ -21,12 +21,13 @@ LONG: frozenset[str] = frozenset()
 
 def sizes(modules: Sequence[Module]) -> Iterator[str]:
     """Not too many modules, none too long, few that are too short to be found."""
-    if len(modules) > MOST_MODULES:
-        yield f"{len(modules)} modules, at most {MOST_MODULES}"
-    for module in modules:
+    holding = [module for module in modules if module.holds_code]
+    if len(holding) > MOST_MODULES:
+        yield f"{len(holding)} modules with code, at most {MOST_MODULES}"
+    for module in holding:
         if module.lines > MOST_LINES and module.name not in LONG:
             yield f"{module.name} has {module.lines} lines, at most {MOST_LINES}"
-    median = statistics.median(module.lines for module in modules)
+    median = statistics.median(module.lines for module in holding)
     if int(median) not in MEDIAN:
         yield f"the median module has {median:g} lines, and not {MEDIAN.start} to {MEDIAN.stop - 1}"
 

@@ -34,6 +34,11 @@ class Module:
         """All lines."""
         return self.text.count("\n")
 
+    @property
+    def holds_code(self) -> bool:
+        """Whether there is more in it than a docstring, which is all that most packages have at their top."""
+        return len(self.tree.body) > 1 or not ast.get_docstring(self.tree)
+
     @cached_property
     def tree(self) -> ast.Module:
         """The syntax."""
