@@ -132,7 +132,10 @@ class Excerpt:
 
 def excerpt(line: str, column: int, length: int, width: int) -> Excerpt:
     """A source line with a mark (column from 1, code points), cut on both sides so that it fits and the mark is seen."""
-    before, marked, after = line[: column - 1], line[column - 1 : column - 1 + length], line[column - 1 + length :]
+    # A plan in JSON may be one line of 16 MB with a thousand marks in it: only what can be shown around each is looked at.
+    reach = 4 * width + TAB
+    start, end = column - 1, column - 1 + length
+    before, marked, after = line[max(0, start - reach) : start], line[start:end][:reach], line[end : end + reach]
     shown = [_expand(before, 0)]
     shown.append(_expand(marked, cell_width(shown[0])))
     shown.append(_expand(after, cell_width(shown[0] + shown[1])))

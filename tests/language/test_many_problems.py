@@ -11,7 +11,7 @@ from simdsl.language.load import check_text
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.report.diagnostics import DiagnosticFormat, diagnostic_json, render_diagnostics
-from simdsl.report.screen import Screen
+from simdsl.report.screen import Screen, excerpt
 from simdsl.syntax.problems import MAX_PROBLEMS, nearest
 
 HEAD = "simdsl: 1\nplan: long\n"
@@ -117,3 +117,12 @@ def test_nothing_is_suggested_among_very_many_names() -> None:
     names = tuple(f"name_{i}" for i in range(1_000))
     assert nearest("name_12x", names) is not None
     assert nearest("name_12x", (*names, "one more")) is None
+
+
+def test_a_mark_in_a_very_long_line_shows_what_is_around_it() -> None:
+    around = "x" * 1_000_000
+    shown_line = excerpt(f"{around} wrong {around}", len(around) + 2, 5, 60)
+    assert "wrong" in shown_line.text
+    assert shown_line.text[shown_line.indent : shown_line.indent + shown_line.length] == "wrong"
+    assert shown_line.text.startswith("…")
+    assert shown_line.text.endswith("…")
