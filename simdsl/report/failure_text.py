@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from simdsl.core.trace import TaskBlocked, Trace
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
 from simdsl.plan.dataclasses import dataclass
 from simdsl.plan.regexes import lazy_regex
@@ -211,10 +210,7 @@ def _likeness(expected: tuple[str, ...], got: tuple[str, ...]) -> int:
 def render_failure(report: RunReport, failure: Failure, source: PlanSource, screen: Screen) -> list[str]:
     """The whole story of a failed run, without the line that reproduces it."""
     lines = [*_head(failure, source, screen), *_run(report, screen), *_values(failure, report, screen)]
-    if failure.kind is FailureKind.DEADLOCK:
-        lines += _waiting(failure, report.trace, screen)
-    else:
-        lines += _difference(failure, screen)
+    lines += _difference(failure, screen)
     if failure.help:
         lines.append(screen.wrap(visible(failure.help), first="   help: ", rest="         "))
     lines += _history(report, failure, screen)
@@ -299,19 +295,6 @@ def _beside(failure: Failure, screen: Screen) -> list[str]:
     elif sent:
         lines.append("   was sent")
         lines += [line(said.backend, said.sent if said.sent is not None else "nothing") for said in failure.backend_outputs]
-    return lines
-
-
-def _waiting(failure: Failure, trace: Trace, screen: Screen) -> list[str]:
-    """Who waits for whom, and with which statement."""
-    parked: dict[str, str] = {}
-    for event in trace:
-        if isinstance(event, TaskBlocked):
-            parked[event.task] = event.what
-    lines: list[str] = []
-    for line in failure.got:
-        statement = parked.get(line.partition(" waits for ")[0])
-        lines.append(f"   {fit(f'{line}: {statement}' if statement else line, screen.width - 3)}")
     return lines
 
 

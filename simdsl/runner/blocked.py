@@ -127,14 +127,15 @@ class BlockedOperations:
     def deadlock(self, help: str | None) -> Failure:  # noqa: A002 - the diagnostic's word
         """All threads are blocked, and no deadline is left that could free one."""
         first = self.pending[0]
-        edges = {p.task: ", ".join(self.blockers(p)) or _NO_TASK for p in self.pending}
+        # With the statement: reports show the lines as they are, rather than look for tasks in a text of ours.
+        edges = tuple(f"{p.task} waits for {', '.join(self.blockers(p)) or _NO_TASK}: {p.op.what}" for p in self.pending)
         return Failure(
             kind=FailureKind.DEADLOCK,
             message="every task is blocked, and no timeout is left that could end it",
             path=first.op.path,
             override=first.op.override,
             task=first.task,
-            got=tuple(f"{waiter} waits for {others}" for waiter, others in edges.items()),
+            got=edges,
             help=help,
             fingerprint=str(FailureKind.DEADLOCK),
         )

@@ -153,7 +153,10 @@ def test_an_override_is_named() -> None:
 
 def test_a_deadlock_says_who_waits_for_whom_and_with_what() -> None:
     dead = failure(
-        kind=FailureKind.DEADLOCK, message="everybody waits", got=("a waits for b", "b waits for a"), help="commit"
+        kind=FailureKind.DEADLOCK,
+        message="everybody waits",
+        got=("a waits for b: UPDATE a", "b waits for a: UPDATE b"),
+        help="commit",
     )
     lines = render_failure(report(parked("a", "b"), parked("b", "a")), dead, told(), Screen())
     text = "\n".join(lines)

@@ -152,7 +152,7 @@ def test_rule_32_a_statement_that_still_waits_at_the_end_is_released_by_the_roll
 def test_a_statement_that_nothing_can_serve_is_a_deadlock_of_the_plan_that_names_its_holder() -> None:
     ran = run(WRITERS + "  - b: UPDATE t SET v = v + 10 => 1 affected\n  - a: COMMIT\n", THREADED)
     assert ran.failure.kind is FailureKind.DEADLOCK
-    assert ran.failure.got == ("b waits for a",)
+    assert ran.failure.got == ("b waits for a: UPDATE t SET v = v + 10",)
     assert ran.failure.path == ("steps", 2)
     assert "=> blocks" in (ran.failure.help or "")
 
