@@ -156,7 +156,7 @@ class _Stops:
             self.came.append(EndReason.TIME)
         return tuple(self.came)
 
-    def note(self, number: int, frame: FrameType | None) -> None:
+    def note(self, number: int, _frame: FrameType | None) -> None:
         self.came.append(EndReason.TERMINATED if number == signal.SIGTERM else EndReason.INTERRUPTED)
 
 

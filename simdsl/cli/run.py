@@ -285,7 +285,7 @@ def _terminated_like_interrupted() -> Iterator[None]:
         yield  # only the main thread may set handlers
         return
 
-    def terminate(number: int, frame: FrameType | None) -> None:
+    def terminate(_number: int, _frame: FrameType | None) -> None:
         raise _Terminated
 
     before = signal.signal(signal.SIGTERM, terminate)

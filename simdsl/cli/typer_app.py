@@ -30,11 +30,6 @@ def run(arguments: Sequence[str], dispatch: Dispatch, only: Command | None) -> N
     typer.main.get_command(app)(args=list(arguments), prog_name="simdsl")
 
 
-def command_tree() -> Any:
-    """The whole tree of commands as typer builds it, for tests. Its type has no public name."""
-    return typer.main.get_command(_app(list(COMMANDS.values()), lambda command, request: None))
-
-
 def _app(commands: Sequence[Command], dispatch: Dispatch) -> typer.Typer:
     # Without a rich_markup_mode typer does not import rich, which would take longer than everything else together.
     app = _group("One plan, any backend, every interleaving.", _Root)
