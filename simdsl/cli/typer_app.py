@@ -187,7 +187,7 @@ def _show_version(is_wanted: bool) -> None:
 
 
 def _root(
-    version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
