@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.measure import Result
-from simdsl.plan.resources import path
+from simdsl.plan.codes import path
 
 
 def results(rounds: int, others: Sequence[str] = ()) -> Iterator[Result]:

@@ -24,7 +24,7 @@ if str(ROOT) not in sys.path:
 from simdsl import __version__  # noqa: E402
 from simdsl.backends.protocol import Capabilities  # noqa: E402
 from simdsl.backends.registry import resolve  # noqa: E402
-from simdsl.cli import exits  # noqa: E402
+from simdsl.cli import output  # noqa: E402
 from simdsl.cli.command_line import COMMANDS, Command  # noqa: E402
 from simdsl.cli.option_groups import PANELS  # noqa: E402
 from simdsl.cli.options import Field  # noqa: E402
@@ -40,7 +40,7 @@ from simdsl.oracles.known_differences import (  # noqa: E402
     KnownOrder,
     KnownValues,
 )
-from simdsl.plan import resources  # noqa: E402
+from simdsl.plan import codes  # noqa: E402
 from simdsl.plan.backend_facts import built_in_facts  # noqa: E402
 from simdsl.plan.codes import Code  # noqa: E402
 from simdsl.plan.outcomes import ErrorClass  # noqa: E402
@@ -240,8 +240,8 @@ def _cell(text: str) -> str:
 
 def _exit_codes() -> Iterator[tuple[int, str]]:
     """The members of ``Exit`` and the comments beside them."""
-    for name, comment in re.findall(r"^    ([A-Z_]+) = \d+  # (.+)$", inspect.getsource(exits.Exit), re.MULTILINE):
-        yield int(exits.Exit[name]), comment
+    for name, comment in re.findall(r"^    ([A-Z_]+) = \d+  # (.+)$", inspect.getsource(output.Exit), re.MULTILINE):
+        yield int(output.Exit[name]), comment
 
 
 # codes.md
@@ -453,7 +453,7 @@ def _profiles() -> Iterator[str]:
     yield ""
     yield "| profile | what it is for | extends |"
     yield "|---|---|---|"
-    for path in sorted(resources.path("profiles").glob("*.yaml")):
+    for path in sorted(codes.path("profiles").glob("*.yaml")):
         merged = check_profile(str(path)).merged
         assert merged is not None, path
         files = [label.removeprefix("bundled ") for label in dict.fromkeys(merged.origins.values()) if label != DEFAULT]

@@ -18,10 +18,10 @@ from simdsl.backends.registry import resolve
 from simdsl.core.choices import fresh_seed
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import Failure, Progress
-from simdsl.failures.same_failure import PlanRunner, failed_run, primary_failure
+from simdsl.failures import PlanRunner, failed_run, primary_failure
 from simdsl.language.dump import dump as dump_text
 from simdsl.language.load import check_file, load_file, load_text
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.diagnostics import Diagnostic, PlanError
 from simdsl.plan.plan import Plan
 from simdsl.report.context import CallCounter
@@ -29,7 +29,7 @@ from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
 
 if TYPE_CHECKING:
-    from simdsl.properties.property import Property
+    from simdsl.properties.registry import Property
 
 
 def load(path: str | os.PathLike[str]) -> Plan:
@@ -107,8 +107,7 @@ def generate(source: str | Property, seeds: Iterable[int]) -> Iterator[Plan]:
     """
     # start-up: a program that runs its own plans needs neither properties nor profiles
     from simdsl.language.property_names import is_property
-    from simdsl.properties.property import DEFAULT_SIZE, Property
-    from simdsl.properties.registry import PlanGenerator, canonical
+    from simdsl.properties.registry import DEFAULT_SIZE, PlanGenerator, Property, canonical
 
     if isinstance(source, Property):
         build: Callable[[int], Plan] = partial(source.plan, size=DEFAULT_SIZE)

@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
 from simdsl.core.clock import Clock
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.plan import PoolSpec, Reset
 from simdsl.plan.sql import Dialect, IsolationLevel, Sql, SqlKind, TransactionControl, TransactionMode

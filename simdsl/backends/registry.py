@@ -7,27 +7,28 @@
   call the factory as above, ``mine:///place?key=value`` calls ``factory(url="mine:///place", key="value")``.
 * any of these after ``name=``: the name that plans and reports use for the backend.
 
-Nothing is imported before its backend is asked for.
-"""
+Nothing is imported before its backend is asked for. What is secret in a URL, and which parameters it has, is told here."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, unquote
 
 from simdsl.backends.protocol import Backend, BackendUnavailable, Description, UnknownBackend
-from simdsl.backends.urls import mask, split_query, suggestion
 from simdsl.backends.wrappers import WrappedBackend
 from simdsl.plan.backend_facts import BUILT_IN_BACKENDS, RESERVED_NAMES, BackendFacts, built_in_facts, facts_of
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.deferred import dataclass, lazy_regex
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+
 GROUP: Final = "simdsl.backends"
+
 
 _NAME: Final = lazy_regex(r"[a-z][a-z0-9_]*")
 
@@ -173,3 +174,64 @@ def _tried(name: str, kind: BackendOrigin) -> InstalledBackend:
 
 
 _INTERFACE: Final = ("name", "url", "dialect", "capabilities", "describe", "compile", "create")
+
+
+_SECRET: Final = lazy_regex(r"pass|pwd|token|secret|auth|credential|key$", re.IGNORECASE)
+
+
+_MASK: Final = "***"
+
+
+def mask(url: str) -> str:
+    """A URL without its secrets: the password of the user, and parameters that are called like one."""
+    masked = re.sub(r"(?<=://)([^/?#@:]*):[^/?#]*@", rf"\1:{_MASK}@", url)
+    head, mark, query = masked.partition("?")
+    if not mark:
+        return masked
+    parts = (part.partition("=") for part in query.split("&"))
+    return f"{head}?" + "&".join(
+        f"{key}={_MASK}" if equals and _SECRET.search(unquote(key)) else f"{key}{equals}{value}"
+        for key, equals, value in parts
+    )
+
+
+def secrets(url: str) -> tuple[str, ...]:
+    """What ``mask`` hides in this URL, as written and as decoded, for ``mask_text``."""
+    found = [hit[1] for hit in re.finditer(r"://[^/?#@:]*:([^/?#]*)@", url)]
+    for part in url.partition("?")[2].split("&"):
+        key, _, value = part.partition("=")
+        if value and _SECRET.search(unquote(key)):
+            found.append(value)
+    return tuple(dict.fromkeys(secret for text in found for secret in (text, unquote(text)) if secret))
+
+
+def mask_text(text: str, secrets: Iterable[str]) -> str:
+    """Any text, such as a driver's message, without these secrets."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, _MASK)
+    return text
+
+
+def split_query(selector: str) -> tuple[str, dict[str, str]]:
+    """What stands before the ``?``, and the parameters behind it. Raises ``BackendUnavailable``."""
+    head, _, query = selector.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    arguments = dict(pairs)
+    if len(arguments) != len(pairs):
+        raise BackendUnavailable(f"`{mask(selector)}` gives a parameter twice")
+    return head, arguments
+
+
+def check_parameters(backend: str, query: Mapping[str, str], known: Sequence[str]) -> None:
+    """Raises ``BackendUnavailable`` for a parameter that this backend does not know."""
+    for key in query:
+        if key not in known:
+            raise BackendUnavailable(f"{backend} has no URL parameter `{key}`" + suggestion(key, known))
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """``; did you mean `x`?``, or nothing."""
+    import difflib  # only to word an error
+
+    close = difflib.get_close_matches(word.lower(), known, n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""

@@ -15,7 +15,7 @@ import weakref
 from pathlib import Path
 from typing import Final
 
-from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.deferred import lazy_regex
 
 _SHARED_MEMORY: Final = Path("/dev/shm")
 _ROOM_BYTES: Final = 64 * 2**20

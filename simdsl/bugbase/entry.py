@@ -11,10 +11,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
-from simdsl.failures.same_failure import FailureIdentity
+from simdsl.failures import FailureIdentity
 from simdsl.language.load import CheckResult, check_file
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
 

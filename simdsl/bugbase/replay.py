@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from simdsl.bugbase.entry import BugEntry, BugState
 from simdsl.core.verdicts import FailureKind, PlanEnded, Progress, RunEnded, RunReport, Verdict
-from simdsl.failures.same_failure import FailureIdentity, PlanRunner, primary_failure
-from simdsl.plan.dataclasses import dataclass
+from simdsl.failures import FailureIdentity, PlanRunner, primary_failure
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.diagnostics import Severity
 from simdsl.plan.plan import ExplicitSchedule, Plan, RecordedSchedule
 

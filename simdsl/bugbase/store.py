@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from simdsl import __version__
 from simdsl.backends.protocol import Backend
-from simdsl.backends.urls import mask
+from simdsl.backends.registry import mask
 from simdsl.bugbase.entry import (
     CONFIG,
     FAILURE,
@@ -39,15 +39,15 @@ from simdsl.bugbase.entry import (
     unusable_base,
 )
 from simdsl.core.verdicts import FailureKind, PlanStarted, RunEnded, RunReport
-from simdsl.failures.same_failure import FailureIdentity, primary_failure
+from simdsl.failures import FailureIdentity, primary_failure
 from simdsl.language.dump import dump
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
 from simdsl.plan.values import Json
+from simdsl.report.context import Secrets
 from simdsl.report.json_lines import TraceWriter, progress_json
-from simdsl.report.secrets import Secrets
 from simdsl.rewriting.pin import pin_run
 from simdsl.runs.differential import labels
 

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, TypeAlias
 
 from simdsl.campaign.jobs import CampaignSpec, JobResult, LostJob, WorkerPoolError
 from simdsl.campaign.local_pool import LocalPool, WorkerCommand, WorkerOrder
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.workers.processes import EMPTY, HEAD, framed
 
 # How long a command may wait while a job runs.

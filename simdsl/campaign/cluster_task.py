@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeAlias
 from distributed import Worker, WorkerPlugin, get_worker
 
 from simdsl import __version__
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.workers.processes import EMPTY, HEAD, framed
 
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"

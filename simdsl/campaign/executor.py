@@ -28,12 +28,12 @@ from simdsl.campaign.jobs import (
 )
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import FailureKind, PlanEnded, PlanStarted, Progress, RunReport
-from simdsl.failures.same_failure import FailureIdentity, PlanRunner, failed_run
-from simdsl.plan.dataclasses import dataclass
+from simdsl.failures import FailureIdentity, PlanRunner, failed_run
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.plan import Plan, strip_seeds
 from simdsl.properties.registry import PlanGenerator
+from simdsl.report.context import Secrets, secrets_given
 from simdsl.report.health import HealthCollector
-from simdsl.report.secrets import Secrets, secrets_given
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import labels, run_differential

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 from simdsl.bugbase.entry import RunMode
 from simdsl.bugbase.store import FoundBug
 from simdsl.core.verdicts import GeneratorHealth
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.plan.values import Json
 from simdsl.properties.registry import PlanGenerator

@@ -21,7 +21,7 @@ from simdsl.campaign.jobs import InternalFailure
 from simdsl.campaign.progress import BugSighting, SeedRangeResult
 from simdsl.core.verdicts import GeneratorHealth, GeneratorStats
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
 

@@ -22,7 +22,7 @@ from typing import Final, NamedTuple, TypeAlias
 from simdsl.campaign.jobs import CampaignSpec, Job, JobResult, LostJob, Position, SeedBatch, WorkerPoolError
 from simdsl.core.clock import real_ns
 from simdsl.plan.backend_facts import built_in_facts
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.workers.processes import ProcessExit, die_with_parent, forkserver_context
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from simdsl.campaign.jobs import InternalFailure, Position
 from simdsl.core.verdicts import GeneratorHealth, GeneratorStats
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.report.health import merge_health
 from simdsl.workers.processes import ProcessExit
 

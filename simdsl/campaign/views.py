@@ -22,13 +22,12 @@ from simdsl.campaign.progress import (
     WorkerDied,
 )
 from simdsl.core.clock import real_ns
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.properties.registry import PlanGenerator
-from simdsl.report.context import count_noun
+from simdsl.report.context import Secrets, count_noun
 from simdsl.report.health import health_lines
 from simdsl.report.json_lines import JsonObject, health_json, write_line
-from simdsl.report.screen import Screen, Style, fit, visible
-from simdsl.report.secrets import Secrets
+from simdsl.report.terminal import Screen, Style, fit, visible
 
 # So many bugs are listed at the end.
 LISTED: Final = 50

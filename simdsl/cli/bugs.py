@@ -11,29 +11,25 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
-from simdsl.backends.registry import resolve
-from simdsl.backends.urls import mask
+from simdsl.backends.registry import mask, resolve
 from simdsl.bugbase.entry import TRACE, BugbaseError, BugEntry, BugObject, BugState, RunMode
 from simdsl.bugbase.replay import BugReplay, ReplayVerdict
 from simdsl.bugbase.replay import replay_bug as replayed
 from simdsl.bugbase.store import BugCapture, BugStore
-from simdsl.cli.execution import Execute, PlanExecutor, plan_runner
-from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.listeners import CallContext, RunListener
+from simdsl.cli.execution import CallContext, Execute, PlanExecutor, RunListener, plan_runner
 from simdsl.cli.option_values import backend_url
-from simdsl.cli.output import counted, print_diagnostics, usage
+from simdsl.cli.output import Exit, Stop, counted, print_diagnostics, usage
 from simdsl.cli.requests import BugsListRequest, BugsMarkRequest, BugsPruneRequest, BugsReplayRequest, BugsShowRequest
 from simdsl.core.clock import utc_now
 from simdsl.core.verdicts import FailureKind, PlanStarted, Progress, RunEnded, RunReport
-from simdsl.failures.same_failure import FailureIdentity, OtherFailure
+from simdsl.failures import FailureIdentity, OtherFailure
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
-from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.values import Json
-from simdsl.report.screen import visible
-from simdsl.report.secrets import MASK, Secrets, secrets_given
+from simdsl.report.context import MASK, Secrets, secrets_given
+from simdsl.report.terminal import visible
 from simdsl.runs.context import RunOptions
 
 _P = ParamSpec("_P")

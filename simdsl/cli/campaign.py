@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Final
 
 from simdsl import __version__
-from simdsl.backends.urls import mask
+from simdsl.backends.registry import mask
 from simdsl.bugbase.entry import BugbaseError
 from simdsl.bugbase.store import DEFAULT_BUGBASE_DIR, BugStore
 from simdsl.campaign.campaign import Campaign
@@ -22,19 +22,17 @@ from simdsl.campaign.journal import Journal, JournalError, default_path
 from simdsl.campaign.local_pool import LocalPool
 from simdsl.campaign.progress import CampaignEnded, CampaignListener, EndReason
 from simdsl.campaign.views import CampaignSubject, JsonLinesView, TerminalView
-from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.generate import generated_plans
 from simdsl.cli.option_values import check_snapshots, describe_backends, duration_us, resolve_backends, urls_of
-from simdsl.cli.output import usage
+from simdsl.cli.output import Exit, Stop, usage
 from simdsl.cli.requests import CampaignRequest
 from simdsl.core.clock import real_ns
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.values import Json
-from simdsl.report.screen import screen_of
-from simdsl.report.secrets import Secrets, secrets_given
+from simdsl.report.context import Secrets, secrets_given
+from simdsl.report.terminal import screen_of
 
 _RANGE: Final = lazy_regex(r"(?:(\d{1,18})\.\.)?(\d{1,18})")
 

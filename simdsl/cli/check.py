@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from simdsl.cli.exits import Exit
-from simdsl.cli.output import counted, print_diagnostics
-from simdsl.cli.plan_files import STDIN, find_files, open_plans
+from simdsl.cli.output import Exit, counted, print_diagnostics
 from simdsl.cli.requests import CheckRequest
+from simdsl.cli.selection import STDIN, find_files, open_plans
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.report import diagnostics as report
 from simdsl.report.diagnostics import DiagnosticFormat

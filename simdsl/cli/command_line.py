@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from simdsl import __version__
-from simdsl.cli.exits import EXIT_CODES
 from simdsl.cli.options import Field, Request
+from simdsl.cli.output import EXIT_CODES
 from simdsl.cli.requests import (
     BackendsRequest,
     BugsListRequest,

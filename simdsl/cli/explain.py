@@ -10,14 +10,12 @@ from collections.abc import Iterator
 
 from simdsl.backends.protocol import Capabilities, Description
 from simdsl.backends.registry import InstalledBackend, installed, resolve
-from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.output import usage
+from simdsl.cli.output import Exit, Stop, usage
 from simdsl.cli.requests import BackendsRequest, ExplainRequest, PropertiesRequest
 from simdsl.language.property_names import all_names, is_property, known_names
-from simdsl.plan.codes import Code
-from simdsl.plan.resources import page
+from simdsl.plan.codes import Code, page
 from simdsl.properties import registry
-from simdsl.report.screen import screen_of
+from simdsl.report.terminal import screen_of
 
 
 def explain(request: ExplainRequest) -> None:

@@ -6,13 +6,12 @@ import difflib
 import io
 import sys
 
-from simdsl.cli.exits import Exit
-from simdsl.cli.output import print_diagnostics, unwritable
-from simdsl.cli.plan_files import STDIN, PlanPath, find_files, read_path
+from simdsl.cli.output import Exit, print_diagnostics, unwritable
 from simdsl.cli.requests import FmtRequest
+from simdsl.cli.selection import STDIN, PlanPath, find_files, read_path
 from simdsl.language.formatter import format_text
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.report.screen import Screen, Style, screen_of
+from simdsl.report.terminal import Screen, Style, screen_of
 from simdsl.syntax.files import replace_file
 
 

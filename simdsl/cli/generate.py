@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.option_groups import QUICK, ProfileOptions
-from simdsl.cli.output import usage, write_plan
+from simdsl.cli.output import Exit, Stop, usage, write_plan
 from simdsl.cli.requests import GenerateRequest
 from simdsl.core.choices import fresh_seed
 from simdsl.language.dump import dump
 from simdsl.language.load import check_text
 from simdsl.language.property_names import all_names, is_property, known_names
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.plan.values import Json
 from simdsl.profiles.load import MergedProfile, check_profile
 from simdsl.profiles.profile import nested
 from simdsl.properties import registry
-from simdsl.properties.property import DEFAULT_SIZE, PlanSize, Property
-from simdsl.properties.registry import PlanGenerator
+from simdsl.properties.registry import DEFAULT_SIZE, PlanGenerator, PlanSize, Property
 from simdsl.syntax.document import Document
 from simdsl.syntax.problems import nearest
 

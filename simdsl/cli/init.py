@@ -8,7 +8,7 @@ from typing import Final
 
 from simdsl.cli.output import unwritable, usage
 from simdsl.cli.requests import InitRequest, SchemaRequest
-from simdsl.plan import resources
+from simdsl.plan import codes
 from simdsl.plan.codes import Code
 
 FIRST: Final = """\
@@ -36,7 +36,7 @@ def init(request: InitRequest) -> None:
     path = Path(file)
     if path.suffix not in (".yaml", ".yml"):
         raise usage(Code.U009, f"`{file}` is not the name of a plan", about=file, help="use a name that ends in .yaml")
-    schema, text = path.parent / SCHEMA, resources.path(f"schemas/{SCHEMA}").read_bytes()
+    schema, text = path.parent / SCHEMA, codes.path(f"schemas/{SCHEMA}").read_bytes()
     try:
         # "x" lets the file system decide whether the file exists: a check before would leave time for another process.
         with path.open("x", encoding="utf-8") as out:
@@ -58,4 +58,4 @@ def _slug(stem: str) -> str:
 
 def schema(request: SchemaRequest) -> None:
     """Print the schema as it is published."""
-    print(resources.path(f"schemas/{request.subject}.schema.json").read_text(encoding="utf-8").rstrip())
+    print(codes.path(f"schemas/{request.subject}.schema.json").read_text(encoding="utf-8").rstrip())

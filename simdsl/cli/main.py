@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from simdsl.cli.exits import Exit, Stop
 from simdsl.cli.options import Request, load
+from simdsl.cli.output import Exit, Stop
 
 if TYPE_CHECKING:
     from simdsl.cli.command_line import Command
-    from simdsl.report.secrets import Secrets
+    from simdsl.report.context import Secrets
 
 
 def entry() -> None:
@@ -125,7 +125,7 @@ def _stopped(stop: Stop, arguments: Sequence[str]) -> int:
 
 def _secrets(arguments: Sequence[str]) -> Secrets:
     """Every secret on this command line and in the environment that an error message may repeat."""
-    from simdsl.report.secrets import secrets_given  # start-up: few calls end in an error
+    from simdsl.report.context import secrets_given  # start-up: few calls end in an error
 
     return secrets_given(arguments=arguments)
 

@@ -6,19 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
-from simdsl.backends.registry import resolve
-from simdsl.backends.urls import mask
-from simdsl.cli.exits import Stop
+from simdsl.backends.registry import mask, resolve
 from simdsl.cli.option_groups import GENERATION, BackendOptions, ComparisonOptions
 from simdsl.cli.options import Request
-from simdsl.cli.output import unavailable, usage
+from simdsl.cli.output import Stop, unavailable, usage
 from simdsl.cli.requests import RunRequest
 from simdsl.core.clock import real_ns
 from simdsl.plan.backend_facts import BackendFacts, built_in_facts
 from simdsl.plan.codes import Code
 from simdsl.plan.plan import Plan
 from simdsl.plan.steps import SqlStep
-from simdsl.report.secrets import Secrets, secrets_given
+from simdsl.report.context import Secrets, secrets_given
 from simdsl.syntax.expressions import parse_duration
 from simdsl.syntax.problems import ParseError
 

@@ -1,21 +1,52 @@
-"""The errors that end a call, and what commands write: diagnostics, plans, counts."""
+"""How a command ends and what it writes: exit codes, the errors behind them, diagnostics, plans, counts."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import BinaryIO, Final, TextIO
 
 from simdsl.backends.protocol import BackendUnavailable, UnknownBackend
-from simdsl.backends.urls import mask
-from simdsl.cli.exits import Exit, Stop
+from simdsl.backends.registry import mask
 from simdsl.core.verdicts import AllPlansEnded
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
+from simdsl.report.context import NO_SECRETS, Secrets
 from simdsl.report.diagnostics import DiagnosticFormat, render_diagnostics
-from simdsl.report.screen import screen_of
-from simdsl.report.secrets import NO_SECRETS, Secrets
+from simdsl.report.terminal import screen_of
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    OK = 0  # every check passed, or the work is done
+    FAILURE = 1  # a plan failed, or `fmt --check` found a file that is not formatted
+    BAD_INPUT = 2  # an invalid plan, or invalid usage of the command line
+    UNAVAILABLE = 3  # an unknown backend, or one that cannot be reached
+    INTERNAL = 4  # a bug in simdsl itself
+    NOTHING_CHECKED = 5  # no plans were selected, no assertions were evaluated, or fewer than the required minimum
+    # 128 and the number of the signal, as shells report processes that a signal has ended.
+    INTERRUPTED = 130  # interrupted by Ctrl-C
+    BROKEN_PIPE = 141  # the reader of the output is gone
+    TERMINATED = 143  # terminated by a signal
+
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 passed, 1 failure found, 2 bad plan or usage, 3 backend unavailable, 4 internal error, "
+    "5 no plans selected or nothing checked, 130 interrupted."
+)
+"""The exit codes in a sentence, for help."""
+
+
+class Stop(Exception):
+    """End the call with this exit code, after printing these diagnostics on standard error."""
+
+    def __init__(self, code: Exit, *diagnostics: Diagnostic) -> None:
+        super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))
+        self.code = code
+        self.diagnostics = diagnostics
 
 
 def print_diagnostics(

@@ -7,16 +7,15 @@ import sys
 from typing import Final
 
 from simdsl.cli.check import print_findings
-from simdsl.cli.exits import Exit
 from simdsl.cli.generate import find_profile
-from simdsl.cli.output import counted, print_diagnostics
-from simdsl.cli.plan_files import STDIN, find_files, read_path
+from simdsl.cli.output import Exit, counted, print_diagnostics
 from simdsl.cli.requests import ProfileCheckRequest, ProfileListRequest, ProfileShowRequest
+from simdsl.cli.selection import STDIN, find_files, read_path
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
 from simdsl.profiles.load import available_profiles, check_profile, check_reading, file_at, to_json_text, to_yaml
 from simdsl.report.diagnostics import DiagnosticFormat
-from simdsl.report.screen import screen_of, visible
+from simdsl.report.terminal import screen_of, visible
 from simdsl.syntax.files import ReadResult, read_file
 
 _STDIN_NAME: Final = "<stdin>"

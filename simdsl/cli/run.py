@@ -12,24 +12,19 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
-from simdsl.backends.urls import mask
-from simdsl.cli.execution import Execute, PlanExecutor, refuse_nondeterministic
-from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.listeners import CallContext, RunListener
+from simdsl.backends.registry import mask
+from simdsl.cli.execution import CallContext, Execute, PlanExecutor, RunListener, refuse_nondeterministic
 from simdsl.cli.option_values import check_options, check_snapshots, describe_backends, resolve_backends, urls_of
 from simdsl.cli.options import load
-from simdsl.cli.output import run_exit, unavailable, usage
-from simdsl.cli.plan_files import STDIN
+from simdsl.cli.output import Exit, Stop, run_exit, unavailable, usage
 from simdsl.cli.requests import RunRequest
-from simdsl.cli.selection import SelectedPlan, Selection, select_plans
+from simdsl.cli.selection import STDIN, SelectedPlan, Selection, select_plans
 from simdsl.core.choices import SEED_BITS, choose_below, fresh_seed
 from simdsl.core.verdicts import Progress
 from simdsl.plan.codes import Code
 from simdsl.plan.values import Json
-from simdsl.report.context import CallCounter, CallHeader
-from simdsl.report.screen import screen_of
-from simdsl.report.secrets import Secrets, secrets_given
-from simdsl.report.terminal import TerminalReport, Verbosity
+from simdsl.report.context import CallCounter, CallHeader, Secrets, secrets_given
+from simdsl.report.terminal import TerminalReport, Verbosity, screen_of
 from simdsl.runs.context import RunOptions
 
 # What only some options need is imported where they are used: a plain run of a file starts a fifth sooner for it.

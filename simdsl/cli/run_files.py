@@ -18,22 +18,19 @@ from typing import Any, BinaryIO, ClassVar, Final
 
 from simdsl import __version__
 from simdsl.backends.protocol import Backend
-from simdsl.backends.urls import mask
-from simdsl.cli.exits import Exit, Stop
-from simdsl.cli.listeners import CallContext, RunListener
-from simdsl.cli.output import open_for_writing, unwritable, usage, write_plan
-from simdsl.cli.plan_files import find_files
+from simdsl.backends.registry import mask
+from simdsl.cli.execution import CallContext, RunListener
+from simdsl.cli.output import Exit, Stop, open_for_writing, unwritable, usage, write_plan
 from simdsl.cli.requests import RunRequest
-from simdsl.cli.selection import SelectedPlan
+from simdsl.cli.selection import SelectedPlan, find_files
 from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress, RunEnded, RunReport
 from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.plan import Plan
-from simdsl.plan.source import Path
 from simdsl.report import json_lines
-from simdsl.report.context import CallHeader, Destination, Report, ReportContext, ReportOutput
+from simdsl.report.context import CallHeader, Destination, Report, ReportContext, ReportOutput, Secrets
 from simdsl.report.health import DEFAULT_FLOOR, HealthCollector, health_lines
 from simdsl.report.json_lines import JsonObject, TraceWriter
-from simdsl.report.secrets import Secrets
 from simdsl.rewriting.accept import ExpectationAcceptor
 from simdsl.rewriting.pin import pin_run, unroll_run
 from simdsl.runner.lowering import Skipped, lower
@@ -296,7 +293,7 @@ class JUnitFile(_ReportFile):
 class HtmlFile(_ReportFile):
     """``--html FILE``."""
 
-    module = "simdsl.report.html.page"
+    module = "simdsl.report.html"
 
     @classmethod
     def file(cls, request: RunRequest) -> str | None:

@@ -9,23 +9,21 @@ from typing import TextIO
 
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.cli.bugs import BugRecorder, BugStorage, other_bugs_line, run_mode
-from simdsl.cli.execution import PlanExecutor, plan_runner
-from simdsl.cli.exits import Exit
-from simdsl.cli.listeners import CallContext, RunListener
+from simdsl.cli.execution import CallContext, PlanExecutor, RunListener, plan_runner
 from simdsl.cli.option_values import conflict, deadline, resolve_backends, urls_of
-from simdsl.cli.output import unavailable, usage, write_plan
+from simdsl.cli.output import Exit, unavailable, usage, write_plan
 from simdsl.cli.requests import ShrinkRequest
 from simdsl.cli.selection import SelectedPlan, open_files, select
 from simdsl.core.choices import fresh_seed
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import PlanEnded, Progress, RunReport
-from simdsl.failures.same_failure import PlanRunner, failed_run, primary_failure
+from simdsl.failures import PlanRunner, failed_run, primary_failure
 from simdsl.language.dump import dump
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.plan import Plan
-from simdsl.report.screen import screen_of
-from simdsl.report.secrets import Secrets, secrets_given
+from simdsl.report.context import Secrets, secrets_given
+from simdsl.report.terminal import screen_of
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
 from simdsl.runs.shrink_driver import FailureRate, NotReproducible, ShrinkDriver, ShrinkLimits, runs_needed

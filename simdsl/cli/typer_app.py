@@ -11,9 +11,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from simdsl.cli.command_line import COMMANDS, COMMANDS_WITH_EXIT_CODES, GROUPS, Command, root_help, version_line
-from simdsl.cli.exits import EXIT_CODES
 from simdsl.cli.option_groups import PANELS
 from simdsl.cli.options import Field, Request
+from simdsl.cli.output import EXIT_CODES
 
 _SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 

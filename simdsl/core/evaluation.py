@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 
 from simdsl.core.matcher import describe
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.expectations import FixedPoint, LiteralType, Scalar, TypedLiteral
 from simdsl.plan.expressions import (
     BinaryOperation,

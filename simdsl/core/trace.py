@@ -21,9 +21,9 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
-from simdsl.plan.source import Path
 from simdsl.plan.values import Value, sorted_rows, to_json
 
 # marshal is the fastest way from nested tuples to bytes. Its version 2 writes a value the same way whether or not its

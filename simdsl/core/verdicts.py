@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from simdsl.core.trace import Trace
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import Rows
 from simdsl.plan.plan import Param, Plan
-from simdsl.plan.source import Path
 
 
 class Verdict(StrEnum):

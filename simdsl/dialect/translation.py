@@ -16,8 +16,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
 
 # One pass over the text finds all literals. A lexer would be exact and slower; what this expression cannot see (comments,

@@ -22,8 +22,7 @@ from simdsl.dialect.sqlglot_adapter import (
 from simdsl.dialect.statements import rewrite_query, rewrite_write
 from simdsl.dialect.strings import rewrite_strings
 from simdsl.dialect.unsupported import DialectPair, Unsupported
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.sql import Dialect
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from simdsl.dialect.sqlglot_adapter import SqlTree, exp
 from simdsl.dialect.type_inference import COMPARISONS, is_assignment, is_whole, strip_parens
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.sql import Dialect
 
 

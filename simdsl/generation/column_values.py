@@ -12,7 +12,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from simdsl.generation.sampler import Sampler
+from simdsl.core.choices import Sampler
 from simdsl.plan.expectations import Cell, FixedPoint, Scalar
 from simdsl.plan.values import quoted
 from simdsl.profiles.profile import ColumnType

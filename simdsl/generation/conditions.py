@@ -10,6 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from simdsl.core.choices import Sampler
 from simdsl.generation.column_values import ORDERED_TYPES, TEXT_TYPES, ColumnValue, ColumnValues, draw_typical, value_literal
 from simdsl.generation.expressions.evaluation import compile_expression
 from simdsl.generation.expressions.ir import (
@@ -34,10 +35,9 @@ from simdsl.generation.expressions.ir import (
     Substring,
 )
 from simdsl.generation.expressions.printing import Precedence, Printed, SqlitePrinter
-from simdsl.generation.sampler import Sampler
 from simdsl.generation.schema import TableDef
 from simdsl.generation.statements import MARK, BoundParameters, TableRows
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.values import Value
 from simdsl.profiles.profile import ColumnType, QueryRates

@@ -11,13 +11,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from simdsl.core.choices import Sampler
 from simdsl.generation.expressions.drawing import draw_expression
 from simdsl.generation.expressions.evaluation import evaluate
 from simdsl.generation.expressions.ir import ColumnRef, Literal, SqlExpression, SqlType
 from simdsl.generation.expressions.printing import DialectText, join_texts, render
 from simdsl.generation.expressions.values import SamplingRates, draw_value
-from simdsl.generation.sampler import Sampler
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.values import Value
 from simdsl.profiles.profile import ColumnType, IndexKind, Profile, ValueRates
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Final
 
+from simdsl.core.choices import Sampler
 from simdsl.generation.queries import draw_query
-from simdsl.generation.sampler import Sampler
 from simdsl.generation.schema import create_tables, draw_schema, draw_schema_change
 from simdsl.generation.session_model import (
     POOL,

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TypeAlias
 
+from simdsl.core.choices import Sampler
 from simdsl.generation.column_values import ORDERED_TYPES, ColumnValue, ColumnValues
 from simdsl.generation.conditions import ConditionGenerator, RowTest
-from simdsl.generation.sampler import Sampler
 from simdsl.generation.schema import ColumnDef, TableDef
 from simdsl.generation.statements import BoundParameters, DatabaseState, ReadQuery, expect_rows, sql
 from simdsl.plan.sql import SqlKind

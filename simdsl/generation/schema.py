@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from simdsl.core.choices import Sampler
 from simdsl.generation.column_values import (
     INTEGER_TYPES,
     TEXT_TYPES,
@@ -15,9 +16,8 @@ from simdsl.generation.column_values import (
     draw_typical,
     value_literal,
 )
-from simdsl.generation.sampler import Sampler
 from simdsl.generation.statements import TableRows
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.profiles.profile import ColumnType, IndexKind, SchemaKnobs
 from simdsl.profiles.profile import SchemaKnobs as Knobs
 

@@ -13,7 +13,7 @@ from dataclasses import field
 from enum import Enum
 from typing import Final, TypeAlias
 
-from simdsl.generation.sampler import Sampler
+from simdsl.core.choices import Sampler
 from simdsl.generation.schema import TableDef
 from simdsl.generation.statements import (
     BEGIN_SERIALIZABLE,
@@ -27,7 +27,7 @@ from simdsl.generation.statements import (
 )
 from simdsl.generation.writes import WriteGenerator
 from simdsl.plan.backend_facts import row_locking_backends
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.expectations import Blocks, Expectation, ExpectedError, Ok
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Sql, SqlKind

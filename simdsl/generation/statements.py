@@ -11,9 +11,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from simdsl.core.choices import Sampler
 from simdsl.generation.column_values import INTEGER_TYPES, ColumnValue, ColumnValues, expected_cell, value_literal
-from simdsl.generation.sampler import Sampler
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.expectations import (
     ComparisonOperator,
     Count,

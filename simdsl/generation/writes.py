@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from simdsl.core.choices import Sampler
 from simdsl.generation.column_values import INTEGER_TYPES, TEXT_TYPES, ColumnValue, ColumnValues, draw_value, value_literal
 from simdsl.generation.conditions import ConditionGenerator
-from simdsl.generation.sampler import Sampler
 from simdsl.generation.schema import ColumnDef, TableDef
 from simdsl.generation.statements import BoundParameters, DatabaseState, TableRows, WriteStatement, expect_error, sql
 from simdsl.plan.expectations import Expectation

@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final, assert_never
 
+from simdsl.plan.deferred import lazy_regex
 from simdsl.plan.plan import (
     VERSION,
     ExhaustiveSchedule,
@@ -29,13 +30,12 @@ from simdsl.plan.plan import (
     WorkloadAction,
     numbered_tasks,
 )
-from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.steps import NO_OPTIONS, BlockStep, Override, SqlStep, Step, StepOptions
 from simdsl.plan.values import Value
 from simdsl.syntax.document import AmbiguousScalar, Data, PlainScalar, resolve_scalar
 from simdsl.syntax.printer import duration_text, expression_text, line_text, schedule_text
 from simdsl.syntax.source_map import STEP_SECTIONS
-from simdsl.verbs.base.verb import verb_of
+from simdsl.verbs.base import verb_of
 
 
 def plan_data(plan: Plan) -> dict[str, Data]:

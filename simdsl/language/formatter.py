@@ -13,9 +13,8 @@ from typing import Final
 from simdsl.language.dump import emit_json, is_plain, scalar_text
 from simdsl.plan.backend_facts import dialect_of_backend
 from simdsl.plan.codes import Code
-from simdsl.plan.diagnostics import Diagnostic, Severity
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
+from simdsl.plan.deferred import lazy_regex
+from simdsl.plan.diagnostics import Diagnostic, Path, Severity
 from simdsl.plan.sql import Dialect
 from simdsl.plan.steps import STEP_OPTIONS, VERBS
 from simdsl.syntax.document import Data, Document, resolve_scalar, source_text
@@ -25,7 +24,7 @@ from simdsl.syntax.source_map import STEP_SECTIONS, ListNode, MapNode, Node, Sca
 from simdsl.syntax.sql_lexer import dialect_of, scan
 from simdsl.syntax.sql_lines import split_head
 from simdsl.syntax.yaml_reader import to_data
-from simdsl.verbs.base.verb import Overrides, verb_named
+from simdsl.verbs.base import Overrides, verb_named
 
 
 class CommentLayout:

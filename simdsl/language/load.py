@@ -9,16 +9,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from simdsl.core.gc_pause import gc_paused
 from simdsl.language.sections import check_names_of, check_schedule, read_params, read_schedule, read_workload
 from simdsl.language.static_checks import check_names, check_steps
 from simdsl.language.steps import Steps
 from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
+from simdsl.plan.deferred import dataclass, gc_paused
+from simdsl.plan.diagnostics import Diagnostic, Path, PlanError, Problem, Severity
 from simdsl.plan.plan import VERSION, Plan, PoolSpec, Reset, ResetMode, Schedule, Task, Workload
-from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect
 from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.syntax.document import Data, Document, source_text
@@ -26,7 +24,7 @@ from simdsl.syntax.fields import FieldReader, StepContext, describe_data
 from simdsl.syntax.files import ReadResult, read_file, read_text
 from simdsl.syntax.problems import MAX_PROBLEMS, Problems, TooManyErrors, nearest
 from simdsl.syntax.sql_lexer import dialect_of
-from simdsl.verbs.base.verb import verb_of
+from simdsl.verbs.base import verb_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

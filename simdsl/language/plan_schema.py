@@ -3,20 +3,90 @@
 It is put together from the same vocabulary as the loader: the verbs (each has its own piece, ``Verb.schema``), the
 names of backends, the enumerations of the IR. The loader does not use it: it checks plans itself and says more.
 `python docs/generate.py` writes the file, and tests compare it.
-"""
+
+This is also the only door to jsonschema, which is imported only when data is validated: no plan that is run or checked
+ever is."""
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from simdsl.plan import codes
 from simdsl.plan.backend_facts import BACKEND_NAMES
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.plan import ResetMode
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Json
+from simdsl.syntax.document import AmbiguousScalar, Data, PlainScalar
 from simdsl.syntax.fields import RESERVED_NAMES
-from simdsl.verbs.base.verb import verbs
+from simdsl.verbs.base import verbs
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
+
+Subject: TypeAlias = Literal["plan", "profile", "trace"]
+
+
+def violations(instance: Json, subject: Subject) -> tuple[tuple[Path, str], ...]:
+    """What the schema of a subject refuses: the deepest place that is to blame, and why, in the order of the paths."""
+    from jsonschema.exceptions import best_match  # 60 ms of imports that a run of a plan does not need
+
+    errors = sorted(_validator(subject).iter_errors(instance), key=lambda e: (list(map(str, e.absolute_path)), e.message))
+    # A mistake deep inside of an `if ... then` is an error of every schema around it; only the innermost helps.
+    deepest = [best_match([error]) or error for error in errors]
+    return tuple(dict.fromkeys((tuple(error.absolute_path), error.message) for error in deepest))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One thing that a schema refuses: its path, the keyword of the schema, and the part of the schema with that keyword."""
+
+    path: Path
+    keyword: str
+    shape: Mapping[str, Json]
+    message: str
+
+
+def refusals(instance: Json, subject: Subject) -> tuple[Violation, ...]:
+    """Everything that the schema of a subject refuses, for callers that word the messages themselves."""
+    return tuple(
+        Violation(
+            path=tuple(error.absolute_path), keyword=str(error.validator), shape=dict(error.schema), message=error.message
+        )
+        for error in _validator(subject).iter_errors(instance)
+    )
+
+
+def to_json(data: Data) -> Json:
+    """Plain data as a schema sees it. What only looks like a number is text, as it is to the loader."""
+    match data:
+        case PlainScalar():
+            return data.value
+        case AmbiguousScalar():
+            return data.text
+        case str():
+            return data
+        case list():
+            return [to_json(item) for item in data]
+        case dict():
+            return {key: to_json(value) for key, value in data.items()}
+
+
+@cache  # compiling a schema takes longer than validating by it
+def _validator(subject: Subject) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator  # see `violations`
+
+    return Draft202012Validator(json.loads(codes.path(f"schemas/{subject}.schema.json").read_text(encoding="utf-8")))
+
 
 NAME_PATTERN: Final = "^[a-z_][a-z0-9_]*$"
+
+
 TASK_PATTERN: Final = "^[a-z][a-z0-9_]*$"
 
 

@@ -9,6 +9,8 @@ from typing import Final
 
 from simdsl.language.steps import UNREADABLE, Steps
 from simdsl.plan.codes import Code
+from simdsl.plan.deferred import lazy_regex
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.plan import (
     WORKLOAD_TASK,
     DrawnVariable,
@@ -28,8 +30,6 @@ from simdsl.plan.plan import (
     WorkloadAction,
     numbered_tasks,
 )
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
 from simdsl.plan.steps import BlockStep, Step
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value, same
 from simdsl.syntax.document import AmbiguousScalar, Data, PlainScalar, source_text

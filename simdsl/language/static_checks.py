@@ -13,12 +13,11 @@ from typing import Final
 from simdsl.language.steps import UNREADABLE, Remarkable
 from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Blocks, Expectation, SameAs
 from simdsl.plan.expressions import Expression, PoolReference, ResultReference, ResultSlice
 from simdsl.plan.plan import Identifier, Plan, WorkloadAction
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, Variable
 from simdsl.plan.steps import STEP_OPTIONS, BlockStep, ExpectingStep, SqlStep, Step
 from simdsl.syntax.document import Data, source_text
@@ -27,7 +26,7 @@ from simdsl.syntax.expressions import subexpressions
 from simdsl.syntax.fields import value_at
 from simdsl.syntax.problems import MAX_OPTIONS, ParseIssue, Problems, did_you_mean
 from simdsl.syntax.sql_lexer import first_word
-from simdsl.verbs.base.verb import verb_of
+from simdsl.verbs.base import verb_of
 
 
 def check_names(problems: Problems, plan: Plan, data: dict[str, Data], remarkable: Remarkable) -> None:

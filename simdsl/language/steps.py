@@ -12,8 +12,8 @@ from typing import Final, TypeAlias
 
 from simdsl.plan.backend_facts import BACKEND_NAMES, dialect_of_backend
 from simdsl.plan.codes import Code
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Expectation
-from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect, Sql, SqlKind
 from simdsl.plan.steps import (
     NO_OPTIONS,
@@ -31,8 +31,8 @@ from simdsl.syntax.expectations import is_lint_free, lint_session, lint_statemen
 from simdsl.syntax.fields import NAME, TASK_NAME, FieldReader, StepContext, describe_data
 from simdsl.syntax.problems import ParseError, ParseIssue, Problems, did_you_mean, nearest
 from simdsl.syntax.sql_lines import SqlLine, SqlLineParser
+from simdsl.verbs.base import Overrides, verb_named, verbs
 from simdsl.verbs.base.parsing import SessionArgumentsParser, VerbSource
-from simdsl.verbs.base.verb import Overrides, verb_named, verbs
 
 # The steps that later checks have to look at, by their index in each list. False: only because of a label. All others
 # are plain statements, in which there is nothing to check: a plan of 10,000 of them is not walked through again.

@@ -12,9 +12,9 @@ from dataclasses import field
 
 from simdsl.core.trace import BlockReason, PoolChanged, StepCompleted, TaskBlocked, Trace
 from simdsl.core.verdicts import Failure, FailureKind
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import Failed
-from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction
 
 

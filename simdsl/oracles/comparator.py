@@ -32,9 +32,9 @@ from simdsl.core.trace import (
     Trace,
 )
 from simdsl.oracles.equivalence import Equivalence
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction, TransactionControl
 from simdsl.plan.values import Row, Value, literal_row
 

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final, assert_never
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.values import Row, Value, as_text, row_key, same, sorted_rows
 
 TOLERANCE: Final = 1e-9

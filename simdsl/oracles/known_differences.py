@@ -15,9 +15,8 @@ from typing import Final, NamedTuple, TypeAlias, assert_never
 from unicodedata import normalize
 
 from simdsl.oracles.equivalence import ACROSS, RULES, Equivalence, Rule
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Row, Value
 

@@ -14,7 +14,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.sql import Dialect
 
 BUILT_IN_BACKENDS: Final = ("sqlite", "postgres", "mssql", "libsql", "turso")

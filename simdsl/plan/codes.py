@@ -4,11 +4,15 @@ The letter is the family: F files, Y YAML, J JSON, S structure (keys and types),
 R rules of the language, B backends, U usage of the command line, D comparisons of runs, P profiles,
 K known bugs and campaigns, X simdsl itself, W warnings.
 A code never changes its meaning, and its number is never used again.
-"""
+
+Their pages, and simdsl's other files (grammar/, schemas/, profiles/, plans/), stand at the top of a checkout; in an
+installation they are under simdsl/_data. A page is simdsl/plan/pages/CODE.md, so that it can be read where it is."""
 
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
+from typing import Final
 
 
 class Code(Enum):
@@ -177,3 +181,23 @@ class Code(Enum):
     def title(self) -> str:
         """The one-line summary of the code's page."""
         return self.value
+
+
+_PACKAGE: Final = Path(__file__).resolve().parent.parent
+
+
+def path(name: str) -> Path:
+    """The place of a resource such as ``schemas/plan.schema.json``. Raises ``FileNotFoundError`` if neither has it."""
+    for root in (_PACKAGE / "_data", _PACKAGE.parent):
+        candidate = root / name
+        if candidate.exists():
+            return candidate
+    raise FileNotFoundError(f"simdsl's own file {name} is missing: the installation is incomplete")
+
+
+_PAGES: Final = Path(__file__).resolve().parent / "pages"
+
+
+def page(code: Code) -> str:
+    """The text of a page. Its first line is ``# CODE: title``."""
+    return (_PAGES / f"{code.name}.md").read_text(encoding="utf-8")

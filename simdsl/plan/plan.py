@@ -10,7 +10,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.sql import Dialect
 from simdsl.plan.steps import SqlStep, Step
 from simdsl.plan.values import Value

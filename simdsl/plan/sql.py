@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 
 
 class Dialect(StrEnum):

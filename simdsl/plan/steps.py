@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.expectations import Expectation
 from simdsl.plan.expressions import Expression
 from simdsl.plan.sql import Sql

@@ -9,12 +9,11 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
-from simdsl.language.json_schema import Violation, refusals, to_json
+from simdsl.language.plan_schema import Violation, refusals, to_json
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.diagnostics import Diagnostic, Problem
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Diagnostic, Path, Problem, SourceSpan
 from simdsl.plan.plan import VERSION
-from simdsl.plan.source import Path, SourceSpan
 from simdsl.plan.values import Json
 from simdsl.profiles.profile import GROUPS, Key, Knob, KnobType, knobs
 from simdsl.syntax.document import Data, PlainScalar, resolve_scalar

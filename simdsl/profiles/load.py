@@ -12,14 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from simdsl.language.dump import is_plain
-from simdsl.language.json_schema import to_json
-from simdsl.plan import resources
+from simdsl.language.plan_schema import to_json
+from simdsl.plan import codes
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.diagnostics import Diagnostic, PlanError, Problem, Severity
+from simdsl.plan.deferred import dataclass, lazy_regex
+from simdsl.plan.diagnostics import Diagnostic, Location, Path, PlanError, Problem, Severity
 from simdsl.plan.plan import VERSION
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Location, Path
 from simdsl.plan.values import Json
 from simdsl.profiles.checks import ORIGIN, problems_of, read_overrides
 from simdsl.profiles.profile import DOC_KEY, NAME_KEY, Key, Profile, from_keys, knobs, nested, to_keys
@@ -251,7 +249,7 @@ def _place(path: str, name: str) -> ProfileFile:
 
 
 def _bundled() -> str:
-    return str(resources.path(FOLDER))
+    return str(codes.path(FOLDER))
 
 
 _COLUMN: Final = 24  # where comments begin, if what stands before them is not longer

@@ -13,8 +13,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Final, TypeAlias
 
-from simdsl.plan import resources
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan import codes
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.plan import VERSION
 from simdsl.plan.values import Json
 from simdsl.syntax.expressions import parse_duration
@@ -222,7 +222,7 @@ def knobs() -> tuple[Knob, ...]:
 @cache
 def schema() -> dict[str, Any]:
     """The JSON Schema of profiles."""
-    loaded: dict[str, Any] = json.loads(resources.path("schemas/profile.schema.json").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = json.loads(codes.path("schemas/profile.schema.json").read_text(encoding="utf-8"))
     return loaded
 
 

@@ -18,9 +18,8 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from simdsl.core.trace import SessionRolledBack, StepCompleted, TraceEvent
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.outcomes import ErrorClass, Failed
-from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import TransactionAction, TransactionControl
 from simdsl.plan.values import Value, literal
 from simdsl.properties.relations import CONTENTION

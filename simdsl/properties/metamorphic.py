@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Final
 
+from simdsl.core.choices import Sampler
 from simdsl.generation.expressions.ir import Literal
 from simdsl.generation.expressions.printing import DialectText, render
 from simdsl.generation.expressions.values import draw_value
 from simdsl.generation.fixture import FixtureTable, QuerySampler, SchemaFixture, draw_fixture
-from simdsl.generation.sampler import Sampler
 from simdsl.generation.statements import BEGIN_SERIALIZABLE, COMMIT, ROLLBACK, expect_error
 from simdsl.plan.expectations import Expectation
 from simdsl.plan.expressions import Expression

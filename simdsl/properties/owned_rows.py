@@ -2,13 +2,17 @@
 
 So a task knows what its own rows must be, whatever the schedule, while the engine still sees concurrent writers in one
 table and one index.
-"""
+
+Checks of what queries see stand here too, since several properties share them: rows that must be invisible, and whole
+tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
+from simdsl.core.trace import StepCompleted, TraceEvent
 from simdsl.generation.expressions.drawing import draw_expression, draw_predicate_true_for
 from simdsl.generation.expressions.evaluation import evaluate
 from simdsl.generation.expressions.ir import ColumnRef, SqlExpression, SqlType
@@ -16,12 +20,18 @@ from simdsl.generation.expressions.printing import DialectText, render
 from simdsl.generation.expressions.values import draw_value
 from simdsl.generation.fixture import KEY, FixtureTable, RowCells, SchemaFixture, draw_fixture
 from simdsl.plan.backend_facts import generated_plan_backends
+from simdsl.plan.outcomes import Rows
+from simdsl.plan.plan import Plan
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Value
+from simdsl.properties.keyed_tables import ReadRows, parse_keyed_statement
 from simdsl.properties.plan_builder import PlanBuilder
+from simdsl.properties.registry import PropertyFinding, PropertyHeld, PropertyViolation, TraceCheck
+from simdsl.properties.row_history import Observation, VersionHistory, WriteOutcome
 
 EXPRESSION_BACKENDS: Final = generated_plan_backends()
 """The backends whose dialects expressions are printed in."""
+
 
 _KEYS_PER_OWNER: Final = 1000  # the keys of an owner begin at its number times this
 
@@ -130,3 +140,56 @@ def owned_by(owner: int, alias: str = "") -> str:
 def rows_matching(rows: Sequence[RowCells], condition: SqlExpression) -> list[RowCells]:
     """The rows for which the condition is true."""
     return [row for row in rows if evaluate(condition, row) is True]
+
+
+def invisible_rows_checker(outcome: WriteOutcome) -> TraceCheck:
+    """A checker that no query shows a write which ended in this way."""
+
+    def check(plan: Plan, events: Iterable[TraceEvent]) -> Iterator[PropertyFinding]:
+        return check_invisible_rows(events, outcome)
+
+    return check
+
+
+def check_invisible_rows(events: Iterable[TraceEvent], outcome: WriteOutcome) -> Iterator[PropertyFinding]:
+    """Check every query of a row to which some write ended in this way."""
+    for seen in VersionHistory().read(events):
+        culprit = None if seen.holds else seen.culprit
+        if culprit is not None and culprit.outcome is outcome:
+            message = f"{seen.read.task} sees {seen.shown(seen.got)} of table {seen.table}, which was {outcome}"
+            evidence = seen.evidence(culprit)
+            yield PropertyViolation(message=message, evidence=evidence, path=seen.read.path, task=seen.read.task)
+        elif seen.holds and seen.could_show(outcome):
+            yield PropertyHeld(path=seen.read.path)
+
+
+def check_table_content(
+    history: VersionHistory, event: TraceEvent
+) -> Iterator[tuple[str, PropertyHeld | PropertyViolation]]:
+    """Feed the event to the history; if it is a query of a whole known table, yield the table's name and the finding."""
+    by_table = groupby(history.read([event]), key=lambda seen: seen.table)
+    for table, group in by_table:
+        rows = list(group)
+        read = rows[0].read
+        if _reads_whole_table(read):
+            yield table, _compare_rows(table, read, rows)
+
+
+def _reads_whole_table(step: StepCompleted) -> bool:
+    statement = parse_keyed_statement(step.what, dict(zip(step.names, step.arguments, strict=False)))
+    return isinstance(statement, ReadRows) and statement.key is None
+
+
+def _compare_rows(table: str, read: StepCompleted, rows: list[Observation]) -> PropertyHeld | PropertyViolation:
+    wrong = next((seen for seen in rows if not seen.holds), None)
+    got = read.outcome.rows if isinstance(read.outcome, Rows) else []
+    # Every row may be right and the table still wrong: a row whose key is no integer is a row of no version.
+    if wrong is None and sum(len(seen.got) for seen in rows) == len(got):
+        return PropertyHeld(path=read.path)
+    if wrong is None:
+        message, evidence = f"{read.task} sees rows of table {table} whose key is no integer", rows[0].evidence()
+    else:
+        last = wrong.allowed[-1]
+        message = f"{read.task} sees {wrong.shown(wrong.got)} of table {table}, where {wrong.shown(last.values)} is expected"
+        evidence = wrong.evidence(last if last.by is not read else None, wrong.culprit)
+    return PropertyViolation(message=message, evidence=evidence, path=read.path, task=read.task)

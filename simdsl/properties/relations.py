@@ -15,7 +15,8 @@ from typing import Any, Final
 from simdsl.core.evaluation import CheckError, Evaluation
 from simdsl.core.matcher import describe
 from simdsl.core.trace import CheckEvaluated, StepCompleted, TraceEvent
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Scalar
 from simdsl.plan.expressions import (
     BinaryOperation,
@@ -32,10 +33,9 @@ from simdsl.plan.expressions import (
 )
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.plan import Plan
-from simdsl.plan.source import Path
 from simdsl.plan.steps import BlockStep, Step
 from simdsl.plan.values import Value
-from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, TraceCheck
+from simdsl.properties.registry import PropertyFinding, PropertyHeld, PropertyViolation, TraceCheck
 from simdsl.verbs.check import Check
 
 # Stating a relation

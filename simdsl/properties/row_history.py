@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 from simdsl.core.matcher import describe
 from simdsl.core.trace import SessionRolledBack, StepCompleted, TraceEvent
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.sql import IsolationLevel, TransactionAction, TransactionControl, TransactionMode
 from simdsl.plan.values import Value, literal

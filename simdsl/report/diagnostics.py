@@ -9,9 +9,8 @@ from itertools import groupby
 from typing import Final, assert_never
 
 from simdsl.plan.codes import Code
-from simdsl.plan.diagnostics import Diagnostic, Severity
-from simdsl.plan.source import SourceSpan
-from simdsl.report.screen import Screen, Style, excerpt, visible
+from simdsl.plan.diagnostics import Diagnostic, Severity, SourceSpan
+from simdsl.report.terminal import Screen, Style, excerpt, visible
 
 
 class DiagnosticFormat(StrEnum):

@@ -9,7 +9,7 @@ from typing import Final
 from simdsl.core.trace import BlockReason, TaskBlocked, Trace
 from simdsl.core.verdicts import GeneratorHealth, GeneratorStats, PlanEnded, PlanStarted, Progress, RunEnded, Verdict
 from simdsl.language.property_names import known_names
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.properties import registry
 from simdsl.report.context import count_noun

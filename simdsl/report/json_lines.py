@@ -33,11 +33,11 @@ from simdsl.core.verdicts import (
     RunReport,
     Verdict,
 )
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.plan import Identifier, Param
 from simdsl.plan.values import from_json, to_json
-from simdsl.report.secrets import Secrets
+from simdsl.report.context import Secrets
 from simdsl.runs.differential import labels
 
 # A JSON object. Its shape is the schema's business, which a type checker cannot follow.

@@ -18,11 +18,10 @@ from simdsl import __version__
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import AllPlansEnded, FailureKind, PlanEnded, PlanStarted, Progress, RunEnded, Verdict
 from simdsl.plan.diagnostics import Diagnostic, Severity
-from simdsl.report.context import NOTHING_ASSERTED, Destination, Report, ReportContext, ReportOutput, count_noun
+from simdsl.report.context import NOTHING_ASSERTED, Destination, Report, ReportContext, ReportOutput, Secrets, count_noun
 from simdsl.report.diagnostics import diagnostic_text
 from simdsl.report.failure_text import render_failure
-from simdsl.report.screen import Screen, visible
-from simdsl.report.secrets import Secrets
+from simdsl.report.terminal import Screen, visible
 
 # CI servers tell the two apart: an error kept the plan from being checked, a failure is an assertion that does not hold.
 _ERRORS: Final = frozenset(

@@ -14,8 +14,8 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 from simdsl.backends.protocol import Description
 from simdsl.core.trace import TraceEvent
 from simdsl.core.verdicts import BackendOutput, Failure, FailureKind, Verdict
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import Outcome
-from simdsl.plan.source import Path
 from simdsl.plan.values import Json, Value
 from simdsl.report.json_lines import EVENT_NAMES, FORMAT
 

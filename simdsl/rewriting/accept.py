@@ -16,11 +16,11 @@ from simdsl.core.matcher import bag_of
 from simdsl.core.trace import InvariantEvaluated, StepCompleted
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
 from simdsl.language.load import load
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import ComparisonOperator, Count, CountUnit, ExactRows, Expectation, Ok, SameAs
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.plan import Plan
-from simdsl.plan.source import Path
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.steps import SqlStep, Step
 from simdsl.rewriting.pin import expectation_of, step_at

@@ -20,7 +20,8 @@ from simdsl.core.trace import (
 )
 from simdsl.core.verdicts import RunReport
 from simdsl.plan.backend_facts import BACKEND_NAMES
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import (
     Binding,
     Blocks,
@@ -48,13 +49,11 @@ from simdsl.plan.plan import (
     Schedule,
     Task,
 )
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, TransactionAction, TransactionControl, Variable
 from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.plan.values import Value, as_text, same
 from simdsl.verbs.await_ import Await
-from simdsl.verbs.base.verb import verb_of
+from simdsl.verbs.base import verb_of
 from simdsl.verbs.for_ import For
 from simdsl.verbs.return_ import Return
 from simdsl.verbs.sleep import Sleep

@@ -20,9 +20,9 @@ from simdsl.backends.protocol import Database, Lease, Session, Settled
 from simdsl.core.clock import Clock
 from simdsl.core.trace import BlockReason, RaceDetected, TaskBlocked, Trace
 from simdsl.core.verdicts import Failure, FailureKind
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
-from simdsl.runner.state import PendingOperation, TaskConnection
+from simdsl.runner.program import PendingOperation, TaskConnection
 from simdsl.verbs.base.runtime import RunStopped, at_step
 
 

@@ -21,9 +21,15 @@ from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.values import Value
 from simdsl.runner.blocked import Answer, BlockedOperations, RealTimeLimits
 from simdsl.runner.invariants import InvariantChecker
-from simdsl.runner.program import StatementInstruction
+from simdsl.runner.program import (
+    PendingOperation,
+    RunEvaluationContext,
+    StatementInstruction,
+    TaskConnection,
+    TaskConnections,
+    not_connected,
+)
 from simdsl.runner.scheduling import SchedulingPolicy
-from simdsl.runner.state import PendingOperation, RunEvaluationContext, TaskConnection, TaskConnections, not_connected
 from simdsl.verbs.base.runtime import (
     DONE,
     NO_CONNECTION,

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 from simdsl.backends.protocol import Backend, Refusal, Statement
 from simdsl.core.choices import steps_for_task
 from simdsl.core.matcher import Matcher, compile_expectation, exact_match
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Binding, Blocks, ExactRows, Expectation, ExpectedError
 from simdsl.plan.outcomes import Affected
 from simdsl.plan.plan import Identifier, Param, Plan, Workload
-from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect, Sql, SqlKind, Variable
 from simdsl.plan.steps import ExpectingStep, Override, SqlStep, Step, StepOptions
 from simdsl.plan.values import Value
 from simdsl.runner.program import LoweredWorkload, Program, StatementInstruction
 from simdsl.syntax.sql_lexer import nondeterministic_part
+from simdsl.verbs.base import CompiledExpectation, verb_of
 from simdsl.verbs.base.runtime import NO_CONNECTION, Instruction, Instructions
-from simdsl.verbs.base.verb import CompiledExpectation, verb_of
 
 if TYPE_CHECKING:
     from simdsl.dialect.translation import Translator

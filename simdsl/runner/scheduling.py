@@ -9,7 +9,7 @@ from typing import Final, Protocol, assert_never
 from simdsl.core.choices import choose_below, shuffled
 from simdsl.core.trace import ScheduleEntrySkipped, TaskChosen, Trace
 from simdsl.core.verdicts import FailureKind
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.plan import ExhaustiveSchedule, ExplicitSchedule, PctSchedule, RandomSchedule, RecordedSchedule, Schedule
 from simdsl.verbs.base.runtime import RunStopped, TaskThread, ThreadState, of_run
 

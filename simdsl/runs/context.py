@@ -15,14 +15,13 @@ from typing import Protocol
 from simdsl.backends.protocol import Backend, Database, Pool
 from simdsl.core.choices import run_seed
 from simdsl.core.clock import Clock
-from simdsl.core.gc_pause import gc_paused
 from simdsl.core.matcher import describe
 from simdsl.core.trace import Trace
 from simdsl.core.verdicts import Failure, FailureKind
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, gc_paused
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.plan import Param, PctSchedule, Plan, RandomSchedule
-from simdsl.plan.source import Path
 from simdsl.plan.values import Value
 from simdsl.runner.blocked import RealTimeLimits
 from simdsl.runner.interpreter import Interpreter

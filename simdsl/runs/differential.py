@@ -13,18 +13,17 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 from simdsl.backends.protocol import Backend
-from simdsl.backends.urls import mask
-from simdsl.core.gc_pause import gc_paused
+from simdsl.backends.registry import mask
 from simdsl.core.matcher import describe
 from simdsl.core.verdicts import BackendOutput, Failure, FailureKind, PlanStarted, Progress, RunEnded, RunReport, Verdict
 from simdsl.oracles.comparator import Aspect, BackendRun, Divergence, SortKeys, compare
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
 from simdsl.oracles.known_differences import ComparedEngine, PlanContext, find_known_difference
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, gc_paused
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Binding, ExactRows
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
 from simdsl.plan.plan import Plan
-from simdsl.plan.source import Path
 from simdsl.plan.sql import Dialect
 from simdsl.rewriting.pin import step_at
 from simdsl.runner.lowering import Skipped, lower

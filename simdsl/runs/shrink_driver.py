@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from simdsl.core.verdicts import RunReport
-from simdsl.failures.same_failure import (
+from simdsl.failures import (
     FailureIdentity,
     FailureMatcher,
     OtherFailure,
@@ -21,13 +21,12 @@ from simdsl.failures.same_failure import (
     failing_step,
     is_same_failure,
 )
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.plan import Plan
-from simdsl.plan.source import Path
 from simdsl.rewriting.pin import pin_run
 from simdsl.shrinker.case import CandidateResult, ShrinkCase, is_loadable
-from simdsl.shrinker.driver import ShrinkSnapshot, shrink
-from simdsl.shrinker.initial_case import recorded_case, unrolled_case
+from simdsl.shrinker.driver import ShrinkSnapshot, recorded_case, shrink, unrolled_case
 
 REPEATS: Final = 10
 """How often a run is repeated whose failure does not come back at once."""

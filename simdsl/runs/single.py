@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simdsl.backends.protocol import Backend
-from simdsl.core.gc_pause import gc_paused
 from simdsl.core.verdicts import PlanStarted, Progress, RunEnded, RunReport, Verdict
+from simdsl.plan.deferred import gc_paused
 from simdsl.plan.plan import Plan
 from simdsl.runner.lowering import Skipped, lower
 from simdsl.runs.context import RunContext, RunOptions

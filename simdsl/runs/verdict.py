@@ -11,17 +11,16 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from simdsl.backends.protocol import Backend
-from simdsl.core.gc_pause import gc_paused
 from simdsl.core.trace import Trace
 from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, PropertyResult, RunReport, Verdict
 from simdsl.oracles import builtin_invariants
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, gc_paused
 from simdsl.plan.outcomes import ErrorClass, Failed
 from simdsl.plan.plan import Plan
 from simdsl.runs.context import FinishedRun
 
 if TYPE_CHECKING:
-    from simdsl.properties.property import PropertyViolation
+    from simdsl.properties.registry import PropertyViolation
 
 
 def evaluate_run(run: FinishedRun) -> RunReport:
@@ -143,7 +142,7 @@ def _evaluate_properties(plan: Plan, trace: Trace) -> tuple[tuple[PropertyResult
     if not plan.properties:
         return (), []
     from simdsl.properties import registry  # start-up: most plans name no property
-    from simdsl.properties.property import PropertyViolation
+    from simdsl.properties.registry import PropertyViolation
 
     results: list[PropertyResult] = []
     failures: list[Failure] = []

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from simdsl.language.dump import dump_json
 from simdsl.language.load import check_text
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.plan import ExplicitSchedule, Plan, Task
-from simdsl.plan.source import Path
 from simdsl.plan.steps import BlockStep, SqlStep, Step
 
 _Any = TypeVar("_Any", bound=Step)

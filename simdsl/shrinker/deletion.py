@@ -14,11 +14,10 @@ from dataclasses import field, fields, is_dataclass
 from itertools import pairwise
 from typing import Any, Final, TypeAlias, TypeVar
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Binding, Blocks, SameAs
 from simdsl.plan.expressions import ResultReference, ResultSlice
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction, Variable
 from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.shrinker.case import CandidateTester, ShrinkCase, sql_steps, task_of

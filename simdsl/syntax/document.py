@@ -2,7 +2,7 @@
 
 The data consists of ``dict`` (with text as keys), ``list``, ``str`` and two kinds of plain scalars that YAML 1.2 does not
 read as text: ``PlainScalar`` and ``AmbiguousScalar``. It holds no positions. The loader addresses everything by path
-(``simdsl.plan.source.Location``), and the first question about a position reads the text once more, with positions: a
+(``simdsl.plan.diagnostics.Location``), and the first question about a position reads the text once more, with positions: a
 plan without mistakes never pays for them."""
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from simdsl.plan.backend_facts import BACKEND_NAMES, dialect_of_backend
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.diagnostics import Diagnostic, Problem
+from simdsl.plan.deferred import dataclass, lazy_regex
+from simdsl.plan.diagnostics import Diagnostic, Location, Path, Problem, SourceSpan, SourceText
 from simdsl.plan.plan import Plan
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Location, Path, SourceSpan, SourceText
 from simdsl.plan.steps import STEP_OPTIONS
 from simdsl.plan.values import INT64_MAX, INT64_MIN
 from simdsl.syntax.problems import ParseError

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, assert_never
 
 from simdsl.plan.codes import Code
+from simdsl.plan.deferred import lazy_regex
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import (
     Alternative,
     Binding,
@@ -32,8 +34,6 @@ from simdsl.plan.expectations import (
     Wildcard,
 )
 from simdsl.plan.outcomes import ErrorClass
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, Variable
 from simdsl.syntax.expressions import cell_of, error_class, integer, issue_at, leaf
 from simdsl.syntax.grammar import parse

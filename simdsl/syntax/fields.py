@@ -10,9 +10,8 @@ from typing import Final
 
 from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
+from simdsl.plan.deferred import dataclass, lazy_regex
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.steps import STEP_OPTIONS, VERBS
 from simdsl.plan.values import INT64_MAX, INT64_MIN
 from simdsl.syntax.document import AmbiguousScalar, Data, PlainScalar, source_text

@@ -9,11 +9,10 @@ import os
 import stat
 from typing import Final
 
-from simdsl.core import gc_pause
+from simdsl.plan import deferred
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.diagnostics import Diagnostic
-from simdsl.plan.source import Path, SourceText
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Diagnostic, Path, SourceText
 from simdsl.syntax import json_reader, yaml_fast
 from simdsl.syntax.document import Document
 from simdsl.syntax.source_map import LineIndex
@@ -75,7 +74,7 @@ def read_text(text: str, name: str) -> ReadResult:
         return _too_large(name)
     bom = text.startswith("\ufeff")
     source = SourceText(name=name, text=text[1:] if bom else text)
-    with gc_pause.gc_paused():
+    with deferred.gc_paused():
         return _read_json(source, bom) if json_reader.is_json(source.text, name) else _read_yaml(source, bom)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from simdsl.plan import resources
+from simdsl.plan import codes
 from simdsl.plan.codes import Code
-from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.deferred import lazy_regex
 from simdsl.syntax.problems import ParseError, ParseIssue, nearest
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _parser(starts: str | tuple[str, ...]) -> Lark:
 
 @cache
 def _text() -> str:
-    return resources.path("grammar/plan.lark").read_text(encoding="utf-8")
+    return codes.path("grammar/plan.lark").read_text(encoding="utf-8")
 
 
 @cache

@@ -11,8 +11,8 @@ import json
 from typing import Any, Final, NoReturn
 
 from simdsl.plan.codes import Code
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
+from simdsl.plan.deferred import lazy_regex
+from simdsl.plan.diagnostics import Path
 from simdsl.syntax.document import Data, PlainScalar, resolve_scalar
 from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ReaderIssues, ScalarNode, ScalarStyle
 from simdsl.syntax.yaml_reader import MAX_DEPTH, MAX_NODES, PositionedRead, too_many

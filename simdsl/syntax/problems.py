@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.diagnostics import Problem, Severity
-from simdsl.plan.source import Location, Path
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Location, Path, Problem, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

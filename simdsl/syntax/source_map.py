@@ -15,9 +15,8 @@ from itertools import chain
 from typing import Final, TypeAlias
 
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.diagnostics import Diagnostic, Severity, severity_of
-from simdsl.plan.source import Path, SourceSpan, SourceText
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Diagnostic, Path, Severity, SourceSpan, SourceText, severity_of
 from simdsl.syntax.problems import MAX_PROBLEMS
 
 

@@ -20,8 +20,7 @@ from typing import Final
 
 from simdsl.plan.backend_facts import dialect_of_backend
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.sql import (
     Dialect,
     IsolationLevel,

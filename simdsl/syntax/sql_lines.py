@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
+from simdsl.plan.deferred import lazy_regex
 from simdsl.plan.expectations import (
     Cell,
     CellRow,
@@ -31,7 +32,6 @@ from simdsl.plan.expectations import (
     fast_exact_rows,
     fast_scalar,
 )
-from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Dialect, Sql, Variable, fast_sql
 from simdsl.plan.steps import SqlStep, fast_sql_step
 from simdsl.syntax.expectations import fast_expectation, is_lint_free, parse_expectation

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.codes import Code
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
+from simdsl.plan.deferred import lazy_regex
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.steps import STEP_OPTIONS, VERBS
 from simdsl.syntax.source_map import ListNode, MapNode, Node, ReaderIssue, ReaderIssues, ScalarNode, ScalarStyle, step_lists
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final, TypeAlias
 
-from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.deferred import lazy_regex
 from simdsl.plan.steps import STEP_OPTIONS
 from simdsl.syntax.document import Data, resolve_scalar
 from simdsl.syntax.source_map import STEP_SECTIONS

@@ -16,9 +16,8 @@ from itertools import islice
 from typing import Any, Final
 
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path, SourceText
+from simdsl.plan.deferred import dataclass, lazy_regex
+from simdsl.plan.diagnostics import Path, SourceText
 from simdsl.syntax.document import Data, resolve_scalar
 from simdsl.syntax.problems import MAX_PROBLEMS
 from simdsl.syntax.source_map import LineIndex, ListNode, MapNode, Node, ReaderIssue, ReaderIssues, ScalarNode, ScalarStyle

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from simdsl.backends.protocol import Backend, Database, Refusal, Session, Statement
 from simdsl.core.clock import Clock
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.plan import PoolSpec
 from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionAction, TransactionControl, TransactionMode, Variable

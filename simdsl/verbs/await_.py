@@ -7,12 +7,13 @@ from typing import Final
 from simdsl.core.matcher import Mismatch, compile_expectation
 from simdsl.core.verdicts import Failure, FailureKind
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Expectation, Ok
-from simdsl.plan.source import Path
 from simdsl.plan.steps import NO_OPTIONS, ExpectingStep, StepOptions
 from simdsl.syntax.fields import StepContext
 from simdsl.syntax.printer import with_expectation
+from simdsl.verbs.base import BlockedTasks, Lowering, Overrides, Verb
 from simdsl.verbs.base.parsing import StepReader, VerbSource
 from simdsl.verbs.base.runtime import (
     Instruction,
@@ -24,7 +25,6 @@ from simdsl.verbs.base.runtime import (
     step_failed,
     unbound,
 )
-from simdsl.verbs.base.verb import BlockedTasks, Lowering, Overrides, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

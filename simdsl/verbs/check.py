@@ -7,15 +7,15 @@ from typing import Final
 from simdsl.core.evaluation import CheckError, Evaluation, EvaluationContext, format_result
 from simdsl.core.trace import CheckEvaluated
 from simdsl.core.verdicts import Failure, FailureKind
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expressions import BinaryOperation, BinaryOperator, Expression
-from simdsl.plan.source import Path
 from simdsl.plan.steps import NO_OPTIONS, Override, StepOptions, TaskStep
 from simdsl.syntax.expressions import parse_check
 from simdsl.syntax.printer import expression_text
+from simdsl.verbs.base import EVERYWHERE, Lowering, NameChecker, Overrides, Verb
 from simdsl.verbs.base.parsing import StepReader, VerbSource
 from simdsl.verbs.base.runtime import Instruction, RunStopped, Runtime, TaskThread, fingerprint, unbound
-from simdsl.verbs.base.verb import EVERYWHERE, Lowering, NameChecker, Overrides, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

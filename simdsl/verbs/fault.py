@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.source import Path
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.steps import NO_OPTIONS, StepOptions, TaskStep
 from simdsl.syntax.expressions import integer
 from simdsl.syntax.grammar import parse
+from simdsl.verbs.base import Lowering, Verb
 from simdsl.verbs.base.parsing import StepReader, VerbSource
 from simdsl.verbs.base.runtime import Instruction
-from simdsl.verbs.base.verb import Lowering, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 from simdsl.core.evaluation import constant_value
 from simdsl.core.verdicts import FailureKind
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import FixedPoint, Scalar, TypedLiteral
 from simdsl.plan.outcomes import Outcome
-from simdsl.plan.source import Path
 from simdsl.plan.sql import Variable
 from simdsl.plan.steps import NO_OPTIONS, BlockStep, Step, StepOptions
 from simdsl.plan.values import Value
@@ -19,9 +19,9 @@ from simdsl.syntax.expressions import integer, issue_at, leaf, value_of, variabl
 from simdsl.syntax.grammar import parse
 from simdsl.syntax.printer import bound_text, cell_text
 from simdsl.syntax.problems import ParseError
+from simdsl.verbs.base import EVERYWHERE, Lowering, NameChecker, Verb
 from simdsl.verbs.base.parsing import StepReader, VerbSource
 from simdsl.verbs.base.runtime import Frame, Instruction, RunStopped, Runtime, TaskThread, at_step, unbound
-from simdsl.verbs.base.verb import EVERYWHERE, Lowering, NameChecker, Verb
 
 if TYPE_CHECKING:
     from simdsl.syntax.grammar import Branch

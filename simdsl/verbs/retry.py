@@ -7,18 +7,18 @@ from typing import Final, NamedTuple
 
 from simdsl.core.trace import BlockReason
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
-from simdsl.plan.source import Path
 from simdsl.plan.steps import NO_OPTIONS, BlockStep, ExpectingStep, Step, StepOptions
 from simdsl.plan.values import Value
 from simdsl.syntax.expressions import duration_us, error_class, integer, issue_at
 from simdsl.syntax.grammar import parse
 from simdsl.syntax.printer import duration_text
 from simdsl.syntax.problems import ParseError, Problems
+from simdsl.verbs.base import Lowering, Verb
 from simdsl.verbs.base.parsing import StepReader, VerbSource
 from simdsl.verbs.base.runtime import NO_CONNECTION, Frame, Instruction, Runtime, TaskThread
-from simdsl.verbs.base.verb import Lowering, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

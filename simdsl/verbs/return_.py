@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Expectation
 from simdsl.plan.plan import WORKLOAD_TASK
-from simdsl.plan.source import Path
 from simdsl.plan.steps import NO_OPTIONS, ExpectingStep, StepOptions
 from simdsl.syntax.printer import with_expectation
+from simdsl.verbs.base import BlockedTasks, Lowering, Overrides, Verb
 from simdsl.verbs.base.parsing import StepReader, VerbSource, report_missing_pools, session_task
 from simdsl.verbs.base.runtime import Instruction, Runtime, TaskThread
-from simdsl.verbs.base.verb import BlockedTasks, Lowering, Overrides, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,10 +23,10 @@ from simdsl.backends.protocol import Backend, Database, Lease, Pool, PoolCounts,
 from simdsl.backends.wrappers import WrappedDatabase, WrappedSession
 from simdsl.core.clock import Clock
 from simdsl.core.trace import Moment, Trace, TracedInstruction, TraceEvent
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.plan import Param, PoolSpec
-from simdsl.plan.source import Path
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import Value
 from simdsl.runner.program import Program, StatementInstruction

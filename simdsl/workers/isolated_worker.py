@@ -22,8 +22,7 @@ from types import FrameType, TracebackType
 from typing import Final
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
-from simdsl.backends.registry import resolve
-from simdsl.backends.urls import mask
+from simdsl.backends.registry import mask, resolve
 from simdsl.backends.workspace import Workspace
 from simdsl.core.trace import Trace
 from simdsl.core.verdicts import (
@@ -37,7 +36,7 @@ from simdsl.core.verdicts import (
     RunReport,
     Verdict,
 )
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions

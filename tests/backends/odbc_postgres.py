@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from simdsl.backends.dbapi.statements import TransactionSyntax, compile_statement, quote_name
+from simdsl.backends.dbapi.session import TransactionSyntax, compile_statement, quote_name
 from simdsl.backends.odbc import driver
-from simdsl.backends.odbc.database import OdbcDatabase
 from simdsl.backends.odbc.driver import OdbcConnection, class_by_sqlstate, class_without_sqlstate, parse_diagnostic
-from simdsl.backends.odbc.session import OdbcSession
+from simdsl.backends.odbc.session import OdbcDatabase, OdbcSession
 from simdsl.backends.pools import describe_pool
 from simdsl.backends.postgres.embedded_server import shared
 from simdsl.backends.protocol import (

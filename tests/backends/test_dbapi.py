@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Final
 import pytest
 
 from simdsl.backends.dbapi.engine import DbapiEngine
-from simdsl.backends.dbapi.session import ErrorTable
-from simdsl.backends.dbapi.statements import ParameterStyle, TransactionSyntax, compile_statement, control_text
+from simdsl.backends.dbapi.session import ErrorTable, ParameterStyle, TransactionSyntax, compile_statement, control_text
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Statement, Tx
 from simdsl.core.clock import Clock
 from simdsl.plan.backend_facts import Deviation

@@ -18,8 +18,7 @@ from simdsl.backends.mssql.database import MssqlTable
 from simdsl.backends.mssql.dsn import MssqlDsn, choose_driver, connection_string, decode_datetimeoffset, parse_dsn
 from simdsl.backends.mssql.engine import classify
 from simdsl.backends.protocol import Backend, BackendUnavailable, Refusal, Session, Tx
-from simdsl.backends.registry import resolve
-from simdsl.backends.urls import mask
+from simdsl.backends.registry import mask, resolve
 from simdsl.plan.backend_facts import Deviation
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.sql import IsolationLevel, Sql, SqlKind, TransactionMode, Variable

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.backends.registry import BackendOrigin, installed, resolve
-from simdsl.backends.urls import mask, mask_text, secrets
+from simdsl.backends.registry import BackendOrigin, installed, mask, mask_text, resolve, secrets
 from simdsl.plan.backend_facts import BUILT_IN_BACKENDS
 
 MODULE = """

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from simdsl.bugbase.entry import folder_name
-from simdsl.failures.same_failure import FailureIdentity
+from simdsl.failures import FailureIdentity
 
 
 def test_a_name_is_readable_and_stays_what_it_is() -> None:

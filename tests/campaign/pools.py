@@ -15,8 +15,7 @@ from simdsl.campaign.journal import Journal
 from simdsl.campaign.progress import CampaignEnded, CampaignEvent, EndReason
 from simdsl.plan.values import Json
 from simdsl.profiles.load import load_profile
-from simdsl.properties.property import PlanSize
-from simdsl.properties.registry import PlanGenerator
+from simdsl.properties.registry import PlanGenerator, PlanSize
 from simdsl.workers.processes import ProcessExit
 
 IDENTITY: Mapping[str, Json] = {"test": True}

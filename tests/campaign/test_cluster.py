@@ -21,7 +21,7 @@ from simdsl.campaign.jobs import BatchResult, JobResult, LostJob, SeedBatch, Wor
 from simdsl.campaign.local_pool import LocalPool
 from simdsl.campaign.progress import BugShrunk, EndReason, WorkerDied
 from simdsl.cli.campaign import start_workers
-from simdsl.cli.exits import Exit, Stop
+from simdsl.cli.output import Exit, Stop
 from simdsl.workers.processes import ProcessExit
 from tests.campaign.clusters import HERE, Cluster, cluster, hired, seeds_of
 from tests.campaign.planted import URL

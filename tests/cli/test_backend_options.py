@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.cli.exits import Stop
 from simdsl.cli.option_values import backend_url
+from simdsl.cli.output import Stop
 from tests.cli.conftest import Shell
 
 

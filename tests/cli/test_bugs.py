@@ -16,16 +16,16 @@ from simdsl.backends.registry import resolve
 from simdsl.bugbase.entry import BugState, RunMode
 from simdsl.bugbase.store import DEFAULT_BUGBASE_DIR, BugStore
 from simdsl.cli.bugs import BugStorage
-from simdsl.cli.exits import Stop
 from simdsl.cli.generate import generated_plans
 from simdsl.cli.option_groups import DEFAULT_BUGBASE as HOME
 from simdsl.cli.option_groups import ProfileOptions
+from simdsl.cli.output import Stop
 from simdsl.core.verdicts import RunEnded
 from simdsl.language.load import load_text
 from simdsl.plan.codes import Code
 from simdsl.plan.plan import Plan
+from simdsl.report.context import secrets_given
 from simdsl.report.json_lines import read_trace
-from simdsl.report.secrets import secrets_given
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import run_differential
 from simdsl.runs.single import run_plan

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from simdsl.bugbase.entry import BugState
 from simdsl.cli import typer_app
 from simdsl.cli.command_line import COMMANDS, GROUPS, Command, find_command, parse, with_current_names
-from simdsl.cli.exits import Exit
 from simdsl.cli.option_groups import PANELS
 from simdsl.cli.options import Field, Option, Request, load
+from simdsl.cli.output import Exit
 from simdsl.cli.requests import CampaignRequest, RunRequest, ShrinkRequest
 from simdsl.report.diagnostics import DiagnosticFormat
 from tests.cli.conftest import FAILS, HOLDS, Shell

@@ -9,7 +9,7 @@ import shlex
 import pytest
 from jsonschema import Draft202012Validator
 
-from simdsl.plan import resources
+from simdsl.plan import codes
 from simdsl.report.json_lines import read_trace
 from tests.cli.conftest import FAILS, HOLDS, TASKS, Shell
 from tests.runs.faulty_sqlite import install
@@ -147,7 +147,7 @@ def test_a_trace_holds_the_runs_of_all_and_keeps_to_its_schema(shell: Shell) -> 
     result = shell("run", shell.write("d.yaml", DIFFERS), "--differential", FAULTY, "--trace", "t.jsonl")
     assert result.code == 1
     lines = (shell.home / "t.jsonl").read_text(encoding="utf-8").splitlines()
-    schema = json.loads(resources.path("schemas/trace.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads(codes.path("schemas/trace.schema.json").read_text(encoding="utf-8"))
     validator = Draft202012Validator(schema)
     for line in lines:
         validator.validate(json.loads(line))

@@ -10,7 +10,7 @@ import pytest
 from simdsl.bugbase.store import ProcessLock
 from simdsl.cli.init import FIRST
 from simdsl.plan.codes import Code
-from simdsl.plan.resources import page as page_of
+from simdsl.plan.codes import page as page_of
 from tests.cli.conftest import Shell
 from tests.cli.test_run import RAISING
 

@@ -227,9 +227,9 @@ def test_a_plain_run_imports_no_report_of_these(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
         return set(done.stdout.splitlines()[-1].split())
 
-    heavy = {"simdsl.cli.run_files", "simdsl.report.junit", "simdsl.report.github", "simdsl.report.html.page"}
+    heavy = {"simdsl.cli.run_files", "simdsl.report.junit", "simdsl.report.github", "simdsl.report.html"}
     assert imported().isdisjoint({*heavy, "simdsl.report.html", "xml.etree.ElementTree"})
-    assert imported("--junit", "j.xml").isdisjoint({"simdsl.report.github", "simdsl.report.html.page"})
+    assert imported("--junit", "j.xml").isdisjoint({"simdsl.report.github", "simdsl.report.html"})
     assert heavy <= imported("--junit", "j.xml", "--html", "r.html", "--github")
     assert etree.parse(tmp_path / "j.xml").getroot().get("tests") == "1"
 

@@ -9,8 +9,7 @@ import pytest
 
 from simdsl.cli.generate import find_profile
 from simdsl.language.load import load_text
-from simdsl.properties.property import PlanSize
-from simdsl.properties.registry import find
+from simdsl.properties.registry import PlanSize, find
 from tests.cli.conftest import HOLDS, Shell
 from tests.runs.faulty_sqlite import install
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import gc
 
-from simdsl.core import gc_pause
+from simdsl.plan import deferred
 
 
 def test_it_is_off_within_and_on_afterwards() -> None:
-    with gc_pause.gc_paused():
-        with gc_pause.gc_paused():
+    with deferred.gc_paused():
+        with deferred.gc_paused():
             assert not gc.isenabled()
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
 def test_much_that_was_built_is_not_walked_through_again() -> None:
-    assert not _young([[number] for number in range(3)], then_build=gc_pause.LARGE + 1000)
+    assert not _young([[number] for number in range(3)], then_build=deferred.LARGE + 1000)
     assert gc.get_freeze_count() == 0
 
 
@@ -28,7 +28,7 @@ def test_little_stays_young_so_that_its_cycles_are_soon_found() -> None:
 def test_what_somebody_else_froze_stays_frozen() -> None:
     gc.freeze()
     try:
-        _young([], then_build=gc_pause.LARGE + 1000)
+        _young([], then_build=deferred.LARGE + 1000)
         assert gc.get_freeze_count() > 1000
     finally:
         gc.unfreeze()
@@ -43,16 +43,16 @@ def test_cycles_are_found_in_the_end() -> None:
         return sum(type(thing) is Circle for thing in gc.get_objects())
 
     for _ in range(60):
-        with gc_pause.gc_paused():
+        with deferred.gc_paused():
             Circle()
-            many = [[number] for number in range(gc_pause.LARGE + 1000)]
+            many = [[number] for number in range(deferred.LARGE + 1000)]
         del many
     assert circles() < 60
 
 
 def _young(built: list[list[int]], *, then_build: int) -> bool:
     """Whether any of these is still young when the collector is on again."""
-    with gc_pause.gc_paused():
+    with deferred.gc_paused():
         built = [list(one) for one in built]
         more = [[number] for number in range(then_build)]
     gc.disable()

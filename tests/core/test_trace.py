@@ -10,7 +10,6 @@ from decimal import Decimal
 import pytest
 
 from simdsl.backends.registry import resolve
-from simdsl.core import gc_pause
 from simdsl.core.trace import (
     CheckEvaluated,
     ClockAdvanced,
@@ -22,8 +21,9 @@ from simdsl.core.trace import (
     TraceEvent,
 )
 from simdsl.language.load import load_text
+from simdsl.plan import deferred
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.source import Path
 from simdsl.plan.values import Value
 from simdsl.runs.context import RunOptions
 from simdsl.runs.single import run_plan
@@ -174,7 +174,7 @@ def test_a_trace_is_freed_with_the_last_who_reads_it() -> None:
 
     plan = load_text("simdsl: 1\nplan: p\nsteps:\n  - a: SELECT 1 => 1\n")
     gc.collect()
-    with gc_pause.gc_paused():
+    with deferred.gc_paused():
         before = traces()
         *events, _ = run_plan(plan, "p", resolve("sqlite:///:memory:"), RunOptions(seed=1))
         assert traces() > before

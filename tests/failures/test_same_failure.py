@@ -8,7 +8,7 @@ import pytest
 
 from simdsl.core.trace import Trace
 from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, Progress, RunReport, Verdict
-from simdsl.failures.same_failure import FailureIdentity, FailureMatcher, PlanRunner
+from simdsl.failures import FailureIdentity, FailureMatcher, PlanRunner
 from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan
 from simdsl.runs.shrink_driver import FailureRate, NotReproducible, ShrinkDriver, ShrinkLimits, runs_needed

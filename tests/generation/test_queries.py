@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from simdsl.core.choices import Sampler
 from simdsl.core.verdicts import Verdict
 from simdsl.generation.plans import generate
 from simdsl.generation.queries import draw_aggregate, draw_window
-from simdsl.generation.sampler import Sampler
 from simdsl.generation.schema import ColumnDef
 from simdsl.plan.plan import Plan
 from simdsl.plan.sql import SqlKind

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simdsl.generation.sampler import Sampler
+from simdsl.core.choices import Sampler
 from simdsl.generation.schema import TableDef, create_tables, draw_index, draw_schema
 from simdsl.profiles.profile import ColumnType, IndexKind, SchemaKnobs
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
+from simdsl.core.choices import Sampler
 from simdsl.generation.column_values import ColumnValue, expected_cell, value_literal
 from simdsl.generation.plans import UNSUPPORTED_KNOBS, generate
-from simdsl.generation.sampler import Sampler
 from simdsl.generation.statements import MARK, sql
 from simdsl.language.dump import dump
 from simdsl.plan.expectations import Cell, FixedPoint, Scalar

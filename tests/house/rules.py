@@ -165,7 +165,7 @@ def _is_kind(pattern: ast.pattern) -> bool:
 
 
 def eager_dataclasses(modules: Sequence[Module]) -> Iterator[str]:
-    """Classes with slots are made by simdsl.plan.dataclasses, which costs a start-up a tenth as much."""
+    """Classes with slots are made by simdsl.plan.deferred, which costs a start-up a tenth as much."""
     for module in modules:
         eager = any("dataclasses.dataclass" in one.names for one in module.imports())
         if eager and "@dataclass(" in module.text and "slots=True" in module.text:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simdsl.language.dump import dump
 from simdsl.language.formatter import format_text
 from simdsl.language.load import check_text
-from simdsl.plan import resources
+from simdsl.plan import codes
 from simdsl.plan.codes import Code
 from simdsl.plan.plan import Plan
 from simdsl.syntax.files import read_text
@@ -216,7 +216,7 @@ def test_anything_that_can_be_laid_out_keeps_its_data_and_its_comments(text: str
         assert read_text(made, "p.yaml").document is not None
 
 
-BUNDLED = sorted(resources.path("plans").rglob("*.yaml"))
+BUNDLED = sorted(codes.path("plans").rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)

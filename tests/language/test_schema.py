@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from simdsl.language.dump import dump, emit_json, plan_data
-from simdsl.language.json_schema import to_json, violations
 from simdsl.language.load import check_text
-from simdsl.plan import resources
+from simdsl.language.plan_schema import to_json, violations
+from simdsl.plan import codes
 from simdsl.plan.backend_facts import BACKEND_NAMES
 from simdsl.plan.diagnostics import Severity
 from simdsl.plan.plan import Plan
@@ -24,8 +24,8 @@ from simdsl.syntax.document import Data
 from simdsl.syntax.files import read_text
 from tests.strategies import plans
 
-SCHEMAS = sorted(resources.path("schemas").glob("*.json"))
-PLANS = sorted(resources.path("plans").rglob("*.yaml"))
+SCHEMAS = sorted(codes.path("schemas").glob("*.json"))
+PLANS = sorted(codes.path("plans").rglob("*.yaml"))
 BASE = """\
 simdsl: 1
 plan: p
@@ -113,7 +113,7 @@ def test_plans_with_everything_have_the_shape(text: str) -> None:
 
 
 def test_every_key_and_verb_is_described() -> None:
-    schema = json.loads(resources.path("schemas/plan.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads(codes.path("schemas/plan.schema.json").read_text(encoding="utf-8"))
     described = [schema["properties"], schema["$defs"]["step"]["properties"], schema["$defs"]["taskStep"]["properties"]]
     assert all(entry["description"] for properties in described for entry in properties.values())
     assert set(described[1]) == {*VERBS, *STEP_OPTIONS, *BACKEND_NAMES, "do"}

@@ -9,11 +9,11 @@ from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import PlanEnded, Verdict
-from simdsl.failures.same_failure import PlanRunner, failed_run, primary_failure
+from simdsl.failures import PlanRunner, failed_run, primary_failure
 from simdsl.plan.plan import Plan
 from simdsl.profiles.load import load_profile
 from simdsl.properties import registry
-from simdsl.properties.property import PlanSize
+from simdsl.properties.registry import PlanSize
 from simdsl.runs.context import RunOptions
 from simdsl.runs.shrink_driver import ShrinkDriver, ShrinkLimits
 from simdsl.runs.single import run_plan

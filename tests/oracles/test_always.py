@@ -5,8 +5,8 @@ from __future__ import annotations
 from simdsl.core.trace import BlockReason, PoolChanged, StepCompleted, TaskBlocked, Trace, TraceEvent
 from simdsl.core.verdicts import FailureKind
 from simdsl.oracles.builtin_invariants import violations
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction
 
 HERE: Path = ("steps", 0)

@@ -12,8 +12,8 @@ import pytest
 from simdsl.core.trace import BlockReason, CheckEvaluated, SessionRolledBack, StepCompleted, TaskBlocked, Trace, TraceEvent
 from simdsl.oracles.comparator import Aspect, BackendRun, Comparison, compare, describe_one
 from simdsl.oracles.equivalence import ACROSS, IDENTICAL
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.source import Path
 from simdsl.plan.values import Row, Value
 from simdsl.syntax.sql_lexer import parse_transaction
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

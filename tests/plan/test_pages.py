@@ -9,9 +9,8 @@ import pytest
 
 import simdsl.plan
 from simdsl.language.load import check_text
-from simdsl.plan.codes import Code
+from simdsl.plan.codes import Code, page
 from simdsl.plan.diagnostics import Severity
-from simdsl.plan.resources import page
 
 # What no plan can show by itself, and where a test provokes it.
 ELSEWHERE = {

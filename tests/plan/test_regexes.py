@@ -9,7 +9,7 @@ from pkgutil import walk_packages
 import pytest
 
 import simdsl
-from simdsl.plan.regexes import LazyRegex, lazy_regex
+from simdsl.plan.deferred import LazyRegex, lazy_regex
 
 
 def test_it_is_the_pattern_once_it_is_used() -> None:

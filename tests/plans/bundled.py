@@ -15,11 +15,11 @@ from typing import Final
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.registry import resolve
 from simdsl.language.load import check_file
-from simdsl.plan import resources
+from simdsl.plan import codes
 from simdsl.plan.plan import Plan
 from tests.running import Ran, run_loaded
 
-ROOT: Final = Path(resources.path("plans"))
+ROOT: Final = Path(codes.path("plans"))
 FILES: Final = tuple(sorted(ROOT.glob("**/*.yaml")))
 NAMES: Final = tuple(file.relative_to(ROOT).with_suffix("").as_posix() for file in FILES)
 

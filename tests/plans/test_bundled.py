@@ -7,8 +7,8 @@ import pytest
 from simdsl.core.verdicts import Verdict
 from simdsl.language.dump import dump, dump_json
 from simdsl.language.formatter import format_text
-from simdsl.language.json_schema import to_json, violations
 from simdsl.language.load import load_text
+from simdsl.language.plan_schema import to_json, violations
 from simdsl.syntax.document import Data
 from simdsl.syntax.files import read_file
 from tests.plans.bundled import BACKENDS, FILES, LACKING, MVCC, NAMES, RACING, ROOT, plan_of, problem, ran, why_skipped

@@ -41,7 +41,7 @@ from simdsl.plan.plan import (
 from simdsl.plan.sql import Sql, TransactionAction, TransactionControl, TransactionMode, Variable
 from simdsl.plan.steps import Override, SqlStep, StepOptions
 from simdsl.verbs.await_ import Await
-from simdsl.verbs.base.verb import verbs
+from simdsl.verbs.base import verbs
 from simdsl.verbs.check import Check
 from simdsl.verbs.checkout import Checkout
 from simdsl.verbs.fault import Fault

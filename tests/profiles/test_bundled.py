@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from simdsl.plan import resources
+from simdsl.plan import codes
 from simdsl.profiles.load import DEFAULT, check_profile, load_profile
 from simdsl.profiles.profile import Profile
 from simdsl.syntax.files import read_file
 from tests.profiles.conftest import values_of
 
 NAMES = ("concurrent", "ddl-heavy", "faulty", "quick", "read-heavy", "stress", "write-heavy")
-PATHS = sorted(resources.path("profiles").glob("*.yaml"))
+PATHS = sorted(codes.path("profiles").glob("*.yaml"))
 
 
 def test_there_are_these() -> None:
@@ -61,5 +61,5 @@ def test_what_nobody_says_is_the_default(here: Path) -> None:
 
 
 def test_the_readme_lists_all() -> None:
-    text = resources.path("profiles/README.md").read_text(encoding="utf-8")
+    text = codes.path("profiles/README.md").read_text(encoding="utf-8")
     assert [name for name in NAMES if f"| `{name}` |" not in text] == []

@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from simdsl.plan.codes import Code
-from simdsl.plan.resources import page
+from simdsl.plan.codes import Code, page
 from simdsl.profiles.load import check_text
 
 OURS = [code for code in Code if code.name.startswith("P")]

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from simdsl.language.json_schema import violations
+from simdsl.language.plan_schema import violations
 from simdsl.profiles.profile import (
     GROUPS,
     ColumnType,

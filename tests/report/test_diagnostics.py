@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from simdsl.plan.codes import Code
-from simdsl.plan.diagnostics import Diagnostic
-from simdsl.plan.source import SourceSpan
+from simdsl.plan.diagnostics import Diagnostic, SourceSpan
 from simdsl.report.diagnostics import (
     MOST_DIAGNOSTICS,
     DiagnosticFormat,
@@ -14,7 +13,7 @@ from simdsl.report.diagnostics import (
     diagnostic_text,
     render_diagnostics,
 )
-from simdsl.report.screen import Screen, cell_width
+from simdsl.report.terminal import Screen, cell_width
 
 TYPO = Diagnostic(
     code=Code.G201,

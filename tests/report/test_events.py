@@ -32,11 +32,11 @@ from simdsl.core.trace import (
     TraceEvent,
 )
 from simdsl.core.verdicts import Failure, FailureKind, PlanStarted, RunEnded, RunReport, Verdict
-from simdsl.plan import resources
+from simdsl.plan import codes
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Rows
 from simdsl.plan.plan import Identifier, Param, Plan
+from simdsl.report.context import NO_SECRETS, Secrets
 from simdsl.report.json_lines import EVENT_NAMES, TraceError, TraceWriter, decode_event, encode_event, read_trace
-from simdsl.report.secrets import NO_SECRETS, Secrets
 
 words = st.text(max_size=12)
 numbers = st.integers(-(2**63), 2**63 - 1)
@@ -129,7 +129,7 @@ events: st.SearchStrategy[TraceEvent] = st.one_of(
 )
 
 
-SCHEMA: dict[str, Any] = json.loads(resources.path("schemas/trace.schema.json").read_text(encoding="utf-8"))
+SCHEMA: dict[str, Any] = json.loads(codes.path("schemas/trace.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 

@@ -10,13 +10,11 @@ import pytest
 from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, PlanStarted, Progress, RunEnded, Verdict
 from simdsl.language.load import check_text
 from simdsl.plan.codes import Code
-from simdsl.plan.diagnostics import Diagnostic
+from simdsl.plan.diagnostics import Diagnostic, SourceSpan
 from simdsl.plan.plan import Plan
-from simdsl.plan.source import SourceSpan
 from simdsl.report import github
-from simdsl.report.context import PlanSource, ReportContext
+from simdsl.report.context import NO_SECRETS, PlanSource, ReportContext, Secrets
 from simdsl.report.github import SUMMARY_SIZE, GitHubReport, annotation, markdown
-from simdsl.report.secrets import NO_SECRETS, Secrets
 from tests.report.test_junit import HEADER, PLAN, ended, run
 
 TEXT = "simdsl: 1\nplan: p\nsteps:\n  - a: SELECT 1 => 2\n"

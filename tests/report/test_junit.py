@@ -18,9 +18,8 @@ from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
 from simdsl.report import junit
-from simdsl.report.context import NOTHING_ASSERTED, CallHeader, PlanSource, ReportContext, ReportOutput
+from simdsl.report.context import NO_SECRETS, NOTHING_ASSERTED, CallHeader, PlanSource, ReportContext, ReportOutput, Secrets
 from simdsl.report.junit import JUnitReport
-from simdsl.report.secrets import NO_SECRETS, Secrets
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parent / "junit.xsd"))
 PLAN = Plan(name="p")

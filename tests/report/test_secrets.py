@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simdsl.report.secrets import secrets_of
+from simdsl.report.context import secrets_of
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
-from simdsl.failures.same_failure import FailureIdentity, PlanRunner, failed_run, is_same_failure
+from simdsl.failures import FailureIdentity, PlanRunner, failed_run, is_same_failure
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan, RecordedSchedule

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simdsl.core.verdicts import FailureKind, Verdict
-from simdsl.plan.source import Path
+from simdsl.plan.diagnostics import Path
 from tests.runs.comparing import Compared, differential
 from tests.runs.faulty_sqlite import FAULTS, install
 

@@ -9,7 +9,7 @@ import pytest
 from simdsl.backends.registry import resolve
 from simdsl.core.trace import ClockAdvanced, InvariantEvaluated, StepCompleted, TaskChosen
 from simdsl.core.verdicts import FailureKind, RunReport, Verdict
-from simdsl.failures.same_failure import failed_run
+from simdsl.failures import failed_run
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
 from simdsl.plan.plan import RecordedSchedule

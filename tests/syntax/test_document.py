@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simdsl.plan.codes import Code
-from simdsl.plan.diagnostics import Problem
-from simdsl.plan.source import Location, SourceSpan
+from simdsl.plan.diagnostics import Location, Problem, SourceSpan
 from simdsl.syntax.document import Document, is_text, source_text
 from simdsl.syntax.files import read_text
 

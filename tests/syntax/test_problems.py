@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simdsl.plan.codes import Code
-from simdsl.plan.source import Path
+from simdsl.plan.diagnostics import Path
 from simdsl.syntax.problems import ParseError, ParseIssue, Problems, did_you_mean, nearest, within_one_edit
 
 

@@ -13,7 +13,7 @@ import pytest
 from simdsl.language.plan_schema import plan_schema
 from simdsl.plan.plan import Plan
 from simdsl.plan.steps import VERB_MODULES, VERBS, BlockStep, Step
-from simdsl.verbs.base.verb import EVERYWHERE, Verb, verb_named, verb_of, verbs
+from simdsl.verbs.base import EVERYWHERE, Verb, verb_named, verb_of, verbs
 from tests.docs.blocks import ROOT
 from tests.plans.bundled import NAMES, plan_of
 

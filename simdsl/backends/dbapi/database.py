@@ -9,13 +9,12 @@ from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, unquote
 
 from simdsl.backends import pools
-from simdsl.backends.dbapi.session import BlockingSession
-from simdsl.backends.dbapi.statements import quote_name
+from simdsl.backends.dbapi.session import BlockingSession, quote_name
 from simdsl.backends.protocol import NOTHING_PENDING, BackendUnavailable, ConnectionSource, Pool, Session, Settled
-from simdsl.backends.urls import mask
+from simdsl.backends.registry import mask
 from simdsl.backends.workspace import Workspace
 from simdsl.core.clock import Clock
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
 from simdsl.plan.plan import PoolSpec, Reset
 from simdsl.plan.values import sorted_rows

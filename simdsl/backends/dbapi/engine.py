@@ -16,10 +16,18 @@ from typing import Any, Final
 
 from simdsl.backends import pools as pool_names
 from simdsl.backends.dbapi.database import FileBackend, FileDatabase, FileLocation, locate, parse_path
-from simdsl.backends.dbapi.session import DbapiSession, ErrorTable, LendableConnection, fetch_values
-from simdsl.backends.dbapi.statements import ParameterStyle, TransactionSyntax, compile_statement, quote_name
+from simdsl.backends.dbapi.session import (
+    DbapiSession,
+    ErrorTable,
+    LendableConnection,
+    ParameterStyle,
+    TransactionSyntax,
+    compile_statement,
+    fetch_values,
+    quote_name,
+)
 from simdsl.backends.protocol import BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
 from simdsl.plan.sql import Dialect, Sql
 from simdsl.plan.values import sorted_rows

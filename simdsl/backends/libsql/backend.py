@@ -22,8 +22,16 @@ from typing import Any, Final
 
 from simdsl.backends import pools as pool_names
 from simdsl.backends.dbapi.database import locate
-from simdsl.backends.dbapi.session import NOTHING, BlockingSession, BufferedResult, counts_rows, wrong_argument_count
-from simdsl.backends.dbapi.statements import control_text, quote_name, split_at_parameters
+from simdsl.backends.dbapi.session import (
+    NOTHING,
+    BlockingSession,
+    BufferedResult,
+    control_text,
+    counts_rows,
+    quote_name,
+    split_at_parameters,
+    wrong_argument_count,
+)
 from simdsl.backends.libsql import FACTS
 from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
 from simdsl.backends.sqlite import errors as sqlite_errors
@@ -31,9 +39,8 @@ from simdsl.backends.sqlite.backend import SqliteFamilyBackend, family_arguments
 from simdsl.backends.sqlite.database import SqliteFamilyDatabase
 from simdsl.backends.sqlite.errors import class_by_message
 from simdsl.backends.sqlite.session import SqliteDriver, fit_values, package_version
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
-from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import Sql, SqlKind
 from simdsl.plan.values import Value, sorted_rows
 

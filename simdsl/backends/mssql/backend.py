@@ -20,14 +20,14 @@ from typing import Final
 from urllib.parse import quote
 
 from simdsl.backends import pools as pool_names
-from simdsl.backends.dbapi.statements import split_at_parameters
+from simdsl.backends.dbapi.session import split_at_parameters
 from simdsl.backends.mssql import FACTS
 from simdsl.backends.mssql.database import MssqlDatabase, quote_name
 from simdsl.backends.mssql.dsn import PORT, MssqlDsn, choose_driver, connect, driver_label, parse_dsn
 from simdsl.backends.mssql.engine import DECLARED, ISOLATION_LEVELS, MssqlEngine, control_text
 from simdsl.backends.odbc import driver as odbc
 from simdsl.backends.protocol import Backend, BackendUnavailable, Capabilities, Database, Description, Refusal, Statement
-from simdsl.backends.urls import check_parameters, split_query
+from simdsl.backends.registry import check_parameters, split_query
 from simdsl.plan.sql import Dialect, Sql
 
 VARIABLE: Final = "SIMDSL_MSSQL_URL"

@@ -18,14 +18,13 @@ from typing import Final
 from simdsl.backends.dbapi.session import fetch_values
 from simdsl.backends.mssql.dsn import MssqlDsn, connect, session_setup_sql
 from simdsl.backends.mssql.engine import MssqlEngine
-from simdsl.backends.odbc.database import OdbcDatabase
 from simdsl.backends.odbc.driver import OdbcConnection
+from simdsl.backends.odbc.session import OdbcDatabase
 from simdsl.backends.protocol import BackendUnavailable, Session, Settled, Statement
 from simdsl.core.choices import fresh_name
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.outcomes import Failed, Rows
 from simdsl.plan.plan import Reset, ResetMode
-from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import sorted_rows
 

@@ -17,9 +17,8 @@ from urllib.parse import unquote
 from simdsl.backends.odbc import driver as odbc
 from simdsl.backends.odbc.driver import OdbcConnection
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.backends.urls import mask
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.regexes import lazy_regex
+from simdsl.backends.registry import mask
+from simdsl.plan.deferred import dataclass, lazy_regex
 
 PORT: Final = 1433
 ENCRYPT: Final = ("yes", "no", "strict")

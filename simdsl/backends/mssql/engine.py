@@ -21,7 +21,7 @@ from typing import Final
 from simdsl.backends.odbc.driver import class_by_sqlstate, class_without_sqlstate, parse_diagnostic
 from simdsl.backends.odbc.session import OdbcSession
 from simdsl.backends.protocol import Refusal, Tx
-from simdsl.backends.urls import mask_text
+from simdsl.backends.registry import mask_text
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.sql import IsolationLevel, TransactionAction, TransactionControl
 

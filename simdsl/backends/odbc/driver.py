@@ -20,8 +20,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from simdsl.backends.dbapi.session import NOTHING, class_of_python_error, counts_rows, fetch_values
 from simdsl.backends.protocol import BackendUnavailable, Statement
+from simdsl.plan.deferred import lazy_regex
 from simdsl.plan.outcomes import Affected, ErrorClass, Outcome, Rows
-from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import Row, Value
 

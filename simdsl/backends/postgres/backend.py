@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from simdsl.backends import pools as pool_names
-from simdsl.backends.dbapi.statements import TransactionSyntax, control_text, quote_name
+from simdsl.backends.dbapi.session import TransactionSyntax, control_text, quote_name
 from simdsl.backends.postgres import FACTS
-from simdsl.backends.postgres.errors import DECLARED, raised
+from simdsl.backends.postgres.results import DECLARED, raised
 from simdsl.backends.protocol import (
     Backend,
     BackendUnavailable,
@@ -34,7 +34,7 @@ from simdsl.backends.protocol import (
     Refusal,
     Statement,
 )
-from simdsl.backends.urls import mask
+from simdsl.backends.registry import mask
 from simdsl.core.clock import Clock
 from simdsl.plan.plan import PoolSpec
 from simdsl.plan.sql import Dialect, IsolationLevel, Sql

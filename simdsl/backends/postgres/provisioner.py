@@ -10,9 +10,9 @@ import psycopg
 from psycopg import conninfo, sql
 
 from simdsl.backends.postgres.embedded_server import DatabaseNames, UniqueNames, shared
-from simdsl.backends.postgres.errors import raised
+from simdsl.backends.postgres.results import raised
 from simdsl.backends.protocol import BackendUnavailable
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.outcomes import ErrorClass
 
 # For equal traces in every run: sequential scans begin at the first page, not where another scan is, and no parallel worker

@@ -16,8 +16,7 @@ import psycopg
 from psycopg import pq
 from psycopg.adapt import Transformer
 
-from simdsl.backends.postgres.errors import closed, failed, lost
-from simdsl.backends.postgres.values import ResultReader, encode_parameters, encode_text
+from simdsl.backends.postgres.results import ResultReader, closed, encode_parameters, encode_text, failed, lost
 from simdsl.backends.protocol import Statement, Tx
 from simdsl.core.clock import real_ns
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import apsw
 
-from simdsl.plan.regexes import lazy_regex
+from simdsl.plan.deferred import lazy_regex
 from simdsl.plan.values import Row
 
 sqlite_version: Final = apsw.sqlite_lib_version()

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from simdsl.backends import pools as pool_names
 from simdsl.backends.dbapi.database import MEMORY, FileBackend, locate, parse_path
-from simdsl.backends.dbapi.statements import TransactionSyntax, compile_statement
+from simdsl.backends.dbapi.session import TransactionSyntax, compile_statement
 from simdsl.backends.protocol import (
     Backend,
     BackendUnavailable,
@@ -31,11 +31,11 @@ from simdsl.backends.protocol import (
     Refusal,
     Statement,
 )
+from simdsl.backends.registry import check_parameters
 from simdsl.backends.sqlite import FACTS
 from simdsl.backends.sqlite.database import SqliteDatabase
 from simdsl.backends.sqlite.errors import DECLARED
 from simdsl.backends.sqlite.session import STDLIB, SqliteDriver, load_driver
-from simdsl.backends.urls import check_parameters
 from simdsl.plan.backend_facts import BackendFacts
 from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.sql import Dialect, IsolationLevel, Sql, TransactionMode

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from simdsl.backends.dbapi.database import DATABASE_IS_LOCKED, FileDatabase, FileLocation
-from simdsl.backends.dbapi.session import BlockingSession
-from simdsl.backends.dbapi.statements import quote_name
+from simdsl.backends.dbapi.session import BlockingSession, quote_name
 from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.sqlite.errors import failed
 from simdsl.backends.sqlite.session import SqliteDriver, SqliteSession

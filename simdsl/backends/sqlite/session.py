@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simdsl.backends.dbapi.session import NOTHING, BlockingSession, counts_rows
 from simdsl.backends.protocol import BackendUnavailable, Statement, Tx
 from simdsl.backends.sqlite.errors import control_failed, failed
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.outcomes import Affected, ErrorClass, Failed, Outcome, Rows
 from simdsl.plan.sql import SqlKind
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value

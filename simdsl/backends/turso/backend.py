@@ -22,8 +22,14 @@ from typing import Any, ClassVar, Final
 
 from simdsl.backends import pools as pool_names
 from simdsl.backends.dbapi.database import FileLocation, locate
-from simdsl.backends.dbapi.session import NOTHING, BlockingSession, counts_rows, wrong_argument_count
-from simdsl.backends.dbapi.statements import TransactionSyntax, compile_statement
+from simdsl.backends.dbapi.session import (
+    NOTHING,
+    BlockingSession,
+    TransactionSyntax,
+    compile_statement,
+    counts_rows,
+    wrong_argument_count,
+)
 from simdsl.backends.protocol import (
     Backend,
     BackendUnavailable,

@@ -29,8 +29,8 @@ from simdsl.backends.protocol import BackendUnavailable
 from simdsl.backends.sqlite.errors import class_by_message
 from simdsl.backends.sqlite.session import package_directory
 from simdsl.backends.turso import child
+from simdsl.plan.deferred import lazy_regex
 from simdsl.plan.outcomes import ErrorClass, Failed
-from simdsl.plan.regexes import lazy_regex
 
 # Not a limit of the plan's: no statement waits for another session here, so one that takes this long hangs.
 LIMIT_US: Final = 60_000_000

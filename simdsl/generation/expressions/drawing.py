@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from simdsl.core.choices import SingleHashSampler
 from simdsl.generation.expressions.evaluation import Undefined, evaluate
 from simdsl.generation.expressions.ir import (
     TRUE,
@@ -47,7 +48,6 @@ from simdsl.generation.expressions.ir import (
     Substring,
 )
 from simdsl.generation.expressions.values import SamplingRates, clamp_real, exponents, magnitude, sample_value
-from simdsl.generation.sampler import SingleHashSampler
 from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.values import INT64_MAX, Value
 

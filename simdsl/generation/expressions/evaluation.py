@@ -59,7 +59,7 @@ from simdsl.generation.expressions.ir import (
     SqlType,
     Substring,
 )
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 

@@ -7,9 +7,8 @@ from dataclasses import fields, replace
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.expectations import ComparisonOperator
-from simdsl.plan.regexes import lazy_regex
 from simdsl.plan.values import Value
 
 _NAME: Final = lazy_regex(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?")

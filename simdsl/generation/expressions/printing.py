@@ -43,7 +43,7 @@ from simdsl.generation.expressions.ir import (
     SqlType,
     Substring,
 )
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.expectations import ComparisonOperator
 from simdsl.plan.sql import Dialect
 from simdsl.plan.values import INT64_MIN, Value, literal, quoted

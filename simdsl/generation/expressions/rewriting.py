@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
+from simdsl.core.choices import SingleHashSampler
 from simdsl.generation.expressions.evaluation import Undefined, evaluate
 from simdsl.generation.expressions.ir import (
     FALSE,
@@ -38,7 +39,6 @@ from simdsl.generation.expressions.ir import (
     walk,
     with_operands,
 )
-from simdsl.generation.sampler import SingleHashSampler
 from simdsl.plan.expectations import ComparisonOperator
 
 Rewrite: TypeAlias = Callable[[SqlExpression], SqlExpression | None]

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from simdsl.core.choices import SingleHashSampler
 from simdsl.generation.expressions.ir import (
     Abs,
     Arithmetic,
@@ -34,8 +35,7 @@ from simdsl.generation.expressions.ir import (
     SqlExpression,
     SqlType,
 )
-from simdsl.generation.sampler import SingleHashSampler
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.values import INT64_MAX, INT64_MIN, Value
 
 

@@ -9,19 +9,17 @@ from typing import Final
 
 from simdsl.core.trace import BlockReason, PoolChanged, StepCompleted, TaskBlocked, TraceEvent
 from simdsl.generation.statements import expect_error, expect_row_count, expect_rows, nothing_checked_out
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass, lazy_regex
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expressions import BinaryOperator, PoolCounter
 from simdsl.plan.outcomes import ErrorClass, Failed, Rows
 from simdsl.plan.plan import Plan
-from simdsl.plan.regexes import lazy_regex
-from simdsl.plan.source import Path
 from simdsl.plan.sql import TransactionAction
+from simdsl.properties.owned_rows import check_invisible_rows
 from simdsl.properties.plan_builder import OK_OR_BUSY, POOL, PlanBuilder
-from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, Requirement
-from simdsl.properties.registry import register
+from simdsl.properties.registry import PropertyFinding, PropertyHeld, PropertyViolation, Requirement, register
 from simdsl.properties.relations import all_of, binary, constant, pool_count, steps_with_paths
 from simdsl.properties.row_history import WriteOutcome, describe_step
-from simdsl.properties.row_visibility import check_invisible_rows
 from simdsl.syntax.sql_lexer import parse_transaction
 from simdsl.verbs.checkout import Checkout
 from simdsl.verbs.fault import Fault

@@ -9,14 +9,13 @@ from simdsl.generation.expressions.ir import ColumnRef
 from simdsl.generation.expressions.printing import DialectText, render
 from simdsl.generation.fixture import KEY, FixtureTable, RowCells, aliased_row
 from simdsl.generation.statements import expect_affected
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
 from simdsl.plan.expectations import Cell, ExactRows
 from simdsl.plan.steps import Step
 from simdsl.plan.values import Value
 from simdsl.properties.owned_rows import OwnedRows, owned_by
 from simdsl.properties.plan_builder import PlanBuilder, Script
-from simdsl.properties.property import Requirement
-from simdsl.properties.registry import register
+from simdsl.properties.registry import Requirement, register
 from simdsl.properties.relations import all_of, bag, constant, equal, relation_checker, rows, subset
 
 # insert-values-select

@@ -21,11 +21,10 @@ from simdsl.properties.keyed_tables import (
     TableState,
     parse_keyed_statement,
 )
+from simdsl.properties.owned_rows import check_table_content
 from simdsl.properties.plan_builder import KEYED_COLUMNS, OK, ONE_WRITTEN, OR_BUSY, OR_CONFLICT, PlanBuilder, Script
-from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, Requirement
-from simdsl.properties.registry import register
+from simdsl.properties.registry import PropertyFinding, PropertyHeld, PropertyViolation, Requirement, register
 from simdsl.properties.row_history import Observation, VersionHistory, describe_step
-from simdsl.properties.row_visibility import check_table_content
 
 # table-has-expected-content
 

@@ -7,16 +7,16 @@ from functools import partial
 
 from simdsl.core.matcher import describe
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.plan import Plan
-from simdsl.plan.source import Path
 from simdsl.plan.steps import SqlStep
 from simdsl.report.context import PlanSource
 from simdsl.report.failure_text import failure_span, pair_rows, parse_rows, split_cells
 from simdsl.report.html.lanes import LaneGroup
 from simdsl.report.html.timeline import Timeline, TimelineItem, build_timeline
 from simdsl.rewriting.pin import step_at
-from simdsl.verbs.base.verb import verb_of
+from simdsl.verbs.base import verb_of
 
 
 def lane_groups(plan: Plan, reports: Sequence[RunReport]) -> tuple[LaneGroup, ...]:

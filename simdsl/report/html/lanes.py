@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import Affected, Failed, Outcome, Rows
-from simdsl.plan.source import Path
 from simdsl.plan.values import literal
 from simdsl.report.html.timeline import ItemKind, SpanKind, Timeline, TimelineItem, TimelineSpan
 from simdsl.report.transcript import brief_outcome

@@ -20,9 +20,9 @@ from simdsl.core.trace import (
     TaskBlocked,
     TraceEvent,
 )
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
-from simdsl.plan.source import Path
 from simdsl.properties.row_history import describe_step
 from simdsl.report.transcript import statement_with_values
 from simdsl.syntax.printer import duration_text

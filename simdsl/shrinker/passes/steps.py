@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Blocks, Expectation, ExpectedError, Ok, Scalar
 from simdsl.plan.expressions import (
     BinaryOperation,
@@ -19,7 +20,6 @@ from simdsl.plan.expressions import (
     UnaryMinus,
 )
 from simdsl.plan.plan import Plan, PoolSpec
-from simdsl.plan.source import Path
 from simdsl.plan.sql import Sql, SqlKind, TransactionAction, TransactionControl
 from simdsl.plan.steps import NO_OPTIONS, BlockStep, ExpectingStep, SqlStep, Step, StepOptions
 from simdsl.shrinker.case import ShrinkCase, count_switches, sql_steps, task_of

@@ -9,12 +9,12 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from simdsl.dialect.sqlglot_adapter import SqlTree, canonical_text, exp
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import ComparisonOperator, Count, CountUnit, Expectation
-from simdsl.plan.source import Path
 from simdsl.plan.steps import SqlStep
 from simdsl.shrinker.case import ShrinkCase
 from simdsl.shrinker.deletion import Dependencies
-from simdsl.shrinker.passes.statements import parsed_statements, with_statements
+from simdsl.shrinker.passes.queries import parsed_statements, with_statements
 
 
 def merge_tables(case: ShrinkCase) -> Iterator[ShrinkCase]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from simdsl.plan.codes import Code
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Expectation
-from simdsl.plan.source import Path
 from simdsl.plan.steps import Step, StepOptions
 from simdsl.syntax.document import Data
 from simdsl.syntax.expectations import lint_session

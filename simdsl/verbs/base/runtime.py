@@ -16,10 +16,10 @@ from simdsl.core.evaluation import EvaluationContext
 from simdsl.core.matcher import Matcher, describe
 from simdsl.core.trace import BlockReason, Trace
 from simdsl.core.verdicts import Failure, FailureKind
-from simdsl.plan.dataclasses import dataclass
+from simdsl.plan.deferred import dataclass
+from simdsl.plan.diagnostics import Path
 from simdsl.plan.expectations import Expectation
 from simdsl.plan.outcomes import Affected, Failed, Outcome
-from simdsl.plan.source import Path
 from simdsl.plan.values import Value, literal
 from simdsl.syntax.expectations import read_names
 from simdsl.syntax.printer import expectation_text

@@ -8,9 +8,8 @@ from textwrap import dedent
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import Progress
 from simdsl.language.load import check_text
-from simdsl.report.context import CallHeader, PlanSource, ReportContext
-from simdsl.report.html.page import DEFAULT_PASSING, HtmlReport
-from simdsl.report.secrets import NO_SECRETS, Secrets
+from simdsl.report.context import NO_SECRETS, CallHeader, PlanSource, ReportContext, Secrets
+from simdsl.report.html import DEFAULT_PASSING, HtmlReport
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import run_differential
 from simdsl.runs.single import run_plan

@@ -9,10 +9,9 @@ import pytest
 
 from simdsl.core.verdicts import AllPlansEnded
 from simdsl.language.load import check_text
-from simdsl.report.context import CallHeader, PlanSource, ReportContext
-from simdsl.report.html import page as page_module
-from simdsl.report.html.page import LONG, LONGEST, MOST_ROWS, HtmlReport, PageTemplates
-from simdsl.report.secrets import NO_SECRETS, Secrets
+from simdsl.report import html as page_module
+from simdsl.report.context import NO_SECRETS, CallHeader, PlanSource, ReportContext, Secrets
+from simdsl.report.html import LONG, LONGEST, MOST_ROWS, HtmlReport, PageTemplates
 from tests.report.html.pages import AGAIN, page_of, plan_text, report_of
 from tests.running import run
 from tests.runs.faulty_sqlite import install

@@ -1,23 +1,30 @@
-"""``@dataclass`` with slots whose methods are written when they are first used, not when the module is imported.
+"""Work that a start puts off: methods of data classes, regular expressions, and the search for garbage.
 
-Python's own decorator compiles the source of six methods for every class, about 0.25 ms a class on CPython 3.11. A run
+``dataclasses.dataclass`` compiles the source of six methods for every class, about 0.25 ms a class on CPython 3.11. A run
 of a small plan imports some 140 classes, constructs 50 of them and compares, hashes or prints none; that was a third of
-its CPU time (docs/adr/0037). Here a class gets its slots at once, and placeholders beside them. The first look-up of
-``__init__`` compiles that one; the first look-up of anything else lets ``dataclasses.dataclass`` do its work on the
-original class and puts the results in the place of the placeholders. From then on nothing is different, so hot paths
-pay nothing, and ``fields``, ``replace``, ``asdict``, ``match``, ``copy`` and ``pickle`` do what the standard library
-says because the standard library does it.
-"""
+its CPU time (docs/adr/0037). With ``dataclass`` of this module a class gets its slots at once, and placeholders beside
+them. The first look-up of ``__init__`` compiles that one; the first look-up of anything else lets
+``dataclasses.dataclass`` do its work on the original class and puts the results in the place of the placeholders. From
+then on nothing is different, so hot paths pay nothing, and ``fields``, ``replace``, ``asdict``, ``match``, ``copy`` and
+``pickle`` do what the standard library says because the standard library does it.
+
+``re.compile`` runs in Python too. A run of a small plan imports some 70 patterns and uses a third of them; compiling the
+others at import took 12 of its 180 ms of CPU time (docs/adr/0037)."""
 
 from __future__ import annotations
 
 import dataclasses
+import gc
+import re
 import sys
 from _thread import RLock
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, dataclass_transform
+from contextlib import contextmanager
+from itertools import cycle
+from typing import Any, AnyStr, Final, TypeVar, cast, dataclass_transform
 
 _T = TypeVar("_T")
+
 
 _BY_STANDARD_LIBRARY = ("__dataclass_fields__", "__dataclass_params__", "__match_args__", "__repr__") + (
     ("__replace__",) if sys.version_info >= (3, 13) else ()
@@ -32,6 +39,7 @@ class _Factory:
 
 
 _FACTORY = _Factory()
+
 
 # Two threads may meet a class for the first time at once, and Python's decorator changes the class that it reads.
 # Re-entrant, because completing a class completes its bases first.
@@ -211,3 +219,67 @@ def _getstate(self: Any) -> list[Any]:
 def _setstate(self: Any, state: list[Any]) -> None:
     for field, value in zip(dataclasses.fields(self), state, strict=True):
         object.__setattr__(self, field.name, value)
+
+
+_METHODS = ("findall", "finditer", "fullmatch", "match", "search", "split", "sub", "subn")
+
+
+def lazy_regex(source: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
+    """As ``re.compile``, for constants of modules. An error in the pattern is raised by its first use."""
+    return cast("re.Pattern[AnyStr]", LazyRegex(source, flags))
+
+
+class LazyRegex:
+    """Has the methods of a compiled pattern once one of them was asked for: slots, so that they are found as fast."""
+
+    __slots__ = ("_flags", "_source", *_METHODS)
+
+    def __init__(self, source: str | bytes, flags: int) -> None:
+        self._source = source
+        self._flags = flags
+
+    def __getattr__(self, name: str) -> Any:
+        # Called only for what has no value yet, or is not kept here (.pattern, .groups).
+        if name.startswith("__"):
+            raise AttributeError(name)
+        compiled = re.compile(self._source, self._flags)
+        for method in _METHODS:
+            setattr(self, method, getattr(compiled, method))
+        return getattr(compiled, name)
+
+
+LARGE: Final = 10_000
+"""From this number of new objects on, it pays to keep the collector from walking over them."""
+
+
+_PAUSES_PER_COLLECTION: Final = 50
+
+
+@contextmanager
+def gc_paused() -> Iterator[None]:
+    """Run without the collector. Plans and traces are large and have no cycles, and looking for some is quadratic work.
+
+    After a block that built much, the new objects are moved to the oldest generation. Left in the youngest, they would be
+    walked over by the very next collection, and the pause would have saved nothing.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            # A freeze by the user of this library is not ours to undo.
+            if gc.get_count()[0] > LARGE and not gc.get_freeze_count():
+                _promote_to_oldest()
+            gc.enable()
+
+
+def _promote_to_oldest() -> None:
+    """Move all objects to the oldest generation without looking at them; every now and then, look for cycles among them."""
+    gc.freeze()
+    gc.unfreeze()
+    if not next(_TURNS):
+        gc.collect()
+
+
+_TURNS: Final = cycle(reversed(range(_PAUSES_PER_COLLECTION)))
