@@ -85,7 +85,7 @@ def resumed_text(subject: CampaignSubject, done: int, of: int) -> str:
 
 def workers_changed_text(count: int) -> str:
     """There are no workers, or there are some again."""
-    return f"resumed with {workers(count)}" if count else "no workers: waiting for the cluster; Ctrl-C ends the campaign"
+    return f"resumed with {workers(count)}" if count else "waiting for workers: the cluster has none; Ctrl-C ends it"
 
 
 def bug_found_text(event: BugFound) -> str:
