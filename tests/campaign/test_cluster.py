@@ -275,7 +275,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 
 def test_jobs_are_for_this_machine() -> None:
-    with pytest.raises(Stop, match="do not go together") as refused:
+    with pytest.raises(Stop, match="cannot be combined") as refused:
         start_workers(work(), 2, "tcp://127.0.0.1:9")
     assert refused.value.code is Exit.BAD_INPUT
 
