@@ -18,7 +18,7 @@ from simdsl.generation.plans import generate
 from simdsl.plan.plan import Plan
 from simdsl.profiles.load import load_profile
 from simdsl.properties import registry
-from simdsl.properties.registry import PlanSize
+from simdsl.properties.property import PlanSize
 from simdsl.runs.context import RunOptions
 from simdsl.runs.single import run_plan
 

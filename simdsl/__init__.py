@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from simdsl.plan.diagnostics import Diagnostic as Diagnostic
     from simdsl.plan.diagnostics import PlanError as PlanError
     from simdsl.plan.plan import Plan as Plan
-    from simdsl.properties.registry import Property as Property
+    from simdsl.properties.property import Property as Property
     from simdsl.runs.shrink_driver import NotReproducible as NotReproducible
 
 __version__ = "0.2.0"

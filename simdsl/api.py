@@ -29,7 +29,7 @@ from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
 
 if TYPE_CHECKING:
-    from simdsl.properties.registry import Property
+    from simdsl.properties.property import Property
 
 
 def load(path: str | os.PathLike[str]) -> Plan:
@@ -107,7 +107,8 @@ def generate(source: str | Property, seeds: Iterable[int]) -> Iterator[Plan]:
     """
     # start-up: a program that runs its own plans needs neither properties nor profiles
     from simdsl.language.property_names import is_property
-    from simdsl.properties.registry import DEFAULT_SIZE, PlanGenerator, Property, canonical
+    from simdsl.properties.property import DEFAULT_SIZE, Property
+    from simdsl.properties.registry import PlanGenerator, canonical
 
     if isinstance(source, Property):
         build: Callable[[int], Plan] = partial(source.plan, size=DEFAULT_SIZE)

@@ -21,7 +21,7 @@ from simdsl.plan.plan import Plan
 from simdsl.profiles.load import load_profile
 from simdsl.profiles.profile import Profile
 from simdsl.properties import registry
-from simdsl.properties.registry import PlanSize
+from simdsl.properties.property import PlanSize
 from simdsl.rewriting.pin import pin_run
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import run_differential

@@ -27,7 +27,7 @@ from simdsl.properties.registry import PlanGenerator
 from simdsl.report.context import Secrets, count_noun
 from simdsl.report.health import health_lines
 from simdsl.report.json_lines import JsonObject, health_json, write_line
-from simdsl.report.terminal import Screen, Style, fit, visible
+from simdsl.report.screen import Screen, Style, fit, visible
 
 # So many bugs are listed at the end.
 LISTED: Final = 50

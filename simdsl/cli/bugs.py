@@ -29,7 +29,7 @@ from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
 from simdsl.plan.values import Json
 from simdsl.report.context import MASK, Secrets, secrets_given
-from simdsl.report.terminal import visible
+from simdsl.report.screen import visible
 from simdsl.runs.context import RunOptions
 
 _P = ParamSpec("_P")

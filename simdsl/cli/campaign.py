@@ -32,7 +32,7 @@ from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
 from simdsl.report.context import Secrets, secrets_given
-from simdsl.report.terminal import screen_of
+from simdsl.report.screen import screen_of
 
 _RANGE: Final = lazy_regex(r"(?:(\d{1,18})\.\.)?(\d{1,18})")
 

@@ -15,7 +15,7 @@ from simdsl.cli.requests import BackendsRequest, ExplainRequest, PropertiesReque
 from simdsl.language.property_names import all_names, is_property, known_names
 from simdsl.plan.codes import Code, page
 from simdsl.properties import registry
-from simdsl.report.terminal import screen_of
+from simdsl.report.screen import screen_of
 
 
 def explain(request: ExplainRequest) -> None:

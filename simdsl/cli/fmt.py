@@ -11,7 +11,7 @@ from simdsl.cli.requests import FmtRequest
 from simdsl.cli.selection import STDIN, PlanPath, find_files, read_path
 from simdsl.language.formatter import format_text
 from simdsl.plan.diagnostics import Diagnostic
-from simdsl.report.terminal import Screen, Style, screen_of
+from simdsl.report.screen import Screen, Style, screen_of
 from simdsl.syntax.files import replace_file
 
 

@@ -19,7 +19,8 @@ from simdsl.plan.values import Json
 from simdsl.profiles.load import MergedProfile, check_profile
 from simdsl.profiles.profile import nested
 from simdsl.properties import registry
-from simdsl.properties.registry import DEFAULT_SIZE, PlanGenerator, PlanSize, Property
+from simdsl.properties.property import DEFAULT_SIZE, PlanSize, Property
+from simdsl.properties.registry import PlanGenerator
 from simdsl.syntax.document import Document
 from simdsl.syntax.problems import nearest
 

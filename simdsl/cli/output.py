@@ -15,7 +15,7 @@ from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.plan import Plan
 from simdsl.report.context import NO_SECRETS, Secrets
 from simdsl.report.diagnostics import DiagnosticFormat, render_diagnostics
-from simdsl.report.terminal import screen_of
+from simdsl.report.screen import screen_of
 
 
 class Exit(IntEnum):

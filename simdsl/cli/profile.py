@@ -15,7 +15,7 @@ from simdsl.plan.diagnostics import Diagnostic
 from simdsl.plan.values import Json
 from simdsl.profiles.load import available_profiles, check_profile, check_reading, file_at, to_json_text, to_yaml
 from simdsl.report.diagnostics import DiagnosticFormat
-from simdsl.report.terminal import screen_of, visible
+from simdsl.report.screen import screen_of, visible
 from simdsl.syntax.files import ReadResult, read_file
 
 _STDIN_NAME: Final = "<stdin>"

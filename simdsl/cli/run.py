@@ -24,7 +24,8 @@ from simdsl.core.verdicts import Progress
 from simdsl.plan.codes import Code
 from simdsl.plan.values import Json
 from simdsl.report.context import CallCounter, CallHeader, Secrets, secrets_given
-from simdsl.report.terminal import TerminalReport, Verbosity, screen_of
+from simdsl.report.screen import screen_of
+from simdsl.report.terminal import TerminalReport, Verbosity
 from simdsl.runs.context import RunOptions
 
 # What only some options need is imported where they are used: a plain run of a file starts a fifth sooner for it.

@@ -23,7 +23,7 @@ from simdsl.plan.codes import Code
 from simdsl.plan.deferred import dataclass
 from simdsl.plan.plan import Plan
 from simdsl.report.context import Secrets, secrets_given
-from simdsl.report.terminal import screen_of
+from simdsl.report.screen import screen_of
 from simdsl.runner.lowering import TranslatorCache
 from simdsl.runs.context import RunOptions
 from simdsl.runs.shrink_driver import FailureRate, NotReproducible, ShrinkDriver, ShrinkLimits, runs_needed

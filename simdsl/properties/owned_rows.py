@@ -26,7 +26,7 @@ from simdsl.plan.sql import Dialect
 from simdsl.plan.values import Value
 from simdsl.properties.keyed_tables import ReadRows, parse_keyed_statement
 from simdsl.properties.plan_builder import PlanBuilder
-from simdsl.properties.registry import PropertyFinding, PropertyHeld, PropertyViolation, TraceCheck
+from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, TraceCheck
 from simdsl.properties.row_history import Observation, VersionHistory, WriteOutcome
 
 EXPRESSION_BACKENDS: Final = generated_plan_backends()

@@ -22,7 +22,7 @@ from simdsl.plan.outcomes import ErrorClass
 from simdsl.plan.plan import Plan, PoolSpec, RandomSchedule, Task
 from simdsl.plan.sql import Dialect
 from simdsl.plan.steps import NO_OPTIONS, Override, SqlStep, Step, StepOptions
-from simdsl.properties.registry import PlanSize
+from simdsl.properties.property import PlanSize
 from simdsl.verbs.check import Check
 from simdsl.verbs.checkout import Checkout
 from simdsl.verbs.retry import Retry

@@ -35,7 +35,7 @@ from simdsl.plan.outcomes import ErrorClass, Failed, Outcome
 from simdsl.plan.plan import Plan
 from simdsl.plan.steps import BlockStep, Step
 from simdsl.plan.values import Value
-from simdsl.properties.registry import PropertyFinding, PropertyHeld, PropertyViolation, TraceCheck
+from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, TraceCheck
 from simdsl.verbs.check import Check
 
 # Stating a relation

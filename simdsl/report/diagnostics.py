@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic, Severity, SourceSpan
-from simdsl.report.terminal import Screen, Style, excerpt, visible
+from simdsl.report.screen import Screen, Style, excerpt, visible
 
 
 class DiagnosticFormat(StrEnum):

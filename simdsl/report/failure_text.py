@@ -12,7 +12,7 @@ from simdsl.plan.diagnostics import Location, Path, SourceSpan
 from simdsl.report import transcript
 from simdsl.report.context import PlanSource, choice_list, params_text
 from simdsl.report.diagnostics import gutter_width, place_lines
-from simdsl.report.terminal import Screen, Style, cell_width, fit, pad, visible
+from simdsl.report.screen import Screen, Style, cell_width, fit, pad, visible
 from simdsl.syntax.document import step_source
 
 # How many rows that are as expected are shown around those that are not.

@@ -16,7 +16,7 @@ from simdsl.plan.diagnostics import Diagnostic, SourceSpan
 from simdsl.report.context import Destination, Report, ReportContext, ReportOutput, Secrets
 from simdsl.report.diagnostics import diagnostic_annotation, escape_command_data, escape_command_property
 from simdsl.report.failure_text import failure_span
-from simdsl.report.terminal import visible
+from simdsl.report.screen import visible
 
 # The most that one call appends to the summary, in bytes: GitHub takes a MiB of a whole step.
 SUMMARY_SIZE: Final = 900_000

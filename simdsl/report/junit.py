@@ -21,7 +21,7 @@ from simdsl.plan.diagnostics import Diagnostic, Severity
 from simdsl.report.context import NOTHING_ASSERTED, Destination, Report, ReportContext, ReportOutput, Secrets, count_noun
 from simdsl.report.diagnostics import diagnostic_text
 from simdsl.report.failure_text import render_failure
-from simdsl.report.terminal import Screen, visible
+from simdsl.report.screen import Screen, visible
 
 # CI servers tell the two apart: an error kept the plan from being checked, a failure is an assertion that does not hold.
 _ERRORS: Final = frozenset(

@@ -20,7 +20,7 @@ from simdsl.core.trace import (
 from simdsl.plan.deferred import dataclass, lazy_regex
 from simdsl.plan.outcomes import Failed, Outcome, Rows
 from simdsl.plan.values import literal
-from simdsl.report.terminal import Screen, Style, fit, pad
+from simdsl.report.screen import Screen, Style, fit, pad
 from simdsl.syntax.printer import duration_text
 
 # How many lines of a long history are shown at its beginning and at its end.

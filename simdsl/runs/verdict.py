@@ -20,7 +20,7 @@ from simdsl.plan.plan import Plan
 from simdsl.runs.context import FinishedRun
 
 if TYPE_CHECKING:
-    from simdsl.properties.registry import PropertyViolation
+    from simdsl.properties.property import PropertyViolation
 
 
 def evaluate_run(run: FinishedRun) -> RunReport:
@@ -142,7 +142,7 @@ def _evaluate_properties(plan: Plan, trace: Trace) -> tuple[tuple[PropertyResult
     if not plan.properties:
         return (), []
     from simdsl.properties import registry  # start-up: most plans name no property
-    from simdsl.properties.registry import PropertyViolation
+    from simdsl.properties.property import PropertyViolation
 
     results: list[PropertyResult] = []
     failures: list[Failure] = []

@@ -59,8 +59,8 @@ from simdsl.plan.plan import Param, Plan
 from simdsl.plan.steps import BlockStep, SqlStep, Step
 from simdsl.shrinker.case import BudgetExhausted, CandidateResult, CandidateTester, InterestingnessTest, ShrinkCase
 from simdsl.shrinker.deletion import delete_chunks, minimize_steps, truncate_after_failure
-from simdsl.shrinker.passes.queries import remove_clauses, remove_sources, simplify_expressions, simplify_literals
-from simdsl.shrinker.passes.steps import (
+from simdsl.shrinker.query_passes import remove_clauses, remove_sources, simplify_expressions, simplify_literals
+from simdsl.shrinker.step_passes import (
     merge_tasks,
     reduce_switches,
     remove_expectations,
@@ -71,7 +71,7 @@ from simdsl.shrinker.passes.steps import (
     simplify_checks,
     simplify_loops,
 )
-from simdsl.shrinker.passes.tables import merge_tables, remove_columns, remove_constraints, remove_rows
+from simdsl.shrinker.table_passes import merge_tables, remove_columns, remove_constraints, remove_rows
 from simdsl.verbs.await_ import Await
 from simdsl.verbs.check import Check
 from simdsl.verbs.checkout import Checkout

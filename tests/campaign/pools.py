@@ -15,7 +15,8 @@ from simdsl.campaign.journal import Journal
 from simdsl.campaign.progress import CampaignEnded, CampaignEvent, EndReason
 from simdsl.plan.values import Json
 from simdsl.profiles.load import load_profile
-from simdsl.properties.registry import PlanGenerator, PlanSize
+from simdsl.properties.property import PlanSize
+from simdsl.properties.registry import PlanGenerator
 from simdsl.workers.processes import ProcessExit
 
 IDENTITY: Mapping[str, Json] = {"test": True}

@@ -24,7 +24,7 @@ from simdsl.campaign.progress import (
 from simdsl.campaign.views import CampaignSubject, JsonLinesView, TerminalView, rate_text, span
 from simdsl.properties.registry import PlanGenerator
 from simdsl.report.context import secrets_of
-from simdsl.report.terminal import Screen, cell_width
+from simdsl.report.screen import Screen, cell_width
 from simdsl.workers.processes import ProcessExit
 from tests.campaign.test_score import part
 

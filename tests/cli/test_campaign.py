@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from simdsl.report.terminal import cell_width
+from simdsl.report.screen import cell_width
 from tests.campaign.planted import URL
 from tests.cli.conftest import Shell
 from tests.cli.test_process import ROOT, on_a_terminal, simdsl_command

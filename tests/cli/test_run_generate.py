@@ -9,7 +9,8 @@ import pytest
 
 from simdsl.cli.generate import find_profile
 from simdsl.language.load import load_text
-from simdsl.properties.registry import PlanSize, find
+from simdsl.properties.property import PlanSize
+from simdsl.properties.registry import find
 from tests.cli.conftest import HOLDS, Shell
 from tests.runs.faulty_sqlite import install
 

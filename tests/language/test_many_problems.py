@@ -11,7 +11,7 @@ from simdsl.language.load import check_text
 from simdsl.plan.codes import Code
 from simdsl.plan.diagnostics import Diagnostic
 from simdsl.report.diagnostics import DiagnosticFormat, diagnostic_json, render_diagnostics
-from simdsl.report.terminal import Screen, excerpt
+from simdsl.report.screen import Screen, excerpt
 from simdsl.syntax.problems import MAX_PROBLEMS, nearest
 
 HEAD = "simdsl: 1\nplan: long\n"

@@ -13,7 +13,7 @@ from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import FailureKind, PlanEnded, RunEnded, Verdict
 from simdsl.profiles.load import load_profile
 from simdsl.properties import registry
-from simdsl.properties.registry import PlanSize
+from simdsl.properties.property import PlanSize
 from simdsl.runs.context import RunOptions
 from simdsl.runs.single import run_plan
 from tests.mutation.bug import Bug

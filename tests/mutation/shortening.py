@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
+from simdsl.failures import PlanRunner, failed_run, primary_failure
+
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import PlanEnded, Verdict
-from simdsl.failures import PlanRunner, failed_run, primary_failure
 from simdsl.plan.plan import Plan
 from simdsl.profiles.load import load_profile
 from simdsl.properties import registry
-from simdsl.properties.registry import PlanSize
+from simdsl.properties.property import PlanSize
 from simdsl.runs.context import RunOptions
 from simdsl.runs.shrink_driver import ShrinkDriver, ShrinkLimits
 from simdsl.runs.single import run_plan

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simdsl.language.property_names import built_in
-from simdsl.properties.registry import PropertyHeld, PropertyViolation, find
+from simdsl.properties.property import PropertyHeld, PropertyViolation
+from simdsl.properties.registry import find
 from tests.properties.traces import FIXTURES, Case, cases
 
 

@@ -15,7 +15,7 @@ from simdsl.language import property_names
 from simdsl.language.load import check_text
 from simdsl.plan.codes import Code
 from simdsl.properties import registry
-from simdsl.properties.registry import Property, PropertyHeld
+from simdsl.properties.property import Property, PropertyHeld
 from tests.running import run, run_loaded
 from tests.runs.faulty_sqlite import install
 

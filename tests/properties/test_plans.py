@@ -20,7 +20,8 @@ from simdsl.language.property_names import built_in
 from simdsl.plan.plan import Plan
 from simdsl.plan.steps import Step
 from simdsl.profiles.profile import Profile
-from simdsl.properties.registry import PlanSize, find
+from simdsl.properties.property import PlanSize
+from simdsl.properties.registry import find
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import run_differential
 from simdsl.verbs.retry import Retry

@@ -13,7 +13,7 @@ from simdsl.report.diagnostics import (
     diagnostic_text,
     render_diagnostics,
 )
-from simdsl.report.terminal import Screen, cell_width
+from simdsl.report.screen import Screen, cell_width
 
 TYPO = Diagnostic(
     code=Code.G201,

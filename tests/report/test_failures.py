@@ -23,7 +23,7 @@ from simdsl.plan.values import Value
 from simdsl.report import transcript
 from simdsl.report.context import PlanSource, reproduce_command
 from simdsl.report.failure_text import failure_span, render_failure
-from simdsl.report.terminal import Screen, cell_width
+from simdsl.report.screen import Screen, cell_width
 from simdsl.syntax.files import read_text
 
 TEXT = """\

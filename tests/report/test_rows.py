@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simdsl.report.failure_text import RowPair, compare_rows, pair_rows, parse_rows, split_cells
-from simdsl.report.terminal import Screen, cell_width
+from simdsl.report.screen import Screen, cell_width
 
 WIDE = Screen()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simdsl.report.terminal import Screen, Style, cell_width, excerpt, fit, pad, screen_of, visible
+from simdsl.report.screen import Screen, Style, cell_width, excerpt, fit, pad, screen_of, visible
 
 
 class Terminal(io.StringIO):

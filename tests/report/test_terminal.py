@@ -9,7 +9,8 @@ import pytest
 from simdsl.core.verdicts import AllPlansEnded, PlanEnded, PlanStarted, Progress, Verdict
 from simdsl.plan.plan import Plan
 from simdsl.report.context import CallCounter, CallHeader, PlanSource, Secrets
-from simdsl.report.terminal import Screen, TerminalReport, Verbosity
+from simdsl.report.screen import Screen
+from simdsl.report.terminal import TerminalReport, Verbosity
 
 PLAN = Plan(name="p")
 

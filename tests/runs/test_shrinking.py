@@ -6,15 +6,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from simdsl.failures import FailureIdentity, PlanRunner, failed_run, primary_failure
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import FailureKind
-from simdsl.failures import FailureIdentity, PlanRunner, failed_run, primary_failure
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan
-from simdsl.properties.registry import PlanSize, find
+from simdsl.properties.property import PlanSize
+from simdsl.properties.registry import find
 from simdsl.runs.context import RunOptions
 from simdsl.runs.differential import run_differential
 from simdsl.runs.shrink_driver import ShrinkDriver, ShrinkLimits

@@ -12,9 +12,9 @@ from simdsl.plan.plan import Plan
 from simdsl.plan.steps import BlockStep, Step
 from simdsl.shrinker.case import ShrinkCase
 from simdsl.shrinker.driver import PASSES
-from simdsl.shrinker.passes.queries import remove_clauses, remove_sources, simplify_expressions, simplify_literals
-from simdsl.shrinker.passes.steps import remove_expectations, remove_pools, remove_waits, simplify_checks, simplify_loops
-from simdsl.shrinker.passes.tables import merge_tables, remove_columns, remove_rows
+from simdsl.shrinker.query_passes import remove_clauses, remove_sources, simplify_expressions, simplify_literals
+from simdsl.shrinker.step_passes import remove_expectations, remove_pools, remove_waits, simplify_checks, simplify_loops
+from simdsl.shrinker.table_passes import merge_tables, remove_columns, remove_rows
 from simdsl.verbs.await_ import Await
 
 Propose = Callable[[ShrinkCase], Iterator[ShrinkCase]]

@@ -19,7 +19,8 @@ from bench.soak.parts import METAMORPHIC, PARTS, Part, Unit
 from bench.soak.records import Counts
 from bench.soak.work import do
 from simdsl.backends.registry import resolve
-from simdsl.properties.registry import Requirement, every, find
+from simdsl.properties.property import Requirement
+from simdsl.properties.registry import every, find
 
 pytestmark = pytest.mark.slow
 

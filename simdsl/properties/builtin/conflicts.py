@@ -12,7 +12,8 @@ from simdsl.plan.plan import Plan
 from simdsl.plan.steps import Step
 from simdsl.properties.keyed_tables import NOT_EXECUTED, InsertRows, parse_keyed_statement
 from simdsl.properties.plan_builder import OK, OR_BUSY, OR_CONFLICT, PlanBuilder, Script
-from simdsl.properties.registry import PropertyFinding, PropertyHeld, PropertyViolation, Requirement, register
+from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, Requirement
+from simdsl.properties.registry import register
 from simdsl.properties.row_history import RowVersion, VersionHistory, WriteOutcome, describe_step
 
 # retry-after-busy

@@ -17,7 +17,8 @@ from simdsl.plan.plan import Plan
 from simdsl.plan.sql import TransactionAction
 from simdsl.properties.owned_rows import check_invisible_rows
 from simdsl.properties.plan_builder import OK_OR_BUSY, POOL, PlanBuilder
-from simdsl.properties.registry import PropertyFinding, PropertyHeld, PropertyViolation, Requirement, register
+from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, Requirement
+from simdsl.properties.registry import register
 from simdsl.properties.relations import all_of, binary, constant, pool_count, steps_with_paths
 from simdsl.properties.row_history import WriteOutcome, describe_step
 from simdsl.syntax.sql_lexer import parse_transaction

@@ -15,7 +15,8 @@ from simdsl.plan.steps import Step
 from simdsl.plan.values import Value
 from simdsl.properties.owned_rows import OwnedRows, owned_by
 from simdsl.properties.plan_builder import PlanBuilder, Script
-from simdsl.properties.registry import Requirement, register
+from simdsl.properties.property import Requirement
+from simdsl.properties.registry import register
 from simdsl.properties.relations import all_of, bag, constant, equal, relation_checker, rows, subset
 
 # insert-values-select

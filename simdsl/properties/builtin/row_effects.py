@@ -12,7 +12,8 @@ from simdsl.plan.deferred import dataclass
 from simdsl.plan.steps import Step
 from simdsl.properties.owned_rows import LabelGroup, OwnedRows, owned_by, rows_matching, where_owned
 from simdsl.properties.plan_builder import PlanBuilder, Script
-from simdsl.properties.registry import Requirement, register
+from simdsl.properties.property import Requirement
+from simdsl.properties.registry import register
 from simdsl.properties.relations import (
     affected,
     all_of,

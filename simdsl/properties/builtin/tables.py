@@ -23,7 +23,8 @@ from simdsl.properties.keyed_tables import (
 )
 from simdsl.properties.owned_rows import check_table_content
 from simdsl.properties.plan_builder import KEYED_COLUMNS, OK, ONE_WRITTEN, OR_BUSY, OR_CONFLICT, PlanBuilder, Script
-from simdsl.properties.registry import PropertyFinding, PropertyHeld, PropertyViolation, Requirement, register
+from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, Requirement
+from simdsl.properties.registry import register
 from simdsl.properties.row_history import Observation, VersionHistory, describe_step
 
 # table-has-expected-content

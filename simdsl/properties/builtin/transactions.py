@@ -12,7 +12,8 @@ from simdsl.plan.plan import Plan
 from simdsl.plan.steps import Step
 from simdsl.properties.owned_rows import check_invisible_rows, invisible_rows_checker
 from simdsl.properties.plan_builder import CONTENDED_KEY, OK, OK_OR_BUSY, OR_CONFLICT, PlanBuilder, Script
-from simdsl.properties.registry import PropertyFinding, PropertyHeld, PropertyViolation, Requirement, register
+from simdsl.properties.property import PropertyFinding, PropertyHeld, PropertyViolation, Requirement
+from simdsl.properties.registry import register
 from simdsl.properties.row_history import VersionHistory, WriteOutcome
 
 # tx-commit-visible

@@ -30,7 +30,7 @@ from simdsl.report.context import (
 )
 from simdsl.report.html.evidence import evidence_panel, lane_groups
 from simdsl.report.html.lanes import LaneGrid, grid_rules
-from simdsl.report.terminal import visible
+from simdsl.report.screen import visible
 
 # Longer texts are folded, in characters.
 LONG: Final = 400

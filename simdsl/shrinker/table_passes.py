@@ -14,7 +14,7 @@ from simdsl.plan.expectations import ComparisonOperator, Count, CountUnit, Expec
 from simdsl.plan.steps import SqlStep
 from simdsl.shrinker.case import ShrinkCase
 from simdsl.shrinker.deletion import Dependencies
-from simdsl.shrinker.passes.queries import parsed_statements, with_statements
+from simdsl.shrinker.query_passes import parsed_statements, with_statements
 
 
 def merge_tables(case: ShrinkCase) -> Iterator[ShrinkCase]:

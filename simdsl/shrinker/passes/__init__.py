@@ -1,1 +1,0 @@
-"""The passes, each a function that proposes simpler cases: ``driver`` says how to write one."""
