@@ -12,9 +12,8 @@ from typing import Final, ParamSpec, TypeVar
 
 from simdsl.backends.protocol import Backend, BackendUnavailable
 from simdsl.backends.registry import mask, resolve
-from simdsl.bugbase.entry import TRACE, BugbaseError, BugEntry, BugObject, BugState, RunMode
-from simdsl.bugbase.replay import BugReplay, ReplayVerdict
-from simdsl.bugbase.replay import replay_bug as replayed
+from simdsl.bugbase.entry import TRACE, BugbaseError, BugEntry, BugObject, BugReplay, BugState, ReplayVerdict, RunMode
+from simdsl.bugbase.entry import replay_bug as replayed
 from simdsl.bugbase.store import BugCapture, BugStore
 from simdsl.cli.execution import CallContext, Execute, PlanExecutor, RunListener, plan_runner
 from simdsl.cli.option_values import backend_url

@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from simdsl.failures import FailureIdentity, primary_failure
-
 from simdsl.backends.registry import resolve
 from simdsl.bugbase.entry import BugConfig, RecordedBackend, RunMode
 from simdsl.bugbase.store import BugStore, FoundBug
 from simdsl.core.verdicts import PlanEnded
+from simdsl.failures import FailureIdentity, primary_failure
 from simdsl.language.load import load_text
 from simdsl.rewriting.pin import pin_run
 from simdsl.runs.context import RunOptions

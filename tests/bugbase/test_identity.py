@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from simdsl.failures import FailureIdentity
 
 from simdsl.bugbase.entry import folder_name
+from simdsl.failures import FailureIdentity
 
 
 def test_a_name_is_readable_and_stays_what_it_is() -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from simdsl.backends.registry import resolve
-from simdsl.bugbase.entry import BugEntry, BugState
-from simdsl.bugbase.replay import BugReplay, ReplayVerdict, replay_bug
+from simdsl.bugbase.entry import BugEntry, BugReplay, BugState, ReplayVerdict, replay_bug
 from simdsl.bugbase.store import BugStore
 from simdsl.runs.context import RunOptions
 from simdsl.runs.single import run_plan

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from simdsl.failures import FailureIdentity, FailureMatcher, PlanRunner
 
 from simdsl.core.trace import Trace
 from simdsl.core.verdicts import Failure, FailureKind, PlanEnded, Progress, RunReport, Verdict
+from simdsl.failures import FailureIdentity, FailureMatcher, PlanRunner
 from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan
 from simdsl.runs.shrink_driver import FailureRate, NotReproducible, ShrinkDriver, ShrinkLimits, runs_needed

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-from simdsl.failures import PlanRunner, failed_run, primary_failure
-
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.clock import real_ns
 from simdsl.core.verdicts import PlanEnded, Verdict
+from simdsl.failures import PlanRunner, failed_run, primary_failure
 from simdsl.plan.plan import Plan
 from simdsl.profiles.load import load_profile
 from simdsl.properties import registry

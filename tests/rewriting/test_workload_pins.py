@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from simdsl.failures import FailureIdentity, PlanRunner, failed_run, is_same_failure
 
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import Failure, FailureKind, RunReport
+from simdsl.failures import FailureIdentity, PlanRunner, failed_run, is_same_failure
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan, RecordedSchedule

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from simdsl.failures import FailureIdentity, PlanRunner, failed_run, primary_failure
 
 from simdsl.backends.protocol import Backend
 from simdsl.backends.registry import resolve
 from simdsl.core.verdicts import FailureKind
+from simdsl.failures import FailureIdentity, PlanRunner, failed_run, primary_failure
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
 from simdsl.plan.plan import Plan

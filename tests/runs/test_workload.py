@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from simdsl.failures import failed_run
 
 from simdsl.backends.registry import resolve
 from simdsl.core.trace import ClockAdvanced, InvariantEvaluated, StepCompleted, TaskChosen
 from simdsl.core.verdicts import FailureKind, RunReport, Verdict
+from simdsl.failures import failed_run
 from simdsl.language.dump import dump
 from simdsl.language.load import load_text
 from simdsl.plan.plan import RecordedSchedule
