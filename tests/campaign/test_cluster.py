@@ -200,7 +200,12 @@ def test_it_waits_for_workers_and_keeps_what_is_done_when_the_scheduler_goes(tmp
         call = (sys.executable, "-m", "simdsl", "campaign", "--seeds", "40", "--cluster", lonely.address)
         with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as waiting:
             assert waiting.stdout is not None
-            said = list(iter(waiting.stdout.readline, "waiting for workers: the cluster has none; Ctrl-C ends it\n"))
+            said, line = [], ""
+            for line in waiting.stdout:  # ends with the process, should it say something else
+                if line.startswith("waiting for workers"):
+                    break
+                said.append(line)
+            assert line == "waiting for workers: the cluster has none; Ctrl-C ends it\n"
             assert " ".join("".join(said).split()).endswith(f", 0 workers of {lonely.address}")
             waiting.send_signal(signal.SIGINT)
             *_, last = waiting.stdout
