@@ -132,7 +132,7 @@ def _called(factory: Callable[..., Any], arguments: Mapping[str, str], what: str
         raise BackendUnavailable(f"{what} cannot be made: {type(error).__name__}: {_one_line(error)}") from error
     missing = [name for name in _INTERFACE if not hasattr(backend, name)]
     if missing:
-        raise BackendUnavailable(f"{what} is no backend: it lacks {', '.join(f'`{name}`' for name in missing)}")
+        raise BackendUnavailable(f"{what} is not a backend: it lacks {', '.join(f'`{name}`' for name in missing)}")
     made: Backend = backend
     return made
 

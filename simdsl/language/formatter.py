@@ -119,7 +119,7 @@ def format_text(text: str, name: str) -> str | tuple[Diagnostic, ...]:
         assert isinstance(whole, dict)
         return emit_json(whole)
     if not isinstance(document.root, MapNode) or document.root.flow:
-        return (_refusal(name, "this is no mapping of keys"),)
+        return (_refusal(name, "it is not a mapping in block style"),)
     made = _Formatter(document).run(document.root)
     return made if _is_same(document, made, name) else (_refusal(name, "a comment or text cannot be kept where it is"),)
 

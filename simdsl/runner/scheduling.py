@@ -87,7 +87,7 @@ class ReplayPolicy:
         left = len(self.choices) - self.position
         if left:
             raise RunStopped(
-                of_run(FailureKind.DIVERGENCE, f"all tasks have ended, and {left} recorded choices are left over")
+                of_run(FailureKind.DIVERGENCE, f"all tasks have ended before the last {left} of the recorded choices")
             )
 
     def _names(self, enabled: tuple[int, ...]) -> str:

@@ -97,7 +97,7 @@ def test_sqlite_urls(text: str, url: str) -> None:
         ("python:simdsl_mine:number", "is not callable"),
         ("python:simdsl_mine:fails", "cannot be made: ValueError: two lines"),
         ("python:simdsl_mine:fails?x=1", "cannot be made: TypeError"),
-        ("python:simdsl_mine:nothing", "is no backend: it lacks `name`"),
+        ("python:simdsl_mine:nothing", "is not a backend: it lacks `name`"),
         ("python:simdsl_fails:make", "fails to load: RuntimeError: while loading"),
         ("other=duckdb", "this version of simdsl has no backend `duckdb` yet"),
     ],

@@ -86,7 +86,7 @@ def test_words_then_file_order() -> None:
     [
         ("1-1-1-2", "the recorded schedule ends, and b can still run"),
         ("1-1-1-1-2", "choice 4 of the recorded schedule is a, and only b can run"),
-        ("1-1-1-2-2-2", "all tasks have ended, and 1 recorded choices are left over"),
+        ("1-1-1-2-2-2", "all tasks have ended before the last 1 of the recorded choices"),
     ],
 )
 def test_rule_35_a_pin_is_strict(choices: str, message: str) -> None:
