@@ -44,14 +44,22 @@ class TraceFile(RunListener):
         super().__init__(context)
         path = context.request.trace
         assert path is not None
+        self._path = path
         self._out = open_for_writing(path)
         self._writer = TraceWriter(self._out, context.backends, context.secrets)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._out.close()
+        try:
+            self._out.close()  # what is buffered is written here, so a full disk may show only now
+        except OSError as full:
+            if error is None:
+                raise unwritable(self._path, full) from None
 
     def tell(self, progress: Progress) -> None:
-        self._writer.tell(progress)
+        try:
+            self._writer.tell(progress)
+        except OSError as error:
+            raise unwritable(self._path, error) from None
 
 
 class JsonEvents:

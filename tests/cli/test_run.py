@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -338,6 +339,15 @@ def test_a_trace_that_cannot_be_written_is_refused_before_anything_runs(shell: S
     assert result.code == 2
     assert "error[U009]" in result.err
     assert result.out == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("plans", [("a.yaml",), ("--generate", "--runs", "5")])
+def test_a_trace_that_fills_the_disk_is_said(shell: Shell, plans: tuple[str, ...]) -> None:
+    shell.write("a.yaml", HOLDS)
+    result = shell("run", *plans, "--trace", "/dev/full")
+    assert result.code == 2
+    assert "error[U009]: cannot be written: No space left on device" in result.err
 
 
 @pytest.mark.parametrize("suffix", ["yaml", "json"])
