@@ -283,7 +283,7 @@ class _NameChecker:
 
 @dataclass(frozen=True, slots=True)
 class _NamesAt:
-    """What a verb may ask of the names at its step: see ``verbs.base.verb.NameChecker``."""
+    """What a verb may ask of the names at its step: see ``verbs.base.NameChecker``."""
 
     checker: _NameChecker
     scope: _Scope
@@ -381,7 +381,7 @@ class _BlockedTasks:
                 verb_of(step).check_blocked(step, place, self)
 
     def acts(self, step: ExpectingStep, key: str, path: Path) -> None:
-        """See ``verbs.base.verb.BlockedTasks``."""
+        """See ``verbs.base.BlockedTasks``."""
         assert step.task is not None
         if step.task in self._blocked:
             message = f"the statement of `{step.task}` is still blocked"
@@ -390,7 +390,7 @@ class _BlockedTasks:
             self._blocked[step.task] = None
 
     def awaits(self, task: str | None, path: Path) -> None:
-        """See ``verbs.base.verb.BlockedTasks``."""
+        """See ``verbs.base.BlockedTasks``."""
         if task is None:
             self._blocked.clear()
             return

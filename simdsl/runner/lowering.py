@@ -146,7 +146,7 @@ class _Lowering:
             ),
         )
 
-    # What verbs ask: see ``verbs.base.verb.Lowering``
+    # What verbs ask: see ``verbs.base.Lowering``
 
     @property
     def backend_name(self) -> str:
