@@ -68,7 +68,7 @@ _HOMES = {
     "Diagnostic": "simdsl.plan.diagnostics",
     "PlanError": "simdsl.plan.diagnostics",
     "Plan": "simdsl.plan.plan",
-    "Property": "simdsl.properties.registry",
+    "Property": "simdsl.properties.property",
     "NotReproducible": "simdsl.runs.shrink_driver",
 }
 
