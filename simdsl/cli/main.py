@@ -5,6 +5,7 @@ What a command needs is imported when that command is known, so that each pays f
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -23,6 +24,11 @@ def entry() -> None:
     """The console script."""
     # A run of a small plan makes nothing that has to be collected, and a large one pauses the collector itself.
     gc.set_threshold(100_000, 20, 100)
+    # Python has no stream for a descriptor that was closed (`>&-`): what would be printed there goes nowhere.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it lives as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - it lives as long as the process
     code = call(sys.argv[1:])
     # On its way out Python looks for garbage in all that is left, several times: 30 ms of 190 for a small plan.
     gc.freeze()
@@ -98,6 +104,14 @@ def _carry_out(command: Command, request: Request) -> None:
         sys.stdout.flush()  # here, where a reader that is gone can still become an exit code
     except BrokenPipeError:
         raise Stop(Exit.BROKEN_PIPE) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        from simdsl.cli.output import usage  # start-up: few calls end in an error
+        from simdsl.plan.codes import Code  # as above
+
+        _silence(sys.stdout)
+        raise usage(Code.U009, f"cannot be written: {error.strerror}", about="standard output") from error
     except EOFError as error:  # typer takes it for the end of a dialogue, and would exit with 1 in silence
         raise RuntimeError(f"an unexpected end of input: {error}") from error
     if code:

@@ -124,8 +124,9 @@ class Steps:
             self.problems.add(Code.S005, f"text is expected here, not {describe_data(item[name])}", where)
             return None
         try:
+            # The line break that ends a `|` block is YAML's, and no part of what the plan says.
             step: Step | None = verb.parse(
-                VerbSource(text=text, item=item, path=path, context=context, options=options), self
+                VerbSource(text=text.rstrip("\n"), item=item, path=path, context=context, options=options), self
             )
         except ParseError as error:
             self.fields.report(error, where)

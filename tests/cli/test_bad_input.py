@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from simdsl.cli.output import Exit
 from tests.cli.conftest import Shell
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -87,3 +90,16 @@ def test_a_file_that_may_not_be_read(shell: Shell, monkeypatch: pytest.MonkeyPat
     result = shell("run", "a.yaml")
     assert result.code == 2
     assert "error[F002]" in result.err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+def test_a_full_standard_output_is_told_and_is_no_internal_error(tmp_path: Path) -> None:
+    plan = tmp_path / "p.yaml"
+    plan.write_text("simdsl: 1\nplan: p\nsteps:\n  - a: SELECT 1 => 1\n")
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "simdsl", "run", str(plan)], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ended.returncode == Exit.BAD_INPUT
+    assert ended.stderr.startswith("error[U009]: cannot be written: ")
+    assert "standard output" in ended.stderr
