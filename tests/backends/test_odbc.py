@@ -29,6 +29,8 @@ from tests.backends import odbc_postgres
 from tests.backends.kits.odbc_postgres import ODBC_POSTGRES
 from tests.running import run
 
+pytestmark = pytest.mark.slow
+
 POSTGRES = "python:tests.backends.odbc_postgres:make"
 
 

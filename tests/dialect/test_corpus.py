@@ -34,6 +34,7 @@ def test_the_t_sql_is_what_was_read(collection: Collection, results_of: ResultsO
     )
 
 
+@pytest.mark.slow
 def test_the_page_is_up_to_date(results_of: ResultsOf) -> None:
     stored = PAGE.read_text(encoding="utf-8")
     assert without_versions(stored) == without_versions(page(results_of)), "python -m tests.dialect writes it"

@@ -25,12 +25,17 @@ from tests.house.source import ROOT, Module, modules
 Rule = Callable[[Sequence[Module]], Iterator[str]]
 
 
+def _slow(rule: Rule) -> tuple[pytest.MarkDecorator, ...]:
+    """vulture reads all of the package anew, which takes three seconds."""
+    return (pytest.mark.slow,) if rule is unused else ()
+
+
 @cache
 def package() -> list[Module]:
     return modules()
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [pytest.param(rule, marks=_slow(rule), id=rule.__name__) for rule in RULES])
 def test_the_package_keeps(rule: Rule) -> None:
     assert list(rule(package())) == []
 

@@ -169,6 +169,7 @@ def test_what_fails_fails_again_when_it_is_written_out() -> None:
     assert first.failure.kind is FailureKind.PROPERTY
 
 
+@pytest.mark.slow
 def test_two_processes_build_and_check_the_same() -> None:
     script = (
         "from simdsl.language.property_names import built_in\n"

@@ -36,7 +36,7 @@ def last(plan: Plan, *needed: str, rounds: int | None = None) -> ShrinkSnapshot:
     ("needed", "budget", "pairs"),
     [
         (3, 80, 0),
-        (6, 140, 30),
+        pytest.param(6, 140, 30, marks=pytest.mark.slow),
         pytest.param(12, 240, 0, marks=pytest.mark.slow),
         pytest.param(12, 240, 30, marks=pytest.mark.slow),
     ],

@@ -15,7 +15,7 @@ from tests.report.html.pages import AGAIN, page_of
 from tests.report.html.test_page import DIFFERS, EVIL, FAILS, FAULTY, HOLDS
 from tests.running import THREADED
 
-pytestmark = pytest.mark.skipif(executable() is None, reason=HOW_TO_GET)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(executable() is None, reason=HOW_TO_GET)]
 
 WAITS = """\
 setup:
