@@ -154,6 +154,6 @@ def replace_file(path: str, content: bytes) -> None:
             os.fsync(file.fileno())  # or a power failure may leave an empty file under the old name
         os.chmod(temporary, os.stat(target).st_mode & 0o7777)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well: the temporary file must not be left behind
         os.unlink(temporary)
         raise
